@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# Third-party libraries: the system's own where it has them, else the prefix that setup/setup.sh fills.
+
+find_package(PkgConfig REQUIRED)
+
+# weir_dep(<name> <pkg-config modules>…)
+function(weir_dep name)
+    pkg_check_modules(${name} REQUIRED IMPORTED_TARGET GLOBAL ${ARGN})
+    add_library(weir_dep_${name} INTERFACE)
+    target_link_libraries(weir_dep_${name} INTERFACE PkgConfig::${name})
+endfunction()
+
+weir_dep(yaml libfyaml)
+weir_dep(crypto libcrypto)
+weir_dep(images libjpeg spng libwebp)
+
+pkg_check_modules(yyjson QUIET IMPORTED_TARGET GLOBAL yyjson)
+add_library(weir_dep_yyjson INTERFACE)
+if(yyjson_FOUND)
+    target_link_libraries(weir_dep_yyjson INTERFACE PkgConfig::yyjson)
+else()
+    find_path(WEIR_YYJSON_INCLUDE yyjson.h PATHS ${WEIR_DEPS_DIR}/include NO_DEFAULT_PATH)
+    find_library(WEIR_YYJSON_LIB NAMES libyyjson.a yyjson libyyjson.so.0 PATHS ${WEIR_DEPS_DIR}/lib NO_DEFAULT_PATH)
+    if(NOT WEIR_YYJSON_INCLUDE OR NOT WEIR_YYJSON_LIB)
+        message(FATAL_ERROR "yyjson not found: run setup/setup.sh, or install libyyjson-dev")
+    endif()
+    target_include_directories(weir_dep_yyjson SYSTEM INTERFACE ${WEIR_YYJSON_INCLUDE})
+    target_link_libraries(weir_dep_yyjson INTERFACE ${WEIR_YYJSON_LIB})
+endif()
+
+# Only the C header: the library itself is opened at run time.
+find_path(WEIR_ORT_INCLUDE onnxruntime_c_api.h
+    HINTS $ENV{WEIR_ORT_INCLUDE} ${WEIR_DEPS_DIR}/include PATH_SUFFIXES onnxruntime onnxruntime/core/session)
+if(NOT WEIR_ORT_INCLUDE)
+    message(FATAL_ERROR "onnxruntime_c_api.h not found: run setup/setup.sh, or set WEIR_ORT_INCLUDE")
+endif()
+add_library(weir_dep_ort INTERFACE)
+target_include_directories(weir_dep_ort SYSTEM INTERFACE ${WEIR_ORT_INCLUDE})
+target_compile_definitions(weir_dep_ort INTERFACE WEIR_DEPS_LIB_DIR="${WEIR_DEPS_DIR}/lib")

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/arena.h"
+
+#include "lib/base/asan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct arena_block {
+    struct arena_block *next;
+    size_t bytes; /* as the pool counts it */
+} CACHE_ALIGNED;
+
+static void *alloc_slow(struct arena *arena, size_t bytes, size_t align);
+
+void arena_init(struct arena *arena, struct pool *pool, size_t block_bytes, size_t limit_bytes)
+{
+    *arena = (struct arena){.pool = pool, .limit_bytes = limit_bytes, .block_bytes = block_bytes};
+}
+
+void arena_reset(struct arena *arena)
+{
+    struct arena_block *block = arena->blocks;
+    while (block) {
+        struct arena_block *next = block->next;
+        MEMORY_UNPOISON(block, block->bytes);
+        pool_release(arena->pool, block, block->bytes);
+        block = next;
+    }
+    arena->blocks = NULL;
+    arena->cursor = NULL;
+    arena->end = NULL;
+    arena->used_bytes = 0;
+}
+
+static inline void *alloc(struct arena *arena, size_t bytes, size_t align)
+{
+    char *start = (char *)(((uintptr_t)arena->cursor + align - 1) & ~(uintptr_t)(align - 1));
+    if (LIKELY(arena->cursor && start <= arena->end && bytes <= (size_t)(arena->end - start))) {
+        arena->cursor = start + bytes;
+        MEMORY_UNPOISON(start, bytes);
+        return start;
+    }
+    return alloc_slow(arena, bytes, align);
+}
+
+void *arena_alloc(struct arena *arena, size_t bytes)
+{
+    return alloc(arena, bytes, ARENA_ALIGN);
+}
+
+void *arena_alloc_aligned(struct arena *arena, size_t bytes)
+{
+    return alloc(arena, bytes, 64);
+}
+
+void *arena_alloc_zero(struct arena *arena, size_t bytes)
+{
+    void *memory = arena_alloc(arena, bytes);
+    return memory ? memset(memory, 0, bytes) : NULL;
+}
+
+void *arena_alloc_array(struct arena *arena, size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return NULL;
+    return arena_alloc_zero(arena, bytes);
+}
+
+struct slice arena_copy(struct arena *arena, struct slice text)
+{
+    char *copy = arena_alloc(arena, text.len + 1);
+    if (!copy)
+        return (struct slice){NULL, 0};
+    if (text.len)
+        memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    return slice_of(copy, text.len);
+}
+
+struct slice arena_printf(struct arena *arena, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *text = len < 0 ? NULL : arena_alloc(arena, (size_t)len + 1);
+    if (text)
+        (void)vsnprintf(text, (size_t)len + 1, format, again);
+    va_end(again);
+    return text ? slice_of(text, (size_t)len) : (struct slice){NULL, 0};
+}
+
+/* A large piece gets a block of its own and leaves the current block open for small ones. */
+static void *alloc_slow(struct arena *arena, size_t bytes, size_t align)
+{
+    if (bytes > arena->limit_bytes)
+        return NULL;
+    size_t wanted = sizeof(struct arena_block) + bytes + align;
+    bool is_large = wanted > arena->block_bytes;
+    size_t block_bytes = 0;
+    if (arena->used_bytes + wanted > arena->limit_bytes + arena->block_bytes)
+        return NULL;
+    struct arena_block *block = pool_acquire(arena->pool, is_large ? wanted : arena->block_bytes, &block_bytes);
+    if (!block)
+        return NULL;
+    block->next = arena->blocks;
+    block->bytes = block_bytes;
+    arena->blocks = block;
+    arena->used_bytes += is_large ? wanted : block_bytes;
+    char *start = (char *)(((uintptr_t)(block + 1) + align - 1) & ~(uintptr_t)(align - 1));
+    char *end = (char *)block + block_bytes;
+    MEMORY_POISON(block + 1, (size_t)(end - (char *)(block + 1)));
+    MEMORY_UNPOISON(start, bytes);
+    if (!is_large || !arena->cursor) {
+        arena->cursor = start + bytes;
+        arena->end = end;
+    }
+    return start;
+}

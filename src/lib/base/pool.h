@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks of memory in power-of-two sizes, kept for reuse. One pool for each worker: not thread-safe.
+ *
+ * Arenas and buffers draw from it, so that once traffic is warm no request reaches malloc: the block a request gives
+ * back is the one the next request gets. What is kept is bounded by cache_bytes_max; beyond that blocks go back to the
+ * system. What is out at any time is bounded by outstanding_bytes_max, so that a crowd of large bodies is answered
+ * with 503 and not with the out-of-memory killer. Free blocks are poisoned under AddressSanitizer. */
+#ifndef WEIR_LIB_BASE_POOL_H
+#define WEIR_LIB_BASE_POOL_H
+
+#include "lib/base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define POOL_CLASS_MIN_BITS 10 /* 1 KiB */
+#define POOL_CLASS_MAX_BITS 30 /* 1 GiB */
+#define POOL_CLASSES        (POOL_CLASS_MAX_BITS - POOL_CLASS_MIN_BITS + 1)
+
+struct pool_block;
+
+struct pool {
+    struct pool_block *free[POOL_CLASSES];
+    size_t cache_bytes;
+    size_t cache_bytes_max;
+    size_t outstanding_bytes;
+    size_t outstanding_bytes_max;
+    uint64_t mallocs; /* how often the system was asked; flat once warm */
+};
+
+void pool_init(struct pool *pool, size_t cache_bytes_max, size_t outstanding_bytes_max);
+/* Every block must have come back. */
+void pool_deinit(struct pool *pool);
+
+/* At least `bytes`, 64-byte aligned, content undefined. *ret_bytes is what may be used (the whole class).
+ * NULL when outstanding_bytes_max or the largest class would be exceeded, or the system has no memory. */
+MUST_USE void *pool_acquire(struct pool *pool, size_t bytes, size_t *ret_bytes);
+/* `bytes` is the *ret_bytes of pool_acquire. NULL is accepted. */
+void pool_release(struct pool *pool, void *block, size_t bytes);
+/* Gives cached blocks back to the system until at most `keep_bytes` are kept. */
+void pool_trim(struct pool *pool, size_t keep_bytes);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/slab.h"
+
+#include "lib/base/asan.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+struct slab_object {
+    struct slab_object *next;
+};
+
+struct slab_chunk {
+    struct slab_chunk *next;
+    size_t bytes;
+};
+
+#define CHUNK_HEAD_BYTES 64 /* keeps objects of multiples of 64 bytes on cache lines */
+
+static bool grow(struct slab *slab);
+static void put(struct slab *slab, struct slab_object *object);
+
+void slab_init(struct slab *slab, size_t object_bytes, uint32_t chunk_objects, uint32_t count_max)
+{
+    ASSERT(object_bytes > 0 && chunk_objects > 0 && count_max > 0, "a slab needs a size and a limit");
+    *slab = (struct slab){
+        .object_bytes = (object_bytes + 15) & ~(size_t)15, .chunk_objects = chunk_objects, .count_max = count_max};
+}
+
+void slab_deinit(struct slab *slab)
+{
+    ASSERT(slab->count == 0, "an object of the slab was never released");
+    while (slab->chunks) {
+        struct slab_chunk *chunk = slab->chunks;
+        slab->chunks = chunk->next;
+        MEMORY_UNPOISON(chunk, chunk->bytes);
+        free(chunk);
+    }
+    slab->free = NULL;
+    slab->count_made = 0;
+}
+
+void *slab_acquire(struct slab *slab)
+{
+    if (UNLIKELY(!slab->free) && !grow(slab))
+        return NULL;
+    struct slab_object *object = slab->free;
+    slab->free = object->next;
+    slab->count++;
+    MEMORY_UNPOISON(object, slab->object_bytes);
+    return object;
+}
+
+void slab_release(struct slab *slab, void *object)
+{
+    if (!object)
+        return;
+    ASSERT(slab->count > 0, "more objects were released than acquired");
+    slab->count--;
+    put(slab, object);
+}
+
+static bool grow(struct slab *slab)
+{
+    uint32_t count = MIN(slab->chunk_objects, slab->count_max - slab->count_made);
+    if (count == 0)
+        return false;
+    size_t bytes = CHUNK_HEAD_BYTES + slab->object_bytes * count;
+    bytes = (bytes + 63) & ~(size_t)63;
+    struct slab_chunk *chunk = aligned_alloc(64, bytes);
+    if (!chunk)
+        return false;
+    *chunk = (struct slab_chunk){.next = slab->chunks, .bytes = bytes};
+    slab->chunks = chunk;
+    slab->count_made += count;
+    /* From the last to the first, so that the first object is handed out first. */
+    for (uint32_t i = count; i > 0; i--)
+        put(slab, (void *)((char *)chunk + CHUNK_HEAD_BYTES + slab->object_bytes * (i - 1)));
+    return true;
+}
+
+static void put(struct slab *slab, struct slab_object *object)
+{
+    object->next = slab->free;
+    slab->free = object;
+    MEMORY_POISON(object + 1, slab->object_bytes - sizeof *object);
+}
