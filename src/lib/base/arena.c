@@ -18,6 +18,11 @@ void arena_init(struct arena *arena, struct pool *pool, size_t block_bytes, size
     *arena = (struct arena){.pool = pool, .limit_bytes = limit_bytes, .block_bytes = block_bytes};
 }
 
+void arena_init_fixed(struct arena *arena, void *memory, size_t bytes)
+{
+    *arena = (struct arena){.cursor = memory, .end = (char *)memory + bytes};
+}
+
 void arena_reset(struct arena *arena)
 {
     struct arena_block *block = arena->blocks;
@@ -97,7 +102,7 @@ struct slice arena_printf(struct arena *arena, const char *format, ...)
 /* A large piece gets a block of its own and leaves the current block open for small ones. */
 static void *alloc_slow(struct arena *arena, size_t bytes, size_t align)
 {
-    if (bytes > arena->limit_bytes)
+    if (!arena->pool || bytes > arena->limit_bytes)
         return NULL;
     size_t wanted = sizeof(struct arena_block) + bytes + align;
     bool is_large = wanted > arena->block_bytes;

@@ -26,6 +26,8 @@ struct arena {
 
 /* Takes no memory until the first allocation. */
 void arena_init(struct arena *arena, struct pool *pool, size_t block_bytes, size_t limit_bytes);
+/* An arena over memory of the caller that never grows: for a thread that must not touch a worker's pool. */
+void arena_init_fixed(struct arena *arena, void *memory, size_t bytes);
 /* Frees everything. The arena may be used again. */
 void arena_reset(struct arena *arena);
 
