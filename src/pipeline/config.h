@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A configuration as the data plane sees it: an immutable snapshot with a reference count.
+ *
+ * control/config makes it from YAML by the rows of options.def. A reload makes another and swaps it; requests in flight
+ * finish on the one they began with. */
+#ifndef WEIR_PIPELINE_CONFIG_H
+#define WEIR_PIPELINE_CONFIG_H
+
+#include "lib/base/arena.h"
+#include "pipeline/model.h"
+#include "pipeline/option.h"
+
+#include <stdatomic.h>
+
+struct route;
+struct route_table;
+
+struct limits_config {
+#define LIMIT(name, type, fallback, min, max, help) uint64_t name;
+#include "pipeline/limits.def"
+#undef LIMIT
+};
+
+struct shutdown_config {
+    uint64_t delay_ns;   /* keep accepting, with readyz at 503, so that balancers notice */
+    uint64_t timeout_ns; /* then wait this long for running requests */
+};
+
+/* One entry of `routes:` as written; the compiled form is struct route. */
+struct target_config {
+    struct slice model;
+    struct slice endpoint;
+};
+
+struct route_config {
+    struct slice match; /* "POST /v1/x/{name}" */
+    struct slice host;  /* empty: any */
+    bool is_public;
+    bool is_debug;         /* allows the header X-Weir-Skip to turn skippable middlewares off */
+    uint64_t body_bytes;   /* 0: limits.body_bytes */
+    uint64_t request_time; /* ns; 0: limits.request_time */
+    struct target_config to;
+};
+
+/* A model of the configuration and what became of it. Shared by the snapshots that name the same file and options. */
+enum model_state { MODEL_LOADING, MODEL_READY, MODEL_FAILED };
+struct model_entry {
+    const struct model_config *config;
+    _Atomic(struct model *) model; /* set once, before state becomes READY */
+    _Atomic int state;             /* enum model_state */
+    char fault[512];               /* set before state becomes FAILED */
+    struct model_meter *meters;    /* one for each worker */
+    void *owner;                   /* the control plane's */
+};
+
+struct config {
+    struct pool pool; /* of the arena; used by the loading thread only */
+    struct arena arena;
+    _Atomic uint32_t refs;
+    struct slice path; /* of the YAML file */
+
+    struct option_list listen; /* of struct slice, "host:port" */
+    uint64_t workers;          /* 0: one for each core */
+    uint64_t executors;        /* 0: one for each core */
+    struct slice onnxruntime;  /* path of the library; empty: search */
+    uint64_t inline_pixels;    /* larger images are decoded by an executor */
+    struct limits_config limits;
+    struct shutdown_config shutdown;
+    struct option_list models; /* of struct model_config */
+
+    struct model_entry **model_entries; /* parallel to models; filled by the control plane */
+    struct route **routes;
+    uint32_t route_count;
+    struct route_table *table;
+};
+
+struct config *config_ref(struct config *config);
+/* The last one runs the middlewares' unload and frees all. NULL is accepted. Any thread. */
+void config_unref(struct config *config);
+/* NULL when absent. */
+struct model_entry *config_model(const struct config *config, struct slice name);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A loaded model and its runs, as the stages see them. Implemented in infer/.
+ *
+ * A `run` is one use of a model: aligned input memory that decode fills in place, output memory that the model fills,
+ * and the runtime's own handles around both, kept from use to use. Runs belong to a worker's pool of that model: a
+ * worker acquires one, fills it, an executor thread executes it, the worker reads the outputs and releases it. Between
+ * hand-over and return the worker does not touch it. Nothing is allocated by weir once a pool is warm and shapes
+ * repeat. */
+#ifndef WEIR_PIPELINE_MODEL_H
+#define WEIR_PIPELINE_MODEL_H
+
+#include "lib/base/err.h"
+#include "lib/base/text.h"
+#include "pipeline/option.h"
+#include "pipeline/tensor.h"
+
+#include <stdatomic.h>
+
+enum model_optimization { MODEL_OPTIMIZE_NONE, MODEL_OPTIMIZE_BASIC, MODEL_OPTIMIZE_EXTENDED, MODEL_OPTIMIZE_ALL };
+enum model_provider_missing { MODEL_PROVIDER_FALL_BACK, MODEL_PROVIDER_STOP };
+
+/* One entry of `models:`; option rows in options.def. */
+struct model_config {
+    struct slice name;
+    struct slice version;
+    struct slice path;
+    uint32_t optimization;
+    uint32_t provider_missing;
+    struct option_list providers; /* of struct slice, in order of preference */
+    uint64_t threads;             /* intra-op threads of one run */
+    uint64_t queue;               /* most runs of one worker in flight */
+    struct option_list warm_up;   /* of struct option_shape: concrete sizes for open dimensions */
+};
+
+struct model;
+struct run;
+
+/* Loads, inspects and warms a model: slow; any thread but a worker, one load at a time. On failure `fault` says what,
+ * where and what to do; ERR_UNSUPPORTED when ONNX Runtime itself is missing. Notices (such as a provider that was
+ * asked for and is absent) are added to `notices`, one line each. `library` is the configured path of ONNX Runtime or
+ * empty. */
+struct model_load_options {
+    const struct model_config *config; /* must outlive the model */
+    struct slice library;
+    uint32_t worker_count;
+    struct text *fault;
+    struct text *notices;
+};
+MUST_USE enum err model_load(const struct model_load_options *options, struct model **ret_model);
+
+/* References are atomic; the last one frees the model and its pools. NULL is accepted. */
+struct model *model_ref(struct model *model);
+void model_unref(struct model *model);
+
+struct model_info {
+    struct slice name;
+    struct slice version;
+    struct slice platform; /* "onnxruntime_onnx" */
+    struct tensor_spec inputs[MODEL_TENSORS_MAX];
+    struct tensor_spec outputs[MODEL_TENSORS_MAX];
+    uint32_t input_count;
+    uint32_t output_count;
+    struct slice provider; /* the one that is used */
+    uint64_t load_ns;      /* how long opening took */
+    uint64_t warm_up_ns;   /* how long warming took */
+    uint64_t warm_run_ns;  /* a run after warming */
+};
+/* Immutable for the life of the model; any thread. */
+const struct model_info *model_info(const struct model *model);
+/* Index of an input by name, or -1. */
+int model_input_index(const struct model *model, struct slice name);
+int model_output_index(const struct model *model, struct slice name);
+
+/* The worker's own pool. ERR_BUSY at model_config.queue, ERR_NOMEM without memory. The run holds a reference to the
+ * model. */
+MUST_USE enum err run_acquire(struct model *model, uint32_t worker_index, struct run **ret_run);
+/* Only when no executor holds the run. NULL is accepted. */
+void run_release(struct run *run);
+/* Gives input `index` concrete dims and returns its memory to fill. The dims must fit the spec (ERR_MISMATCH), their
+ * bytes stay within `bytes_max` (ERR_LIMIT). Filling it is the caller's. */
+MUST_USE enum err run_input(struct run *run, uint32_t index, const int64_t *dims, uint64_t bytes_max, void **ret_data);
+/* Runs the model; blocks; executor threads only. On failure run_fault has the runtime's words. */
+MUST_USE enum err run_execute(struct run *run);
+/* Asks a running run_execute to stop between two nodes; any thread. */
+void run_terminate(struct run *run);
+/* Valid between a successful run_execute and run_release. */
+const struct tensor *run_output(const struct run *run, uint32_t index);
+struct slice run_fault(const struct run *run);
+struct model *run_model(const struct run *run);
+/* How long the last run_execute took inside the runtime. */
+uint64_t run_duration_ns(const struct run *run);
+
+/* The runtime's version text, or an empty slice when it cannot be opened; opens it on the first call. */
+struct slice runtime_version(struct slice library, struct text *fault);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options as rows: what a configuration may say, declared once.
+ *
+ * A table describes a C struct: for each field its name in YAML, type, bounds, default, and help. The loader
+ * (control/config) fills the struct from YAML and reports every mistake with its place; `weir check --reference` and
+ * the configuration's JSON Schema are printed from the same rows. A middleware brings its own table. */
+#ifndef WEIR_PIPELINE_OPTION_H
+#define WEIR_PIPELINE_OPTION_H
+
+#include "lib/base/slice.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_type {
+    OPTION_BOOL,     /* bool */
+    OPTION_COUNT,    /* uint64_t */
+    OPTION_BYTES,    /* uint64_t, written 4096, 16KiB, 10MiB or 1GiB */
+    OPTION_DURATION, /* uint64_t nanoseconds, written 250ms, 10s, 5m or 1h */
+    OPTION_REAL,     /* double */
+    OPTION_TEXT,     /* struct slice, NUL-terminated behind its end */
+    OPTION_PATH,     /* struct slice, absolute: relative ones are taken from the configuration's folder */
+    OPTION_CHOICE,   /* uint32_t: index into choices[] */
+    OPTION_TEXTS,    /* struct option_list of struct slice */
+    OPTION_REALS,    /* struct option_list of double */
+    OPTION_COUNTS,   /* struct option_list of uint64_t */
+    OPTION_SHAPES,   /* struct option_list of struct option_shape: a map of tensor name → list of sizes */
+    OPTION_TABLE,    /* the struct of `table`, in place */
+    OPTION_TABLES,   /* struct option_list of structs of `table` */
+};
+
+struct option_list {
+    void *items;
+    uint32_t count;
+};
+
+#define OPTION_SHAPE_RANK_MAX 8
+struct option_shape {
+    struct slice name;
+    uint64_t dims[OPTION_SHAPE_RANK_MAX];
+    uint32_t rank;
+};
+
+enum option_flag {
+    OPTION_REQUIRED = 1,
+    OPTION_RESTART = 2, /* a reload that changes it is refused */
+};
+
+struct option_table;
+
+struct option {
+    const char *name;
+    enum option_type type;
+    size_t offset;
+    const char *fallback; /* the default as it would be written; NULL: empty, zero or false */
+    double min;           /* of numbers and durations (in ns); of lists: the fewest items */
+    double max;
+    unsigned flags;
+    const char *const *choices; /* NULL-terminated */
+    const struct option_table *table;
+    const char *help; /* one sentence */
+};
+
+struct option_table {
+    const char *name; /* for messages: "limits", "auth" */
+    const char *help;
+    size_t bytes; /* of the struct */
+    const struct option *rows;
+    size_t count;
+};
+
+/* Where a value stood, for messages after loading. line 0: it was not written. */
+struct option_place {
+    uint32_t line; /* 1-based */
+    uint32_t column;
+};
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A compiled route, and the table that finds it. */
+#ifndef WEIR_PIPELINE_ROUTE_H
+#define WEIR_PIPELINE_ROUTE_H
+
+#include "lib/base/arena.h"
+#include "lib/base/text.h"
+#include "lib/http/http.h"
+#include "pipeline/config.h"
+#include "pipeline/middleware.h"
+
+#define ROUTE_PARAMS_MAX   8
+#define ROUTE_SEGMENTS_MAX 32
+#define CHAIN_LINKS_MAX    16
+
+enum endpoint {
+    ENDPOINT_NONE,
+#define ENDPOINT(name, help) ENDPOINT_##name,
+#include "pipeline/endpoints.def"
+#undef ENDPOINT
+    ENDPOINT_COUNT
+};
+
+struct chain_link {
+    const struct middleware *middleware;
+    void *options; /* filled and prepared; NULL when it takes none */
+};
+
+struct route {
+    struct slice name;    /* "POST /v1/text-orientation": for metrics and logs */
+    struct slice method;  /* "POST", "GET"; "*": any. GET answers HEAD too */
+    struct slice pattern; /* "/v2/models/{model}/infer"; a last segment "{rest...}" takes any number of segments */
+    struct slice host;    /* lower case, without port; empty: any */
+    const struct route_config *config;
+    struct chain_link chain[CHAIN_LINKS_MAX];
+    uint32_t chain_count;
+    struct model_entry *model; /* of `to: {model: …}`; NULL for an endpoint. Resolved by the control plane */
+    enum endpoint endpoint;
+    uint64_t body_bytes_max;
+    uint64_t request_time_ns;
+    struct route_meter *meters; /* one for each worker; attached by the control plane, kept across reloads by name */
+};
+
+struct route_param {
+    struct slice name;
+    struct slice value; /* percent-decoded path segment, borrowed from the request */
+};
+
+struct route_match {
+    const struct route *route; /* NULL: none */
+    struct route_param params[ROUTE_PARAMS_MAX];
+    uint32_t param_count;
+    /* When only the method did not fit: the value for Allow, borrowed from the table; else empty. */
+    struct slice allow;
+};
+
+/* Compiles routes into a table in the arena. Literal segments win over parameters, parameters over a rest; a host over
+ * any host. Two routes that could not be told apart are refused: ERR_EXISTS, and `fault` names both; a broken
+ * pattern is ERR_SYNTAX. */
+MUST_USE enum err route_table_build(struct arena *arena, struct route *const *routes, uint32_t count,
+                                    struct text *fault, struct route_table **ret_table);
+/* `path` is normalised (url_path_normalize). Any thread, no allocation. */
+void route_table_find(const struct route_table *table, struct slice host, struct slice method, struct slice path,
+                      struct route_match *ret_match);
+/* The value of a parameter, or an empty slice. */
+struct slice route_param(const struct route_match *match, const char *name);
+
+#endif

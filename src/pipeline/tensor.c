@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/tensor.h"
+
+#include "lib/base/attr.h"
+
+static const struct {
+    const char *name;
+    size_t bytes;
+} types[] = {
+#define TENSOR_TYPE(name, bytes, v2) {v2, bytes},
+    TENSOR_TYPES(TENSOR_TYPE)
+#undef TENSOR_TYPE
+};
+
+const char *tensor_type_name(enum tensor_type type)
+{
+    return types[type].name;
+}
+
+size_t tensor_type_bytes(enum tensor_type type)
+{
+    return types[type].bytes;
+}
+
+enum tensor_type tensor_type_parse(struct slice name)
+{
+    for (size_t i = 1; i < ARRAY_LEN(types); i++)
+        if (slice_is(name, types[i].name))
+            return (enum tensor_type)i;
+    return TENSOR_NONE;
+}
+
+int64_t tensor_elements(const int64_t *dims, uint32_t rank)
+{
+    int64_t count = 1;
+    for (uint32_t i = 0; i < rank; i++)
+        if (dims[i] < 0 || __builtin_mul_overflow(count, dims[i], &count))
+            return -1;
+    return count;
+}
+
+bool tensor_dims_fit(const struct tensor_spec *spec, const int64_t *dims, uint32_t rank)
+{
+    if (rank != spec->rank)
+        return false;
+    for (uint32_t i = 0; i < rank; i++)
+        if (spec->dims[i] != TENSOR_DIM_ANY && spec->dims[i] != dims[i])
+            return false;
+    return true;
+}
