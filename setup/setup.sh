@@ -153,6 +153,8 @@ install_packages() {
 
 apt_install() {
     local packages=$1
+    [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null ||
+        die "installing packages needs root, and there is no sudo" "Ask an administrator to install: $packages"
     begin_work
     say "installing packages: $packages"
     as_root apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -qq update ||
@@ -168,11 +170,9 @@ apt_install() {
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
-    elif command -v sudo >/dev/null; then
+    else
         say "with sudo: $*"
         sudo "$@"
-    else
-        die "installing packages needs root, and there is no sudo" "Ask an administrator to run: $*"
     fi
 }
 
@@ -423,8 +423,8 @@ fetch_wheels() {
     require_amd64
     python3 -m pip --version >/dev/null 2>&1 || install_packages fetch
     say "downloading $(rows wheels.txt | awk '{ printf "%s%s", sep, $1; sep = ", " }') (38 MB)"
-    PIP_REQUIRE_VIRTUALENV=0 retry python3 -m pip --disable-pip-version-check --quiet download --no-deps --require-hashes \
-        --only-binary :all: --platform manylinux_2_28_x86_64 --implementation cp --python-version 3.11 \
+    PIP_REQUIRE_VIRTUALENV=0 python3 -m pip --disable-pip-version-check --quiet --retries 5 download \
+        --no-deps --require-hashes --only-binary :all: --platform manylinux_2_28_x86_64 --implementation cp --python-version 3.11 \
         --dest "$work/download" --requirement "$here/wheels.txt" ||
         die "pip could not download the files in setup/wheels.txt" "Its message is above." "$(by_hand)"
     local wheel
