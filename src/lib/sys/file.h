@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files, for the control plane: these calls block. */
+#ifndef WEIR_LIB_SYS_FILE_H
+#define WEIR_LIB_SYS_FILE_H
+
+#include "lib/base/err.h"
+#include "lib/base/slice.h"
+
+struct file_content {
+    char *data; /* heap, NUL-terminated behind its end; free with file_content_deinit */
+    size_t bytes;
+};
+
+/* A regular file of at most bytes_max. ERR_NOT_FOUND, ERR_DENIED, ERR_INVALID (not a regular file), ERR_LIMIT,
+ * ERR_NOMEM or ERR_IO. */
+MUST_USE enum err file_read(const char *path, size_t bytes_max, struct file_content *ret_content);
+void file_content_deinit(struct file_content *content);
+
+/* Writes a temporary file beside `path`, syncs it and renames it: readers see the old or the new content, whole. */
+MUST_USE enum err file_write_atomic(const char *path, unsigned mode, struct slice content);
+
+/* Takes an exclusive lock on `path` (made if absent, never removed), waiting for it. */
+MUST_USE enum err file_lock(const char *path, int *ret_lock);
+void file_unlock(int lock);
+
+struct file_status {
+    uint64_t bytes;
+    uint64_t modified_ns;
+    unsigned mode; /* permission bits */
+    bool is_regular;
+    bool is_folder;
+};
+/* ERR_NOT_FOUND, ERR_DENIED or ERR_IO. */
+MUST_USE enum err file_status(const char *path, struct file_status *ret_status);
+bool file_is_readable(const char *path);
+/* Appends to a descriptor until all is written. */
+MUST_USE enum err file_append(int fd, struct slice content);
+/* For appending, made if absent; "-" is standard output. */
+MUST_USE enum err file_open_append(const char *path, int *ret_fd);
+void file_close(int fd);
+/* The absolute path of the running executable, NUL-terminated. ERR_LIMIT when out is too small. */
+MUST_USE enum err file_executable_path(char *out, size_t capacity);
+bool file_is_terminal(int fd);
+
+#endif

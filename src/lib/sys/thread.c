@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/sys/thread.h"
+
+#include "lib/sys/clock.h"
+
+#include <dirent.h>
+#include <malloc.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static void *enter(void *argument)
+{
+    struct thread *thread = argument;
+    (void)pthread_setname_np(pthread_self(), thread->name);
+    thread->run(thread->argument);
+    return NULL;
+}
+
+enum err thread_start(struct thread *thread, const char *name, void (*run)(void *), void *argument)
+{
+    *thread = (struct thread){.run = run, .argument = argument};
+    (void)snprintf(thread->name, sizeof thread->name, "%s", name);
+    /* A new thread inherits the mask: signals go to the one thread that asks for them. */
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&thread->id, NULL, enter, thread);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed ? ERR_NOMEM : ERR_OK;
+}
+
+void thread_join(struct thread *thread)
+{
+    (void)pthread_join(thread->id, NULL);
+}
+
+uint32_t thread_cpu_count(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    int count = CPU_COUNT(&set);
+    return count > 0 ? (uint32_t)count : 1;
+}
+
+static uint64_t count_open_files(void)
+{
+    uint64_t count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    if (!folder)
+        return 0;
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count > 3 ? count - 3 : 0; /* without ".", ".." and the folder itself */
+}
+
+static uint64_t resident_bytes(void)
+{
+    unsigned long size = 0;
+    unsigned long resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file)
+        return 0;
+    int fields = fscanf(file, "%lu %lu", &size, &resident);
+    fclose(file);
+    return fields == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+/* Field 22 of /proc/self/stat is the start in clock ticks since boot; the name in field 2 may hold anything. */
+static uint64_t start_wall_ns(void)
+{
+    char line[1024] = {0};
+    FILE *file = fopen("/proc/self/stat", "re");
+    if (!file)
+        return 0;
+    size_t len = fread(line, 1, sizeof line - 1, file);
+    fclose(file);
+    const char *rest = len ? strrchr(line, ')') : NULL;
+    unsigned long long ticks = 0;
+    if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+                        &ticks) != 1)
+        return 0;
+    struct timespec boot;
+    (void)clock_gettime(CLOCK_BOOTTIME, &boot);
+    uint64_t since_boot = (uint64_t)boot.tv_sec * NS_PER_S + (uint64_t)boot.tv_nsec;
+    return clock_wall_ns() - since_boot + ticks * (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
+void process_usage(struct process_usage *ret_usage)
+{
+    struct rusage usage;
+    struct rlimit files = {0};
+    (void)getrusage(RUSAGE_SELF, &usage);
+    (void)getrlimit(RLIMIT_NOFILE, &files);
+    uint64_t seconds = (uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec;
+    uint64_t micros = (uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec;
+    *ret_usage = (struct process_usage){
+        .cpu_ns = seconds * NS_PER_S + micros * 1000,
+        .resident_bytes = resident_bytes(),
+        .open_files = count_open_files(),
+        .open_files_max = files.rlim_cur,
+        .start_wall_ns = start_wall_ns(),
+    };
+}
+
+uint64_t process_raise_open_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return 0;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    (void)getrlimit(RLIMIT_NOFILE, &files);
+    return files.rlim_cur;
+}
+
+void process_trim_memory(void)
+{
+    (void)malloc_trim(0);
+}

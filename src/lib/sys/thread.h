@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Threads, and the facts about this machine that decide how many. */
+#ifndef WEIR_LIB_SYS_THREAD_H
+#define WEIR_LIB_SYS_THREAD_H
+
+#include "lib/base/err.h"
+
+#include <pthread.h>
+#include <stdint.h>
+
+struct thread {
+    pthread_t id;
+    void (*run)(void *argument);
+    void *argument;
+    char name[16];
+};
+
+/* `name` is cut to 15 characters. All signals are blocked in the thread. The struct must live until the join. */
+MUST_USE enum err thread_start(struct thread *thread, const char *name, void (*run)(void *), void *argument);
+void thread_join(struct thread *thread);
+/* Cores that this process may run on; at least 1. */
+uint32_t thread_cpu_count(void);
+
+struct process_usage {
+    uint64_t cpu_ns;
+    uint64_t resident_bytes;
+    uint64_t open_files;
+    uint64_t open_files_max;
+    uint64_t start_wall_ns;
+};
+/* What the system says about this process; slow. */
+void process_usage(struct process_usage *ret_usage);
+/* Raises the soft limit of open files to the hard one; returns the limit. */
+uint64_t process_raise_open_files(void);
+/* Gives free heap memory back to the system. */
+void process_trim_memory(void);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/sys/wake.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum err wake_init(struct wake *wake)
+{
+    atomic_init(&wake->is_asleep, false);
+    wake->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return wake->fd >= 0 ? ERR_OK : ERR_IO;
+}
+
+void wake_deinit(struct wake *wake)
+{
+    if (wake->fd >= 0)
+        close(wake->fd);
+    wake->fd = -1;
+}
+
+void wake_announce(struct wake *wake)
+{
+    /* An exchange rather than a store and a fence: as strong on every machine, and ThreadSanitizer follows it. */
+    (void)atomic_exchange_explicit(&wake->is_asleep, true, memory_order_seq_cst);
+}
+
+void wake_clear(struct wake *wake)
+{
+    if (atomic_exchange_explicit(&wake->is_asleep, false, memory_order_seq_cst))
+        return;
+    uint64_t count;
+    while (read(wake->fd, &count, sizeof count) < 0 && errno == EINTR)
+        continue;
+}
+
+void wake_wait(struct wake *wake)
+{
+    struct pollfd wait = {.fd = wake->fd, .events = POLLIN};
+    while (poll(&wait, 1, -1) < 0 && errno == EINTR)
+        continue;
+    wake_clear(wake);
+}
+
+void wake_up(struct wake *wake)
+{
+    if (!atomic_exchange_explicit(&wake->is_asleep, false, memory_order_seq_cst))
+        return;
+    uint64_t one = 1;
+    while (write(wake->fd, &one, sizeof one) < 0 && errno == EINTR)
+        continue;
+}

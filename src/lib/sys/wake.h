@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Wakes a sleeping thread, and only a sleeping one: an eventfd written on the empty to non-empty edge.
+ *
+ * The sleeper announces that it is about to sleep, looks once more for work, and then waits on the descriptor. A waker
+ * publishes its work first and then looks at the announcement. The two sequentially consistent fences make it impossible
+ * for both to miss each other (the store-buffering pattern). */
+#ifndef WEIR_LIB_SYS_WAKE_H
+#define WEIR_LIB_SYS_WAKE_H
+
+#include "lib/base/err.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct wake {
+    CACHE_ALIGNED _Atomic bool is_asleep;
+    int fd;
+};
+
+MUST_USE enum err wake_init(struct wake *wake);
+void wake_deinit(struct wake *wake);
+
+/* Sleeper: announces sleep. Look for work after this; sleep only if there is none. */
+void wake_announce(struct wake *wake);
+/* Sleeper: takes the announcement back, and the signal if there was one. */
+void wake_clear(struct wake *wake);
+/* Sleeper without a loop: blocks until woken, then clears. */
+void wake_wait(struct wake *wake);
+/* Any thread, after its work is visible. */
+void wake_up(struct wake *wake);
+
+#endif
