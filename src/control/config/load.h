@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a YAML file to an immutable struct config: read, filled by the rows of options.def, compiled, cross-checked.
+ *
+ * Slow, may read files, any thread but a worker. A load that fails leaves nothing behind but its report. The models
+ * themselves are not opened here: the control plane does that and attaches what came of it. */
+#ifndef WEIR_CONTROL_CONFIG_LOAD_H
+#define WEIR_CONTROL_CONFIG_LOAD_H
+
+#include "control/config/report.h"
+#include "pipeline/config.h"
+
+#define CONFIG_BYTES_MAX 1048576
+
+/* On success the configuration has one reference, the caller's; config_unref frees it. The report may hold warnings.
+ * ERR_INVALID: the report has at least one error and says everything that is wrong, a file that cannot be read
+ * included. ERR_NOMEM. `report` is initialised by the caller and used for one load. */
+MUST_USE enum err config_load(const char *path, struct config_report *report, struct config **ret_config);
+/* The same from memory. Relative paths in it are taken from the folder of `path`, which need not exist. */
+MUST_USE enum err config_load_text(struct slice text, const char *path, struct config_report *report,
+                                   struct config **ret_config);
+
+/* Gives model `index` of config->models its entry, in model_entries and in every route to it. The entry is borrowed and
+ * must outlive the configuration: see config_on_release. Before the configuration is shared. */
+void config_attach_model(struct config *config, uint32_t index, struct model_entry *entry);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of options.def: option_table_config and those it is made of. */
+#ifndef WEIR_CONTROL_CONFIG_OPTION_TABLES_H
+#define WEIR_CONTROL_CONFIG_OPTION_TABLES_H
+
+#include "pipeline/option.h"
+
+extern const struct option_table option_table_config;
+extern const struct option_table option_table_limits;
+extern const struct option_table option_table_model;
+extern const struct option_table option_table_route;
+extern const struct option_table option_table_shutdown;
+extern const struct option_table option_table_target;
+
+#endif

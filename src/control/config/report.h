@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything that is wrong with a configuration, collected so that one reading shows all of it.
+ *
+ * A note is printed as compilers do, with the line it is about and a caret under the place:
+ *
+ *     weir.yaml:12:25: error: unknown option "lable" in format_output; did you mean "labels"?
+ *           - format_output: {lable: ["0", "180"]}
+ *                             ^
+ */
+#ifndef WEIR_CONTROL_CONFIG_REPORT_H
+#define WEIR_CONTROL_CONFIG_REPORT_H
+
+#include "lib/base/arena.h"
+#include "lib/base/text.h"
+#include "pipeline/option.h"
+
+#include <stdio.h>
+
+#define CONFIG_NOTES_MAX      100 /* beyond, they are only counted */
+#define CONFIG_NOTE_BYTES_MAX 2048
+
+enum config_severity { CONFIG_ERROR, CONFIG_WARNING };
+
+struct config_note {
+    enum config_severity severity;
+    struct option_place place; /* line 0: about the file as a whole */
+    struct slice message;      /* one line, NUL-terminated */
+    struct slice source;       /* the line of the file; empty when there is none */
+};
+
+struct config_report {
+    struct pool pool; /* of the arena: a report must not be moved */
+    struct arena arena;
+    struct slice path; /* as it is shown in front of each note */
+    struct slice text; /* of the file */
+    struct config_note notes[CONFIG_NOTES_MAX];
+    uint32_t note_count;
+    uint32_t error_count; /* with those that are only counted */
+    uint32_t warning_count;
+};
+
+void config_report_init(struct config_report *report);
+void config_report_deinit(struct config_report *report);
+
+/* The file whose notes follow: its name for messages and its text for source lines, both copied. */
+MUST_USE enum err config_report_begin(struct config_report *report, struct slice path, struct slice text);
+void config_report_error(struct config_report *report, struct option_place place, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+void config_report_warning(struct config_report *report, struct option_place place, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+/* Brings the notes into the order of the file. */
+void config_report_sort(struct config_report *report);
+
+/* For people: notes with their source lines, then how many more there were. */
+void config_report_print(const struct config_report *report, FILE *out);
+/* One note as its first line, without a newline: for logs. */
+void config_note_format(const struct config_report *report, const struct config_note *note, struct text *out);
+
+#endif
