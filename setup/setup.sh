@@ -171,7 +171,7 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
     else
-        say "with sudo: $*"
+        say "with sudo: $*" >&2
         sudo "$@"
     fi
 }
@@ -319,13 +319,13 @@ fetch_ort_header() {
 }
 
 fetch_ort_library() {
-    fetch_wheels
+    fetch_wheel ort_library
     put "$(echo "$work"/wheels/onnxruntime/capi/libonnxruntime.so.1.*)" lib/libonnxruntime.so.1
 }
 
 fetch_models() {
     local from=$work/wheels/rapidocr_onnxruntime/models
-    fetch_wheels
+    fetch_wheel models
     put "$from/ch_ppocr_mobile_v2.0_cls_infer.onnx" models/text-orientation.onnx
     put "$from/ch_PP-OCRv4_det_infer.onnx" models/text-detection.onnx
     put "$from/ch_PP-OCRv4_rec_infer.onnx" models/text-recognition.onnx
@@ -417,18 +417,19 @@ debian_mirror() {
     echo "$mirror"
 }
 
-# Unpacks every row of wheels.txt into $work/wheels, once per run. pip refuses a file whose hash is not the pinned one.
-fetch_wheels() {
-    [ ! -d "$work/wheels" ] || return 0
+# Unpacks the wheel of an item into $work/wheels. pip refuses a file whose hash is not the pinned one.
+fetch_wheel() {
+    local wheel=${pinned[$1]}
     require_amd64
     python3 -m pip --version >/dev/null 2>&1 || install_packages fetch
-    say "downloading $(rows wheels.txt | awk '{ printf "%s%s", sep, $1; sep = ", " }') (38 MB)"
+    say "downloading ${wheel%% *}"
+    mkdir -p "$work/wheels"
+    echo "$wheel" >"$work/wheel.txt"
     PIP_REQUIRE_VIRTUALENV=0 python3 -m pip --disable-pip-version-check --quiet --retries 5 download \
-        --no-deps --require-hashes --only-binary :all: --platform manylinux_2_28_x86_64 --implementation cp --python-version 3.11 \
-        --dest "$work/download" --requirement "$here/wheels.txt" ||
-        die "pip could not download the files in setup/wheels.txt" "Its message is above." "$(by_hand)"
-    local wheel
-    for wheel in "$work"/download/*.whl; do python3 -m zipfile -e "$wheel" "$work/wheels"; done
+        --no-deps --require-hashes --only-binary :all: --platform manylinux_2_28_x86_64 \
+        --implementation cp --python-version 3.11 --dest "$work/wheels" --requirement "$work/wheel.txt" ||
+        die "pip could not download ${wheel%% *}" "Its message is above." "$(by_hand)"
+    python3 -m zipfile -e "$work/wheels/$(echo "${wheel%%==*}" | tr - _)"-*.whl "$work/wheels"
 }
 
 require_amd64() {
