@@ -78,7 +78,8 @@ def main():
     bridge.save(out / "upright-1.jpg", quality=85)
     gates.save(out / "upright-2.png", optimize=True)
     river.save(out / "upright-3.webp", lossless=True)
-    line("Water level 3.2 m", "DejaVuSerif-Bold.ttf").save(out / "upright-4-progressive.jpg", quality=80, progressive=True)
+    level = line("Water level 3.2 m", "DejaVuSerif-Bold.ttf")
+    level.save(out / "upright-4-progressive.jpg", quality=80, progressive=True)
 
     turned(bridge).save(out / "upside-down-1.jpg", quality=85)
     turned(gates).save(out / "upside-down-2.png", optimize=True)
@@ -93,7 +94,8 @@ def main():
     gates.quantize(16, dither=Image.Dither.NONE).save(out / "upright-palette.png", optimize=True)
     write_png16(out / "upright-16-bit.png", river)
     write_png16(out / "upside-down-16-bit-grey.png", turned(invoice).convert("L"))
-    line("Slightly tilted", ink=(255, 255, 255), paper=(160, 60, 40), tilt=4).save(out / "upright-tilted.jpg", quality=85)
+    tilted = line("Slightly tilted", ink=(255, 255, 255), paper=(160, 60, 40), tilt=4)
+    tilted.save(out / "upright-tilted.jpg", quality=85)
 
 
 if __name__ == "__main__":
