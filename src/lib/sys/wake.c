@@ -29,8 +29,11 @@ void wake_announce(struct wake *wake)
 
 void wake_clear(struct wake *wake)
 {
-    if (atomic_exchange_explicit(&wake->is_asleep, false, memory_order_seq_cst))
-        return;
+    atomic_store_explicit(&wake->is_asleep, false, memory_order_relaxed);
+}
+
+void wake_take(struct wake *wake)
+{
     uint64_t count;
     while (read(wake->fd, &count, sizeof count) < 0 && errno == EINTR)
         continue;
@@ -42,6 +45,7 @@ void wake_wait(struct wake *wake)
     while (poll(&wait, 1, -1) < 0 && errno == EINTR)
         continue;
     wake_clear(wake);
+    wake_take(wake);
 }
 
 void wake_up(struct wake *wake)

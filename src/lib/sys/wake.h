@@ -22,9 +22,11 @@ void wake_deinit(struct wake *wake);
 
 /* Sleeper: announces sleep. Look for work after this; sleep only if there is none. */
 void wake_announce(struct wake *wake);
-/* Sleeper: takes the announcement back, and the signal if there was one. */
+/* Sleeper: takes the announcement back. A signal that is on its way stays in the descriptor. */
 void wake_clear(struct wake *wake);
-/* Sleeper without a loop: blocks until woken, then clears. */
+/* Sleeper: takes the signal out of the descriptor. */
+void wake_take(struct wake *wake);
+/* Sleeper without a loop: blocks until woken, then clears and takes. */
 void wake_wait(struct wake *wake);
 /* Any thread, after its work is visible. */
 void wake_up(struct wake *wake);

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/sys/loop.h"
+
+#include "lib/sys/clock.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACCEPTS_PER_TURN 64
+#define KNOWN            (1U << 31) /* in watch.armed: epoll has the descriptor, whatever the events */
+
+static void arm(struct watch *watch, uint32_t events);
+static void on_stream_events(struct watch *watch, uint32_t events);
+static void on_listener_events(struct watch *watch, uint32_t events);
+static void on_mailbox_events(struct watch *watch, uint32_t events);
+static int wait_for_events(struct loop *loop, struct epoll_event *events, uint64_t wait_ns);
+
+enum err loop_init(struct loop *loop)
+{
+    *loop = (struct loop){.epoll = epoll_create1(EPOLL_CLOEXEC), .now_ns = clock_now_ns()};
+    if (loop->epoll < 0)
+        return ERR_IO;
+    timer_wheel_init(&loop->timers, loop->now_ns);
+    return ERR_OK;
+}
+
+void loop_deinit(struct loop *loop)
+{
+    if (loop->epoll >= 0)
+        close(loop->epoll);
+    loop->epoll = -1;
+}
+
+void loop_run(struct loop *loop)
+{
+    while (!loop->is_stopping)
+        loop_turn(loop, UINT64_MAX);
+}
+
+void loop_turn(struct loop *loop, uint64_t wait_ns)
+{
+    struct epoll_event events[LOOP_EVENTS_MAX];
+    int count = wait_for_events(loop, events, wait_ns);
+    loop->now_ns = clock_now_ns();
+    loop->turns++;
+    loop->ready_count = count > 0 ? count : 0;
+    for (int i = 0; i < loop->ready_count; i++) {
+        loop->ready[i] = events[i].data.ptr;
+        loop->ready_events[i] = events[i].events;
+    }
+    for (int i = 0; i < loop->ready_count; i++)
+        if (loop->ready[i])
+            loop->ready[i]->on_events(loop->ready[i], loop->ready_events[i]);
+    loop->ready_count = 0;
+    timer_wheel_run(&loop->timers, loop->now_ns);
+    if (loop->on_turn)
+        loop->on_turn(loop);
+}
+
+void loop_stop(struct loop *loop)
+{
+    loop->is_stopping = true;
+}
+
+/* Mail is looked at before sleeping, and once more after sleep was announced: see wake.h. */
+static int wait_for_events(struct loop *loop, struct epoll_event *events, uint64_t wait_ns)
+{
+    uint64_t next_ns = timer_wheel_next_ns(&loop->timers, clock_now_ns());
+    next_ns = MIN(next_ns, wait_ns);
+    struct mailbox *mailbox = loop->mailbox;
+    if (mailbox) {
+        wake_announce(&mailbox->wake);
+        if (mailbox->on_mail(mailbox))
+            next_ns = 0;
+    }
+    int timeout_ms = next_ns > 3600 * NS_PER_S ? 3600 * 1000 : (int)((next_ns + NS_PER_MS - 1) / NS_PER_MS);
+    int count = epoll_wait(loop->epoll, events, LOOP_EVENTS_MAX, timeout_ms);
+    if (mailbox)
+        wake_clear(&mailbox->wake);
+    ASSERT(count >= 0 || errno == EINTR, "epoll_wait fails only when interrupted");
+    return count;
+}
+
+enum err watch_add(struct watch *watch, struct loop *loop, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = watch};
+    watch->loop = loop;
+    if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, watch->fd, &event) != 0)
+        return ERR_IO;
+    watch->armed = events | KNOWN;
+    return ERR_OK;
+}
+
+static void arm(struct watch *watch, uint32_t events)
+{
+    if ((watch->armed & ~KNOWN) == events)
+        return;
+    struct epoll_event event = {.events = events, .data.ptr = watch};
+    (void)epoll_ctl(watch->loop->epoll, EPOLL_CTL_MOD, watch->fd, &event);
+    watch->armed = events | KNOWN;
+}
+
+/* Closing a descriptor takes it out of epoll by itself; what this turn still holds must be forgotten too. */
+void watch_remove(struct watch *watch)
+{
+    struct loop *loop = watch->loop;
+    for (int i = 0; i < loop->ready_count; i++)
+        if (loop->ready[i] == watch)
+            loop->ready[i] = NULL;
+    if (watch->armed & KNOWN)
+        (void)epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+    watch->armed = 0;
+}
+
+/* Streams. */
+
+void stream_open(struct stream *stream, struct loop *loop, int fd, const struct stream_handlers *handlers)
+{
+    *stream = (struct stream){.watch = {.on_events = on_stream_events, .loop = loop, .fd = fd}, .handlers = handlers};
+}
+
+enum err stream_receive_start(struct stream *stream)
+{
+    stream->is_receiving = true;
+    if (!(stream->watch.armed & KNOWN))
+        return watch_add(&stream->watch, stream->watch.loop, EPOLLIN | EPOLLRDHUP);
+    if (!(stream->watch.armed & EPOLLIN))
+        arm(&stream->watch, (stream->watch.armed & ~KNOWN) | EPOLLIN | EPOLLRDHUP);
+    return ERR_OK;
+}
+
+void stream_receive_stop(struct stream *stream)
+{
+    stream->is_receiving = false;
+}
+
+enum err stream_send(struct stream *stream, struct slice bytes, size_t *ret_sent_bytes)
+{
+    ASSERT(stream->unsent.len == 0, "one send at a time");
+    *ret_sent_bytes = 0;
+    ssize_t count;
+    do
+        count = send(stream->watch.fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
+    while (count < 0 && errno == EINTR);
+    if (count < 0 && errno != EAGAIN)
+        return errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : ERR_IO;
+    *ret_sent_bytes = count > 0 ? (size_t)count : 0;
+    stream->unsent = slice_skip(bytes, *ret_sent_bytes);
+    if (stream->unsent.len == 0)
+        return ERR_OK;
+    if (!(stream->watch.armed & KNOWN))
+        TRY(watch_add(&stream->watch, stream->watch.loop, EPOLLOUT | EPOLLRDHUP));
+    else
+        arm(&stream->watch, (stream->watch.armed & ~KNOWN) | EPOLLOUT);
+    return ERR_AGAIN;
+}
+
+void stream_close(struct stream *stream)
+{
+    watch_remove(&stream->watch);
+    close(stream->watch.fd);
+    stream->watch.fd = -1;
+    stream->unsent = (struct slice){NULL, 0};
+}
+
+static void send_rest(struct stream *stream)
+{
+    ssize_t count = send(stream->watch.fd, stream->unsent.ptr, stream->unsent.len, MSG_NOSIGNAL);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (count < 0) {
+        stream->unsent = (struct slice){NULL, 0};
+        stream->handlers->on_sent(stream, errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : ERR_IO);
+        return;
+    }
+    stream->unsent = slice_skip(stream->unsent, (size_t)count);
+    if (stream->unsent.len)
+        return;
+    arm(&stream->watch, stream->watch.armed & ~KNOWN & ~(uint32_t)EPOLLOUT);
+    stream->handlers->on_sent(stream, ERR_OK);
+}
+
+static void receive(struct stream *stream)
+{
+    struct iovec room = stream->handlers->on_buffer(stream);
+    if (room.iov_len == 0) {
+        stream->is_receiving = false;
+        return;
+    }
+    ssize_t count = recv(stream->watch.fd, room.iov_base, room.iov_len, 0);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (count > 0)
+        stream->handlers->on_received(stream, (size_t)count, ERR_OK);
+    else
+        stream->handlers->on_received(stream, 0, count == 0 ? ERR_EOF : ERR_IO);
+}
+
+/* A handler may close the stream, which frees its memory: nothing is touched after one that might. The loop's own
+ * table tells whether the stream is still there. */
+static void on_stream_events(struct watch *watch, uint32_t events)
+{
+    struct stream *stream = CONTAINER_OF(watch, struct stream, watch);
+    if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && stream->unsent.len) {
+        send_rest(stream);
+        return; /* level-triggered: what else there is comes again */
+    }
+    if (stream->is_receiving) {
+        if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+            receive(stream);
+        return;
+    }
+    /* Nobody is receiving: withdraw the interest, or level-triggering would spin. */
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+        bool is_known = stream->is_hung_up;
+        stream->is_hung_up = true;
+        if (events & (EPOLLHUP | EPOLLERR))
+            watch_remove(watch);
+        else
+            arm(watch, watch->armed & ~KNOWN & ~(uint32_t)(EPOLLIN | EPOLLRDHUP));
+        if (!is_known)
+            stream->handlers->on_hangup(stream);
+        return;
+    }
+    arm(watch, watch->armed & ~KNOWN & ~(uint32_t)EPOLLIN);
+}
+
+/* Listeners. */
+
+enum err listener_start(struct listener *listener, struct loop *loop, int fd)
+{
+    listener->watch = (struct watch){.on_events = on_listener_events, .loop = loop, .fd = fd};
+    return watch_add(&listener->watch, loop, EPOLLIN);
+}
+
+void listener_pause(struct listener *listener)
+{
+    watch_remove(&listener->watch);
+}
+
+enum err listener_resume(struct listener *listener)
+{
+    if (listener->watch.armed & KNOWN || listener->watch.fd < 0)
+        return ERR_OK;
+    return watch_add(&listener->watch, listener->watch.loop, EPOLLIN);
+}
+
+/* False when there is nothing more to take for now. */
+static bool accept_one(struct listener *listener)
+{
+    struct address peer = {.len = sizeof peer.v6};
+    int fd = accept4(listener->watch.fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        if (listener->on_accepted(listener, fd, &peer))
+            return true;
+        listener_pause(listener);
+        return false;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        listener_pause(listener);
+        listener->on_exhausted(listener);
+        return false;
+    }
+    /* A connection that died in the queue says nothing about the next one (accept(2), "Error handling"). */
+    return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
+}
+
+void listener_stop(struct listener *listener)
+{
+    if (listener->watch.fd < 0)
+        return;
+    watch_remove(&listener->watch);
+    while (accept_one(listener))
+        continue;
+    watch_remove(&listener->watch);
+    close(listener->watch.fd);
+    listener->watch.fd = -1;
+}
+
+static void on_listener_events(struct watch *watch, uint32_t events)
+{
+    struct listener *listener = CONTAINER_OF(watch, struct listener, watch);
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_TURN && watch->fd >= 0; i++)
+        if (!accept_one(listener))
+            break;
+}
+
+/* Mailbox. */
+
+enum err mailbox_start(struct mailbox *mailbox, struct loop *loop)
+{
+    TRY(wake_init(&mailbox->wake));
+    mailbox->watch = (struct watch){.on_events = on_mailbox_events, .fd = mailbox->wake.fd};
+    enum err err = watch_add(&mailbox->watch, loop, EPOLLIN);
+    if (err == ERR_OK)
+        loop->mailbox = mailbox;
+    else
+        wake_deinit(&mailbox->wake);
+    return err;
+}
+
+void mailbox_stop(struct mailbox *mailbox)
+{
+    watch_remove(&mailbox->watch);
+    mailbox->watch.loop->mailbox = NULL;
+    wake_deinit(&mailbox->wake);
+}
+
+static void on_mailbox_events(struct watch *watch, uint32_t events)
+{
+    struct mailbox *mailbox = CONTAINER_OF(watch, struct mailbox, watch);
+    (void)events;
+    wake_take(&mailbox->wake);
+    (void)mailbox->on_mail(mailbox);
+}

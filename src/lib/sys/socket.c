@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/sys/socket.h"
+
+#include "lib/base/text.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define BACKLOG 4096
+
+static enum err split(struct slice text, struct slice *ret_host, uint64_t *ret_port)
+{
+    size_t colon = text.len;
+    while (colon > 0 && text.ptr[colon - 1] != ':')
+        colon--;
+    if (colon == 0)
+        return ERR_SYNTAX;
+    struct slice host = slice_first(text, colon - 1);
+    TRY(text_parse_u64(slice_skip(text, colon), ret_port));
+    if (*ret_port > 65535)
+        return ERR_SYNTAX;
+    *ret_host = host;
+    return ERR_OK;
+}
+
+static enum err parse_v6(struct slice host, struct address *address)
+{
+    char text[INET6_ADDRSTRLEN];
+    if (host.len < 2 || host.ptr[host.len - 1] != ']' || host.len - 2 >= sizeof text)
+        return ERR_SYNTAX;
+    memcpy(text, host.ptr + 1, host.len - 2);
+    text[host.len - 2] = '\0';
+    address->v6 = (struct sockaddr_in6){.sin6_family = AF_INET6};
+    address->len = sizeof address->v6;
+    return inet_pton(AF_INET6, text, &address->v6.sin6_addr) == 1 ? ERR_OK : ERR_SYNTAX;
+}
+
+static enum err parse_v4(struct slice host, struct address *address)
+{
+    char text[INET_ADDRSTRLEN];
+    address->v4 = (struct sockaddr_in){.sin_family = AF_INET};
+    address->len = sizeof address->v4;
+    if (host.len == 0)
+        return ERR_OK; /* INADDR_ANY is zero */
+    if (slice_is(host, "localhost"))
+        host = SLICE_LIT("127.0.0.1");
+    if (host.len >= sizeof text)
+        return ERR_SYNTAX;
+    memcpy(text, host.ptr, host.len);
+    text[host.len] = '\0';
+    return inet_pton(AF_INET, text, &address->v4.sin_addr) == 1 ? ERR_OK : ERR_SYNTAX;
+}
+
+enum err address_parse(struct slice text, struct address *ret_address)
+{
+    struct slice host;
+    uint64_t port;
+    struct address address = {0};
+    TRY(split(text, &host, &port) == ERR_OK ? ERR_OK : ERR_SYNTAX);
+    TRY(host.len && host.ptr[0] == '[' ? parse_v6(host, &address) : parse_v4(host, &address));
+    address_set_port(&address, (uint16_t)port);
+    *ret_address = address;
+    return ERR_OK;
+}
+
+void address_format_host(const struct address *address, char out[ADDRESS_TEXT_MAX])
+{
+    const void *host =
+        address->any.sa_family == AF_INET6 ? (const void *)&address->v6.sin6_addr : (const void *)&address->v4.sin_addr;
+    if (!inet_ntop(address->any.sa_family, host, out, ADDRESS_TEXT_MAX))
+        (void)snprintf(out, ADDRESS_TEXT_MAX, "unknown");
+}
+
+void address_format(const struct address *address, char out[ADDRESS_TEXT_MAX])
+{
+    char host[ADDRESS_TEXT_MAX];
+    address_format_host(address, host);
+    const char *form = address->any.sa_family == AF_INET6 ? "[%.46s]:%u" : "%.46s:%u";
+    (void)snprintf(out, ADDRESS_TEXT_MAX, form, host, address_port(address));
+}
+
+uint16_t address_port(const struct address *address)
+{
+    return ntohs(address->any.sa_family == AF_INET6 ? address->v6.sin6_port : address->v4.sin_port);
+}
+
+void address_set_port(struct address *address, uint16_t port)
+{
+    if (address->any.sa_family == AF_INET6)
+        address->v6.sin6_port = htons(port);
+    else
+        address->v4.sin_port = htons(port);
+}
+
+static enum err of_errno(int number)
+{
+    switch (number) {
+    case EADDRINUSE:
+        return ERR_EXISTS;
+    case EACCES:
+    case EPERM:
+        return ERR_DENIED;
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+        return ERR_INVALID;
+    case EMFILE:
+    case ENFILE:
+        return ERR_BUSY;
+    case ECONNREFUSED:
+        return ERR_CLOSED;
+    default:
+        return ERR_IO;
+    }
+}
+
+static int make(const struct address *address)
+{
+    return socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+static enum err bind_and_listen(int fd, const struct address *address)
+{
+    int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
+        return of_errno(errno);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (address->any.sa_family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (bind(fd, &address->any, address->len) != 0 || listen(fd, BACKLOG) != 0)
+        return of_errno(errno);
+    return ERR_OK;
+}
+
+enum err socket_listen(const struct address *address, int *ret_fd)
+{
+    int fd = make(address);
+    if (fd < 0)
+        return of_errno(errno);
+    enum err err = bind_and_listen(fd, address);
+    if (err == ERR_OK)
+        *ret_fd = fd;
+    else
+        close(fd);
+    return err;
+}
+
+enum err socket_address(int fd, struct address *ret_address)
+{
+    struct address address = {.len = sizeof address.v6};
+    if (getsockname(fd, &address.any, &address.len) != 0)
+        return of_errno(errno);
+    *ret_address = address;
+    return ERR_OK;
+}
+
+static enum err await_connected(int fd, int timeout_ms)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+    int ready = poll(&wait, 1, timeout_ms);
+    if (ready == 0)
+        return ERR_TIMEOUT;
+    int failure = 0;
+    socklen_t len = sizeof failure;
+    if (ready < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &len) != 0)
+        return ERR_IO;
+    return failure ? of_errno(failure) : ERR_OK;
+}
+
+enum err socket_connect(const struct address *address, int timeout_ms, int *ret_fd)
+{
+    int fd = make(address);
+    if (fd < 0)
+        return of_errno(errno);
+    enum err err = ERR_OK;
+    if (connect(fd, &address->any, address->len) != 0)
+        err = errno == EINPROGRESS ? await_connected(fd, timeout_ms) : of_errno(errno);
+    if (err == ERR_OK)
+        *ret_fd = fd;
+    else
+        close(fd);
+    return err;
+}
+
+void socket_close(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void socket_shutdown_write(int fd)
+{
+    (void)shutdown(fd, SHUT_WR);
+}
+
+/* SO_REUSEPORT would let two servers of one user share a port without a word: bind once without it. */
+enum err socket_probe_free(const struct address *address)
+{
+    int fd = make(address);
+    if (fd < 0)
+        return of_errno(errno);
+    int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address->any.sa_family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    enum err err = bind(fd, &address->any, address->len) == 0 && listen(fd, 1) == 0 ? ERR_OK : of_errno(errno);
+    close(fd);
+    return err;
+}

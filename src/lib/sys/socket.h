@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sockets and addresses. All sockets made here are non-blocking and close-on-exec. */
+#ifndef WEIR_LIB_SYS_SOCKET_H
+#define WEIR_LIB_SYS_SOCKET_H
+
+#include "lib/base/err.h"
+#include "lib/base/slice.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+struct address {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    };
+    socklen_t len;
+};
+
+#define ADDRESS_TEXT_MAX 64
+
+/* "127.0.0.1:8080", "[::1]:8080", "localhost:8080" (the loopback of IPv4) or ":8080" (every address). Numeric only:
+ * never asks DNS. ERR_SYNTAX. */
+MUST_USE enum err address_parse(struct slice text, struct address *ret_address);
+/* Writes address and port with a NUL. */
+void address_format(const struct address *address, char out[ADDRESS_TEXT_MAX]);
+/* Without the port. */
+void address_format_host(const struct address *address, char out[ADDRESS_TEXT_MAX]);
+uint16_t address_port(const struct address *address);
+void address_set_port(struct address *address, uint16_t port);
+
+/* With SO_REUSEPORT, so that every worker has a queue of its own, and TCP_NODELAY, which accepted sockets inherit.
+ * ERR_EXISTS when the address is in use, ERR_DENIED for a privileged port, ERR_INVALID for an address that is not of
+ * this machine, ERR_IO otherwise. */
+MUST_USE enum err socket_listen(const struct address *address, int *ret_fd);
+/* The address a socket is bound to: the way to learn the port chosen for port 0. */
+MUST_USE enum err socket_address(int fd, struct address *ret_address);
+/* A blocking connection with a limit in time; for tests and tools. */
+MUST_USE enum err socket_connect(const struct address *address, int timeout_ms, int *ret_fd);
+void socket_close(int fd);
+/* Sends FIN; what the other side still sends can be read. */
+void socket_shutdown_write(int fd);
+/* Whether another process could be using the address: a listener without SO_REUSEPORT semantics. */
+MUST_USE enum err socket_probe_free(const struct address *address);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/sys/timer.h"
+
+#define SLOT_MASK (TIMER_LEVEL_SLOTS - 1)
+
+static void file_timer(struct timer_wheel *wheel, struct timer *timer);
+static void run_tick(struct timer_wheel *wheel);
+static void cascade(struct timer_wheel *wheel, unsigned level);
+
+void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ns)
+{
+    wheel->tick = now_ns >> TIMER_TICK_BITS;
+    for (unsigned level = 0; level < TIMER_LEVELS; level++) {
+        wheel->occupied[level] = 0;
+        for (unsigned slot = 0; slot < TIMER_LEVEL_SLOTS; slot++)
+            list_init(&wheel->slots[level][slot]);
+    }
+}
+
+void timer_init(struct timer *timer, void (*on_fire)(struct timer *timer))
+{
+    *timer = (struct timer){.on_fire = on_fire};
+    list_init(&timer->node);
+}
+
+/* The first tick at whose start the deadline has passed. */
+static uint64_t tick_of(uint64_t deadline_ns)
+{
+    return (deadline_ns >> TIMER_TICK_BITS) + 1;
+}
+
+void timer_set(struct timer_wheel *wheel, struct timer *timer, uint64_t deadline_ns)
+{
+    ASSERT(deadline_ns > 0, "a deadline of zero means none");
+    timer->deadline_ns = deadline_ns;
+    if (list_is_linked(&timer->node) && timer->filed_tick <= tick_of(deadline_ns))
+        return;
+    list_remove(&timer->node);
+    file_timer(wheel, timer);
+}
+
+void timer_cancel(struct timer *timer)
+{
+    list_remove(&timer->node);
+    timer->deadline_ns = 0;
+}
+
+void timer_wheel_run(struct timer_wheel *wheel, uint64_t now_ns)
+{
+    uint64_t now_tick = now_ns >> TIMER_TICK_BITS;
+    while (wheel->tick <= now_tick)
+        run_tick(wheel);
+}
+
+/* Rotates the bits so that the slot of `from` is bit 0. */
+static uint64_t seen_from(uint64_t bits, unsigned from)
+{
+    return from ? bits >> from | bits << (TIMER_LEVEL_SLOTS - from) : bits;
+}
+
+uint64_t timer_wheel_next_ns(const struct timer_wheel *wheel, uint64_t now_ns)
+{
+    uint64_t best = UINT64_MAX;
+    for (unsigned level = 0; level < TIMER_LEVELS; level++) {
+        unsigned shift = level * TIMER_LEVEL_BITS;
+        if (!wheel->occupied[level])
+            continue;
+        /* The slot of the current position is run (level 0) or was emptied when it was entered (above). */
+        uint64_t position = wheel->tick >> shift;
+        uint64_t bits = seen_from(wheel->occupied[level], (unsigned)position & SLOT_MASK);
+        bool was_entered = level > 0 && (wheel->tick & ((1ULL << shift) - 1)) != 0;
+        if (was_entered)
+            bits &= ~1ULL; /* what stands there is a whole turn ahead */
+        uint64_t ahead = bits ? (uint64_t)__builtin_ctzl(bits) : TIMER_LEVEL_SLOTS;
+        uint64_t tick = (position + ahead) << shift;
+        if (tick < best)
+            best = tick;
+    }
+    if (best == UINT64_MAX)
+        return UINT64_MAX;
+    uint64_t due_ns = best << TIMER_TICK_BITS;
+    return due_ns > now_ns ? due_ns - now_ns : 0;
+}
+
+static void file_timer(struct timer_wheel *wheel, struct timer *timer)
+{
+    uint64_t tick = tick_of(timer->deadline_ns);
+    if (tick < wheel->tick)
+        tick = wheel->tick;
+    uint64_t horizon = (1ULL << (TIMER_LEVEL_BITS * TIMER_LEVELS)) - 1;
+    if (tick - wheel->tick > horizon)
+        tick = wheel->tick + horizon;
+    unsigned level = 0;
+    while (tick - wheel->tick >= 1ULL << (TIMER_LEVEL_BITS * (level + 1)))
+        level++;
+    unsigned slot = (unsigned)(tick >> (level * TIMER_LEVEL_BITS)) & SLOT_MASK;
+    timer->filed_tick = tick;
+    wheel->occupied[level] |= 1ULL << slot;
+    list_add_last(&wheel->slots[level][slot], &timer->node);
+}
+
+static void run_tick(struct timer_wheel *wheel)
+{
+    for (unsigned level = 1; level < TIMER_LEVELS; level++) {
+        if (wheel->tick & ((1ULL << (level * TIMER_LEVEL_BITS)) - 1))
+            break;
+        cascade(wheel, level);
+    }
+    unsigned slot = (unsigned)wheel->tick & SLOT_MASK;
+    struct list due;
+    list_init(&due);
+    struct list *node;
+    while ((node = list_pop_first(&wheel->slots[0][slot])))
+        list_add_last(&due, node);
+    wheel->occupied[0] &= ~(1ULL << slot);
+    wheel->tick++;
+    while ((node = list_pop_first(&due))) {
+        struct timer *timer = CONTAINER_OF(node, struct timer, node);
+        if (tick_of(timer->deadline_ns) >= wheel->tick) {
+            file_timer(wheel, timer);
+            continue;
+        }
+        timer->deadline_ns = 0;
+        timer->on_fire(timer);
+    }
+}
+
+/* Entering a slot of a higher level: its timers move down. */
+static void cascade(struct timer_wheel *wheel, unsigned level)
+{
+    unsigned slot = (unsigned)(wheel->tick >> (level * TIMER_LEVEL_BITS)) & SLOT_MASK;
+    struct list moving;
+    list_init(&moving);
+    struct list *node;
+    while ((node = list_pop_first(&wheel->slots[level][slot])))
+        list_add_last(&moving, node);
+    wheel->occupied[level] &= ~(1ULL << slot);
+    while ((node = list_pop_first(&moving)))
+        file_timer(wheel, CONTAINER_OF(node, struct timer, node));
+}
