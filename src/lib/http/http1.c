@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The request head, parsed in one pass that can stop at any byte and go on there.
+ *
+ * Each step reads one element from the cursor and either moves on, or leaves the cursor where the bytes ended and asks
+ * for more. What a step decides depends only on bytes before the cursor, so that the outcome cannot depend on how the
+ * bytes were split into reads; the fuzz target holds it to that. For the same reason the input is cut at
+ * head_bytes_max before anything is looked at: a fault behind the limit does not exist.
+ *
+ * When the last line is there, the fields that decide framing and routing are read together (finish): a request is
+ * never partly believed. */
+#include "lib/http/http1.h"
+
+#include "lib/base/text.h"
+#include "lib/http/scan.h"
+#include "lib/http/url.h"
+
+#define VERSION_BYTES 8 /* HTTP/1.1 */
+
+enum state {
+    STATE_BLANK, /* before the request line */
+    STATE_METHOD,
+    STATE_TARGET,
+    STATE_VERSION,
+    STATE_NAME, /* at the start of a line, or in a name */
+    STATE_VALUE,
+    STATE_DONE,
+};
+
+struct cursor {
+    const char *at;   /* the next byte to look at */
+    const char *mark; /* the start of the element */
+    const char *end;
+    struct http1_parser *parser;
+    struct http1_head *head;
+};
+
+static void attach(struct http1_parser *parser, const char *base, struct http1_head *head);
+static enum err read_head(struct cursor *c);
+static enum err finish(struct http1_parser *parser, struct http1_head *head);
+
+void http1_parser_init(struct http1_parser *parser, const struct http1_limits *limits)
+{
+    ASSERT(limits->header_count_max <= HTTP1_HEADER_COUNT_MAX, "an index of a header fits its field");
+    ASSERT(limits->head_bytes_max >= HTTP1_HEAD_BYTES_LOWEST, "the shortest request fits");
+    *parser = (struct http1_parser){.limits = *limits, .scan = scan_for(cpu_level())};
+}
+
+void http1_parser_reset(struct http1_parser *parser)
+{
+    parser->base = NULL;
+    parser->offset = 0;
+    parser->mark = 0;
+    parser->state = STATE_BLANK;
+    parser->blank_lines = 0;
+    parser->fault = HTTP1_FAULT_NONE;
+}
+
+static enum err fail(struct http1_parser *parser, enum http1_fault fault)
+{
+    parser->fault = fault;
+    return http1_fault_err(fault);
+}
+
+enum err http1_request_parse(struct http1_parser *parser, struct slice input, struct http1_head *ret_head)
+{
+    struct slice visible = slice_first(input, parser->limits.head_bytes_max);
+    if (UNLIKELY(parser->fault != HTTP1_FAULT_NONE))
+        return http1_fault_err(parser->fault);
+    if (input.len == 0)
+        return ERR_AGAIN;
+    if (parser->base != input.ptr)
+        attach(parser, input.ptr, ret_head);
+    struct cursor c = {
+        .at = input.ptr + parser->offset,
+        .mark = input.ptr + parser->mark,
+        .end = input.ptr + visible.len,
+        .parser = parser,
+        .head = ret_head,
+    };
+    enum err err = read_head(&c);
+    parser->offset = (uint32_t)(c.at - input.ptr);
+    parser->mark = (uint32_t)(c.mark - input.ptr);
+    if (LIKELY(err == ERR_OK)) {
+        ret_head->head_bytes = parser->offset;
+        return finish(parser, ret_head);
+    }
+    if (err == ERR_AGAIN && visible.len == parser->limits.head_bytes_max)
+        return fail(parser, parser->state == STATE_TARGET ? HTTP1_FAULT_TARGET_TOO_LONG : HTTP1_FAULT_HEAD_TOO_LARGE);
+    return err;
+}
+
+static const char *moved(const char *ptr, const char *from, const char *to)
+{
+    return to + ((uintptr_t)ptr - (uintptr_t)from);
+}
+
+/* Clears the head before the first byte; later, when the caller moved its buffer, lets the head follow. */
+static void attach(struct http1_parser *parser, const char *base, struct http1_head *head)
+{
+    const char *from = parser->base;
+    parser->base = base;
+    if (!from) {
+        struct http_header *headers = head->headers;
+        memset(head, 0, sizeof *head);
+        head->headers = headers;
+        return;
+    }
+    if (head->method_text.ptr)
+        head->method_text.ptr = moved(head->method_text.ptr, from, base);
+    if (head->target.ptr)
+        head->target.ptr = moved(head->target.ptr, from, base);
+    /* In STATE_VALUE the name of one more is known. */
+    for (unsigned i = 0; i < head->header_count + (unsigned)(parser->state == STATE_VALUE); i++) {
+        head->headers[i].name.ptr = moved(head->headers[i].name.ptr, from, base);
+        if (i < head->header_count)
+            head->headers[i].value.ptr = moved(head->headers[i].value.ptr, from, base);
+    }
+}
+
+/* At a byte that must begin a line end: takes CR LF. */
+static inline enum err read_line_end(struct cursor *c)
+{
+    if (UNLIKELY(*c->at != '\r'))
+        return fail(c->parser, HTTP1_FAULT_BARE_LF);
+    if (UNLIKELY(c->end - c->at < 2))
+        return ERR_AGAIN;
+    if (UNLIKELY(c->at[1] != '\n'))
+        return fail(c->parser, HTTP1_FAULT_BARE_CR);
+    c->at += 2;
+    c->mark = c->at;
+    return ERR_OK;
+}
+
+static inline enum err skip_blank_lines(struct cursor *c)
+{
+    for (;;) {
+        if (c->at == c->end)
+            return ERR_AGAIN;
+        if (LIKELY(*c->at != '\r' && *c->at != '\n'))
+            break;
+        TRY(read_line_end(c));
+        if (++c->parser->blank_lines > HTTP1_BLANK_LINES_MAX)
+            return fail(c->parser, HTTP1_FAULT_TOO_MANY_BLANK_LINES);
+    }
+    c->parser->state = STATE_METHOD;
+    return ERR_OK;
+}
+
+static inline enum err read_method(struct cursor *c)
+{
+    while (c->at < c->end && scan_is(*c->at, SCAN_TCHAR))
+        c->at++;
+    struct slice text = slice_of(c->mark, (size_t)(c->at - c->mark));
+    if (text.len > HTTP1_METHOD_BYTES_MAX)
+        return fail(c->parser, HTTP1_FAULT_METHOD_TOO_LONG);
+    if (c->at == c->end)
+        return ERR_AGAIN;
+    if (*c->at != ' ' || text.len == 0)
+        return fail(c->parser, HTTP1_FAULT_METHOD_INVALID);
+    c->head->method_text = text;
+    c->head->method = http_method_parse(text);
+    if (c->head->method == HTTP_METHOD_CONNECT)
+        return fail(c->parser, HTTP1_FAULT_METHOD_CONNECT);
+    c->mark = ++c->at;
+    c->parser->state = STATE_TARGET;
+    return ERR_OK;
+}
+
+static inline enum err read_target(struct cursor *c)
+{
+    c->at = c->parser->scan->target(c->at, c->end);
+    struct slice text = slice_of(c->mark, (size_t)(c->at - c->mark));
+    if (text.len > c->parser->limits.target_bytes_max)
+        return fail(c->parser, HTTP1_FAULT_TARGET_TOO_LONG);
+    if (c->at == c->end)
+        return ERR_AGAIN;
+    if (*c->at == '\r' || *c->at == '\n')
+        return fail(c->parser, HTTP1_FAULT_VERSION_MISSING);
+    if (*c->at != ' ')
+        return fail(c->parser, HTTP1_FAULT_TARGET_CHAR);
+    if (text.len == 0)
+        return fail(c->parser, HTTP1_FAULT_TARGET_INVALID);
+    c->head->target = text;
+    c->mark = ++c->at;
+    c->parser->state = STATE_VERSION;
+    return ERR_OK;
+}
+
+/* The bytes of a version up to the first wrong one. */
+static enum err check_version(struct cursor *c)
+{
+    static const char form[VERSION_BYTES + 1] = "HTTP/1.x";
+    size_t len = MIN((size_t)(c->end - c->mark), VERSION_BYTES);
+    for (size_t i = 0; i < len; i++) {
+        char byte = c->mark[i];
+        bool is_right = form[i] == 'x' ? scan_is(byte, SCAN_DIGIT) : byte == form[i];
+        if (is_right)
+            continue;
+        bool is_newer = form[i] == '1' && byte >= '2' && byte <= '9';
+        return fail(c->parser, is_newer ? HTTP1_FAULT_VERSION_UNSUPPORTED : HTTP1_FAULT_VERSION_INVALID);
+    }
+    return len < VERSION_BYTES ? ERR_AGAIN : ERR_OK;
+}
+
+static inline enum err read_version(struct cursor *c)
+{
+    if (LIKELY(c->end - c->mark > VERSION_BYTES && memcmp(c->mark, "HTTP/1.1", VERSION_BYTES) == 0)) {
+        c->head->version_minor = 1;
+    } else {
+        TRY(check_version(c));
+        c->head->version_minor = c->mark[VERSION_BYTES - 1] != '0';
+    }
+    c->at = c->mark + VERSION_BYTES;
+    if (c->at == c->end)
+        return ERR_AGAIN;
+    if (*c->at != '\r' && *c->at != '\n')
+        return fail(c->parser, HTTP1_FAULT_VERSION_INVALID);
+    TRY(read_line_end(c));
+    c->parser->state = STATE_NAME;
+    return ERR_OK;
+}
+
+static enum http1_fault name_fault(const struct cursor *c)
+{
+    switch (*c->at) {
+    case ' ':
+    case '\t':
+        return c->at == c->mark ? HTTP1_FAULT_OBS_FOLD : HTTP1_FAULT_SPACE_BEFORE_COLON;
+    case '\n':
+        return c->at == c->mark ? HTTP1_FAULT_BARE_LF : HTTP1_FAULT_COLON_MISSING;
+    case '\r':
+        return HTTP1_FAULT_COLON_MISSING;
+    default:
+        return HTTP1_FAULT_NAME_INVALID;
+    }
+}
+
+/* Notes where a field is first found; RFC 9112 section 3.2 and 6.3 on those that may not come twice. */
+static inline enum err note_field(struct cursor *c, enum http_field field)
+{
+    uint16_t *first = &c->head->first[field];
+    if (LIKELY(*first == 0)) {
+        *first = (uint16_t)(c->head->header_count + 1);
+        return ERR_OK;
+    }
+    if (!http_field_is_single(field))
+        return ERR_OK;
+    return fail(c->parser, field == HTTP_FIELD_HOST             ? HTTP1_FAULT_HOST_REPEATED
+                           : field == HTTP_FIELD_CONTENT_LENGTH ? HTTP1_FAULT_LENGTH_REPEATED
+                                                                : HTTP1_FAULT_FIELD_REPEATED);
+}
+
+static inline enum err read_name(struct cursor *c)
+{
+    if (c->head->header_count == c->parser->limits.header_count_max)
+        return fail(c->parser, HTTP1_FAULT_TOO_MANY_FIELDS);
+    c->at = c->parser->scan->tchar(c->at, c->end);
+    if (c->at == c->end)
+        return ERR_AGAIN;
+    if (UNLIKELY(*c->at != ':' || c->at == c->mark))
+        return fail(c->parser, name_fault(c));
+    struct http_header *header = &c->head->headers[c->head->header_count];
+    header->name = slice_of(c->mark, (size_t)(c->at - c->mark));
+    header->id = http_field_parse(header->name);
+    TRY(note_field(c, header->id));
+    c->mark = ++c->at;
+    c->parser->state = STATE_VALUE;
+    return ERR_OK;
+}
+
+static inline enum err read_value(struct cursor *c)
+{
+    c->at = c->parser->scan->value(c->at, c->end);
+    if (c->at == c->end)
+        return ERR_AGAIN;
+    if (UNLIKELY(*c->at != '\r' && *c->at != '\n'))
+        return fail(c->parser, HTTP1_FAULT_VALUE_CHAR);
+    struct slice value = slice_of(c->mark, (size_t)(c->at - c->mark));
+    TRY(read_line_end(c));
+    c->head->headers[c->head->header_count++].value = slice_trim(value);
+    c->parser->state = STATE_NAME;
+    return ERR_OK;
+}
+
+static inline enum err read_fields(struct cursor *c)
+{
+    for (;;) {
+        if (c->parser->state == STATE_NAME) {
+            if (c->at == c->end)
+                return ERR_AGAIN;
+            if (c->at == c->mark && *c->at == '\r')
+                return read_line_end(c);
+            TRY(read_name(c));
+        }
+        TRY(read_value(c));
+    }
+}
+
+static enum err read_head(struct cursor *c)
+{
+    switch (c->parser->state) {
+    case STATE_BLANK:
+        TRY(skip_blank_lines(c));
+        __attribute__((fallthrough));
+    case STATE_METHOD:
+        TRY(read_method(c));
+        __attribute__((fallthrough));
+    case STATE_TARGET:
+        TRY(read_target(c));
+        __attribute__((fallthrough));
+    case STATE_VERSION:
+        TRY(read_version(c));
+        __attribute__((fallthrough));
+    default:
+        TRY(read_fields(c));
+    }
+    c->parser->state = STATE_DONE;
+    return ERR_OK;
+}
+
+/* The four forms of RFC 9112 section 3.2. Host must be there and valid even where an absolute target overrides it. */
+static enum http1_fault decide_target(struct http1_head *head)
+{
+    struct slice target = head->target;
+    if (LIKELY(target.ptr[0] == '/'))
+        return HTTP1_FAULT_NONE;
+    if (slice_is(target, "*"))
+        return head->method == HTTP_METHOD_OPTIONS ? HTTP1_FAULT_NONE : HTTP1_FAULT_TARGET_INVALID;
+    struct url_target url;
+    if (url_target_parse(target, &url) != ERR_OK || url.form != URL_ABSOLUTE)
+        return HTTP1_FAULT_TARGET_INVALID;
+    head->host = url.authority;
+    return HTTP1_FAULT_NONE;
+}
+
+/* An empty Host would make an http URL without a host, which RFC 9110 section 4.2.1 has us reject. */
+static enum http1_fault decide_host(struct http1_head *head)
+{
+    const struct http_header *host = http1_find(head, HTTP_FIELD_HOST);
+    if (!host)
+        return head->version_minor == 0 ? HTTP1_FAULT_NONE : HTTP1_FAULT_HOST_MISSING;
+    if (!http_is_authority(host->value))
+        return HTTP1_FAULT_HOST_INVALID;
+    if (!head->host.ptr)
+        head->host = host->value;
+    return HTTP1_FAULT_NONE;
+}
+
+/* Adds one Transfer-Encoding line to what is known. Empty elements and parameters are refused: the list must leave no
+ * doubt, and no client sends them. */
+static enum http1_fault add_codings(struct slice list, bool *is_chunked, bool *has_unknown)
+{
+    do {
+        struct slice coding = slice_trim(slice_cut(&list, ','));
+        if (!http_is_token(coding))
+            return HTTP1_FAULT_CODING_INVALID;
+        bool is_it = slice_equal_nocase(coding, SLICE_LIT("chunked"));
+        if (*is_chunked)
+            return is_it ? HTTP1_FAULT_CODING_CHUNKED_TWICE : HTTP1_FAULT_CODING_AFTER_CHUNKED;
+        *is_chunked |= is_it;
+        *has_unknown |= !is_it;
+    } while (list.ptr);
+    return HTTP1_FAULT_NONE;
+}
+
+static enum http1_fault decide_chunked(struct http1_head *head, const struct http_header *header)
+{
+    bool has_unknown = false;
+    if (head->version_minor == 0)
+        return HTTP1_FAULT_CODING_IN_HTTP10;
+    if (http1_find(head, HTTP_FIELD_CONTENT_LENGTH))
+        return HTTP1_FAULT_LENGTH_WITH_CODING;
+    for (; header; header = http1_find_next(head, header)) {
+        enum http1_fault fault = add_codings(header->value, &head->is_chunked, &has_unknown);
+        if (fault != HTTP1_FAULT_NONE)
+            return fault;
+    }
+    head->has_body = true;
+    return has_unknown ? HTTP1_FAULT_CODING_UNKNOWN : HTTP1_FAULT_NONE;
+}
+
+/* RFC 9112 section 6.3. "5, 5" may be read as 5 there; here it is not one number. */
+static enum http1_fault decide_framing(struct http1_head *head)
+{
+    const struct http_header *coding = http1_find(head, HTTP_FIELD_TRANSFER_ENCODING);
+    const struct http_header *length = http1_find(head, HTTP_FIELD_CONTENT_LENGTH);
+    if (coding)
+        return decide_chunked(head, coding);
+    if (!length)
+        return HTTP1_FAULT_NONE;
+    enum err err = text_parse_u64(length->value, &head->content_length);
+    if (err != ERR_OK)
+        return err == ERR_LIMIT ? HTTP1_FAULT_LENGTH_TOO_LARGE : HTTP1_FAULT_LENGTH_INVALID;
+    head->has_content_length = true;
+    head->has_body = head->content_length > 0;
+    return HTTP1_FAULT_NONE;
+}
+
+/* RFC 9112 section 9.3: close wins over keep-alive. */
+static void decide_keep_alive(struct http1_head *head)
+{
+    const struct http_header *header = http1_find(head, HTTP_FIELD_CONNECTION);
+    bool wants_close = false;
+    bool wants_keep_alive = head->version_minor > 0;
+    for (; header; header = http1_find_next(head, header)) {
+        struct slice rest = header->value;
+        struct slice option;
+        while (http_list_next(&rest, &option)) {
+            wants_close |= slice_equal_nocase(option, SLICE_LIT("close"));
+            wants_keep_alive |= slice_equal_nocase(option, SLICE_LIT("keep-alive"));
+        }
+    }
+    head->is_keep_alive = wants_keep_alive && !wants_close;
+}
+
+/* RFC 9110 section 10.1.1: 1.0 clients do not wait, whatever they say. */
+static enum http1_fault decide_expectation(struct http1_head *head)
+{
+    const struct http_header *header = http1_find(head, HTTP_FIELD_EXPECT);
+    for (; header; header = http1_find_next(head, header))
+        if (!slice_equal_nocase(header->value, SLICE_LIT("100-continue")))
+            return HTTP1_FAULT_EXPECTATION_UNKNOWN;
+    head->expects_continue = head->first[HTTP_FIELD_EXPECT] && head->version_minor > 0 && head->has_body;
+    return HTTP1_FAULT_NONE;
+}
+
+static enum err finish(struct http1_parser *parser, struct http1_head *head)
+{
+    enum http1_fault fault = decide_target(head);
+    if (fault == HTTP1_FAULT_NONE)
+        fault = decide_host(head);
+    if (fault == HTTP1_FAULT_NONE)
+        fault = decide_framing(head);
+    if (fault == HTTP1_FAULT_NONE)
+        fault = decide_expectation(head);
+    if (UNLIKELY(fault != HTTP1_FAULT_NONE))
+        return fail(parser, fault);
+    decide_keep_alive(head);
+    return ERR_OK;
+}
+
+const struct http_header *http1_find_next(const struct http1_head *head, const struct http_header *header)
+{
+    const struct http_header *end = head->headers + head->header_count;
+    for (const struct http_header *next = header + 1; next < end; next++)
+        if (next->id == header->id && (next->id != HTTP_FIELD_OTHER || slice_equal_nocase(next->name, header->name)))
+            return next;
+    return NULL;
+}
+
+const struct http_header *http1_find_name(const struct http1_head *head, struct slice name)
+{
+    for (const struct http_header *header = head->headers; header < head->headers + head->header_count; header++)
+        if (slice_equal_nocase(header->name, name))
+            return header;
+    return NULL;
+}

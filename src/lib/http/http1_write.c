@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Response heads. The lines of registered status codes are made at compile time. */
+#include "lib/http/http1.h"
+
+#include "lib/base/text.h"
+#include "lib/http/scan.h"
+
+#define STATUS_LOWEST  100
+#define STATUS_HIGHEST 999
+
+static const struct slice status_lines[] = {
+#define STATUS(code, text)                                                                                             \
+    [code - STATUS_LOWEST] = {"HTTP/1.1 " #code " " text "\r\n", sizeof("HTTP/1.1 " #code " " text "\r\n") - 1},
+#include "lib/http/statuses.def"
+#undef STATUS
+};
+
+static void write_unregistered(struct http1_writer *writer, int status);
+
+void http1_writer_init(struct http1_writer *writer, char *memory, size_t capacity)
+{
+    *writer = (struct http1_writer){.ptr = memory, .capacity = capacity};
+}
+
+/* Room for `len` bytes, or NULL and is_cut. Once something was left out, nothing more is written. */
+static inline char *claim(struct http1_writer *writer, size_t len)
+{
+    if (UNLIKELY(writer->capacity - writer->len < len || writer->is_cut)) {
+        writer->is_cut = true;
+        return NULL;
+    }
+    char *room = writer->ptr + writer->len;
+    writer->len += len;
+    return room;
+}
+
+void http1_write_prebuilt(struct http1_writer *writer, struct slice lines)
+{
+    char *room = claim(writer, lines.len);
+    if (room && lines.len)
+        memcpy(room, lines.ptr, lines.len);
+}
+
+void http1_write_status(struct http1_writer *writer, int status)
+{
+    ASSERT(status >= STATUS_LOWEST && status <= STATUS_HIGHEST, "a status code has three digits");
+    size_t index = (size_t)(status - STATUS_LOWEST);
+    if (LIKELY(index < ARRAY_LEN(status_lines) && status_lines[index].ptr))
+        http1_write_prebuilt(writer, status_lines[index]);
+    else
+        write_unregistered(writer, status);
+}
+
+/* The space before the absent reason is required, RFC 9112 section 4. */
+static void write_unregistered(struct http1_writer *writer, int status)
+{
+    char line[] = "HTTP/1.1 000 \r\n";
+    line[9] = (char)('0' + status / 100);
+    line[10] = (char)('0' + status / 10 % 10);
+    line[11] = (char)('0' + status % 10);
+    http1_write_prebuilt(writer, slice_of(line, sizeof line - 1));
+}
+
+void http1_write_field(struct http1_writer *writer, struct slice name, struct slice value)
+{
+    const struct scan *scan = scan_for(cpu_level());
+    bool is_name = name.len > 0 && scan->tchar(name.ptr, name.ptr + name.len) == name.ptr + name.len;
+    bool is_value = value.len == 0 || scan->value(value.ptr, value.ptr + value.len) == value.ptr + value.len;
+    if (UNLIKELY(!is_name || !is_value)) {
+        writer->is_refused = true;
+        return;
+    }
+    char *room = claim(writer, name.len + 2 + value.len + 2);
+    if (!room)
+        return;
+    memcpy(room, name.ptr, name.len);
+    memcpy(room + name.len, ": ", 2);
+    if (value.len)
+        memcpy(room + name.len + 2, value.ptr, value.len);
+    memcpy(room + name.len + 2 + value.len, "\r\n", 2);
+}
+
+void http1_write_length(struct http1_writer *writer, uint64_t length)
+{
+    char line[48] = "Content-Length: ";
+    size_t len = sizeof "Content-Length: " - 1;
+    len += text_format_u64(line + len, length);
+    memcpy(line + len, "\r\n", 2);
+    http1_write_prebuilt(writer, slice_of(line, len + 2));
+}
+
+void http1_write_end(struct http1_writer *writer)
+{
+    http1_write_prebuilt(writer, SLICE_LIT("\r\n"));
+}

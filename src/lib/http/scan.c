@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Searches for the end of names, targets and values.
+ *
+ * tchar and target are arbitrary sets of ASCII, found with two byte shuffles: one maps the low nibble of each byte to
+ * the set of high nibbles it is allowed with, the other maps the high nibble to its bit. A byte is in the class when
+ * the two share a bit; bytes above 127 shuffle to 0 and never are. value is a range with two exceptions and takes
+ * compares. pcmpestri, which SSE 4.2 offers for ranges, was slower than either.
+ *
+ * No search reads outside of [at, end): what is left after whole blocks goes byte by byte. */
+#include "lib/http/scan.h"
+
+#include "lib/base/attr.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#define V      SCAN_VALUE
+#define VT     (SCAN_VALUE | SCAN_TARGET)
+#define VTK    (SCAN_VALUE | SCAN_TARGET | SCAN_TCHAR)
+#define LETTER (VTK | SCAN_UNRESERVED | SCAN_BCHAR)
+
+const uint8_t scan_classes[256] = {
+    ['\t'] = V,
+    [' '] = V | SCAN_BCHAR,
+    ['!'] = VTK | SCAN_SUB_DELIM,
+    ['"'] = V,
+    ['#'] = V | SCAN_TCHAR,
+    ['$'] = VTK | SCAN_SUB_DELIM,
+    ['%'] = VTK,
+    ['&'] = VTK | SCAN_SUB_DELIM,
+    ['\''] = VTK | SCAN_SUB_DELIM | SCAN_BCHAR,
+    ['('] = VT | SCAN_SUB_DELIM | SCAN_BCHAR,
+    [')'] = VT | SCAN_SUB_DELIM | SCAN_BCHAR,
+    ['*'] = VTK | SCAN_SUB_DELIM,
+    ['+'] = VTK | SCAN_SUB_DELIM | SCAN_BCHAR,
+    [','] = VT | SCAN_SUB_DELIM | SCAN_BCHAR,
+    ['-'] = LETTER,
+    ['.'] = LETTER,
+    ['/'] = VT | SCAN_BCHAR,
+    ['0' ... '9'] = LETTER | SCAN_DIGIT | SCAN_HEX,
+    [':'] = VT | SCAN_BCHAR,
+    [';'] = VT | SCAN_SUB_DELIM,
+    ['<'] = V,
+    ['='] = VT | SCAN_SUB_DELIM | SCAN_BCHAR,
+    ['>'] = V,
+    ['?'] = VT | SCAN_BCHAR,
+    ['@'] = VT,
+    ['A' ... 'F'] = LETTER | SCAN_HEX,
+    ['G' ... 'Z'] = LETTER,
+    ['['] = VT,
+    ['\\'] = VT,
+    [']'] = VT,
+    ['^'] = VTK,
+    ['_'] = LETTER,
+    ['`'] = VTK,
+    ['a' ... 'f'] = LETTER | SCAN_HEX,
+    ['g' ... 'z'] = LETTER,
+    ['{'] = VT,
+    ['|'] = VTK,
+    ['}'] = VT,
+    ['~'] = VTK | SCAN_UNRESERVED,
+    [0x80 ... 0xff] = V,
+};
+
+static const char *skip(const char *at, const char *end, unsigned class)
+{
+    while (at < end && scan_is(*at, class))
+        at++;
+    return at;
+}
+
+static const char *tchar_scalar(const char *at, const char *end)
+{
+    return skip(at, end, SCAN_TCHAR);
+}
+
+static const char *target_scalar(const char *at, const char *end)
+{
+    return skip(at, end, SCAN_TARGET);
+}
+
+static const char *value_scalar(const char *at, const char *end)
+{
+    return skip(at, end, SCAN_VALUE);
+}
+
+static const struct scan scalar = {tchar_scalar, target_scalar, value_scalar};
+
+#if defined(__x86_64__)
+
+#define SSE42  __attribute__((target("sse4.2")))
+#define AVX2   __attribute__((target("avx2,bmi")))
+#define INLINE static inline __attribute__((always_inline))
+
+/* By low nibble: the high nibbles allowed with it, bit n for nibble n. */
+#define TCHAR_BY_LOW                                                                                                   \
+    (char)0xe8, (char)0xfc, (char)0xf8, (char)0xfc, (char)0xfc, (char)0xfc, (char)0xfc, (char)0xfc, (char)0xf8,        \
+        (char)0xf8, (char)0xf4, (char)0x54, (char)0xd0, (char)0x54, (char)0xf4, (char)0x70
+#define TARGET_BY_LOW                                                                                                  \
+    (char)0xf8, (char)0xfc, (char)0xf8, (char)0xf8, (char)0xfc, (char)0xfc, (char)0xfc, (char)0xfc, (char)0xfc,        \
+        (char)0xfc, (char)0xfc, (char)0xfc, (char)0xf4, (char)0xfc, (char)0xf4, (char)0x7c
+#define BIT_BY_HIGH 1, 2, 4, 8, 16, 32, 64, (char)128, 0, 0, 0, 0, 0, 0, 0, 0
+
+/* Bit n is set when byte n is outside of the set. */
+INLINE SSE42 unsigned outside_set_16(const char *at, __m128i by_low)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i high = _mm_and_si128(_mm_srli_epi16(bytes, 4), _mm_set1_epi8(0x0f));
+    __m128i allowed = _mm_shuffle_epi8(by_low, bytes);
+    __m128i bit = _mm_shuffle_epi8(_mm_setr_epi8(BIT_BY_HIGH), high);
+    __m128i shared = _mm_and_si128(allowed, bit);
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(shared, _mm_setzero_si128()));
+}
+
+INLINE SSE42 unsigned outside_value_16(const char *at)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+    __m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+    __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, control), del));
+}
+
+INLINE SSE42 const char *set_sse42(const char *at, const char *end, __m128i by_low, unsigned class)
+{
+    for (; end - at >= 16; at += 16) {
+        unsigned outside = outside_set_16(at, by_low);
+        if (outside)
+            return at + __builtin_ctz(outside);
+    }
+    return skip(at, end, class);
+}
+
+SSE42 static const char *tchar_sse42(const char *at, const char *end)
+{
+    return set_sse42(at, end, _mm_setr_epi8(TCHAR_BY_LOW), SCAN_TCHAR);
+}
+
+SSE42 static const char *target_sse42(const char *at, const char *end)
+{
+    return set_sse42(at, end, _mm_setr_epi8(TARGET_BY_LOW), SCAN_TARGET);
+}
+
+SSE42 static const char *value_sse42(const char *at, const char *end)
+{
+    for (; end - at >= 16; at += 16) {
+        unsigned outside = outside_value_16(at);
+        if (outside)
+            return at + __builtin_ctz(outside);
+    }
+    return skip(at, end, SCAN_VALUE);
+}
+
+static const struct scan sse42 = {tchar_sse42, target_sse42, value_sse42};
+
+AVX2 static const char *target_avx2(const char *at, const char *end)
+{
+    __m256i by_low = _mm256_setr_epi8(TARGET_BY_LOW, TARGET_BY_LOW);
+    __m256i by_high = _mm256_setr_epi8(BIT_BY_HIGH, BIT_BY_HIGH);
+    for (; end - at >= 32; at += 32) {
+        __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)at);
+        __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(0x0f));
+        __m256i shared = _mm256_and_si256(_mm256_shuffle_epi8(by_low, bytes), _mm256_shuffle_epi8(by_high, high));
+        unsigned outside = (unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(shared, _mm256_setzero_si256()));
+        if (outside)
+            return at + __builtin_ctz(outside);
+    }
+    return set_sse42(at, end, _mm_setr_epi8(TARGET_BY_LOW), SCAN_TARGET);
+}
+
+AVX2 static const char *value_avx2(const char *at, const char *end)
+{
+    for (; end - at >= 32; at += 32) {
+        __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)at);
+        __m256i control = _mm256_cmpeq_epi8(_mm256_min_epu8(bytes, _mm256_set1_epi8(0x1f)), bytes);
+        __m256i tab = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\t'));
+        __m256i del = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(0x7f));
+        __m256i bad = _mm256_or_si256(_mm256_andnot_si256(tab, control), del);
+        unsigned outside = (unsigned)_mm256_movemask_epi8(bad);
+        if (outside)
+            return at + __builtin_ctz(outside);
+    }
+    return value_sse42(at, end);
+}
+
+/* Names are rarely longer than 16 bytes: wider blocks would only fall through. */
+static const struct scan avx2 = {tchar_sse42, target_avx2, value_avx2};
+
+const struct scan *scan_for(enum cpu_level level)
+{
+    return level >= CPU_AVX2 ? &avx2 : level >= CPU_SSE42 ? &sse42 : &scalar;
+}
+
+#else
+
+const struct scan *scan_for(enum cpu_level level UNUSED)
+{
+    return &scalar;
+}
+
+#endif
