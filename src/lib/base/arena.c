@@ -6,12 +6,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* As large as the largest alignment, so that what follows it is aligned for arena_alloc_aligned too. */
 struct arena_block {
     struct arena_block *next;
     size_t bytes; /* as the pool counts it */
 } CACHE_ALIGNED;
 
-static void *alloc_slow(struct arena *arena, size_t bytes, size_t align);
+static void *alloc_slow(struct arena *arena, size_t bytes);
 
 void arena_init(struct arena *arena, struct pool *pool, size_t block_bytes, size_t limit_bytes)
 {
@@ -46,7 +47,7 @@ static inline void *alloc(struct arena *arena, size_t bytes, size_t align)
         MEMORY_UNPOISON(start, bytes);
         return start;
     }
-    return alloc_slow(arena, bytes, align);
+    return alloc_slow(arena, bytes);
 }
 
 void *arena_alloc(struct arena *arena, size_t bytes)
@@ -99,30 +100,29 @@ struct slice arena_printf(struct arena *arena, const char *format, ...)
     return text ? slice_of(text, (size_t)len) : (struct slice){NULL, 0};
 }
 
-/* A large piece gets a block of its own and leaves the current block open for small ones. */
-static void *alloc_slow(struct arena *arena, size_t bytes, size_t align)
+/* A large piece gets a block of its own and leaves the current block open for small ones. A block never hands out more
+ * than it was charged for, though the pool may have rounded it up: the limit holds to the byte. */
+static void *alloc_slow(struct arena *arena, size_t bytes)
 {
-    if (!arena->pool || bytes > arena->limit_bytes)
+    size_t room = arena->limit_bytes - arena->used_bytes;
+    if (room < sizeof(struct arena_block) || bytes > room - sizeof(struct arena_block))
         return NULL;
-    size_t wanted = sizeof(struct arena_block) + bytes + align;
+    size_t wanted = sizeof(struct arena_block) + bytes;
     bool is_large = wanted > arena->block_bytes;
-    size_t block_bytes = 0;
-    if (arena->used_bytes + wanted > arena->limit_bytes + arena->block_bytes)
-        return NULL;
-    struct arena_block *block = pool_acquire(arena->pool, is_large ? wanted : arena->block_bytes, &block_bytes);
+    size_t charge = is_large ? wanted : MIN(arena->block_bytes, room);
+    size_t block_bytes;
+    struct arena_block *block = pool_acquire(arena->pool, charge, &block_bytes);
     if (!block)
         return NULL;
-    block->next = arena->blocks;
-    block->bytes = block_bytes;
+    *block = (struct arena_block){.next = arena->blocks, .bytes = block_bytes};
     arena->blocks = block;
-    arena->used_bytes += is_large ? wanted : block_bytes;
-    char *start = (char *)(((uintptr_t)(block + 1) + align - 1) & ~(uintptr_t)(align - 1));
-    char *end = (char *)block + block_bytes;
-    MEMORY_POISON(block + 1, (size_t)(end - (char *)(block + 1)));
+    arena->used_bytes += charge;
+    char *start = (char *)(block + 1);
+    MEMORY_POISON(start, block_bytes - sizeof *block);
     MEMORY_UNPOISON(start, bytes);
     if (!is_large || !arena->cursor) {
         arena->cursor = start + bytes;
-        arena->end = end;
+        arena->end = (char *)block + charge;
     }
     return start;
 }

@@ -17,8 +17,8 @@ struct arena {
     struct arena_block *blocks;
     char *cursor;
     char *end;
-    size_t used_bytes; /* bytes of blocks held */
-    size_t limit_bytes;
+    size_t used_bytes;  /* charged so far: ordinary blocks whole, large pieces with their head */
+    size_t limit_bytes; /* used_bytes never exceeds it; SIZE_MAX for no limit */
     size_t block_bytes; /* size of ordinary blocks */
 };
 

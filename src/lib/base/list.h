@@ -62,8 +62,8 @@ static inline struct list *list_pop_first(struct list *list)
 }
 
 /* The body may remove `node` and nothing else. */
-#define LIST_EACH(node, list)                                                                                          \
-    for (struct list *node = (list)->next, *list_next_ = node->next; node != (list);                                   \
-         node = list_next_, list_next_ = node->next)
+#define LIST_EACH(node, head)                                                                                          \
+    for (struct list *node = (head)->next, *node##_next_ = node->next; node != (head);                                 \
+         node = node##_next_, node##_next_ = node->next)
 
 #endif

@@ -12,7 +12,6 @@ struct pool_block {
 };
 
 static unsigned class_of(size_t bytes);
-static void poison(struct pool_block *block, size_t bytes);
 
 void pool_init(struct pool *pool, size_t cache_bytes_max, size_t outstanding_bytes_max)
 {
@@ -65,7 +64,7 @@ void pool_release(struct pool *pool, void *memory, size_t bytes)
     block->next = pool->free[class];
     pool->free[class] = block;
     pool->cache_bytes += bytes;
-    poison(block, bytes);
+    MEMORY_POISON(block, bytes);
 }
 
 void pool_trim(struct pool *pool, size_t keep_bytes)
@@ -88,11 +87,4 @@ static unsigned class_of(size_t bytes)
         return 0;
     unsigned bits = 64 - (unsigned)__builtin_clzl(bytes - 1);
     return bits - POOL_CLASS_MIN_BITS;
-}
-
-/* The link stays readable for the pool itself. */
-static void poison(struct pool_block *block, size_t bytes)
-{
-    MEMORY_POISON((char *)block + sizeof *block, bytes - sizeof *block);
-    (void)block;
 }

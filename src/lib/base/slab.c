@@ -45,9 +45,9 @@ void *slab_acquire(struct slab *slab)
     if (UNLIKELY(!slab->free) && !grow(slab))
         return NULL;
     struct slab_object *object = slab->free;
+    MEMORY_UNPOISON(object, slab->object_bytes);
     slab->free = object->next;
     slab->count++;
-    MEMORY_UNPOISON(object, slab->object_bytes);
     return object;
 }
 
@@ -83,5 +83,5 @@ static void put(struct slab *slab, struct slab_object *object)
 {
     object->next = slab->free;
     slab->free = object;
-    MEMORY_POISON(object + 1, slab->object_bytes - sizeof *object);
+    MEMORY_POISON(object, slab->object_bytes);
 }

@@ -96,7 +96,7 @@ const char *text_nearest(struct slice text, const char *const *names, size_t cou
         if (name.len > NAME_LEN_MAX)
             continue;
         size_t d = distance(text, name);
-        if (d < best_distance && d <= (MAX(text.len, name.len) + 2) / 3) {
+        if (d < best_distance && d <= MAX(text.len, name.len) / 3) {
             best = names[i];
             best_distance = d;
         }

@@ -57,7 +57,8 @@ static inline yyjson_val *json_get(yyjson_val *object, struct slice name)
 /* The text of a string or key; {NULL, 0} for any other kind and for NULL. May contain NUL bytes. */
 static inline struct slice json_text(yyjson_val *value)
 {
-    return slice_of(yyjson_get_str(value), yyjson_get_len(value) * yyjson_is_str(value));
+    const char *text = yyjson_get_str(value);
+    return slice_of(text, text ? unsafe_yyjson_get_len(value) : 0);
 }
 
 /* For messages: "null", "a boolean", "a number", "a string", "an array", "an object"; "nothing" for NULL. */
