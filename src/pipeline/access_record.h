@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One line of the access log, before formatting: written by a worker, formatted by the log thread. Texts stand one
+ * behind the other in `text`, each cut to its share. */
+#ifndef WEIR_PIPELINE_ACCESS_RECORD_H
+#define WEIR_PIPELINE_ACCESS_RECORD_H
+
+#include "lib/base/slice.h"
+
+#include <stdint.h>
+
+/* ACCESS_TEXT(name, longest) */
+#define ACCESS_TEXTS(ACCESS_TEXT)                                                                                      \
+    ACCESS_TEXT(request_id, 64)                                                                                        \
+    ACCESS_TEXT(method, 16)                                                                                            \
+    ACCESS_TEXT(path, 200)                                                                                             \
+    ACCESS_TEXT(route, 120)                                                                                            \
+    ACCESS_TEXT(peer, 48)                                                                                              \
+    ACCESS_TEXT(tenant, 64)                                                                                            \
+    ACCESS_TEXT(key_id, 16)                                                                                            \
+    ACCESS_TEXT(bucket, 32)                                                                                            \
+    ACCESS_TEXT(model, 64)                                                                                             \
+    ACCESS_TEXT(problem, 40)                                                                                           \
+    ACCESS_TEXT(user_agent, 96)
+
+enum access_text {
+#define ACCESS_TEXT(name, longest) ACCESS_TEXT_##name,
+    ACCESS_TEXTS(ACCESS_TEXT)
+#undef ACCESS_TEXT
+        ACCESS_TEXT_COUNT
+};
+
+#define ACCESS_TEXT_LONGEST(name, longest) +(longest)
+#define ACCESS_TEXT_BYTES                  (0 ACCESS_TEXTS(ACCESS_TEXT_LONGEST))
+
+struct access_record {
+    uint64_t wall_ns; /* when the response was handed over */
+    uint64_t duration_ns;
+    uint64_t receive_ns; /* of it: waiting for the body */
+    uint64_t decode_ns;
+    uint64_t queue_ns; /* waiting for an executor */
+    uint64_t run_ns;   /* inside the model */
+    uint64_t received_bytes;
+    uint64_t sent_bytes;
+    uint32_t sink; /* of ports.log_open */
+    uint16_t status;
+    uint8_t lengths[ACCESS_TEXT_COUNT];
+    char text[ACCESS_TEXT_BYTES];
+};
+
+/* Appends a text to the record under construction, in the order of ACCESS_TEXTS; `used` is what stands there already. */
+static inline size_t access_record_add(struct access_record *record, enum access_text which, size_t used,
+                                       struct slice text)
+{
+    static const uint8_t longest[] = {
+#define ACCESS_TEXT(name, longest_) (longest_),
+        ACCESS_TEXTS(ACCESS_TEXT)
+#undef ACCESS_TEXT
+    };
+    size_t len = text.len < longest[which] ? text.len : longest[which];
+    if (len)
+        memcpy(record->text + used, text.ptr, len);
+    record->lengths[which] = (uint8_t)len;
+    return used + len;
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client's connection: bytes in, bytes out, and the clock on both. Implemented in accept/.
+ *
+ * Requests on it are answered one after the other. The receive buffer and the send buffer exist only while there is
+ * something in them or a request is in flight. Responses to requests that came in one read leave in one send. */
+#ifndef WEIR_PIPELINE_CONNECTION_H
+#define WEIR_PIPELINE_CONNECTION_H
+
+#include "lib/base/list.h"
+#include "lib/http/http1.h"
+#include "lib/sys/loop.h"
+
+struct worker;
+struct request;
+
+/* What a connection is waiting for; fixes the deadline. */
+enum connection_phase {
+    CONNECTION_IDLE,    /* a request */
+    CONNECTION_HEAD,    /* the rest of a head */
+    CONNECTION_BODY,    /* the rest of a body */
+    CONNECTION_RUN,     /* the response */
+    CONNECTION_WRITE,   /* the client to take it */
+    CONNECTION_DISCARD, /* the client to notice that no more is wanted: reads and drops, then closes */
+};
+
+struct connection_buffer {
+    char *ptr; /* of the worker's pool; NULL: none */
+    size_t capacity;
+    size_t begin; /* first byte that matters */
+    size_t end;
+};
+
+struct connection {
+    struct stream stream;
+    struct timer timer;
+    struct list node; /* of the worker's connections */
+    struct worker *worker;
+    struct request *request; /* the one being read or answered */
+    struct connection_buffer in;
+    struct connection_buffer out;
+    struct http1_parser parser;
+    struct address peer;
+    uint64_t phase_begin_ns;
+    uint64_t body_seen_bytes; /* at phase_begin_ns: for the rate */
+    uint32_t request_count;
+    uint8_t phase;
+    bool is_closing;    /* no further request after the current response */
+    bool is_eof;        /* the client will send no more */
+    bool is_processing; /* inside flow_input: sends wait for its end */
+};
+
+void connection_set_phase(struct connection *connection, enum connection_phase phase);
+/* Everything received and not yet consumed. */
+static inline struct slice connection_input(const struct connection *connection)
+{
+    return slice_of(connection->in.ptr + connection->in.begin, connection->in.end - connection->in.begin);
+}
+/* Moves on in the input; for the end of a head or of a body. */
+void connection_consume(struct connection *connection, size_t bytes);
+/* Appends to what will be sent. ERR_NOMEM when the worker has no memory left. */
+MUST_USE enum err connection_write(struct connection *connection, struct slice bytes);
+/* Room for `bytes` at the end of what will be sent; NULL without memory. The caller raises out.end. */
+MUST_USE char *connection_reserve(struct connection *connection, size_t bytes);
+/* Asks for more bytes, into the receive buffer or where connection's request wants its body. */
+void connection_want_input(struct connection *connection);
+/* Sends what is there. The connection may be closed on return. */
+void connection_flush(struct connection *connection);
+/* Ends it now. Its request, if any, is cancelled through flow_cancel. */
+void connection_close(struct connection *connection);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request: what every stage reads and writes.
+ *
+ * It belongs to one worker from its first byte to its last and is touched by that worker only, except for `task` and
+ * the run or image the task works on, while a crew thread has it (is_held). It is recycled only when the response is
+ * handed over or given up AND nobody holds it. A client that goes away makes it an orphan: connection becomes NULL,
+ * is_cancelled is set, and it ends as soon as the hold ends.
+ *
+ * All its memory comes from `arena`; slices point into the connection's receive buffer, which stays until the request
+ * has ended, or into the arena. */
+#ifndef WEIR_PIPELINE_REQUEST_H
+#define WEIR_PIPELINE_REQUEST_H
+
+#include "lib/base/arena.h"
+#include "lib/base/list.h"
+#include "lib/http/chunked.h"
+#include "lib/http/http1.h"
+#include "lib/image/normalize.h"
+#include "lib/json/json.h"
+#include "lib/sys/crew.h"
+#include "pipeline/model.h"
+#include "pipeline/problem.h"
+#include "pipeline/route.h"
+#include "pipeline/stage.h"
+
+struct worker;
+struct connection;
+
+#define RESPONSE_FIELDS_MAX   16
+#define REQUEST_CLEANUPS_MAX  4
+#define REQUEST_FAULTS_MAX    16
+#define REQUEST_SKIP_ALL_MASK UINT32_MAX
+
+/* One thing that is wrong, for the `errors` member of a problem. */
+struct request_fault {
+    struct slice pointer; /* RFC 6901, into the JSON body; or empty */
+    struct slice detail;
+};
+
+/* Who is asking; empty until auth and user_context have run. */
+struct request_identity {
+    struct slice tenant;
+    struct slice key_id;
+    struct slice key_name;
+    struct slice bucket; /* of an A/B split */
+    uint32_t bucket_index;
+};
+
+/* How decode makes tensors of the body. */
+enum decode_kind {
+    DECODE_NONE,
+    DECODE_IMAGE,   /* normalize_image: one image into one tensor */
+    DECODE_TENSORS, /* Open Inference Protocol v2, JSON */
+};
+
+struct decode_plan {
+    enum decode_kind kind;
+    const struct normalize_spec *image; /* borrowed from the middleware's options */
+    struct slice image_field;           /* member of a JSON body, name of a multipart part */
+    struct slice input;                 /* name of the model's input; empty: the first */
+    uint8_t background[3];
+    bool has_background;
+};
+
+struct response_field {
+    struct slice name;
+    struct slice value;
+};
+
+struct response {
+    int status; /* 0: not decided */
+    struct slice content_type;
+    struct response_field fields[RESPONSE_FIELDS_MAX];
+    uint32_t field_count;
+    struct slice body; /* in the arena, static, or kept by a cleanup */
+    bool has_body;     /* somebody made one, if only an empty one */
+    bool is_closing;   /* the connection ends after it */
+};
+
+struct request_cleanup {
+    void (*run)(void *argument);
+    void *argument;
+};
+
+struct request {
+    struct worker *worker;
+    struct connection *connection; /* NULL once the client has gone */
+    struct config *config;         /* held through the worker's generation */
+    struct worker_generation *generation;
+    struct list node; /* of the worker's requests */
+    struct arena arena;
+
+    enum stage stage;
+    bool is_running; /* in flow_run: a resume now must not recurse */
+    bool is_waiting;
+    bool is_held; /* task is with a crew thread */
+    bool is_cancelled;
+    bool is_answered; /* handed to the connection or given up: ends with the hold */
+    bool is_timed;
+    uint64_t begin_ns; /* first byte of the head */
+    uint64_t stage_ns[STAGE_COUNT];
+    uint64_t received_bytes;
+    uint64_t sent_bytes;
+
+    /* parse */
+    struct http1_head head;
+    struct slice target_path; /* as sent */
+    struct slice query;
+    struct slice path; /* normalised */
+    struct slice host; /* without port, lower case */
+    struct slice peer; /* textual address of the client */
+
+    /* receive */
+    struct slice body;
+    char *body_memory; /* NULL: the body stands in the receive buffer */
+    size_t body_capacity;
+    size_t body_received; /* bytes at body_memory or behind the head */
+    struct chunked chunked;
+    bool has_begun_body;
+    bool is_body_complete;
+    uint64_t body_begin_ns;
+
+    /* route and chain */
+    struct route_match match;
+    const struct route *route; /* == match.route */
+    void *states[CHAIN_LINKS_MAX];
+    uint32_t chain_done; /* links whose on_request has run */
+    uint32_t skip_mask;  /* links turned off by X-Weir-Skip */
+    struct slice id;
+    struct request_identity identity;
+    void *log_state;
+
+    /* decode, schedule, infer */
+    struct decode_plan decode;
+    struct model_entry *model_entry;
+    struct run *run;
+    struct task task; /* one at a time */
+    bool was_submitted;
+    uint64_t submit_ns;
+    uint64_t queue_ns;
+    uint64_t run_ns;
+    enum err task_err;
+    void *task_state;                           /* of the stage that submitted */
+    uint32_t outputs_wanted[MODEL_TENSORS_MAX]; /* indices, v2 `outputs`; all when count is 0 */
+    uint32_t outputs_wanted_count;
+    bool has_outputs;
+
+    /* outcome */
+    enum problem problem;
+    struct slice problem_detail;
+    struct request_fault faults[REQUEST_FAULTS_MAX];
+    uint32_t fault_count;
+    uint32_t retry_after_s; /* 0: no field */
+    struct response response;
+    struct request_cleanup cleanups[REQUEST_CLEANUPS_MAX];
+    uint32_t cleanup_count;
+};
+
+/* Sets the problem with a printf text (bounded; lost when the arena is full) and returns VERDICT_FAIL. */
+enum verdict request_fail(struct request *request, enum problem problem, const char *format, ...) PRINTF_LIKE(3, 4);
+/* The same for memory that ran out: 413 when the request's own limit is reached, 503 when the worker's is. */
+enum verdict request_fail_memory(struct request *request);
+/* Adds one item to `errors`; what is over REQUEST_FAULTS_MAX is dropped. */
+void request_fault_add(struct request *request, struct slice pointer, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* Names and values are borrowed until the response is written. Beyond RESPONSE_FIELDS_MAX asserts. */
+void response_field_add(struct request *request, const char *name, struct slice value);
+/* Status, media type and body at once; body borrowed like fields. */
+void response_set(struct request *request, int status, const char *content_type, struct slice body);
+
+/* Run at the end of the request, last added first. Beyond REQUEST_CLEANUPS_MAX asserts. */
+void request_on_release(struct request *request, void (*run)(void *argument), void *argument);
+
+/* The value of a header field as sent, or {NULL, 0}. */
+static inline struct slice request_header(const struct request *request, enum http_field field)
+{
+    return http1_value(&request->head, field);
+}
+
+/* Gives request->task to the crew; on_run must be set. When it is done the request is resumed and its stage called
+ * again. ERR_BUSY when the crew is full. */
+MUST_USE enum err request_submit(struct request *request);
+
+#endif

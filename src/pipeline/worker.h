@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A worker: one thread, one loop, and everything it owns. Workers share nothing that is written, except the rings of
+ * the crew, the counters that a scrape reads, and the mailbox.
+ *
+ * A reload hands each worker the new configuration as a generation: the worker lets go of the old one when the last
+ * request that began on it has ended. */
+#ifndef WEIR_PIPELINE_WORKER_H
+#define WEIR_PIPELINE_WORKER_H
+
+#include "lib/base/pool.h"
+#include "lib/base/slab.h"
+#include "lib/crypto/crypto.h"
+#include "lib/sys/loop.h"
+#include "lib/sys/thread.h"
+#include "pipeline/config.h"
+#include "pipeline/meters.h"
+#include "pipeline/ports.h"
+
+#define WORKER_LISTENERS_MAX 64
+
+struct worker_generation {
+    struct config *config; /* one reference */
+    uint32_t requests;     /* in flight on it */
+    bool is_current;
+    struct worker_generation *next;
+};
+
+/* What the control plane can ask of a worker; one at a time, answered through `on_done`. */
+enum worker_order { WORKER_RELOAD, WORKER_DRAIN, WORKER_STOP };
+
+struct worker_listener {
+    struct listener listener;
+    struct worker *worker;
+};
+
+struct worker {
+    struct thread thread;
+    struct loop loop;
+    struct mailbox mailbox;
+    uint32_t index;
+    struct crew *crew; /* borrowed */
+    const struct ports *ports;
+    struct worker_generation *generation; /* the current one first */
+    struct limits_config limits;          /* of the current configuration: what a connection needs before a route */
+
+    struct pool pool;
+    struct slab connections;
+    struct slab requests;
+    struct list open_connections;
+    struct list open_requests;
+    uint32_t connection_count;
+    uint32_t request_count;
+    struct worker_listener listeners[WORKER_LISTENERS_MAX];
+    uint32_t listener_count;
+    struct timer accept_timer; /* when to try accepting again */
+    struct timer tidy_timer;   /* gauges, and memory back to the system when idle */
+    bool is_accept_paused;
+    bool is_draining;
+
+    struct crypto_hasher *hasher;
+    char date_line[40]; /* "Date: …" CRLF */
+    uint64_t date_second;
+    uint64_t random_state[2]; /* for request ids: not secret */
+
+    struct worker_meter meter;
+
+    /* Orders from the control thread: it writes order and argument, then is_ordered; the worker clears it. */
+    enum worker_order order;
+    struct config *order_config;
+    _Atomic bool is_ordered;
+    _Atomic bool is_drained;
+    _Atomic bool is_stopped;
+};
+
+struct worker_options {
+    uint32_t index;
+    struct config *config; /* a reference is taken */
+    struct crew *crew;     /* may be set later, before worker_start */
+    const struct ports *ports;
+};
+
+/* Heap; opens no sockets yet. */
+MUST_USE enum err worker_create(const struct worker_options *options, struct worker **ret_worker);
+/* After its thread has ended. NULL is accepted. */
+void worker_destroy(struct worker *worker);
+/* Adds a listening socket, which the worker owns from here on. Before worker_start. */
+MUST_USE enum err worker_listen(struct worker *worker, int fd);
+MUST_USE enum err worker_start(struct worker *worker);
+/* Control thread: hands over an order and returns at once. The order before must be done (worker_is_idle). */
+void worker_send(struct worker *worker, enum worker_order order, struct config *config);
+bool worker_is_idle(const struct worker *worker);
+void worker_join(struct worker *worker);
+
+/* The worker's own thread. */
+/* The prebuilt Date line, formatted at most once a second. */
+struct slice worker_date_line(struct worker *worker);
+uint64_t worker_random(struct worker *worker);
+/* The generation for a new request; the count is raised. */
+struct worker_generation *worker_generation_acquire(struct worker *worker);
+void worker_generation_release(struct worker *worker, struct worker_generation *generation);
+/* A connection has gone: accepting may go on, draining may be over. */
+void worker_connection_closed(struct worker *worker);
+
+#endif
