@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Methods, field names, status texts, and the small grammars that several codecs need.
  *
- * Field names are found with one multiplication over the length and three letters. The multiplier that keeps the rows
+ * Field names are compared as two words and found with one multiplication of them. The multiplier that keeps the rows
  * of fields.def apart is searched when the program starts (some hundred tries of some dozen steps): a row can be added
- * without a generator, and two names that no multiplier can tell apart stop the very first start. */
+ * without a generator, and names that no multiplier can tell apart stop the very first start. */
 #include "lib/http/http.h"
 
 #include "lib/http/scan.h"
 
 #define SLOT_BITS 8
 
-struct field_row {
+static const struct {
     const char *text;
-    uint8_t len;
     bool is_single;
-};
-
-static const struct field_row fields[] = {
-#define FIELD(name, text, is_single) {text, sizeof(text) - 1, is_single},
+} fields[] = {
+#define FIELD(name, text, is_single) {text, is_single},
 #include "lib/http/fields.def"
 #undef FIELD
-    {"", 0, false},
+    {"", false},
 };
-_Static_assert(HTTP_FIELD_COUNT <= UINT8_MAX, "a slot holds a field in one byte");
+_Static_assert(HTTP_FIELD_COUNT <= 64, "http1_head.repeated has a bit for each field");
+
+struct slot {
+    struct scan_words words;
+    uint32_t len; /* 0: free */
+    uint32_t field;
+};
 
 /* Written once, before main. */
-static uint32_t multiplier;
-static uint8_t slots[1u << SLOT_BITS];
+static uint64_t multiplier;
+static struct slot slots[1u << SLOT_BITS];
 
 static const char *const methods[] = {
     [HTTP_METHOD_GET] = "GET",         [HTTP_METHOD_HEAD] = "HEAD",       [HTTP_METHOD_POST] = "POST",
@@ -35,13 +38,16 @@ static const char *const methods[] = {
     [HTTP_METHOD_OTHER] = "OTHER",
 };
 
-static bool equal_token_nocase(const char *token, const char *lower, size_t len);
-static bool is_host(struct slice text);
+static bool is_lower_equal(struct slice token, const char *lower);
+static size_t host_len(struct slice text);
+static bool is_ipv6(struct slice text);
 
 enum http_method http_method_parse(struct slice text)
 {
+    if (text.len == 0)
+        return HTTP_METHOD_OTHER;
     for (enum http_method method = HTTP_METHOD_GET; method < HTTP_METHOD_OTHER; method++)
-        if (slice_is(text, methods[method]))
+        if (methods[method][0] == text.ptr[0] && slice_is(text, methods[method]))
             return method;
     return HTTP_METHOD_OTHER;
 }
@@ -51,68 +57,52 @@ const char *http_method_name(enum http_method method)
     return methods[method];
 }
 
-/* Bit 0x20 makes letters lower case and leaves digits and "-" alone. */
-static inline uint32_t slot_of(const char *name, size_t len, uint32_t factor)
+static inline struct slot *slot_of(struct scan_words words, size_t len, uint64_t factor)
 {
-    uint32_t first = (unsigned char)name[0] | 0x20u;
-    uint32_t middle = (unsigned char)name[len / 2] | 0x20u;
-    uint32_t last = (unsigned char)name[len - 1] | 0x20u;
-    return (first ^ middle << 8 ^ last << 16 ^ (uint32_t)len << 24) * factor >> (32 - SLOT_BITS);
+    return &slots[(words.head + words.tail * 3 + len) * factor >> (64 - SLOT_BITS)];
 }
 
-static bool fill_slots(uint32_t factor)
+static bool fill_slots(uint64_t factor)
 {
-    memset(slots, HTTP_FIELD_OTHER, sizeof slots);
-    for (unsigned field = 0; field < HTTP_FIELD_OTHER; field++) {
-        uint8_t *slot = &slots[slot_of(fields[field].text, fields[field].len, factor)];
-        if (*slot != HTTP_FIELD_OTHER)
+    memset(slots, 0, sizeof slots);
+    for (uint32_t field = 0; field < HTTP_FIELD_OTHER; field++) {
+        struct slice text = slice_of_text(fields[field].text);
+        struct scan_words words = scan_lower_words(text.ptr, text.len);
+        struct slot *slot = slot_of(words, text.len, factor);
+        if (slot->len != 0)
             return false;
-        *slot = (uint8_t)field;
+        *slot = (struct slot){words, (uint32_t)text.len, field};
     }
     return true;
 }
 
 __attribute__((constructor)) static void find_multiplier(void)
 {
-    uint32_t factor = 0x9e3779b1;
-    for (unsigned tries = 0; tries < 1u << 20; tries++, factor = factor * 0x915f77f5 + 2)
+    uint64_t factor = 0x9e3779b97f4a7c15;
+    for (unsigned tries = 0; tries < 1u << 16; tries++, factor = factor * 6364136223846793005 + 2)
         if (fill_slots(factor)) {
             multiplier = factor;
             return;
         }
-    ASSERT(false, "no multiplier tells the names of fields.def apart: use other letters in slot_of");
+    ASSERT(false, "no multiplier tells the names of fields.def apart: mix more of them into slot_of");
 }
 
 enum http_field http_field_parse(struct slice name)
 {
-    if (name.len == 0)
+    struct scan_words words = scan_lower_words(name.ptr, name.len);
+    const struct slot *slot = slot_of(words, name.len, multiplier);
+    if (slot->len != name.len || slot->words.head != words.head || slot->words.tail != words.tail || name.len == 0)
         return HTTP_FIELD_OTHER;
-    enum http_field field = (enum http_field)slots[slot_of(name.ptr, name.len, multiplier)];
-    bool is_it = fields[field].len == name.len && equal_token_nocase(name.ptr, fields[field].text, name.len);
-    return is_it ? field : HTTP_FIELD_OTHER;
+    enum http_field field = (enum http_field)slot->field;
+    return name.len <= 16 || is_lower_equal(name, fields[field].text) ? field : HTTP_FIELD_OTHER;
 }
 
-static inline uint64_t load_lower_8(const char *bytes)
+static bool is_lower_equal(struct slice token, const char *lower)
 {
-    uint64_t word;
-    memcpy(&word, bytes, sizeof word);
-    return word | 0x2020202020202020;
-}
-
-/* Exact because `token` has token characters only: of those, setting bit 0x20 maps none but upper-case letters onto the
- * letters, digits and "-" of `lower`. Whole words, the last one overlapping. */
-static bool equal_token_nocase(const char *token, const char *lower, size_t len)
-{
-    if (len < 8) {
-        for (size_t i = 0; i < len; i++)
-            if ((token[i] | 0x20) != lower[i])
-                return false;
-        return true;
-    }
-    for (size_t i = 0; i + 8 < len; i += 8)
-        if (load_lower_8(token + i) != load_lower_8(lower + i))
+    for (size_t i = 0; i < token.len; i++)
+        if ((token.ptr[i] | 0x20) != lower[i])
             return false;
-    return load_lower_8(token + len - 8) == load_lower_8(lower + len - 8);
+    return true;
 }
 
 const char *http_field_name(enum http_field field)
@@ -146,27 +136,44 @@ bool http_is_token(struct slice text)
     return text.len > 0;
 }
 
-/* Cuts ":" 0..5 digits, at most 65535, from the end of an authority. RFC 3986 lets the digits be none. */
-static bool cut_port(struct slice *text)
+bool http_is_port(struct slice text)
 {
-    size_t at = text->len;
     unsigned port = 0;
-    unsigned scale = 1;
-    while (at > 0 && scan_is(text->ptr[at - 1], SCAN_DIGIT) && text->len - at < 6) {
-        at--;
-        port += (unsigned)(text->ptr[at] - '0') * scale;
-        scale *= 10;
-    }
-    if (at == 0 || text->ptr[at - 1] != ':')
+    if (text.len == 0)
         return true;
-    bool is_port = text->len - at <= 5 && port <= UINT16_MAX;
-    text->len = at - 1;
-    return is_port;
+    if (text.ptr[0] != ':' || text.len > 6)
+        return false;
+    for (size_t i = 1; i < text.len; i++) {
+        if (!scan_is(text.ptr[i], SCAN_DIGIT))
+            return false;
+        port = port * 10 + (unsigned)(text.ptr[i] - '0');
+    }
+    return port <= UINT16_MAX;
 }
 
 bool http_is_authority(struct slice text)
 {
-    return cut_port(&text) && text.len > 0 && is_host(text);
+    size_t len = host_len(text);
+    return len > 0 && http_is_port(slice_skip(text, len));
+}
+
+/* The length of the name or address at the front, 0 when there is none. */
+static size_t host_len(struct slice text)
+{
+    if (text.len > 0 && text.ptr[0] == '[') {
+        size_t end = slice_find(text, ']');
+        return end < text.len && is_ipv6(slice_of(text.ptr + 1, end - 1)) ? end + 1 : 0;
+    }
+    size_t len = 0;
+    for (;;) {
+        while (len < text.len && scan_is(text.ptr[len], SCAN_UNRESERVED | SCAN_SUB_DELIM))
+            len++;
+        if (len == text.len || text.ptr[len] != '%')
+            return len;
+        if (text.len - len < 3 || !scan_is(text.ptr[len + 1], SCAN_HEX) || !scan_is(text.ptr[len + 2], SCAN_HEX))
+            return 0;
+        len += 3;
+    }
 }
 
 /* A group of an IPv6 address: 1 to 4 hex digits at the front of *text, cut off. */
@@ -218,20 +225,6 @@ static bool is_ipv6(struct slice text)
         text = slice_skip(text, is_gap ? 2 : 1);
     }
     return has_gap ? groups < 8 : groups == 8;
-}
-
-static bool is_host(struct slice text)
-{
-    if (text.ptr[0] == '[')
-        return text.len > 2 && text.ptr[text.len - 1] == ']' && is_ipv6(slice_of(text.ptr + 1, text.len - 2));
-    for (size_t i = 0; i < text.len; i++) {
-        if (scan_is(text.ptr[i], SCAN_UNRESERVED | SCAN_SUB_DELIM))
-            continue;
-        if (text.ptr[i] != '%' || text.len - i < 3 || !scan_is(text.ptr[i + 1], SCAN_HEX) ||
-            !scan_is(text.ptr[i + 2], SCAN_HEX))
-            return false;
-    }
-    return true;
 }
 
 /* Where the element at the front of `list` ends. */

@@ -57,6 +57,8 @@ const char *http_status_text(int status);
 bool http_is_token(struct slice text);
 /* host [ ":" port ] of RFC 3986 section 3.2: a non-empty name, an IPv4 or a bracketed IPv6 address. */
 bool http_is_authority(struct slice text);
+/* What may follow the host: nothing, or ":" and 0 to 5 digits, at most 65535 (RFC 3986 lets the digits be none). */
+bool http_is_port(struct slice text);
 
 /* Visits the elements of a comma-separated list (RFC 9110 section 5.6.1), trimmed, the empty ones left out; commas in
  * quoted strings do not separate. False at the end. */

@@ -27,6 +27,7 @@ enum state {
 };
 
 struct cursor {
+    const char *from; /* the start of the input */
     const char *at;   /* the next byte to look at */
     const char *mark; /* the start of the element */
     const char *end;
@@ -35,8 +36,8 @@ struct cursor {
 };
 
 static void attach(struct http1_parser *parser, const char *base, struct http1_head *head);
-static enum err read_head(struct cursor *c);
-static enum err finish(struct http1_parser *parser, struct http1_head *head);
+static inline enum err read_head(struct cursor *c);
+static enum err finish(const struct cursor *c);
 
 void http1_parser_init(struct http1_parser *parser, const struct http1_limits *limits)
 {
@@ -71,6 +72,7 @@ enum err http1_request_parse(struct http1_parser *parser, struct slice input, st
     if (parser->base != input.ptr)
         attach(parser, input.ptr, ret_head);
     struct cursor c = {
+        .from = input.ptr,
         .at = input.ptr + parser->offset,
         .mark = input.ptr + parser->mark,
         .end = input.ptr + visible.len,
@@ -82,7 +84,7 @@ enum err http1_request_parse(struct http1_parser *parser, struct slice input, st
     parser->mark = (uint32_t)(c.mark - input.ptr);
     if (LIKELY(err == ERR_OK)) {
         ret_head->head_bytes = parser->offset;
-        return finish(parser, ret_head);
+        return finish(&c);
     }
     if (err == ERR_AGAIN && visible.len == parser->limits.head_bytes_max)
         return fail(parser, parser->state == STATE_TARGET ? HTTP1_FAULT_TARGET_TOO_LONG : HTTP1_FAULT_HEAD_TOO_LARGE);
@@ -117,18 +119,23 @@ static void attach(struct http1_parser *parser, const char *base, struct http1_h
     }
 }
 
-/* At a byte that must begin a line end: takes CR LF. */
-static inline enum err read_line_end(struct cursor *c)
+/* Takes CR LF; `otherwise` is the fault of a byte that begins no line end. */
+static inline enum err read_line_end(struct cursor *c, enum http1_fault otherwise)
 {
-    if (UNLIKELY(*c->at != '\r'))
-        return fail(c->parser, HTTP1_FAULT_BARE_LF);
-    if (UNLIKELY(c->end - c->at < 2))
+    if (LIKELY(c->end - c->at >= 2 && memcmp(c->at, "\r\n", 2) == 0)) {
+        c->at += 2;
+        c->mark = c->at;
+        return ERR_OK;
+    }
+    if (c->at == c->end)
         return ERR_AGAIN;
-    if (UNLIKELY(c->at[1] != '\n'))
-        return fail(c->parser, HTTP1_FAULT_BARE_CR);
-    c->at += 2;
-    c->mark = c->at;
-    return ERR_OK;
+    if (*c->at == '\n')
+        return fail(c->parser, HTTP1_FAULT_BARE_LF);
+    if (*c->at != '\r')
+        return fail(c->parser, otherwise);
+    if (c->end - c->at < 2)
+        return ERR_AGAIN;
+    return fail(c->parser, HTTP1_FAULT_BARE_CR);
 }
 
 static inline enum err skip_blank_lines(struct cursor *c)
@@ -138,7 +145,7 @@ static inline enum err skip_blank_lines(struct cursor *c)
             return ERR_AGAIN;
         if (LIKELY(*c->at != '\r' && *c->at != '\n'))
             break;
-        TRY(read_line_end(c));
+        TRY(read_line_end(c, HTTP1_FAULT_BARE_CR));
         if (++c->parser->blank_lines > HTTP1_BLANK_LINES_MAX)
             return fail(c->parser, HTTP1_FAULT_TOO_MANY_BLANK_LINES);
     }
@@ -148,6 +155,13 @@ static inline enum err skip_blank_lines(struct cursor *c)
 
 static inline enum err read_method(struct cursor *c)
 {
+    if (LIKELY(c->end - c->mark >= 4 && memcmp(c->mark, "GET ", 4) == 0)) {
+        c->head->method_text = slice_of(c->mark, 3);
+        c->head->method = HTTP_METHOD_GET;
+        c->at = c->mark += 4;
+        c->parser->state = STATE_TARGET;
+        return ERR_OK;
+    }
     while (c->at < c->end && scan_is(*c->at, SCAN_TCHAR))
         c->at++;
     struct slice text = slice_of(c->mark, (size_t)(c->at - c->mark));
@@ -168,7 +182,7 @@ static inline enum err read_method(struct cursor *c)
 
 static inline enum err read_target(struct cursor *c)
 {
-    c->at = c->parser->scan->target(c->at, c->end);
+    c->at = c->parser->scan->target(c->from, c->at, c->end);
     struct slice text = slice_of(c->mark, (size_t)(c->at - c->mark));
     if (text.len > c->parser->limits.target_bytes_max)
         return fail(c->parser, HTTP1_FAULT_TARGET_TOO_LONG);
@@ -187,17 +201,17 @@ static inline enum err read_target(struct cursor *c)
 }
 
 /* The bytes of a version up to the first wrong one. */
-static enum err check_version(struct cursor *c)
+static enum err check_version(struct http1_parser *parser, const char *text, size_t text_len)
 {
     static const char form[VERSION_BYTES + 1] = "HTTP/1.x";
-    size_t len = MIN((size_t)(c->end - c->mark), VERSION_BYTES);
+    size_t len = MIN(text_len, VERSION_BYTES);
     for (size_t i = 0; i < len; i++) {
-        char byte = c->mark[i];
+        char byte = text[i];
         bool is_right = form[i] == 'x' ? scan_is(byte, SCAN_DIGIT) : byte == form[i];
         if (is_right)
             continue;
         bool is_newer = form[i] == '1' && byte >= '2' && byte <= '9';
-        return fail(c->parser, is_newer ? HTTP1_FAULT_VERSION_UNSUPPORTED : HTTP1_FAULT_VERSION_INVALID);
+        return fail(parser, is_newer ? HTTP1_FAULT_VERSION_UNSUPPORTED : HTTP1_FAULT_VERSION_INVALID);
     }
     return len < VERSION_BYTES ? ERR_AGAIN : ERR_OK;
 }
@@ -207,27 +221,23 @@ static inline enum err read_version(struct cursor *c)
     if (LIKELY(c->end - c->mark > VERSION_BYTES && memcmp(c->mark, "HTTP/1.1", VERSION_BYTES) == 0)) {
         c->head->version_minor = 1;
     } else {
-        TRY(check_version(c));
+        TRY(check_version(c->parser, c->mark, (size_t)(c->end - c->mark)));
         c->head->version_minor = c->mark[VERSION_BYTES - 1] != '0';
     }
     c->at = c->mark + VERSION_BYTES;
-    if (c->at == c->end)
-        return ERR_AGAIN;
-    if (*c->at != '\r' && *c->at != '\n')
-        return fail(c->parser, HTTP1_FAULT_VERSION_INVALID);
-    TRY(read_line_end(c));
+    TRY(read_line_end(c, HTTP1_FAULT_VERSION_INVALID));
     c->parser->state = STATE_NAME;
     return ERR_OK;
 }
 
-static enum http1_fault name_fault(const struct cursor *c)
+static enum http1_fault name_fault(char stop, bool is_line_start)
 {
-    switch (*c->at) {
+    switch (stop) {
     case ' ':
     case '\t':
-        return c->at == c->mark ? HTTP1_FAULT_OBS_FOLD : HTTP1_FAULT_SPACE_BEFORE_COLON;
+        return is_line_start ? HTTP1_FAULT_OBS_FOLD : HTTP1_FAULT_SPACE_BEFORE_COLON;
     case '\n':
-        return c->at == c->mark ? HTTP1_FAULT_BARE_LF : HTTP1_FAULT_COLON_MISSING;
+        return is_line_start ? HTTP1_FAULT_BARE_LF : HTTP1_FAULT_COLON_MISSING;
     case '\r':
         return HTTP1_FAULT_COLON_MISSING;
     default:
@@ -243,6 +253,7 @@ static inline enum err note_field(struct cursor *c, enum http_field field)
         *first = (uint16_t)(c->head->header_count + 1);
         return ERR_OK;
     }
+    c->head->repeated |= UINT64_C(1) << field;
     if (!http_field_is_single(field))
         return ERR_OK;
     return fail(c->parser, field == HTTP_FIELD_HOST             ? HTTP1_FAULT_HOST_REPEATED
@@ -254,11 +265,11 @@ static inline enum err read_name(struct cursor *c)
 {
     if (c->head->header_count == c->parser->limits.header_count_max)
         return fail(c->parser, HTTP1_FAULT_TOO_MANY_FIELDS);
-    c->at = c->parser->scan->tchar(c->at, c->end);
+    c->at = c->parser->scan->tchar(c->from, c->at, c->end);
     if (c->at == c->end)
         return ERR_AGAIN;
     if (UNLIKELY(*c->at != ':' || c->at == c->mark))
-        return fail(c->parser, name_fault(c));
+        return fail(c->parser, name_fault(*c->at, c->at == c->mark));
     struct http_header *header = &c->head->headers[c->head->header_count];
     header->name = slice_of(c->mark, (size_t)(c->at - c->mark));
     header->id = http_field_parse(header->name);
@@ -268,16 +279,22 @@ static inline enum err read_name(struct cursor *c)
     return ERR_OK;
 }
 
+/* Nearly every value has one space before it and none behind. */
+static inline struct slice trim(struct slice value)
+{
+    if (LIKELY(value.len >= 2 && value.ptr[0] == ' '))
+        value = slice_skip(value, 1);
+    if (LIKELY(value.len && (unsigned char)value.ptr[0] > ' ' && (unsigned char)value.ptr[value.len - 1] > ' '))
+        return value;
+    return slice_trim(value);
+}
+
 static inline enum err read_value(struct cursor *c)
 {
-    c->at = c->parser->scan->value(c->at, c->end);
-    if (c->at == c->end)
-        return ERR_AGAIN;
-    if (UNLIKELY(*c->at != '\r' && *c->at != '\n'))
-        return fail(c->parser, HTTP1_FAULT_VALUE_CHAR);
+    c->at = c->parser->scan->value(c->from, c->at, c->end);
     struct slice value = slice_of(c->mark, (size_t)(c->at - c->mark));
-    TRY(read_line_end(c));
-    c->head->headers[c->head->header_count++].value = slice_trim(value);
+    TRY(read_line_end(c, HTTP1_FAULT_VALUE_CHAR));
+    c->head->headers[c->head->header_count++].value = trim(value);
     c->parser->state = STATE_NAME;
     return ERR_OK;
 }
@@ -288,15 +305,15 @@ static inline enum err read_fields(struct cursor *c)
         if (c->parser->state == STATE_NAME) {
             if (c->at == c->end)
                 return ERR_AGAIN;
-            if (c->at == c->mark && *c->at == '\r')
-                return read_line_end(c);
+            if (*c->at == '\r' && c->at == c->mark)
+                return read_line_end(c, HTTP1_FAULT_BARE_CR);
             TRY(read_name(c));
         }
         TRY(read_value(c));
     }
 }
 
-static enum err read_head(struct cursor *c)
+static inline enum err read_head(struct cursor *c)
 {
     switch (c->parser->state) {
     case STATE_BLANK:
@@ -334,12 +351,16 @@ static enum http1_fault decide_target(struct http1_head *head)
 }
 
 /* An empty Host would make an http URL without a host, which RFC 9110 section 4.2.1 has us reject. */
-static enum http1_fault decide_host(struct http1_head *head)
+static enum http1_fault decide_host(const struct cursor *c, struct http1_head *head)
 {
     const struct http_header *host = http1_find(head, HTTP_FIELD_HOST);
     if (!host)
         return head->version_minor == 0 ? HTTP1_FAULT_NONE : HTTP1_FAULT_HOST_MISSING;
-    if (!http_is_authority(host->value))
+    /* The line end stops the search, so that it may look at whole blocks of what follows. */
+    const char *stop = c->parser->scan->host(c->from, host->value.ptr, c->end);
+    size_t name_len = (size_t)(stop - host->value.ptr);
+    bool is_plain = name_len > 0 && http_is_port(slice_skip(host->value, name_len));
+    if (!is_plain && !http_is_authority(host->value))
         return HTTP1_FAULT_HOST_INVALID;
     if (!head->host.ptr)
         head->host = host->value;
@@ -354,7 +375,7 @@ static enum http1_fault add_codings(struct slice list, bool *is_chunked, bool *h
         struct slice coding = slice_trim(slice_cut(&list, ','));
         if (!http_is_token(coding))
             return HTTP1_FAULT_CODING_INVALID;
-        bool is_it = slice_equal_nocase(coding, SLICE_LIT("chunked"));
+        bool is_it = SCAN_IS_WORD(coding, "chunked");
         if (*is_chunked)
             return is_it ? HTTP1_FAULT_CODING_CHUNKED_TWICE : HTTP1_FAULT_CODING_AFTER_CHUNKED;
         *is_chunked |= is_it;
@@ -404,10 +425,10 @@ static void decide_keep_alive(struct http1_head *head)
     bool wants_keep_alive = head->version_minor > 0;
     for (; header; header = http1_find_next(head, header)) {
         struct slice rest = header->value;
-        struct slice option;
-        while (http_list_next(&rest, &option)) {
-            wants_close |= slice_equal_nocase(option, SLICE_LIT("close"));
-            wants_keep_alive |= slice_equal_nocase(option, SLICE_LIT("keep-alive"));
+        while (rest.ptr) {
+            struct slice option = slice_trim(slice_cut(&rest, ','));
+            wants_close |= SCAN_IS_WORD(option, "close");
+            wants_keep_alive |= SCAN_IS_WORD(option, "keep-alive");
         }
     }
     head->is_keep_alive = wants_keep_alive && !wants_close;
@@ -418,23 +439,24 @@ static enum http1_fault decide_expectation(struct http1_head *head)
 {
     const struct http_header *header = http1_find(head, HTTP_FIELD_EXPECT);
     for (; header; header = http1_find_next(head, header))
-        if (!slice_equal_nocase(header->value, SLICE_LIT("100-continue")))
+        if (!SCAN_IS_WORD(header->value, "100-continue"))
             return HTTP1_FAULT_EXPECTATION_UNKNOWN;
     head->expects_continue = head->first[HTTP_FIELD_EXPECT] && head->version_minor > 0 && head->has_body;
     return HTTP1_FAULT_NONE;
 }
 
-static enum err finish(struct http1_parser *parser, struct http1_head *head)
+static enum err finish(const struct cursor *c)
 {
+    struct http1_head *head = c->head;
     enum http1_fault fault = decide_target(head);
     if (fault == HTTP1_FAULT_NONE)
-        fault = decide_host(head);
+        fault = decide_host(c, head);
     if (fault == HTTP1_FAULT_NONE)
         fault = decide_framing(head);
     if (fault == HTTP1_FAULT_NONE)
         fault = decide_expectation(head);
     if (UNLIKELY(fault != HTTP1_FAULT_NONE))
-        return fail(parser, fault);
+        return fail(c->parser, fault);
     decide_keep_alive(head);
     return ERR_OK;
 }
@@ -442,6 +464,8 @@ static enum err finish(struct http1_parser *parser, struct http1_head *head)
 const struct http_header *http1_find_next(const struct http1_head *head, const struct http_header *header)
 {
     const struct http_header *end = head->headers + head->header_count;
+    if (!(head->repeated >> header->id & 1))
+        return NULL;
     for (const struct http_header *next = header + 1; next < end; next++)
         if (next->id == header->id && (next->id != HTTP_FIELD_OTHER || slice_equal_nocase(next->name, header->name)))
             return next;

@@ -34,6 +34,7 @@ struct http1_head {
     uint16_t header_count;
     uint64_t content_length; /* 0 unless has_content_length */
     struct slice host;       /* host [":" port]: of an absolute target, else the Host field; empty only in HTTP/1.0 */
+    uint64_t repeated;       /* bit n: field n occurs more than once */
     size_t head_bytes;       /* the body or the next request starts here */
     struct http_header *headers;      /* the caller's array */
     uint16_t first[HTTP_FIELD_COUNT]; /* 1 + index of the first header with this id; 0: absent */

@@ -64,8 +64,8 @@ static void write_unregistered(struct http1_writer *writer, int status)
 void http1_write_field(struct http1_writer *writer, struct slice name, struct slice value)
 {
     const struct scan *scan = scan_for(cpu_level());
-    bool is_name = name.len > 0 && scan->tchar(name.ptr, name.ptr + name.len) == name.ptr + name.len;
-    bool is_value = value.len == 0 || scan->value(value.ptr, value.ptr + value.len) == value.ptr + value.len;
+    bool is_name = name.len > 0 && scan->tchar(name.ptr, name.ptr, name.ptr + name.len) == name.ptr + name.len;
+    bool is_value = value.len == 0 || scan->value(value.ptr, value.ptr, value.ptr + value.len) == value.ptr + value.len;
     if (UNLIKELY(!is_name || !is_value)) {
         writer->is_refused = true;
         return;

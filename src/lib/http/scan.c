@@ -6,7 +6,8 @@
  * the two share a bit; bytes above 127 shuffle to 0 and never are. value is a range with two exceptions and takes
  * compares. pcmpestri, which SSE 4.2 offers for ranges, was slower than either.
  *
- * No search reads outside of [at, end): what is left after whole blocks goes byte by byte. */
+ * What is left after whole blocks is searched with the block that ends at `end`, the bytes before `at` shifted out. Only
+ * when that block would begin before `from` do the bytes go one by one. */
 #include "lib/http/scan.h"
 
 #include "lib/base/attr.h"
@@ -70,22 +71,27 @@ static const char *skip(const char *at, const char *end, unsigned class)
     return at;
 }
 
-static const char *tchar_scalar(const char *at, const char *end)
+static const char *tchar_scalar(const char *from UNUSED, const char *at, const char *end)
 {
     return skip(at, end, SCAN_TCHAR);
 }
 
-static const char *target_scalar(const char *at, const char *end)
+static const char *target_scalar(const char *from UNUSED, const char *at, const char *end)
 {
     return skip(at, end, SCAN_TARGET);
 }
 
-static const char *value_scalar(const char *at, const char *end)
+static const char *value_scalar(const char *from UNUSED, const char *at, const char *end)
 {
     return skip(at, end, SCAN_VALUE);
 }
 
-static const struct scan scalar = {tchar_scalar, target_scalar, value_scalar};
+static const char *host_scalar(const char *from UNUSED, const char *at, const char *end)
+{
+    return skip(at, end, SCAN_UNRESERVED | SCAN_SUB_DELIM);
+}
+
+static const struct scan scalar = {tchar_scalar, target_scalar, value_scalar, host_scalar};
 
 #if defined(__x86_64__)
 
@@ -100,6 +106,9 @@ static const struct scan scalar = {tchar_scalar, target_scalar, value_scalar};
 #define TARGET_BY_LOW                                                                                                  \
     (char)0xf8, (char)0xfc, (char)0xf8, (char)0xf8, (char)0xfc, (char)0xfc, (char)0xfc, (char)0xfc, (char)0xfc,        \
         (char)0xfc, (char)0xfc, (char)0xfc, (char)0xf4, (char)0xfc, (char)0xf4, (char)0x7c
+#define HOST_BY_LOW                                                                                                    \
+    (char)0xa8, (char)0xfc, (char)0xf8, (char)0xf8, (char)0xfc, (char)0xf8, (char)0xfc, (char)0xfc, (char)0xfc,        \
+        (char)0xfc, (char)0xf4, (char)0x5c, (char)0x54, (char)0x5c, (char)0xd4, (char)0x70
 #define BIT_BY_HIGH 1, 2, 4, 8, 16, 32, 64, (char)128, 0, 0, 0, 0, 0, 0, 0, 0
 
 /* Bit n is set when byte n is outside of the set. */
@@ -122,39 +131,55 @@ INLINE SSE42 unsigned outside_value_16(const char *at)
     return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, control), del));
 }
 
-INLINE SSE42 const char *set_sse42(const char *at, const char *end, __m128i by_low, unsigned class)
+/* `outside` is of the 16 bytes before end; those before `at` do not count. */
+INLINE const char *found_in_tail(unsigned outside, const char *at, const char *end)
+{
+    outside >>= 16 - (end - at);
+    return outside ? at + __builtin_ctz(outside) : end;
+}
+
+INLINE SSE42 const char *set_sse42(const char *from, const char *at, const char *end, __m128i by_low, unsigned class)
 {
     for (; end - at >= 16; at += 16) {
         unsigned outside = outside_set_16(at, by_low);
         if (outside)
             return at + __builtin_ctz(outside);
     }
-    return skip(at, end, class);
+    if (end - from < 16)
+        return skip(at, end, class);
+    return found_in_tail(outside_set_16(end - 16, by_low), at, end);
 }
 
-SSE42 static const char *tchar_sse42(const char *at, const char *end)
+SSE42 static const char *tchar_sse42(const char *from, const char *at, const char *end)
 {
-    return set_sse42(at, end, _mm_setr_epi8(TCHAR_BY_LOW), SCAN_TCHAR);
+    return set_sse42(from, at, end, _mm_setr_epi8(TCHAR_BY_LOW), SCAN_TCHAR);
 }
 
-SSE42 static const char *target_sse42(const char *at, const char *end)
+SSE42 static const char *target_sse42(const char *from, const char *at, const char *end)
 {
-    return set_sse42(at, end, _mm_setr_epi8(TARGET_BY_LOW), SCAN_TARGET);
+    return set_sse42(from, at, end, _mm_setr_epi8(TARGET_BY_LOW), SCAN_TARGET);
 }
 
-SSE42 static const char *value_sse42(const char *at, const char *end)
+SSE42 static const char *host_sse42(const char *from, const char *at, const char *end)
+{
+    return set_sse42(from, at, end, _mm_setr_epi8(HOST_BY_LOW), SCAN_UNRESERVED | SCAN_SUB_DELIM);
+}
+
+SSE42 static const char *value_sse42(const char *from, const char *at, const char *end)
 {
     for (; end - at >= 16; at += 16) {
         unsigned outside = outside_value_16(at);
         if (outside)
             return at + __builtin_ctz(outside);
     }
-    return skip(at, end, SCAN_VALUE);
+    if (end - from < 16)
+        return skip(at, end, SCAN_VALUE);
+    return found_in_tail(outside_value_16(end - 16), at, end);
 }
 
-static const struct scan sse42 = {tchar_sse42, target_sse42, value_sse42};
+static const struct scan sse42 = {tchar_sse42, target_sse42, value_sse42, host_sse42};
 
-AVX2 static const char *target_avx2(const char *at, const char *end)
+AVX2 static const char *target_avx2(const char *from, const char *at, const char *end)
 {
     __m256i by_low = _mm256_setr_epi8(TARGET_BY_LOW, TARGET_BY_LOW);
     __m256i by_high = _mm256_setr_epi8(BIT_BY_HIGH, BIT_BY_HIGH);
@@ -166,10 +191,10 @@ AVX2 static const char *target_avx2(const char *at, const char *end)
         if (outside)
             return at + __builtin_ctz(outside);
     }
-    return set_sse42(at, end, _mm_setr_epi8(TARGET_BY_LOW), SCAN_TARGET);
+    return set_sse42(from, at, end, _mm_setr_epi8(TARGET_BY_LOW), SCAN_TARGET);
 }
 
-AVX2 static const char *value_avx2(const char *at, const char *end)
+AVX2 static const char *value_avx2(const char *from, const char *at, const char *end)
 {
     for (; end - at >= 32; at += 32) {
         __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)at);
@@ -181,11 +206,11 @@ AVX2 static const char *value_avx2(const char *at, const char *end)
         if (outside)
             return at + __builtin_ctz(outside);
     }
-    return value_sse42(at, end);
+    return value_sse42(from, at, end);
 }
 
-/* Names are rarely longer than 16 bytes: wider blocks would only fall through. */
-static const struct scan avx2 = {tchar_sse42, target_avx2, value_avx2};
+/* Names and hosts are rarely longer than 16 bytes: wider blocks would only fall through. */
+static const struct scan avx2 = {tchar_sse42, target_avx2, value_avx2, host_sse42};
 
 const struct scan *scan_for(enum cpu_level level)
 {

@@ -6,7 +6,9 @@
 #include "lib/base/cpu.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum scan_class {
     SCAN_TCHAR = 1,       /* RFC 9110 section 5.6.2: names, methods, tokens */
@@ -26,13 +28,15 @@ static inline bool scan_is(char c, unsigned classes)
     return (scan_classes[(unsigned char)c] & classes) != 0;
 }
 
-/* The first byte in [at, end) outside of the class, or end. */
-typedef const char *(*scan_fn)(const char *at, const char *end);
+/* The first byte in [at, end) outside of the class, or end. [from, end) may be read, from <= at: with 16 bytes of it the
+ * last few are searched as fast as the others. */
+typedef const char *(*scan_fn)(const char *from, const char *at, const char *end);
 
 struct scan {
     scan_fn tchar;
     scan_fn target;
     scan_fn value;
+    scan_fn host; /* SCAN_UNRESERVED and SCAN_SUB_DELIM */
 };
 
 /* The fastest searches up to a level; the same answers at every level. */
@@ -45,5 +49,43 @@ static inline int scan_hex_digit(char c)
         return -1;
     return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
 }
+
+/* Two overlapping words that hold every byte of a text of 1 to 16 bytes, letters in lower case. Together with the length
+ * they are equal exactly when the texts are, in any case of letters, provided that one of the two is lower-case letters,
+ * digits and "-" and the other has no control characters: setting bit 0x20 maps nothing else onto those. */
+struct scan_words {
+    uint64_t head;
+    uint64_t tail;
+};
+
+static inline struct scan_words scan_lower_words(const char *text, size_t len)
+{
+    struct scan_words words = {0};
+    if (len >= 8) {
+        memcpy(&words.head, text, 8);
+        memcpy(&words.tail, text + len - 8, 8);
+    } else if (len >= 4) {
+        memcpy(&words.head, text, 4);
+        memcpy(&words.tail, text + len - 4, 4);
+    } else if (len > 0) {
+        words.head = (unsigned char)text[0] | (uint64_t)(unsigned char)text[len / 2] << 8;
+        words.tail = (unsigned char)text[len - 1];
+    }
+    words.head |= 0x2020202020202020;
+    words.tail |= 0x2020202020202020;
+    return words;
+}
+
+/* `lower` is a literal of lower-case letters, digits and "-", up to 16 bytes. */
+static inline bool scan_is_word(const char *text, size_t len, const char *lower, size_t lower_len)
+{
+    if (len != lower_len)
+        return false;
+    struct scan_words a = scan_lower_words(text, len);
+    struct scan_words b = scan_lower_words(lower, lower_len);
+    return a.head == b.head && a.tail == b.tail;
+}
+
+#define SCAN_IS_WORD(text, literal) scan_is_word((text).ptr, (text).len, (literal), sizeof(literal) - 1)
 
 #endif
