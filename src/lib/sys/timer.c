@@ -4,6 +4,7 @@
 #define SLOT_MASK (TIMER_LEVEL_SLOTS - 1)
 
 static void file_timer(struct timer_wheel *wheel, struct timer *timer);
+static uint64_t next_tick(const struct timer_wheel *wheel);
 static void run_tick(struct timer_wheel *wheel);
 static void cascade(struct timer_wheel *wheel, unsigned level);
 
@@ -48,8 +49,22 @@ void timer_cancel(struct timer *timer)
 void timer_wheel_run(struct timer_wheel *wheel, uint64_t now_ns)
 {
     uint64_t now_tick = now_ns >> TIMER_TICK_BITS;
-    while (wheel->tick <= now_tick)
+    uint64_t next;
+    /* From occupied slot to occupied slot: a loop that slept for an hour must not walk through 3 million ticks. */
+    while ((next = next_tick(wheel)) <= now_tick) {
+        wheel->tick = next;
         run_tick(wheel);
+    }
+    wheel->tick = MAX(wheel->tick, now_tick + 1);
+}
+
+uint64_t timer_wheel_next_ns(const struct timer_wheel *wheel, uint64_t now_ns)
+{
+    uint64_t tick = next_tick(wheel);
+    if (tick == UINT64_MAX)
+        return UINT64_MAX;
+    uint64_t due_ns = tick << TIMER_TICK_BITS;
+    return due_ns > now_ns ? due_ns - now_ns : 0;
 }
 
 /* Rotates the bits so that the slot of `from` is bit 0. */
@@ -58,28 +73,30 @@ static uint64_t seen_from(uint64_t bits, unsigned from)
     return from ? bits >> from | bits << (TIMER_LEVEL_SLOTS - from) : bits;
 }
 
-uint64_t timer_wheel_next_ns(const struct timer_wheel *wheel, uint64_t now_ns)
+/* The first slot of a level that holds something, as the tick at which it is entered. */
+static uint64_t next_tick_of(const struct timer_wheel *wheel, unsigned level)
+{
+    if (!wheel->occupied[level])
+        return UINT64_MAX;
+    unsigned shift = level * TIMER_LEVEL_BITS;
+    uint64_t position = wheel->tick >> shift;
+    uint64_t bits = seen_from(wheel->occupied[level], (unsigned)position & SLOT_MASK);
+    bool was_entered = (wheel->tick & ((1ULL << shift) - 1)) != 0;
+    if (was_entered)
+        bits &= ~1ULL; /* what stands there is a whole turn ahead */
+    uint64_t ahead = bits ? (uint64_t)__builtin_ctzll(bits) : TIMER_LEVEL_SLOTS;
+    return (position + ahead) << shift;
+}
+
+/* The first tick, not before wheel->tick, that has something to run or to move down; UINT64_MAX when nothing is set. */
+static uint64_t next_tick(const struct timer_wheel *wheel)
 {
     uint64_t best = UINT64_MAX;
     for (unsigned level = 0; level < TIMER_LEVELS; level++) {
-        unsigned shift = level * TIMER_LEVEL_BITS;
-        if (!wheel->occupied[level])
-            continue;
-        /* The slot of the current position is run (level 0) or was emptied when it was entered (above). */
-        uint64_t position = wheel->tick >> shift;
-        uint64_t bits = seen_from(wheel->occupied[level], (unsigned)position & SLOT_MASK);
-        bool was_entered = level > 0 && (wheel->tick & ((1ULL << shift) - 1)) != 0;
-        if (was_entered)
-            bits &= ~1ULL; /* what stands there is a whole turn ahead */
-        uint64_t ahead = bits ? (uint64_t)__builtin_ctzl(bits) : TIMER_LEVEL_SLOTS;
-        uint64_t tick = (position + ahead) << shift;
-        if (tick < best)
-            best = tick;
+        uint64_t tick = next_tick_of(wheel, level);
+        best = MIN(best, tick);
     }
-    if (best == UINT64_MAX)
-        return UINT64_MAX;
-    uint64_t due_ns = best << TIMER_TICK_BITS;
-    return due_ns > now_ns ? due_ns - now_ns : 0;
+    return best;
 }
 
 static void file_timer(struct timer_wheel *wheel, struct timer *timer)
