@@ -26,8 +26,9 @@ enum connection_phase {
 struct connection_buffer {
     char *ptr; /* of the worker's pool; NULL: none */
     size_t capacity;
-    size_t begin; /* first byte that matters */
+    size_t begin; /* first byte that is not consumed or sent */
     size_t end;
+    size_t pinned; /* receiving: bytes before it belong to the request in flight and stay where they are */
 };
 
 struct connection {
@@ -39,14 +40,16 @@ struct connection {
     struct connection_buffer in;
     struct connection_buffer out;
     struct http1_parser parser;
-    struct address peer;
     uint64_t phase_begin_ns;
     uint64_t body_seen_bytes; /* at phase_begin_ns: for the rate */
     uint32_t request_count;
     uint8_t phase;
-    bool is_closing;    /* no further request after the current response */
-    bool is_eof;        /* the client will send no more */
-    bool is_processing; /* inside flow_input: sends wait for its end */
+    bool is_closing;                  /* no further request after the current response */
+    bool is_eof;                      /* the client will send no more */
+    bool is_processing;               /* inside flow_input: sending and closing wait for its end */
+    bool is_broken;                   /* to be closed at the end of flow_input */
+    bool needs_discard;               /* unread input: closing at once would reset the response away */
+    char peer_text[ADDRESS_TEXT_MAX]; /* without the port */
 };
 
 void connection_set_phase(struct connection *connection, enum connection_phase phase);
@@ -57,15 +60,18 @@ static inline struct slice connection_input(const struct connection *connection)
 }
 /* Moves on in the input; for the end of a head or of a body. */
 void connection_consume(struct connection *connection, size_t bytes);
-/* Appends to what will be sent. ERR_NOMEM when the worker has no memory left. */
-MUST_USE enum err connection_write(struct connection *connection, struct slice bytes);
+/* All that is before the unconsumed input belongs to the request and must not move; false undoes it. */
+void connection_pin(struct connection *connection, bool is_pinned);
+/* Bytes that fit behind the unconsumed input without moving it. */
+size_t connection_room(const struct connection *connection);
+/* Gives the receive buffer to the request, which keeps it to its end, and goes on in a new one that holds the
+ * unconsumed input. ERR_NOMEM. */
+MUST_USE enum err connection_park_input(struct connection *connection, struct request *request);
 /* Room for `bytes` at the end of what will be sent; NULL without memory. The caller raises out.end. */
 MUST_USE char *connection_reserve(struct connection *connection, size_t bytes);
-/* Asks for more bytes, into the receive buffer or where connection's request wants its body. */
-void connection_want_input(struct connection *connection);
-/* Sends what is there. The connection may be closed on return. */
-void connection_flush(struct connection *connection);
-/* Ends it now. Its request, if any, is cancelled through flow_cancel. */
+/* Sends what is there. False: the connection is not usable any more and was closed. */
+bool connection_flush(struct connection *connection);
+/* Ends it now; inside flow_input, at its end. Its request, if any, is cancelled through flow_cancel. */
 void connection_close(struct connection *connection);
 
 #endif

@@ -56,6 +56,11 @@ struct model_info {
     struct slice name;
     struct slice version;
     struct slice platform; /* "onnxruntime_onnx" */
+    struct slice producer; /* what the file says of itself, here and in the next three; may be empty */
+    struct slice graph;
+    struct slice domain;
+    struct slice description;
+    int64_t file_version; /* the file's own number; 0 when it has none */
     struct tensor_spec inputs[MODEL_TENSORS_MAX];
     struct tensor_spec outputs[MODEL_TENSORS_MAX];
     uint32_t input_count;
@@ -63,7 +68,7 @@ struct model_info {
     struct slice provider; /* the one that is used */
     uint64_t load_ns;      /* how long opening took */
     uint64_t warm_up_ns;   /* how long warming took */
-    uint64_t warm_run_ns;  /* a run after warming */
+    uint64_t warm_run_ns;  /* a run after warming; 0 when warming was given up with a notice */
 };
 /* Immutable for the life of the model; any thread. */
 const struct model_info *model_info(const struct model *model);
@@ -71,19 +76,22 @@ const struct model_info *model_info(const struct model *model);
 int model_input_index(const struct model *model, struct slice name);
 int model_output_index(const struct model *model, struct slice name);
 
-/* The worker's own pool. ERR_BUSY at model_config.queue, ERR_NOMEM without memory. The run holds a reference to the
+/* From the worker's own pool. ERR_BUSY at model_config.queue, ERR_NOMEM without memory. The run holds a reference to the
  * model. */
 MUST_USE enum err run_acquire(struct model *model, uint32_t worker_index, struct run **ret_run);
 /* Only when no executor holds the run. NULL is accepted. */
 void run_release(struct run *run);
-/* Gives input `index` concrete dims and returns its memory to fill. The dims must fit the spec (ERR_MISMATCH), their
- * bytes stay within `bytes_max` (ERR_LIMIT). Filling it is the caller's. */
+/* Gives input `index` concrete dims, as many as the spec's rank, and returns its memory to fill. The dims must fit the
+ * spec (ERR_MISMATCH), their bytes stay within `bytes_max` (ERR_LIMIT). All of it is the caller's to fill: it holds
+ * what an earlier request left. */
 MUST_USE enum err run_input(struct run *run, uint32_t index, const int64_t *dims, uint64_t bytes_max, void **ret_data);
-/* Runs the model; blocks; executor threads only. On failure run_fault has the runtime's words. */
+/* Runs the model; blocks; executor threads only. ERR_MISMATCH when an input was not given, ERR_CANCELLED after
+ * run_terminate, ERR_INVALID or ERR_INTERNAL as the runtime sees it; then run_fault has its words. */
 MUST_USE enum err run_execute(struct run *run);
-/* Asks a running run_execute to stop between two nodes; any thread. */
+/* Asks run_execute to stop between two nodes, or not to start; any thread, while somebody holds the run. Holds until
+ * the run is released: it cannot be executed again before. */
 void run_terminate(struct run *run);
-/* Valid between a successful run_execute and run_release. */
+/* Valid between a successful run_execute and run_release or the next run_execute. */
 const struct tensor *run_output(const struct run *run, uint32_t index);
 struct slice run_fault(const struct run *run);
 struct model *run_model(const struct run *run);
@@ -92,5 +100,8 @@ uint64_t run_duration_ns(const struct run *run);
 
 /* The runtime's version text, or an empty slice when it cannot be opened; opens it on the first call. */
 struct slice runtime_version(struct slice library, struct text *fault);
+/* The execution providers it was compiled with, in its own names, commas between; nothing before it was opened. Whether
+ * one can be used here, only loading a model tells. */
+void runtime_providers(struct text *names);
 
 #endif

@@ -26,10 +26,10 @@
 struct worker;
 struct connection;
 
-#define RESPONSE_FIELDS_MAX   16
-#define REQUEST_CLEANUPS_MAX  4
-#define REQUEST_FAULTS_MAX    16
-#define REQUEST_SKIP_ALL_MASK UINT32_MAX
+#define RESPONSE_FIELDS_MAX  16
+#define REQUEST_CLEANUPS_MAX 4
+#define REQUEST_FAULTS_MAX   16
+#define REQUEST_BLOCKS_MAX   3
 
 /* One thing that is wrong, for the `errors` member of a problem. */
 struct request_fault {
@@ -75,6 +75,12 @@ struct response {
     struct slice body; /* in the arena, static, or kept by a cleanup */
     bool has_body;     /* somebody made one, if only an empty one */
     bool is_closing;   /* the connection ends after it */
+};
+
+/* A receive buffer that outlives its connection because slices of the request point into it. */
+struct request_block {
+    void *ptr;
+    size_t bytes;
 };
 
 struct request_cleanup {
@@ -128,7 +134,6 @@ struct request {
     uint32_t skip_mask;  /* links turned off by X-Weir-Skip */
     struct slice id;
     struct request_identity identity;
-    void *log_state;
 
     /* decode, schedule, infer */
     struct decode_plan decode;
@@ -152,6 +157,8 @@ struct request {
     uint32_t fault_count;
     uint32_t retry_after_s; /* 0: no field */
     struct response response;
+    struct request_block blocks[REQUEST_BLOCKS_MAX];
+    uint32_t block_count;
     struct request_cleanup cleanups[REQUEST_CLEANUPS_MAX];
     uint32_t cleanup_count;
 };
@@ -180,5 +187,10 @@ static inline struct slice request_header(const struct request *request, enum ht
 /* Gives request->task to the crew; on_run must be set. When it is done the request is resumed and its stage called
  * again. ERR_BUSY when the crew is full. */
 MUST_USE enum err request_submit(struct request *request);
+
+/* flow.c's own: from the worker's slab, with its arena; NULL at the worker's limit. */
+struct request *request_acquire(struct worker *worker, struct connection *connection);
+/* Runs the cleanups and gives all back. Nobody holds it. */
+void request_release(struct request *request);
 
 #endif

@@ -43,7 +43,7 @@ struct route {
 
 struct route_param {
     struct slice name;
-    struct slice value; /* percent-decoded path segment, borrowed from the request */
+    struct slice value; /* a segment of the normalised path, borrowed from the request */
 };
 
 struct route_match {

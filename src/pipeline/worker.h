@@ -20,8 +20,7 @@
 
 struct worker_generation {
     struct config *config; /* one reference */
-    uint32_t requests;     /* in flight on it */
-    bool is_current;
+    uint32_t requests;     /* in flight on it, and one for being the current one */
     struct worker_generation *next;
 };
 
@@ -56,6 +55,7 @@ struct worker {
     struct timer tidy_timer;   /* gauges, and memory back to the system when idle */
     bool is_accept_paused;
     bool is_draining;
+    bool is_stopping;
 
     struct crypto_hasher *hasher;
     char date_line[40]; /* "Date: …" CRLF */
@@ -68,8 +68,7 @@ struct worker {
     enum worker_order order;
     struct config *order_config;
     _Atomic bool is_ordered;
-    _Atomic bool is_drained;
-    _Atomic bool is_stopped;
+    _Atomic bool is_drained; /* no connection and no request left after WORKER_DRAIN or WORKER_STOP */
 };
 
 struct worker_options {
@@ -98,7 +97,7 @@ uint64_t worker_random(struct worker *worker);
 /* The generation for a new request; the count is raised. */
 struct worker_generation *worker_generation_acquire(struct worker *worker);
 void worker_generation_release(struct worker *worker, struct worker_generation *generation);
-/* A connection has gone: accepting may go on, draining may be over. */
+/* A connection or request has gone: accepting may go on, draining may be over. */
 void worker_connection_closed(struct worker *worker);
 
 #endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Listeners of a worker, and the connections they bring. Worker's thread only. */
+#ifndef WEIR_PIPELINE_ACCEPT_ACCEPT_H
+#define WEIR_PIPELINE_ACCEPT_ACCEPT_H
+
+#include "pipeline/connection.h"
+#include "pipeline/worker.h"
+
+MUST_USE enum err accept_start(struct worker *worker);
+/* Takes what waits in the kernel's queues, then closes the listeners. */
+void accept_stop(struct worker *worker);
+/* There is room again for connections. */
+void accept_resume(struct worker *worker);
+
+/* Takes over fd; closes it when there is no memory for it. */
+void connection_open(struct worker *worker, int fd, const struct address *peer);
+/* For draining: a connection without a request goes at once, others after their response. */
+void connection_drain(struct connection *connection);
+
+#endif

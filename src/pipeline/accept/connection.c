@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One client's connection: where its bytes go and how long it may take.
+ *
+ * A connection is always in one phase, and the phase fixes the deadline: a client may idle for a minute but not take a
+ * minute over a head. Moving a deadline back costs one store (timer.h), so phases change freely with each request.
+ *
+ * The receive buffer holds one head at the least. Before a request begins, what is unread moves to its front; while one
+ * is in flight everything before `pinned` stays where it is, because the request's slices point there. */
+#include "lib/sys/clock.h"
+#include "pipeline/accept/accept.h"
+#include "pipeline/flow.h"
+
+#define OUT_BYTES_MIN   4096
+#define BODY_ROOM_BYTES 4096 /* behind the largest head */
+#define BODY_GRACE_NS   (5 * NS_PER_S)
+#define DISCARD_TIME_NS (2 * NS_PER_S)
+
+static struct iovec on_buffer(struct stream *stream);
+static void on_received(struct stream *stream, size_t bytes, enum err err);
+static void on_sent(struct stream *stream, enum err err);
+static void on_hangup(struct stream *stream);
+static void on_timer(struct timer *timer);
+static void discard(struct connection *connection);
+static void settle(struct connection *connection);
+static void note_sent(struct connection *connection);
+static void drop_input_buffer(struct connection *connection);
+static void drop_output_buffer(struct connection *connection);
+
+static const struct stream_handlers handlers = {
+    .on_buffer = on_buffer,
+    .on_received = on_received,
+    .on_sent = on_sent,
+    .on_hangup = on_hangup,
+};
+
+static struct connection *of_stream(struct stream *stream)
+{
+    return CONTAINER_OF(stream, struct connection, stream);
+}
+
+void connection_open(struct worker *worker, int fd, const struct address *peer)
+{
+    struct connection *connection = slab_acquire(&worker->connections);
+    if (!connection) {
+        counter_add(&worker->meter.connections_refused, 1);
+        socket_close(fd);
+        return;
+    }
+    memset(connection, 0, sizeof *connection);
+    connection->worker = worker;
+    stream_open(&connection->stream, &worker->loop, fd, &handlers);
+    timer_init(&connection->timer, on_timer);
+    address_format_host(peer, connection->peer_text);
+    struct http1_limits limits = {
+        .head_bytes_max = (uint32_t)worker->limits.head_bytes,
+        .target_bytes_max = (uint32_t)worker->limits.target_bytes,
+        .header_count_max = (uint16_t)worker->limits.header_count,
+    };
+    http1_parser_init(&connection->parser, &limits);
+    list_add_last(&worker->open_connections, &connection->node);
+    worker->connection_count++;
+    counter_add(&worker->meter.connections_accepted, 1);
+    connection_set_phase(connection, CONNECTION_IDLE);
+    if (stream_receive_start(&connection->stream) != ERR_OK)
+        connection_close(connection);
+}
+
+void connection_close(struct connection *connection)
+{
+    struct worker *worker = connection->worker;
+    if (connection->is_processing) {
+        connection->is_broken = true;
+        return;
+    }
+    connection->is_broken = true;
+    if (connection->request) {
+        counter_add(&worker->meter.connections_lost, 1);
+        flow_cancel(connection->request);
+    }
+    stream_close(&connection->stream);
+    timer_cancel(&connection->timer);
+    drop_input_buffer(connection);
+    drop_output_buffer(connection);
+    list_remove(&connection->node);
+    worker->connection_count--;
+    slab_release(&worker->connections, connection);
+    worker_connection_closed(worker);
+}
+
+void connection_drain(struct connection *connection)
+{
+    connection->is_closing = true;
+    if (!connection->request && connection->out.ptr == NULL)
+        connection_close(connection);
+}
+
+/* Time. */
+
+static uint64_t phase_time_ns(const struct connection *connection)
+{
+    const struct limits_config *limits = &connection->worker->limits;
+    const struct request *request = connection->request;
+    switch ((enum connection_phase)connection->phase) {
+    case CONNECTION_IDLE:
+        return limits->idle_time;
+    case CONNECTION_HEAD:
+        return limits->header_time;
+    case CONNECTION_BODY:
+        return MIN(limits->body_time, BODY_GRACE_NS);
+    case CONNECTION_RUN:
+        return request && request->route ? request->route->request_time_ns : limits->request_time;
+    case CONNECTION_WRITE:
+        return limits->write_time;
+    case CONNECTION_DISCARD:
+        return DISCARD_TIME_NS;
+    }
+    return limits->idle_time;
+}
+
+void connection_set_phase(struct connection *connection, enum connection_phase phase)
+{
+    struct loop *loop = connection->stream.watch.loop;
+    connection->phase = (uint8_t)phase;
+    connection->phase_begin_ns = loop->now_ns;
+    connection->body_seen_bytes = connection->request ? connection->request->body_received : 0;
+    timer_set(&loop->timers, &connection->timer, loop->now_ns + phase_time_ns(connection));
+}
+
+/* The body's rate is looked at every BODY_GRACE_NS: whoever trickles is answered with 408. */
+static bool is_body_in_time(struct connection *connection)
+{
+    const struct limits_config *limits = &connection->worker->limits;
+    const struct request *request = connection->request;
+    uint64_t now_ns = connection->stream.watch.loop->now_ns;
+    uint64_t passed_ns = now_ns - request->body_begin_ns;
+    uint64_t period_ns = now_ns - connection->phase_begin_ns;
+    uint64_t got_bytes = request->body_received - connection->body_seen_bytes;
+    if (passed_ns >= limits->body_time)
+        return false;
+    if (period_ns >= BODY_GRACE_NS && got_bytes < limits->body_rate * (period_ns / NS_PER_S))
+        return false;
+    connection->phase_begin_ns = now_ns;
+    connection->body_seen_bytes = request->body_received;
+    uint64_t next_ns = MIN(BODY_GRACE_NS, limits->body_time - passed_ns);
+    timer_set(&connection->stream.watch.loop->timers, &connection->timer, now_ns + next_ns);
+    return true;
+}
+
+static void expire(struct connection *connection, enum problem problem)
+{
+    counter_add(&connection->worker->meter.connections_timed_out, 1);
+    connection->is_closing = true;
+    connection->needs_discard = true;
+    flow_expire(connection->request, problem);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct connection *connection = CONTAINER_OF(timer, struct connection, timer);
+    switch ((enum connection_phase)connection->phase) {
+    case CONNECTION_HEAD:
+        expire(connection, PROBLEM_REQUEST_TIMEOUT);
+        return;
+    case CONNECTION_BODY:
+        if (!is_body_in_time(connection))
+            expire(connection, PROBLEM_REQUEST_TIMEOUT);
+        return;
+    case CONNECTION_RUN:
+        flow_expire(connection->request, PROBLEM_DEADLINE);
+        return;
+    case CONNECTION_WRITE:
+        counter_add(&connection->worker->meter.connections_timed_out, 1);
+        connection_close(connection);
+        return;
+    case CONNECTION_IDLE:
+    case CONNECTION_DISCARD:
+        connection_close(connection);
+        return;
+    }
+}
+
+/* Input. */
+
+static size_t input_capacity(const struct connection *connection)
+{
+    return connection->worker->limits.head_bytes + BODY_ROOM_BYTES;
+}
+
+static bool ensure_input_buffer(struct connection *connection)
+{
+    struct connection_buffer *in = &connection->in;
+    if (!in->ptr) {
+        in->ptr = pool_acquire(&connection->worker->pool, input_capacity(connection), &in->capacity);
+        in->begin = 0;
+        in->end = 0;
+        in->pinned = 0;
+    }
+    return in->ptr != NULL;
+}
+
+/* Makes room without touching what is pinned. */
+static void compact(struct connection_buffer *in)
+{
+    size_t unread = in->end - in->begin;
+    if (in->begin == in->pinned || (unread && in->end < in->capacity))
+        return;
+    if (unread)
+        memmove(in->ptr + in->pinned, in->ptr + in->begin, unread);
+    in->begin = in->pinned;
+    in->end = in->begin + unread;
+}
+
+static struct iovec on_buffer(struct stream *stream)
+{
+    struct connection *connection = of_stream(stream);
+    struct request *request = connection->request;
+    if (connection->phase == CONNECTION_DISCARD) {
+        if (!ensure_input_buffer(connection))
+            return (struct iovec){0};
+        return (struct iovec){connection->in.ptr, connection->in.capacity};
+    }
+    if (request && request->body_memory && !request->head.is_chunked)
+        return (struct iovec){request->body_memory + request->body_received,
+                              request->body_capacity - request->body_received};
+    if (!ensure_input_buffer(connection))
+        return (struct iovec){0};
+    compact(&connection->in);
+    return (struct iovec){connection->in.ptr + connection->in.end, connection->in.capacity - connection->in.end};
+}
+
+static void on_received(struct stream *stream, size_t bytes, enum err err)
+{
+    struct connection *connection = of_stream(stream);
+    struct request *request = connection->request;
+    if (connection->phase == CONNECTION_DISCARD) {
+        if (err != ERR_OK)
+            connection_close(connection);
+        return;
+    }
+    if (err == ERR_IO) {
+        connection_close(connection);
+        return;
+    }
+    if (err == ERR_EOF) {
+        connection->is_eof = true;
+        connection->is_closing = true;
+        if (request || !connection->out.ptr)
+            connection_close(connection);
+        return;
+    }
+    counter_add(&connection->worker->meter.received_bytes, bytes);
+    if (request && request->body_memory && !request->head.is_chunked)
+        request->body_received += bytes;
+    else
+        connection->in.end += bytes;
+    flow_input(connection);
+}
+
+void connection_consume(struct connection *connection, size_t bytes)
+{
+    struct connection_buffer *in = &connection->in;
+    ASSERT(bytes <= in->end - in->begin, "only received bytes can be consumed");
+    in->begin += bytes;
+}
+
+void connection_pin(struct connection *connection, bool is_pinned)
+{
+    connection->in.pinned = is_pinned ? connection->in.begin : 0;
+}
+
+size_t connection_room(const struct connection *connection)
+{
+    return connection->in.capacity - connection->in.begin;
+}
+
+enum err connection_park_input(struct connection *connection, struct request *request)
+{
+    struct connection_buffer old = connection->in;
+    if (!old.ptr)
+        return ERR_OK;
+    ASSERT(request->block_count < REQUEST_BLOCKS_MAX, "a request keeps few receive buffers");
+    request->blocks[request->block_count++] = (struct request_block){old.ptr, old.capacity};
+    connection->in = (struct connection_buffer){0};
+    size_t unread = old.end - old.begin;
+    if (unread == 0)
+        return ERR_OK;
+    if (!ensure_input_buffer(connection))
+        return ERR_NOMEM;
+    memcpy(connection->in.ptr, old.ptr + old.begin, unread);
+    connection->in.end = unread;
+    return ERR_OK;
+}
+
+/* While a request runs nobody reads. A client that closes then has gone, as far as anyone can tell: nginx sees it so
+ * too. One that is only taking the rest of its last response may well have half-closed. */
+static void on_hangup(struct stream *stream)
+{
+    struct connection *connection = of_stream(stream);
+    connection->is_eof = true;
+    connection->is_closing = true;
+    if (connection->request || !stream->unsent.len)
+        connection_close(connection);
+}
+
+/* Output. */
+
+char *connection_reserve(struct connection *connection, size_t bytes)
+{
+    struct connection_buffer *out = &connection->out;
+    if (out->capacity - out->end >= bytes && out->ptr)
+        return out->ptr + out->end;
+    note_sent(connection);
+    size_t waiting = out->end - out->begin;
+    size_t capacity;
+    size_t wanted = MAX(waiting + bytes, (size_t)OUT_BYTES_MIN);
+    char *ptr = pool_acquire(&connection->worker->pool, wanted, &capacity);
+    if (!ptr)
+        return NULL;
+    if (waiting)
+        memcpy(ptr, out->ptr + out->begin, waiting);
+    if (connection->stream.unsent.len)
+        connection->stream.unsent.ptr = ptr;
+    drop_output_buffer(connection);
+    *out = (struct connection_buffer){.ptr = ptr, .capacity = capacity, .end = waiting};
+    return ptr + waiting;
+}
+
+/* While a send is under way the stream moves on in our buffer by itself. */
+static void note_sent(struct connection *connection)
+{
+    struct connection_buffer *out = &connection->out;
+    if (!out->ptr || !connection->stream.unsent.ptr)
+        return;
+    size_t begin = (size_t)(connection->stream.unsent.ptr - out->ptr);
+    counter_add(&connection->worker->meter.sent_bytes, begin - out->begin);
+    out->begin = begin;
+}
+
+bool connection_flush(struct connection *connection)
+{
+    struct connection_buffer *out = &connection->out;
+    size_t sent = 0;
+    if (connection->stream.unsent.len) {
+        if (!connection->request && connection->phase != CONNECTION_WRITE)
+            connection_set_phase(connection, CONNECTION_WRITE);
+        return true;
+    }
+    if (out->begin < out->end) {
+        struct slice bytes = slice_of(out->ptr + out->begin, out->end - out->begin);
+        enum err err = stream_send(&connection->stream, bytes, &sent);
+        counter_add(&connection->worker->meter.sent_bytes, sent);
+        out->begin += sent;
+        if (err != ERR_OK && err != ERR_AGAIN) {
+            connection_close(connection);
+            return false;
+        }
+        if (err == ERR_AGAIN) {
+            /* Nothing more is read, and so nothing more is answered, until the client has taken this. */
+            stream_receive_stop(&connection->stream);
+            connection_set_phase(connection, connection->request ? CONNECTION_RUN : CONNECTION_WRITE);
+            return true;
+        }
+    }
+    settle(connection);
+    return true;
+}
+
+static void on_sent(struct stream *stream, enum err err)
+{
+    struct connection *connection = of_stream(stream);
+    if (err != ERR_OK) {
+        connection_close(connection);
+        return;
+    }
+    note_sent(connection);
+    stream->unsent = (struct slice){NULL, 0};
+    flow_input(connection);
+}
+
+/* All is sent: what next? */
+static void settle(struct connection *connection)
+{
+    struct request *request = connection->request;
+    drop_output_buffer(connection);
+    if (connection->is_closing && !request) {
+        if (connection->needs_discard && !connection->is_eof)
+            discard(connection);
+        else
+            connection_close(connection);
+        return;
+    }
+    bool is_reading = true;
+    if (!request) {
+        if (connection->in.begin == connection->in.end)
+            drop_input_buffer(connection);
+        connection_set_phase(connection, CONNECTION_IDLE);
+    } else if (request->head.head_bytes == 0) {
+        if (connection->phase != CONNECTION_HEAD)
+            connection_set_phase(connection, CONNECTION_HEAD);
+    } else if (request->stage == STAGE_receive && !request->is_held) {
+        if (connection->phase != CONNECTION_BODY)
+            connection_set_phase(connection, CONNECTION_BODY);
+    } else {
+        is_reading = false;
+        if (connection->phase != CONNECTION_RUN)
+            connection_set_phase(connection, CONNECTION_RUN);
+    }
+    if (!is_reading)
+        stream_receive_stop(&connection->stream);
+    else if (stream_receive_start(&connection->stream) != ERR_OK)
+        connection_close(connection);
+}
+
+/* Closing a socket with unread input resets it, and the reset may overtake the response on its way to the client. So
+ * send FIN, read and drop for a moment, then close (RFC 9112 section 9.6). */
+static void discard(struct connection *connection)
+{
+    if (connection->phase == CONNECTION_DISCARD)
+        return;
+    socket_shutdown_write(connection->stream.watch.fd);
+    connection_set_phase(connection, CONNECTION_DISCARD);
+    if (stream_receive_start(&connection->stream) != ERR_OK)
+        connection_close(connection);
+}
+
+static void drop_input_buffer(struct connection *connection)
+{
+    pool_release(&connection->worker->pool, connection->in.ptr, connection->in.capacity);
+    connection->in = (struct connection_buffer){0};
+}
+
+static void drop_output_buffer(struct connection *connection)
+{
+    pool_release(&connection->worker->pool, connection->out.ptr, connection->out.capacity);
+    connection->out = (struct connection_buffer){0};
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a request head to the fields of struct request that every later stage relies on: one canonical path, one host
+ * without port in lower case. What the codec refuses is answered by its own status and text. */
+#include "lib/http/url.h"
+#include "pipeline/flow.h"
+#include "pipeline/worker.h"
+
+static enum err refuse(struct request *request, enum http1_fault fault);
+static enum err read_target(struct request *request);
+static enum err read_host(struct request *request);
+
+enum err parse_head(struct request *request)
+{
+    struct connection *connection = request->connection;
+    enum err err = http1_request_parse(&connection->parser, connection_input(connection), &request->head);
+    if (err == ERR_AGAIN)
+        return err;
+    if (err != ERR_OK)
+        return refuse(request, connection->parser.fault);
+    request->received_bytes = request->head.head_bytes;
+    connection_consume(connection, request->head.head_bytes);
+    connection_pin(connection, true);
+    connection->request_count++;
+    request->stage = STAGE_route;
+    TRY(read_target(request));
+    return read_host(request);
+}
+
+/* The slices of a head that was refused are not to be looked at. */
+static enum err refuse(struct request *request, enum http1_fault fault)
+{
+    enum err err = http1_fault_err(fault);
+    struct http_header *headers = request->head.headers;
+    request->head = (struct http1_head){.headers = headers, .version_minor = 1};
+    (void)request_fail(request, problem_of_status(http1_fault_status(fault)), "%s.", http1_fault_text(fault));
+    return err;
+}
+
+static enum err read_target(struct request *request)
+{
+    struct url_target target;
+    if (url_target_parse(request->head.target, &target) != ERR_OK) {
+        (void)request_fail(request, PROBLEM_BAD_REQUEST, "The request target is malformed.");
+        return ERR_SYNTAX;
+    }
+    request->target_path = target.path;
+    request->query = target.query;
+    if (target.form == URL_ASTERISK || target.form == URL_AUTHORITY) {
+        request->path = request->head.target;
+        return ERR_OK;
+    }
+    /* Normalising may write three bytes for one; a path with more escapes than that is not wanted. */
+    size_t capacity = target.path.len * 3 + 1;
+    char *memory = arena_alloc(&request->arena, capacity);
+    if (!memory) {
+        (void)request_fail_memory(request);
+        return ERR_NOMEM;
+    }
+    if (url_path_normalize(target.path, memory, capacity, &request->path) != ERR_OK) {
+        (void)request_fail(request, PROBLEM_BAD_REQUEST,
+                           "The path has a malformed escape, an escaped slash or control, or climbs above the root.");
+        return ERR_SYNTAX;
+    }
+    return ERR_OK;
+}
+
+static enum err read_host(struct request *request)
+{
+    struct slice host = request->head.host;
+    size_t end = host.len;
+    while (end > 0 && host.ptr[end - 1] >= '0' && host.ptr[end - 1] <= '9')
+        end--;
+    if (end > 0 && host.ptr[end - 1] == ':')
+        host = slice_first(host, end - 1);
+    char *lower = arena_alloc(&request->arena, host.len + 1);
+    if (!lower) {
+        (void)request_fail_memory(request);
+        return ERR_NOMEM;
+    }
+    for (size_t i = 0; i < host.len; i++)
+        lower[i] = ascii_lower(host.ptr[i]);
+    request->host = slice_of(lower, host.len);
+    return ERR_OK;
+}

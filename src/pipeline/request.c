@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/request.h"
+
+#include "pipeline/connection.h"
+#include "pipeline/flow.h"
+#include "pipeline/worker.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define DETAIL_BYTES_MAX  512
+#define ARENA_BLOCK_BYTES 16384
+
+static struct slice format(struct request *request, const char *text, va_list args) PRINTF_LIKE(2, 0);
+static void on_task_done(struct task *task);
+
+struct request *request_acquire(struct worker *worker, struct connection *connection)
+{
+    struct request *request = slab_acquire(&worker->requests);
+    if (!request)
+        return NULL;
+    memset(request, 0, sizeof *request);
+    arena_init(&request->arena, &worker->pool, ARENA_BLOCK_BYTES, worker->limits.request_memory);
+    request->head.headers = arena_alloc(&request->arena, worker->limits.header_count * sizeof(struct http_header));
+    if (!request->head.headers) {
+        slab_release(&worker->requests, request);
+        return NULL;
+    }
+    request->worker = worker;
+    request->connection = connection;
+    request->generation = worker_generation_acquire(worker);
+    request->config = request->generation->config;
+    request->begin_ns = worker->loop.now_ns;
+    request->peer = slice_of_text(connection->peer_text);
+    list_add_last(&worker->open_requests, &request->node);
+    worker->request_count++;
+    return request;
+}
+
+void request_release(struct request *request)
+{
+    struct worker *worker = request->worker;
+    ASSERT(!request->is_held, "a request that a crew thread holds is not recycled");
+    while (request->cleanup_count > 0) {
+        struct request_cleanup *cleanup = &request->cleanups[--request->cleanup_count];
+        cleanup->run(cleanup->argument);
+    }
+    for (uint32_t i = 0; i < request->block_count; i++)
+        pool_release(&worker->pool, request->blocks[i].ptr, request->blocks[i].bytes);
+    arena_reset(&request->arena);
+    list_remove(&request->node);
+    worker->request_count--;
+    worker_generation_release(worker, request->generation);
+    slab_release(&worker->requests, request);
+    if (worker->is_draining)
+        worker_connection_closed(worker);
+}
+
+enum verdict request_fail(struct request *request, enum problem problem, const char *text, ...)
+{
+    va_list args;
+    va_start(args, text);
+    request->problem = problem;
+    request->problem_detail = format(request, text, args);
+    va_end(args);
+    return VERDICT_FAIL;
+}
+
+enum verdict request_fail_memory(struct request *request)
+{
+    uint64_t limit = request->worker->limits.request_memory;
+    if (request->arena.used_bytes > limit / 2)
+        return request_fail(request, PROBLEM_BODY_TOO_LARGE,
+                            "The request needs more than the %llu bytes of memory that one request may take.",
+                            (unsigned long long)limit);
+    request->retry_after_s = 1;
+    return request_fail(request, PROBLEM_OUT_OF_MEMORY, "The memory for requests is taken; try again.");
+}
+
+void request_fault_add(struct request *request, struct slice pointer, const char *text, ...)
+{
+    if (request->fault_count == REQUEST_FAULTS_MAX)
+        return;
+    va_list args;
+    va_start(args, text);
+    struct slice detail = format(request, text, args);
+    va_end(args);
+    struct slice copy = arena_copy(&request->arena, pointer);
+    if (detail.ptr && copy.ptr)
+        request->faults[request->fault_count++] = (struct request_fault){.pointer = copy, .detail = detail};
+}
+
+void response_field_add(struct request *request, const char *name, struct slice value)
+{
+    struct response *response = &request->response;
+    ASSERT(response->field_count < RESPONSE_FIELDS_MAX, "the stages add few response fields");
+    response->fields[response->field_count++] = (struct response_field){slice_of_text(name), value};
+}
+
+void response_set(struct request *request, int status, const char *content_type, struct slice body)
+{
+    request->response.status = status;
+    request->response.content_type = slice_of_text(content_type);
+    request->response.body = body;
+    request->response.has_body = true;
+}
+
+void request_on_release(struct request *request, void (*run)(void *argument), void *argument)
+{
+    ASSERT(request->cleanup_count < REQUEST_CLEANUPS_MAX, "the stages keep few things to clean up");
+    request->cleanups[request->cleanup_count++] = (struct request_cleanup){run, argument};
+}
+
+enum err request_submit(struct request *request)
+{
+    ASSERT(!request->is_held && request->task.on_run, "one task at a time");
+    request->task.on_done = on_task_done;
+    atomic_store_explicit(&request->task.is_cancelled, false, memory_order_relaxed);
+    request->submit_ns = request->worker->loop.now_ns;
+    TRY(crew_submit(request->worker->crew, request->worker->index, &request->task));
+    request->is_held = true;
+    request->was_submitted = true;
+    return ERR_OK;
+}
+
+static void on_task_done(struct task *task)
+{
+    struct request *request = CONTAINER_OF(task, struct request, task);
+    request->is_held = false;
+    flow_resume(request);
+}
+
+static struct slice format(struct request *request, const char *text, va_list args)
+{
+    char line[DETAIL_BYTES_MAX];
+    struct text out = text_init(line, sizeof line);
+    text_vprintf(&out, text, args);
+    return arena_copy(&request->arena, text_slice(&out));
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Routes compiled to a trie of path segments, one trie for each host and one for any host.
+ *
+ * At a node a literal child is tried before the parameter, and the parameter before the rest, so the most specific
+ * pattern wins whatever the order in the file. Looking up may have to come back and try the next kind, but never sees a
+ * node twice, so the work is bounded by the size of the trie, which is the operator's. */
+#include "pipeline/route.h"
+
+struct method_entry {
+    const struct route *route;
+    struct method_entry *next;
+};
+
+/* What stands at the end of a pattern. */
+struct terminal {
+    struct method_entry *methods;
+    struct slice allow;
+};
+
+struct node {
+    struct slice segment;
+    struct node *children; /* literal ones */
+    struct node *next;     /* sibling */
+    struct node *param;    /* {name} */
+    struct terminal *here;
+    struct terminal *rest; /* {name...} */
+};
+
+struct host_entry {
+    struct slice host; /* empty: any */
+    struct node root;
+    struct host_entry *next;
+};
+
+struct route_table {
+    struct host_entry *hosts;
+    struct host_entry any;
+};
+
+struct builder {
+    struct arena *arena;
+    struct text *fault;
+    const struct route *route;
+};
+
+static enum err add_route(struct route_table *table, struct builder *builder);
+static enum err add_method(struct terminal *terminal, struct builder *builder);
+static enum err make_allow(struct route_table *table, struct arena *arena);
+static struct terminal *find_terminal(const struct node *node, struct slice rest);
+static void read_params(const struct route *route, struct slice path, struct route_match *match);
+
+enum err route_table_build(struct arena *arena, struct route *const *routes, uint32_t count, struct text *fault,
+                           struct route_table **ret_table)
+{
+    struct route_table *table = arena_alloc_zero(arena, sizeof *table);
+    if (!table)
+        return ERR_NOMEM;
+    for (uint32_t i = 0; i < count; i++) {
+        struct builder builder = {.arena = arena, .fault = fault, .route = routes[i]};
+        TRY(add_route(table, &builder));
+    }
+    TRY(make_allow(table, arena));
+    *ret_table = table;
+    return ERR_OK;
+}
+
+/* Building. */
+
+enum segment_kind { SEGMENT_LITERAL, SEGMENT_PARAM, SEGMENT_REST, SEGMENT_BAD };
+
+static bool is_name(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = ascii_lower(text.ptr[i]);
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'))
+            return false;
+    }
+    return text.len > 0;
+}
+
+static enum segment_kind kind_of(struct slice segment, struct slice *ret_name)
+{
+    if (slice_find(segment, '{') == segment.len && slice_find(segment, '}') == segment.len)
+        return SEGMENT_LITERAL;
+    if (segment.len < 3 || segment.ptr[0] != '{' || segment.ptr[segment.len - 1] != '}')
+        return SEGMENT_BAD;
+    struct slice name = slice_of(segment.ptr + 1, segment.len - 2);
+    bool is_rest = name.len > 3 && memcmp(name.ptr + name.len - 3, "...", 3) == 0;
+    if (is_rest)
+        name.len -= 3;
+    *ret_name = name;
+    if (!is_name(name))
+        return SEGMENT_BAD;
+    return is_rest ? SEGMENT_REST : SEGMENT_PARAM;
+}
+
+static struct node *root_of(struct route_table *table, struct builder *builder)
+{
+    struct slice host = builder->route->host;
+    if (host.len == 0)
+        return &table->any.root;
+    for (struct host_entry *entry = table->hosts; entry; entry = entry->next)
+        if (slice_equal(entry->host, host))
+            return &entry->root;
+    struct host_entry *entry = arena_alloc_zero(builder->arena, sizeof *entry);
+    if (!entry)
+        return NULL;
+    entry->host = host;
+    entry->next = table->hosts;
+    table->hosts = entry;
+    return &entry->root;
+}
+
+static struct node *child_of(struct node *node, struct slice segment, struct builder *builder)
+{
+    for (struct node *child = node->children; child; child = child->next)
+        if (slice_equal(child->segment, segment))
+            return child;
+    struct node *child = arena_alloc_zero(builder->arena, sizeof *child);
+    if (!child)
+        return NULL;
+    child->segment = segment;
+    child->next = node->children;
+    node->children = child;
+    return child;
+}
+
+static enum err bad_pattern(struct builder *builder, const char *why)
+{
+    text_printf(builder->fault, "the path \"" SLICE_FMT "\" %s", SLICE_ARG(builder->route->pattern), why);
+    return ERR_SYNTAX;
+}
+
+static enum err ensure_terminal(struct terminal **terminal, struct builder *builder)
+{
+    if (!*terminal)
+        *terminal = arena_alloc_zero(builder->arena, sizeof **terminal);
+    return *terminal ? add_method(*terminal, builder) : ERR_NOMEM;
+}
+
+static enum err add_route(struct route_table *table, struct builder *builder)
+{
+    struct slice rest = builder->route->pattern;
+    if (rest.len == 0 || rest.ptr[0] != '/')
+        return bad_pattern(builder, "must begin with \"/\"");
+    rest = slice_skip(rest, 1);
+    struct node *node = root_of(table, builder);
+    uint32_t segments = 0;
+    uint32_t params = 0;
+    while (node && rest.ptr) {
+        struct slice name;
+        struct slice segment = slice_cut(&rest, '/');
+        enum segment_kind kind = kind_of(segment, &name);
+        params += kind != SEGMENT_LITERAL;
+        if (++segments > ROUTE_SEGMENTS_MAX || params > ROUTE_PARAMS_MAX)
+            return bad_pattern(builder, "has too many segments or parameters");
+        if (kind == SEGMENT_BAD)
+            return bad_pattern(builder, "has a malformed parameter: write {name}, or {name...} as the last segment");
+        if (kind == SEGMENT_REST && rest.ptr)
+            return bad_pattern(builder, "has segments behind {name...}, which takes all that is left");
+        if (kind == SEGMENT_REST)
+            return ensure_terminal(&node->rest, builder);
+        if (kind == SEGMENT_PARAM && !node->param)
+            node->param = arena_alloc_zero(builder->arena, sizeof *node->param);
+        node = kind == SEGMENT_PARAM ? node->param : child_of(node, segment, builder);
+    }
+    return node ? ensure_terminal(&node->here, builder) : ERR_NOMEM;
+}
+
+static enum err add_method(struct terminal *terminal, struct builder *builder)
+{
+    struct method_entry **end = &terminal->methods;
+    for (; *end; end = &(*end)->next) {
+        const struct route *other = (*end)->route;
+        if (!slice_equal(other->method, builder->route->method))
+            continue;
+        text_printf(builder->fault, "\"" SLICE_FMT "\" and \"" SLICE_FMT "\" match the same requests",
+                    SLICE_ARG(other->name), SLICE_ARG(builder->route->name));
+        return ERR_EXISTS;
+    }
+    *end = arena_alloc_zero(builder->arena, sizeof **end);
+    if (!*end)
+        return ERR_NOMEM;
+    (*end)->route = builder->route;
+    return ERR_OK;
+}
+
+static enum err allow_of(struct terminal *terminal, struct arena *arena)
+{
+    char memory[256];
+    struct text text = text_init(memory, sizeof memory);
+    if (!terminal)
+        return ERR_OK;
+    bool has_get = false;
+    bool has_head = false;
+    for (struct method_entry *entry = terminal->methods; entry; entry = entry->next) {
+        text_printf(&text, "%s" SLICE_FMT, text.len ? ", " : "", SLICE_ARG(entry->route->method));
+        has_get |= slice_is(entry->route->method, "GET");
+        has_head |= slice_is(entry->route->method, "HEAD");
+    }
+    text_printf(&text, "%s", has_get && !has_head ? ", HEAD" : "");
+    terminal->allow = arena_copy(arena, text_slice(&text));
+    return terminal->allow.ptr ? ERR_OK : ERR_NOMEM;
+}
+
+/* Depth is bounded by ROUTE_SEGMENTS_MAX. */
+static enum err make_allow_below(struct node *node, struct arena *arena)
+{
+    TRY(allow_of(node->here, arena));
+    TRY(allow_of(node->rest, arena));
+    if (node->param)
+        TRY(make_allow_below(node->param, arena));
+    for (struct node *child = node->children; child; child = child->next)
+        TRY(make_allow_below(child, arena));
+    return ERR_OK;
+}
+
+static enum err make_allow(struct route_table *table, struct arena *arena)
+{
+    for (struct host_entry *entry = table->hosts; entry; entry = entry->next)
+        TRY(make_allow_below(&entry->root, arena));
+    return make_allow_below(&table->any.root, arena);
+}
+
+/* Finding. */
+
+static const struct route *route_for(const struct terminal *terminal, struct slice method)
+{
+    const struct route *any = NULL;
+    const struct route *get = NULL;
+    for (const struct method_entry *entry = terminal->methods; entry; entry = entry->next) {
+        if (slice_equal(entry->route->method, method))
+            return entry->route;
+        if (slice_is(entry->route->method, "*"))
+            any = entry->route;
+        if (slice_is(entry->route->method, "GET"))
+            get = entry->route;
+    }
+    return get && slice_is(method, "HEAD") ? get : any;
+}
+
+static void find_in(const struct node *root, struct slice method, struct slice path, struct route_match *match)
+{
+    const struct terminal *terminal = find_terminal(root, slice_skip(path, 1));
+    if (!terminal)
+        return;
+    match->route = route_for(terminal, method);
+    if (!match->route && match->allow.len == 0)
+        match->allow = terminal->allow;
+}
+
+void route_table_find(const struct route_table *table, struct slice host, struct slice method, struct slice path,
+                      struct route_match *ret_match)
+{
+    ret_match->route = NULL;
+    ret_match->param_count = 0;
+    ret_match->allow = (struct slice){NULL, 0};
+    if (path.len == 0 || path.ptr[0] != '/')
+        return;
+    for (const struct host_entry *entry = table->hosts; entry && !ret_match->route; entry = entry->next)
+        if (slice_equal(entry->host, host))
+            find_in(&entry->root, method, path, ret_match);
+    if (!ret_match->route)
+        find_in(&table->any.root, method, path, ret_match);
+    if (ret_match->route)
+        read_params(ret_match->route, path, ret_match);
+}
+
+/* `rest` is what follows the slash behind `node`; its ptr is NULL at the end of the path. */
+static struct terminal *find_terminal(const struct node *node, struct slice rest)
+{
+    if (!rest.ptr)
+        return node->here;
+    struct slice behind = rest;
+    struct slice segment = slice_cut(&behind, '/');
+    for (const struct node *child = node->children; child; child = child->next) {
+        struct terminal *found = slice_equal(child->segment, segment) ? find_terminal(child, behind) : NULL;
+        if (found)
+            return found;
+    }
+    struct terminal *found = node->param && segment.len ? find_terminal(node->param, behind) : NULL;
+    return found ? found : node->rest;
+}
+
+static void read_params(const struct route *route, struct slice path, struct route_match *match)
+{
+    struct slice pattern = slice_skip(route->pattern, 1);
+    struct slice rest = slice_skip(path, 1);
+    while (pattern.ptr && rest.ptr) {
+        struct slice name;
+        struct slice tail = rest;
+        struct slice value = slice_cut(&rest, '/');
+        enum segment_kind kind = kind_of(slice_cut(&pattern, '/'), &name);
+        if (kind == SEGMENT_LITERAL)
+            continue;
+        if (kind == SEGMENT_REST)
+            value = tail;
+        match->params[match->param_count++] = (struct route_param){.name = name, .value = value};
+    }
+}
+
+struct slice route_param(const struct route_match *match, const char *name)
+{
+    for (uint32_t i = 0; i < match->param_count; i++)
+        if (slice_is(match->params[i].name, name))
+            return match->params[i].value;
+    return (struct slice){NULL, 0};
+}

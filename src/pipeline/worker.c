@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A worker's life: it is made by the control thread, runs its loop until it is told to stop, and takes orders between
+ * turns. Whatever it owns is touched by its own thread only, from worker_start to worker_join. */
+#include "pipeline/worker.h"
+
+#include "lib/http/date.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/crew.h"
+#include "pipeline/accept/accept.h"
+#include "pipeline/request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CONNECTION_CHUNK 64
+#define REQUEST_CHUNK    16
+#define ORPHANS_MAX      1024 /* requests that outlive their connection */
+#define TIDY_PERIOD_NS   (1 * NS_PER_S)
+#define IDLE_CACHE_BYTES (4U << 20)
+
+static enum err init(struct worker *worker, const struct worker_options *options);
+static void run(void *argument);
+static bool on_mail(struct mailbox *mailbox);
+static void on_tidy(struct timer *timer);
+static void take_order(struct worker *worker);
+static enum err add_generation(struct worker *worker, struct config *config);
+static void end_connections(struct worker *worker);
+
+enum err worker_create(const struct worker_options *options, struct worker **ret_worker)
+{
+    struct worker *worker = aligned_alloc(64, (sizeof *worker + 63) & ~(size_t)63);
+    if (!worker)
+        return ERR_NOMEM;
+    memset(worker, 0, sizeof *worker);
+    worker->loop.epoll = -1;
+    enum err err = init(worker, options);
+    if (err == ERR_OK)
+        *ret_worker = worker;
+    else
+        worker_destroy(worker);
+    return err;
+}
+
+static enum err init(struct worker *worker, const struct worker_options *options)
+{
+    struct limits_config *limits = &options->config->limits;
+    worker->index = options->index;
+    worker->crew = options->crew;
+    worker->ports = options->ports;
+    pool_init(&worker->pool, limits->worker_cache, limits->worker_memory);
+    slab_init(&worker->connections, sizeof(struct connection), CONNECTION_CHUNK, (uint32_t)limits->connections + 1);
+    slab_init(&worker->requests, sizeof(struct request), REQUEST_CHUNK, (uint32_t)limits->connections + ORPHANS_MAX);
+    list_init(&worker->open_connections);
+    list_init(&worker->open_requests);
+    timer_init(&worker->tidy_timer, on_tidy);
+    TRY(loop_init(&worker->loop));
+    worker->loop.owner = worker;
+    worker->mailbox.on_mail = on_mail;
+    TRY(mailbox_start(&worker->mailbox, &worker->loop));
+    TRY(crypto_hasher_create(&worker->hasher));
+    TRY(crypto_random(worker->random_state, sizeof worker->random_state));
+    return add_generation(worker, options->config);
+}
+
+void worker_destroy(struct worker *worker)
+{
+    if (!worker)
+        return;
+    for (uint32_t i = 0; i < worker->listener_count; i++)
+        socket_close(worker->listeners[i].listener.watch.fd);
+    while (worker->generation) {
+        struct worker_generation *generation = worker->generation;
+        worker->generation = generation->next;
+        config_unref(generation->config);
+        free(generation);
+    }
+    if (worker->loop.mailbox)
+        mailbox_stop(&worker->mailbox);
+    loop_deinit(&worker->loop);
+    crypto_hasher_destroy(worker->hasher);
+    if (worker->connections.object_bytes) {
+        slab_deinit(&worker->connections);
+        slab_deinit(&worker->requests);
+        pool_deinit(&worker->pool);
+    }
+    free(worker);
+}
+
+enum err worker_listen(struct worker *worker, int fd)
+{
+    if (worker->listener_count == WORKER_LISTENERS_MAX)
+        return ERR_LIMIT;
+    worker->listeners[worker->listener_count++].listener.watch.fd = fd;
+    return ERR_OK;
+}
+
+enum err worker_start(struct worker *worker)
+{
+    char name[32];
+    TRY(accept_start(worker));
+    (void)snprintf(name, sizeof name, "worker%u", worker->index);
+    return thread_start(&worker->thread, name, run, worker);
+}
+
+void worker_join(struct worker *worker)
+{
+    thread_join(&worker->thread);
+}
+
+static void run(void *argument)
+{
+    struct worker *worker = argument;
+    timer_set(&worker->loop.timers, &worker->tidy_timer, worker->loop.now_ns + TIDY_PERIOD_NS);
+    loop_run(&worker->loop);
+    timer_cancel(&worker->tidy_timer);
+}
+
+/* Orders. */
+
+void worker_send(struct worker *worker, enum worker_order order, struct config *config)
+{
+    ASSERT(worker_is_idle(worker), "one order at a time");
+    worker->order = order;
+    worker->order_config = config ? config_ref(config) : NULL;
+    atomic_store_explicit(&worker->is_ordered, true, memory_order_release);
+    wake_up(&worker->mailbox.wake);
+}
+
+bool worker_is_idle(const struct worker *worker)
+{
+    return !atomic_load_explicit(&worker->is_ordered, memory_order_acquire);
+}
+
+static bool on_mail(struct mailbox *mailbox)
+{
+    struct worker *worker = CONTAINER_OF(mailbox, struct worker, mailbox);
+    bool has_found = worker->crew && crew_collect(worker->crew, worker->index);
+    if (!worker_is_idle(worker)) {
+        take_order(worker);
+        has_found = true;
+    }
+    return has_found;
+}
+
+static void take_order(struct worker *worker)
+{
+    switch (worker->order) {
+    case WORKER_RELOAD:
+        /* Without memory for a few bytes the old configuration simply stays. */
+        (void)add_generation(worker, worker->order_config);
+        config_unref(worker->order_config);
+        break;
+    case WORKER_DRAIN:
+        worker->is_draining = true;
+        accept_stop(worker);
+        LIST_EACH(node, &worker->open_connections)
+        connection_drain(CONTAINER_OF(node, struct connection, node));
+        break;
+    case WORKER_STOP:
+        worker->is_draining = true;
+        worker->is_stopping = true;
+        accept_stop(worker);
+        end_connections(worker);
+        break;
+    }
+    worker->order_config = NULL;
+    worker_connection_closed(worker);
+    atomic_store_explicit(&worker->is_ordered, false, memory_order_release);
+}
+
+static void end_connections(struct worker *worker)
+{
+    while (!list_is_empty(&worker->open_connections))
+        connection_close(CONTAINER_OF(worker->open_connections.next, struct connection, node));
+}
+
+void worker_connection_closed(struct worker *worker)
+{
+    if (worker->is_accept_paused && !worker->is_draining && !list_is_linked(&worker->accept_timer.node))
+        accept_resume(worker);
+    if (!worker->is_draining || worker->connection_count || worker->request_count)
+        return;
+    atomic_store_explicit(&worker->is_drained, true, memory_order_release);
+    if (worker->is_stopping)
+        loop_stop(&worker->loop);
+}
+
+/* Generations of the configuration. */
+
+static enum err add_generation(struct worker *worker, struct config *config)
+{
+    struct worker_generation *generation = calloc(1, sizeof *generation);
+    if (!generation)
+        return ERR_NOMEM;
+    struct worker_generation *old = worker->generation;
+    generation->config = config_ref(config);
+    generation->requests = 1; /* being current */
+    generation->next = old;
+    worker->generation = generation;
+    worker->limits = config->limits;
+    worker->connections.count_max = (uint32_t)config->limits.connections + 1;
+    worker->requests.count_max = (uint32_t)config->limits.connections + ORPHANS_MAX;
+    worker->pool.cache_bytes_max = config->limits.worker_cache;
+    worker->pool.outstanding_bytes_max = MAX(config->limits.worker_memory, worker->pool.outstanding_bytes);
+    if (old)
+        worker_generation_release(worker, old);
+    return ERR_OK;
+}
+
+struct worker_generation *worker_generation_acquire(struct worker *worker)
+{
+    worker->generation->requests++;
+    return worker->generation;
+}
+
+void worker_generation_release(struct worker *worker, struct worker_generation *generation)
+{
+    if (--generation->requests > 0)
+        return;
+    struct worker_generation **place = &worker->generation;
+    while (*place != generation)
+        place = &(*place)->next;
+    *place = generation->next;
+    config_unref(generation->config);
+    free(generation);
+}
+
+/* Small services. */
+
+struct slice worker_date_line(struct worker *worker)
+{
+    uint64_t second = clock_wall_ns() / NS_PER_S;
+    if (second != worker->date_second) {
+        char date[HTTP_DATE_BYTES];
+        http_date_format(date, (int64_t)second);
+        (void)snprintf(worker->date_line, sizeof worker->date_line, "Date: %.*s\r\n", (int)sizeof date, date);
+        worker->date_second = second;
+    }
+    return slice_of_text(worker->date_line);
+}
+
+/* xorshift128+ (Vigna, "Further scramblings of Marsaglia's xorshift generators", 2014). */
+uint64_t worker_random(struct worker *worker)
+{
+    uint64_t x = worker->random_state[0];
+    uint64_t y = worker->random_state[1];
+    worker->random_state[0] = y;
+    x ^= x << 23;
+    worker->random_state[1] = x ^ y ^ (x >> 17) ^ (y >> 26);
+    return worker->random_state[1] + y;
+}
+
+static void on_tidy(struct timer *timer)
+{
+    struct worker *worker = CONTAINER_OF(timer, struct worker, tidy_timer);
+    gauge_set(&worker->meter.connections_open, worker->connection_count);
+    gauge_set(&worker->meter.requests_in_flight, worker->request_count);
+    gauge_set(&worker->meter.memory_outstanding, (int64_t)worker->pool.outstanding_bytes);
+    counter_add(&worker->meter.memory_mallocs, worker->pool.mallocs - counter_read(&worker->meter.memory_mallocs));
+    if (worker->request_count == 0 && worker->pool.cache_bytes > IDLE_CACHE_BYTES)
+        pool_trim(&worker->pool, IDLE_CACHE_BYTES);
+    timer_set(&worker->loop.timers, &worker->tidy_timer, worker->loop.now_ns + TIDY_PERIOD_NS);
+}
