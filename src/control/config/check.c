@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What rows cannot say: values that are fine alone and wrong together, and names that must lead somewhere. */
+#include "control/config/compile_int.h"
+#include "control/config/scalar_int.h"
+
+#include "lib/sys/file.h"
+#include "lib/sys/socket.h"
+
+#define QUOTE_BYTES_MAX 80
+#define PIXEL_BYTES     3
+
+static void check_listen(struct compile *compile);
+static void check_models(struct compile *compile);
+static void check_limits(struct compile *compile);
+static void check_routes(struct compile *compile);
+
+void compile_check(struct compile *compile)
+{
+    check_listen(compile);
+    check_models(compile);
+    check_limits(compile);
+    check_routes(compile);
+}
+
+/* Of a value, or of the file when it was not written. */
+static struct option_place place_of(const struct yaml_node *node)
+{
+    return node ? node->place : (struct option_place){0};
+}
+
+static void check_listen(struct compile *compile)
+{
+    const struct option_list *listen = &compile->config->listen;
+    const struct slice *texts = listen->items;
+    const struct yaml_node *node = yaml_find(compile->root, "listen");
+    const struct yaml_node *item = node && node->count == listen->count ? node->first : NULL;
+    for (uint32_t i = 0; i < listen->count; i++, item = item ? item->next : NULL) {
+        struct address address;
+        if (address_parse(texts[i], &address) != ERR_OK) {
+            config_report_error(compile->report, place_of(item),
+                                "\"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080 or :8080, found "
+                                "\"" SLICE_FMT "\"",
+                                SLICE_ARG(slice_first(texts[i], QUOTE_BYTES_MAX)));
+            continue;
+        }
+        for (uint32_t j = 0; j < i && address_port(&address); j++)
+            if (slice_equal(texts[i], texts[j]))
+                config_report_error(compile->report, place_of(item), "address \"" SLICE_FMT "\" is given twice",
+                                    SLICE_ARG(texts[i]));
+    }
+}
+
+static bool is_model_name(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = ascii_lower(name.ptr[i]);
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_' && c != '.' && c != '-')
+            return false;
+    }
+    return true;
+}
+
+static void check_name(struct compile *compile, uint32_t index, const struct yaml_node *item)
+{
+    const struct model_config *models = compile->config->models.items;
+    struct slice name = models[index].name;
+    struct option_place place = place_of(yaml_find(item, "name"));
+    if (!is_model_name(name))
+        config_report_error(compile->report, place,
+                            "a model's name is made of A-Z a-z 0-9 _ . -, as it stands in URLs; found \"" SLICE_FMT
+                            "\"",
+                            SLICE_ARG(name));
+    for (uint32_t i = 0; i < index; i++)
+        if (name.len && slice_equal(models[i].name, name)) {
+            config_report_error(compile->report, place, "there is a model \"" SLICE_FMT "\" already", SLICE_ARG(name));
+            return;
+        }
+}
+
+static void check_file(struct compile *compile, const struct model_config *model, const struct yaml_node *item)
+{
+    struct file_status status;
+    struct option_place place = place_of(yaml_find(item, "path"));
+    if (model->path.len == 0)
+        return;
+    enum err err = file_status(model->path.ptr, &status);
+    const char *fault = NULL;
+    if (err == ERR_NOT_FOUND)
+        fault = "does not exist";
+    else if (err == ERR_DENIED || (err == ERR_OK && status.is_regular && !file_is_readable(model->path.ptr)))
+        fault = "may not be read by this user";
+    else if (err != ERR_OK)
+        fault = "cannot be read";
+    else if (!status.is_regular)
+        fault = "is not a regular file";
+    else if (status.bytes == 0)
+        fault = "is empty";
+    if (fault)
+        config_report_error(compile->report, place, "model file " SLICE_FMT " %s", SLICE_ARG(model->path), fault);
+}
+
+static void check_models(struct compile *compile)
+{
+    const struct option_list *models = &compile->config->models;
+    const struct yaml_node *node = yaml_find(compile->root, "models");
+    const struct yaml_node *item = node && node->count == models->count ? node->first : NULL;
+    for (uint32_t i = 0; i < models->count; i++, item = item ? item->next : NULL) {
+        check_name(compile, i, item);
+        check_file(compile, (const struct model_config *)models->items + i, item);
+    }
+}
+
+struct order {
+    const char *less;
+    uint64_t less_value;
+    const char *more;
+    uint64_t more_value;
+    const char *reason;
+};
+
+/* The message stands at the one of the two that was written, the smaller one first. */
+static void check_order(struct compile *compile, const struct order *order)
+{
+    const struct yaml_node *limits = yaml_find(compile->root, "limits");
+    const struct yaml_node *less = yaml_find(limits, order->less);
+    const struct yaml_node *more = yaml_find(limits, order->more);
+    char memory[64];
+    struct text values = text_init(memory, sizeof memory);
+    if (order->less_value <= order->more_value)
+        return;
+    size_format(order->less_value, &values);
+    text_add(&values, SLICE_LIT(" > "));
+    size_format(order->more_value, &values);
+    config_report_error(compile->report, place_of(less ? less : more),
+                        "limits.%s must not be more than limits.%s (%s): %s", order->less, order->more, memory,
+                        order->reason);
+}
+
+static void check_limits(struct compile *compile)
+{
+    const struct limits_config *limits = &compile->config->limits;
+    const struct order orders[] = {
+        {"target_bytes", limits->target_bytes, "head_bytes", limits->head_bytes, "the target is a part of the head"},
+        {"body_bytes", limits->body_bytes, "request_memory", limits->request_memory,
+         "the body is held in the memory of its request"},
+        {"head_bytes", limits->head_bytes, "request_memory", limits->request_memory,
+         "the head is held in the memory of its request"},
+        {"request_memory", limits->request_memory, "worker_memory", limits->worker_memory,
+         "one request could never get its memory"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(orders); i++)
+        check_order(compile, &orders[i]);
+    if (limits->image_pixels * PIXEL_BYTES > limits->request_memory)
+        config_report_warning(
+            compile->report, place_of(yaml_find(yaml_find(compile->root, "limits"), "image_pixels")),
+            "an image of limits.image_pixels takes %llu bytes, more than limits.request_memory: the largest images "
+            "will be refused for want of memory",
+            (unsigned long long)(limits->image_pixels * PIXEL_BYTES));
+}
+
+static bool serves_any_model(const struct route *route)
+{
+    return route->endpoint == ENDPOINT_v2_infer;
+}
+
+static void check_use(struct compile *compile, uint32_t index, const struct yaml_node *item)
+{
+    const struct config *config = compile->config;
+    const struct model_config *model = (const struct model_config *)config->models.items + index;
+    for (uint32_t i = 0; i < config->route_count; i++)
+        if (serves_any_model(config->routes[i]) || slice_equal(config->routes[i]->config->to.model, model->name))
+            return;
+    config_report_warning(compile->report, place_of(yaml_find(item, "name")),
+                          "no route leads to model \"" SLICE_FMT "\"", SLICE_ARG(model->name));
+}
+
+static void check_routes(struct compile *compile)
+{
+    const struct config *config = compile->config;
+    const struct yaml_node *routes = yaml_find(compile->root, "routes");
+    const struct yaml_node *models = yaml_find(compile->root, "models");
+    for (const struct yaml_node *route = routes && routes->kind == YAML_LIST ? routes->first : NULL; route;
+         route = route->next) {
+        const struct yaml_node *node = yaml_find(route, "body_bytes");
+        uint64_t bytes;
+        if (node && size_parse(node->text, &bytes) == ERR_OK && bytes > config->limits.request_memory)
+            config_report_error(compile->report, node->place,
+                                "body_bytes of a route must not be more than limits.request_memory: the body is held "
+                                "in the memory of its request");
+    }
+    if (compile->report->error_count || !models || models->count != config->models.count)
+        return;
+    const struct yaml_node *item = models->first;
+    for (uint32_t i = 0; i < config->models.count; i++, item = item->next)
+        check_use(compile, i, item);
+}

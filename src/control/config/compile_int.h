@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From options to what the data plane runs: chains, routes and the table that finds them. */
+#ifndef WEIR_CONTROL_CONFIG_COMPILE_INT_H
+#define WEIR_CONTROL_CONFIG_COMPILE_INT_H
+
+#include "control/config/fill_int.h"
+#include "pipeline/route.h"
+
+#define ROUTES_MAX 10000 /* after methods and v2 are expanded */
+
+/* A list of middlewares, prepared. */
+struct chain {
+    struct chain_link links[CHAIN_LINKS_MAX];
+    struct option_place places[CHAIN_LINKS_MAX];
+    uint32_t count;
+    bool has_fault; /* an entry is missing because it was wrong: what follows from its absence is not reported */
+};
+
+struct compile {
+    struct config_report *report;
+    struct config *config;
+    const struct yaml_node *root;
+    struct fill fill;
+    struct chain file_chain;
+    struct option_place *places; /* parallel to config->routes */
+};
+
+/* What a chain is checked for. */
+struct chain_owner {
+    const struct chain *prefix; /* of the file; NULL for the file's own */
+    struct slice match;         /* of the route, for messages */
+    struct option_place place;
+    bool is_public;
+};
+
+/* Reads and prepares the entries of `node`, which may be NULL. ERR_NOMEM; mistakes go to the report. */
+MUST_USE enum err chain_read(struct compile *compile, const struct yaml_node *node, struct chain *chain);
+/* Order and repetition, of the prefix and the chain together. */
+void chain_check_order(struct compile *compile, const struct chain_owner *owner, const struct chain *chain);
+/* Mandatory middlewares, and the length. */
+void chain_check_route(struct compile *compile, const struct chain_owner *owner, const struct chain *chain);
+
+/* The file's chain, then `routes:`, then the implicit ones, into config->routes and config->table. */
+MUST_USE enum err compile_routes(struct compile *compile);
+/* What rows cannot say: listen, models, limits that contradict each other. After compile_routes. */
+void compile_check(struct compile *compile);
+
+#endif

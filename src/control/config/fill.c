@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options from YAML. One reader for each option type, all with one message: what was found, what was expected. A value
+ * that is wrong is reported and left at its default, and reading goes on, so that one run shows every mistake. */
+#include "control/config/fill_int.h"
+
+#include "control/config/scalar_int.h"
+#include "lib/json/number.h"
+
+#define NAMES_MAX       64 /* of one table, for suggestions */
+#define DIMENSION_MAX   2147483647
+#define QUOTE_BYTES_MAX 80
+
+/* ERR_OK; ERR_INVALID: not what the type or bounds want, to be reported by the caller, with fill->fault; ERR_NOMEM. A
+ * nested table reports its own mistakes and is ERR_OK. */
+typedef enum err (*option_read)(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+
+static enum err read_bool(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+static enum err read_count(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+static enum err read_bytes(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+static enum err read_duration(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+static enum err read_real(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+static enum err read_text(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+static enum err read_path(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+static enum err read_choice(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+static enum err read_list(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+static enum err read_shapes(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+static enum err read_table(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+static enum err read_tables(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+
+static const option_read readers[] = {
+    [OPTION_BOOL] = read_bool,         [OPTION_COUNT] = read_count,   [OPTION_BYTES] = read_bytes,
+    [OPTION_DURATION] = read_duration, [OPTION_REAL] = read_real,     [OPTION_TEXT] = read_text,
+    [OPTION_PATH] = read_path,         [OPTION_CHOICE] = read_choice, [OPTION_TEXTS] = read_list,
+    [OPTION_REALS] = read_list,        [OPTION_COUNTS] = read_list,   [OPTION_SHAPES] = read_shapes,
+    [OPTION_TABLE] = read_table,       [OPTION_TABLES] = read_tables,
+};
+
+static void check_names(struct fill *fill, const struct fill_job *job);
+static enum err fill_row(struct fill *fill, const struct fill_job *job, const struct option *row, void *out);
+static enum err fill_default(struct fill *fill, const struct option *row, void *field);
+static void report_value(struct fill *fill, const struct fill_job *job, const struct option *row,
+                         const struct yaml_node *node);
+
+enum err fill_table(struct fill *fill, const struct fill_job *job, void *out)
+{
+    struct fill_job map = *job;
+    if (map.node && map.node->kind != YAML_MAP) {
+        if (map.node->kind != YAML_NULL)
+            config_report_error(fill->report, map.node->place, "%s is a map of options, each as \"name: value\"",
+                                map.table->name);
+        map.node = NULL;
+    }
+    if (map.node)
+        check_names(fill, &map);
+    for (size_t i = 0; i < map.table->count; i++)
+        TRY(fill_row(fill, &map, &map.table->rows[i], out));
+    return ERR_OK;
+}
+
+void yaml_describe(const struct yaml_node *node, struct text *out)
+{
+    struct slice shown = slice_first(node->text, QUOTE_BYTES_MAX);
+    const char *more = shown.len < node->text.len ? "..." : "";
+    switch (node->kind) {
+    case YAML_NULL:
+        text_add(out, SLICE_LIT("nothing"));
+        break;
+    case YAML_SCALAR:
+        text_printf(out, "%s\"" SLICE_FMT "%s\"", node->is_quoted ? "the text " : "", SLICE_ARG(shown), more);
+        break;
+    case YAML_LIST:
+        text_printf(out, "a list of %u", node->count);
+        break;
+    case YAML_MAP:
+        text_add(out, SLICE_LIT("a map"));
+        break;
+    }
+}
+
+static bool is_name_of(const struct fill_job *job, struct slice name)
+{
+    for (size_t i = 0; i < job->table->count; i++)
+        if (slice_is(name, job->table->rows[i].name))
+            return true;
+    for (size_t i = 0; job->others && job->others[i]; i++)
+        if (slice_is(name, job->others[i]))
+            return true;
+    return false;
+}
+
+static void check_names(struct fill *fill, const struct fill_job *job)
+{
+    const char *names[NAMES_MAX];
+    size_t count = 0;
+    char list_memory[512];
+    struct text list = text_init(list_memory, sizeof list_memory);
+    for (size_t i = 0; i < job->table->count && count < NAMES_MAX; i++)
+        names[count++] = job->table->rows[i].name;
+    for (size_t i = 0; job->others && job->others[i] && count < NAMES_MAX; i++)
+        names[count++] = job->others[i];
+    for (size_t i = 0; i < count; i++)
+        text_printf(&list, "%s%s", i ? ", " : "", names[i]);
+    for (const struct yaml_node *child = job->node->first; child; child = child->next) {
+        if (is_name_of(job, child->key))
+            continue;
+        struct slice shown = slice_first(child->key, QUOTE_BYTES_MAX);
+        const char *nearest = text_nearest(child->key, names, count);
+        if (nearest)
+            config_report_error(fill->report, child->key_place,
+                                "unknown option \"" SLICE_FMT "\" in %s; did you mean \"%s\"?", SLICE_ARG(shown),
+                                job->table->name, nearest);
+        else
+            config_report_error(fill->report, child->key_place, "unknown option \"" SLICE_FMT "\" in %s; it takes %s",
+                                SLICE_ARG(shown), job->table->name, list_memory);
+    }
+}
+
+static enum err fill_row(struct fill *fill, const struct fill_job *job, const struct option *row, void *out)
+{
+    void *field = (char *)out + row->offset;
+    const struct yaml_node *node = yaml_find(job->node, row->name);
+    TRY(fill_default(fill, row, field));
+    if (!node) {
+        if ((row->flags & OPTION_REQUIRED) && job->place.line)
+            config_report_error(fill->report, job->place, "%s lacks \"%s\": %s", job->table->name, row->name,
+                                row->help);
+        return ERR_OK;
+    }
+    fill->fault = NULL;
+    enum err err = node->kind == YAML_NULL ? ERR_INVALID : readers[row->type](fill, row, node, field);
+    if (err == ERR_INVALID)
+        report_value(fill, job, row, fill->fault ? fill->fault : node);
+    return err == ERR_NOMEM ? ERR_NOMEM : ERR_OK;
+}
+
+/* Defaults are YAML too: "[cpu]" is read like a value of the file. One that does not read is a mistake in the row. */
+static enum err fill_default(struct fill *fill, const struct option *row, void *field)
+{
+    struct config_report *report = fill->report;
+    struct yaml_node scalar = {.kind = YAML_SCALAR};
+    const struct yaml_node *node = NULL;
+    if (row->type == OPTION_TABLE)
+        return fill_table(fill, &(struct fill_job){.table = row->table}, field);
+    if (!row->fallback)
+        return ERR_OK;
+    scalar.text = slice_of_text(row->fallback);
+    if (row->type >= OPTION_TEXTS)
+        TRY(yaml_parse(scalar.text, fill->scratch, report, &node));
+    else
+        node = &scalar;
+    enum err err = readers[row->type](fill, row, node, field);
+    ASSERT(err == ERR_OK || err == ERR_NOMEM, "the default of an option is a valid value of it");
+    return err;
+}
+
+static void report_value(struct fill *fill, const struct fill_job *job, const struct option *row,
+                         const struct yaml_node *node)
+{
+    char memory[CONFIG_NOTE_BYTES_MAX];
+    struct text message = text_init(memory, sizeof memory);
+    text_printf(&message, "\"%s\" in %s takes ", row->name, job->table->name);
+    option_describe(row, &message);
+    if (row->fallback)
+        text_printf(&message, " (default %s)", row->fallback);
+    text_add(&message, SLICE_LIT(", found "));
+    yaml_describe(node, &message);
+    size_t count = 0;
+    while (row->type == OPTION_CHOICE && row->choices[count])
+        count++;
+    const char *nearest = count && node->kind == YAML_SCALAR ? text_nearest(node->text, row->choices, count) : NULL;
+    if (nearest)
+        text_printf(&message, "; did you mean \"%s\"?", nearest);
+    config_report_error(fill->report, node->kind == YAML_NULL ? node->key_place : node->place, "%s", memory);
+}
+
+static bool is_within(const struct option *row, double value)
+{
+    if (!option_is_bounded(row))
+        return true;
+    return value >= row->min && (row->max < row->min || value <= row->max);
+}
+
+/* A plain scalar: a quoted "5" is a text. */
+static bool is_plain(const struct yaml_node *node)
+{
+    return node->kind == YAML_SCALAR && !node->is_quoted;
+}
+
+static enum err read_bool(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    (void)fill, (void)row;
+    bool is_true = slice_is(node->text, "true");
+    if (!is_plain(node) || (!is_true && !slice_is(node->text, "false")))
+        return ERR_INVALID;
+    *(bool *)field = is_true;
+    return ERR_OK;
+}
+
+static enum err keep_u64(const struct option *row, uint64_t value, void *field)
+{
+    if (!is_within(row, (double)value))
+        return ERR_INVALID;
+    *(uint64_t *)field = value;
+    return ERR_OK;
+}
+
+static enum err read_count(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    (void)fill;
+    uint64_t value;
+    if (!is_plain(node) || text_parse_u64(node->text, &value) != ERR_OK)
+        return ERR_INVALID;
+    return keep_u64(row, value, field);
+}
+
+static enum err read_bytes(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    (void)fill;
+    uint64_t value;
+    if (node->kind != YAML_SCALAR || size_parse(node->text, &value) != ERR_OK)
+        return ERR_INVALID;
+    return keep_u64(row, value, field);
+}
+
+static enum err read_duration(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    (void)fill;
+    uint64_t value;
+    if (node->kind != YAML_SCALAR || duration_parse(node->text, &value) != ERR_OK)
+        return ERR_INVALID;
+    return keep_u64(row, value, field);
+}
+
+static enum err read_real(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    (void)fill;
+    double value;
+    if (!is_plain(node) || number_parse_f64(node->text, &value) != ERR_OK || !is_within(row, value))
+        return ERR_INVALID;
+    *(double *)field = value;
+    return ERR_OK;
+}
+
+/* A NUL within would end the text early for whoever reads it as a C string. */
+static bool is_text(const struct yaml_node *node)
+{
+    return node->kind == YAML_SCALAR && slice_find(node->text, '\0') == node->text.len;
+}
+
+static enum err keep_text(struct fill *fill, struct slice text, void *field)
+{
+    struct slice copy = arena_copy(fill->arena, text);
+    if (!copy.ptr)
+        return ERR_NOMEM;
+    *(struct slice *)field = copy;
+    return ERR_OK;
+}
+
+static enum err read_text(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    if (!is_text(node) || !is_within(row, (double)node->text.len))
+        return ERR_INVALID;
+    return keep_text(fill, node->text, field);
+}
+
+static enum err read_path(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    if (!is_text(node) || !is_within(row, (double)node->text.len))
+        return ERR_INVALID;
+    bool is_relative = node->text.len && node->text.ptr[0] != '/';
+    if (!is_relative)
+        return keep_text(fill, node->text, field);
+    struct slice path =
+        arena_printf(fill->arena, SLICE_FMT "/" SLICE_FMT, SLICE_ARG(fill->folder), SLICE_ARG(node->text));
+    if (!path.ptr)
+        return ERR_NOMEM;
+    *(struct slice *)field = path;
+    return ERR_OK;
+}
+
+static enum err read_choice(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    (void)fill;
+    for (uint32_t i = 0; node->kind == YAML_SCALAR && row->choices[i]; i++) {
+        if (!slice_is(node->text, row->choices[i]))
+            continue;
+        *(uint32_t *)field = i;
+        return ERR_OK;
+    }
+    return ERR_INVALID;
+}
+
+struct item_type {
+    option_read read;
+    size_t bytes;
+};
+
+static enum err blame(struct fill *fill, const struct yaml_node *part, enum err err)
+{
+    if (err == ERR_INVALID && !fill->fault)
+        fill->fault = part;
+    return err;
+}
+
+static enum err read_list(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    static const struct item_type types[] = {
+        [OPTION_TEXTS] = {read_text, sizeof(struct slice)},
+        [OPTION_REALS] = {read_real, sizeof(double)},
+        [OPTION_COUNTS] = {read_count, sizeof(uint64_t)},
+    };
+    static const struct option unbounded = {0};
+    const struct item_type *type = &types[row->type];
+    if (node->kind != YAML_LIST || !is_within(row, node->count))
+        return ERR_INVALID;
+    char *items = arena_alloc_array(fill->arena, node->count, type->bytes);
+    if (!items)
+        return ERR_NOMEM;
+    uint32_t index = 0;
+    for (const struct yaml_node *item = node->first; item; item = item->next)
+        TRY(blame(fill, item, type->read(fill, &unbounded, item, items + type->bytes * index++)));
+    *(struct option_list *)field = (struct option_list){.items = items, .count = node->count};
+    return ERR_OK;
+}
+
+static enum err read_shape(struct fill *fill, const struct yaml_node *node, struct option_shape *shape)
+{
+    static const struct option dimension = {.min = 1, .max = DIMENSION_MAX};
+    if (node->kind != YAML_LIST || node->count > OPTION_SHAPE_RANK_MAX)
+        return ERR_INVALID;
+    TRY(keep_text(fill, node->key, &shape->name));
+    for (const struct yaml_node *item = node->first; item; item = item->next)
+        TRY(blame(fill, item, read_count(fill, &dimension, item, &shape->dims[shape->rank++])));
+    return ERR_OK;
+}
+
+static enum err read_shapes(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    if (node->kind != YAML_MAP || !is_within(row, node->count))
+        return ERR_INVALID;
+    struct option_shape *shapes = arena_alloc_array(fill->arena, node->count, sizeof *shapes);
+    if (!shapes)
+        return ERR_NOMEM;
+    uint32_t index = 0;
+    for (const struct yaml_node *item = node->first; item; item = item->next)
+        TRY(blame(fill, item, read_shape(fill, item, &shapes[index++])));
+    *(struct option_list *)field = (struct option_list){.items = shapes, .count = node->count};
+    return ERR_OK;
+}
+
+static enum err read_table(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    if (node->kind != YAML_MAP)
+        return ERR_INVALID;
+    return fill_table(fill, &(struct fill_job){.table = row->table, .node = node, .place = node->key_place}, field);
+}
+
+static enum err read_tables(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    if (node->kind != YAML_LIST || !is_within(row, node->count))
+        return ERR_INVALID;
+    char *items = arena_alloc_array(fill->arena, node->count, row->table->bytes);
+    if (!items)
+        return ERR_NOMEM;
+    uint32_t index = 0;
+    for (const struct yaml_node *item = node->first; item; item = item->next) {
+        struct fill_job job = {.table = row->table, .node = item, .place = item->place};
+        TRY(fill_table(fill, &job, items + row->table->bytes * index++));
+    }
+    *(struct option_list *)field = (struct option_list){.items = items, .count = node->count};
+    return ERR_OK;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/config/load.h"
+
+#include "control/config/compile_int.h"
+#include "control/config/option_tables.h"
+#include "lib/sys/file.h"
+#include "pipeline/config_make.h"
+
+#include <stdlib.h>
+
+#define SCRATCH_BYTES_MAX (128u << 20)
+
+static void report_file(struct config_report *report, const char *path, enum err err);
+static enum err load(struct compile *compile, struct slice text, const char *path);
+static enum err find_folder(const char *path, struct arena *arena, struct slice *ret_folder);
+
+enum err config_load(const char *path, struct config_report *report, struct config **ret_config)
+{
+    struct file_content content;
+    enum err err = file_read(path, CONFIG_BYTES_MAX, &content);
+    if (err != ERR_OK) {
+        TRY(config_report_begin(report, slice_of_text(path), SLICE_LIT("")));
+        report_file(report, path, err);
+        return err == ERR_NOMEM ? ERR_NOMEM : ERR_INVALID;
+    }
+    err = config_load_text(slice_of(content.data, content.bytes), path, report, ret_config);
+    file_content_deinit(&content);
+    return err;
+}
+
+enum err config_load_text(struct slice text, const char *path, struct config_report *report, struct config **ret_config)
+{
+    struct pool pool;
+    struct arena scratch;
+    pool_init(&pool, 0, 2 * (size_t)SCRATCH_BYTES_MAX);
+    arena_init(&scratch, &pool, 65536, SCRATCH_BYTES_MAX);
+    struct config *config = config_create();
+    struct compile compile = {.report = report, .config = config, .fill = {.report = report, .scratch = &scratch}};
+    enum err err = config ? load(&compile, text, path) : ERR_NOMEM;
+    arena_reset(&scratch);
+    pool_deinit(&pool);
+    config_report_sort(report);
+    if (err == ERR_NOMEM)
+        config_report_error(report, (struct option_place){0}, "there is not enough memory for this configuration");
+    else if (report->error_count)
+        err = ERR_INVALID;
+    if (err == ERR_OK)
+        *ret_config = config;
+    else
+        config_unref(config);
+    return err;
+}
+
+void config_attach_model(struct config *config, uint32_t index, struct model_entry *entry)
+{
+    const struct model_config *models = config->models.items;
+    ASSERT(index < config->models.count, "a model that is attached is one of the configuration");
+    config->model_entries[index] = entry;
+    for (uint32_t i = 0; i < config->route_count; i++)
+        if (config->routes[i]->endpoint == ENDPOINT_NONE &&
+            slice_equal(config->routes[i]->config->to.model, models[index].name))
+            config->routes[i]->model = entry;
+}
+
+static void report_file(struct config_report *report, const char *path, enum err err)
+{
+    struct option_place nowhere = {0};
+    switch (err) {
+    case ERR_NOT_FOUND:
+        config_report_error(report, nowhere, "there is no such file");
+        break;
+    case ERR_DENIED:
+        config_report_error(report, nowhere, "this user may not read the file");
+        break;
+    case ERR_INVALID:
+        config_report_error(report, nowhere, "\"%s\" is not a regular file", path);
+        break;
+    case ERR_LIMIT:
+        config_report_error(report, nowhere, "a configuration has at most %d MiB", CONFIG_BYTES_MAX >> 20);
+        break;
+    default:
+        config_report_error(report, nowhere, "the file cannot be read: %s", err_text(err));
+    }
+}
+
+static enum err load(struct compile *compile, struct slice text, const char *path)
+{
+    static const char *const others[] = {"chain", "routes", NULL};
+    struct config *config = compile->config;
+    TRY(config_report_begin(compile->report, slice_of_text(path), text));
+    if (text.len > CONFIG_BYTES_MAX) {
+        report_file(compile->report, path, ERR_LIMIT);
+        return ERR_INVALID;
+    }
+    config->path = arena_copy(&config->arena, slice_of_text(path));
+    if (!config->path.ptr)
+        return ERR_NOMEM;
+    enum err err = find_folder(path, &config->arena, &compile->fill.folder);
+    if (err == ERR_NOT_FOUND)
+        config_report_error(compile->report, (struct option_place){0}, "the current folder is gone");
+    TRY(err);
+    compile->fill.arena = &config->arena;
+    TRY(yaml_parse(text, compile->fill.scratch, compile->report, &compile->root));
+    if (compile->root->kind != YAML_MAP) {
+        config_report_error(compile->report, compile->root->place,
+                            "a configuration is a map of options: listen, models, chain, routes and others");
+        return ERR_INVALID;
+    }
+    struct fill_job job = {.table = &option_table_config, .node = compile->root, .others = others};
+    TRY(fill_table(&compile->fill, &job, config));
+    config->model_entries = arena_alloc_array(&config->arena, config->models.count, sizeof(struct model_entry *));
+    if (!config->model_entries)
+        return ERR_NOMEM;
+    TRY(compile_routes(compile));
+    compile_check(compile);
+    return ERR_OK;
+}
+
+/* Paths in a configuration are meant from where it lies, wherever weir was started. */
+static enum err find_folder(const char *path, struct arena *arena, struct slice *ret_folder)
+{
+    const char *slash = strrchr(path, '/');
+    struct slice folder = slice_of(path, slash ? (size_t)(slash - path) : 0);
+    struct slice found;
+    if (path[0] == '/') {
+        found = arena_copy(arena, folder);
+    } else {
+        char *here = realpath(".", NULL);
+        if (!here)
+            return ERR_NOT_FOUND;
+        found = folder.len ? arena_printf(arena, "%s/" SLICE_FMT, here, SLICE_ARG(folder))
+                           : arena_copy(arena, slice_of_text(here));
+        free(here);
+    }
+    if (!found.ptr)
+        return ERR_NOMEM;
+    *ret_folder = found;
+    return ERR_OK;
+}

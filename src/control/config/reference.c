@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reference page. The schema is in schema.c. */
+#include "control/config/reference.h"
+
+#include "control/config/option_tables.h"
+#include "control/config/scalar_int.h"
+#include "pipeline/route.h"
+
+#define DESCRIPTION_BYTES 256
+
+static const struct option_table *const tables[] = {
+    &option_table_config, &option_table_limits, &option_table_shutdown,
+    &option_table_model,  &option_table_route,  &option_table_target,
+};
+
+/* Where a table stands in the file. */
+static const char *const headings[] = {
+    "The file", "`limits:`", "`shutdown:`", "An entry of `models:`", "An entry of `routes:`", "`to:` of a route",
+};
+
+static void write_table(struct buffer *out, const struct option_table *table);
+static void write_chains(struct buffer *out);
+static void write_endpoints(struct buffer *out);
+
+void config_reference_write(struct buffer *out)
+{
+    buffer_printf(out, "# Configuration reference\n\n"
+                       "Made by `weir check --reference` from the rows that the loader itself reads.\n"
+                       "Relative paths are taken from the folder of the configuration file.\n");
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        buffer_printf(out, "\n## %s\n\n%s.\n\n", headings[i], tables[i]->help);
+        write_table(out, tables[i]);
+    }
+    write_chains(out);
+    write_endpoints(out);
+}
+
+/* A pipe would end the cell. */
+static void write_cell(struct buffer *out, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '|')
+            buffer_add_byte(out, '\\');
+        buffer_add_byte(out, *text);
+    }
+}
+
+static void write_row(struct buffer *out, const struct option *row)
+{
+    char memory[DESCRIPTION_BYTES];
+    struct text takes = text_init(memory, sizeof memory);
+    option_describe(row, &takes);
+    buffer_printf(out, "| `%s` | ", row->name);
+    write_cell(out, memory);
+    if (row->flags & OPTION_REQUIRED)
+        buffer_printf(out, " | **required** | ");
+    else if (row->fallback)
+        buffer_printf(out, " | `%s` | ", row->fallback);
+    else
+        buffer_printf(out, " | | ");
+    write_cell(out, row->help);
+    buffer_printf(out, "%s |\n", row->flags & OPTION_RESTART ? " (needs a restart)" : "");
+}
+
+static void write_table(struct buffer *out, const struct option_table *table)
+{
+    buffer_printf(out, "| Option | Takes | Default | Meaning |\n|---|---|---|---|\n");
+    for (size_t i = 0; i < table->count; i++)
+        write_row(out, &table->rows[i]);
+    if (table == &option_table_config)
+        buffer_printf(out, "| `chain` | a list of middlewares | | Stands before the chain of every route |\n"
+                           "| `routes` | a list of maps | | What is served where |\n");
+    if (table == &option_table_route)
+        buffer_printf(out, "| `chain` | a list of middlewares | | Runs around the target, after the file's chain |\n");
+}
+
+static void write_chains(struct buffer *out)
+{
+    static const char *const duties[] = {
+        [DUTY_OPTIONAL] = "optional",
+        [DUTY_SKIPPABLE] = "skippable: on a route with `debug: true` the header X-Weir-Skip turns it off",
+        [DUTY_MANDATORY] = "mandatory on every route that is not declared `public: true`",
+    };
+    buffer_printf(out,
+                  "\n## Entries of `chain:`\n\n"
+                  "A chain is a list of names, or of `name: {options}`. Its order is that of this page; another order "
+                  "is refused. At most %d middlewares stand around a route, the file's included.\n",
+                  CHAIN_LINKS_MAX);
+    for (size_t i = 0; i < middleware_count; i++) {
+        const struct middleware *middleware = middlewares[i];
+        buffer_printf(out, "\n### `%s`\n\n%s. It is %s.\n", middleware->name, middleware->help,
+                      duties[middleware->duty]);
+        if (middleware->options) {
+            buffer_add_byte(out, '\n');
+            write_table(out, middleware->options);
+        }
+    }
+}
+
+static void write_endpoints(struct buffer *out)
+{
+    static const char *const rows[][2] = {
+#define ENDPOINT(name, help) {#name, help},
+#include "pipeline/endpoints.def"
+#undef ENDPOINT
+        {"v2", "all of the Open Inference Protocol below the path of `match`, which has no method then"},
+    };
+    buffer_printf(out, "\n## Endpoints\n\nWhat `to: {endpoint: …}` may say. `GET /livez` and `GET /readyz` are there "
+                       "without being written.\n\n| Endpoint | Answer |\n|---|---|\n");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        buffer_printf(out, "| `%s` | %s |\n", rows[i][0], rows[i][1]);
+}

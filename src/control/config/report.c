@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/config/report.h"
+
+#define MEMORY_BYTES_MAX   (8u << 20)
+#define SOURCE_COLUMNS_MAX 160 /* of a source line that is shown */
+
+static void add(struct config_report *report, struct config_note note, const char *format, va_list args)
+    PRINTF_LIKE(3, 0);
+static struct slice source_line(struct slice text, uint32_t line);
+static int compare(struct option_place a, struct option_place b);
+static void print_source(const struct config_note *note, FILE *out);
+
+void config_report_init(struct config_report *report)
+{
+    memset(report, 0, sizeof *report);
+    pool_init(&report->pool, 0, 2 * MEMORY_BYTES_MAX);
+    arena_init(&report->arena, &report->pool, 4096, MEMORY_BYTES_MAX);
+}
+
+void config_report_deinit(struct config_report *report)
+{
+    arena_reset(&report->arena);
+    pool_deinit(&report->pool);
+}
+
+enum err config_report_begin(struct config_report *report, struct slice path, struct slice text)
+{
+    report->path = arena_copy(&report->arena, path);
+    report->text = arena_copy(&report->arena, text);
+    return report->path.ptr && report->text.ptr ? ERR_OK : ERR_NOMEM;
+}
+
+void config_report_error(struct config_report *report, struct option_place place, const char *format, ...)
+{
+    va_list args;
+    report->error_count++;
+    va_start(args, format);
+    add(report, (struct config_note){.severity = CONFIG_ERROR, .place = place}, format, args);
+    va_end(args);
+}
+
+void config_report_warning(struct config_report *report, struct option_place place, const char *format, ...)
+{
+    va_list args;
+    report->warning_count++;
+    va_start(args, format);
+    add(report, (struct config_note){.severity = CONFIG_WARNING, .place = place}, format, args);
+    va_end(args);
+}
+
+/* Few notes, and equal places keep their order: an insertion sort. */
+void config_report_sort(struct config_report *report)
+{
+    for (uint32_t i = 1; i < report->note_count; i++) {
+        struct config_note note = report->notes[i];
+        uint32_t j = i;
+        for (; j > 0 && compare(report->notes[j - 1].place, note.place) > 0; j--)
+            report->notes[j] = report->notes[j - 1];
+        report->notes[j] = note;
+    }
+}
+
+void config_report_print(const struct config_report *report, FILE *out)
+{
+    char line[CONFIG_NOTE_BYTES_MAX + 4096 + 64];
+    for (uint32_t i = 0; i < report->note_count; i++) {
+        struct text text = text_init(line, sizeof line);
+        config_note_format(report, &report->notes[i], &text);
+        fprintf(out, "%s\n", line);
+        print_source(&report->notes[i], out);
+    }
+    uint32_t more = report->error_count + report->warning_count - report->note_count;
+    if (more)
+        fprintf(out, "and %u more\n", more);
+}
+
+void config_note_format(const struct config_report *report, const struct config_note *note, struct text *out)
+{
+    text_printf(out, SLICE_FMT ":", SLICE_ARG(report->path));
+    if (note->place.line)
+        text_printf(out, "%u:%u:", note->place.line, note->place.column);
+    text_printf(out, " %s: " SLICE_FMT, note->severity == CONFIG_ERROR ? "error" : "warning", SLICE_ARG(note->message));
+}
+
+/* A message may quote what the file says: what would break the line or the terminal is replaced. */
+static void sanitize(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+static void add(struct config_report *report, struct config_note note, const char *format, va_list args)
+{
+    char message[CONFIG_NOTE_BYTES_MAX];
+    if (report->note_count == CONFIG_NOTES_MAX)
+        return;
+    struct text text = text_init(message, sizeof message);
+    text_vprintf(&text, format, args);
+    sanitize(message);
+    note.message = arena_copy(&report->arena, text_slice(&text));
+    if (!note.message.ptr)
+        note.message = SLICE_LIT("out of memory for the message");
+    note.source = source_line(report->text, note.place.line);
+    report->notes[report->note_count++] = note;
+}
+
+static struct slice source_line(struct slice text, uint32_t line)
+{
+    struct slice content = {NULL, 0};
+    for (uint32_t i = 0; i < line && text.ptr; i++)
+        content = slice_cut(&text, '\n');
+    if (content.len && content.ptr[content.len - 1] == '\r')
+        content.len--;
+    return content;
+}
+
+static int compare(struct option_place a, struct option_place b)
+{
+    int lines = (a.line > b.line) - (a.line < b.line);
+    return lines ? lines : (a.column > b.column) - (a.column < b.column);
+}
+
+/* Columns count characters: the bytes that continue one take none. */
+static size_t bytes_of_columns(struct slice line, size_t columns)
+{
+    size_t at = 0;
+    while (at < line.len && columns > 0) {
+        at++;
+        while (at < line.len && ((unsigned char)line.ptr[at] & 0xc0) == 0x80)
+            at++;
+        columns--;
+    }
+    return at;
+}
+
+static void print_source(const struct config_note *note, FILE *out)
+{
+    if (note->source.len == 0 || note->place.column > SOURCE_COLUMNS_MAX)
+        return;
+    fputs("    ", out);
+    size_t shown = bytes_of_columns(note->source, SOURCE_COLUMNS_MAX);
+    for (size_t i = 0; i < shown; i++) {
+        char c = note->source.ptr[i];
+        fputc((unsigned char)c < 0x20 && c != '\t' ? '?' : c, out);
+    }
+    fputs("\n    ", out);
+    for (size_t i = 0; i + 1 < note->place.column && i < shown; i++)
+        fputc(i < note->source.len && note->source.ptr[i] == '\t' ? '\t' : ' ', out);
+    fputs("^\n", out);
+}

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Routes: `match` taken apart, targets resolved, several methods and `v2` expanded into one struct route each, and the
+ * table built. A route that the table refuses is found by halving, so that its own line is named. */
+#include "control/config/compile_int.h"
+
+#include "control/config/option_tables.h"
+
+#define FAULT_BYTES        1024
+#define QUOTE_BYTES_MAX    80
+#define TABLE_FAULTS_MAX   20 /* refused by the table in one load; each costs some trial builds */
+#define TRIAL_MEMORY_BYTES (64u << 20)
+
+struct endpoint_row {
+    const char *name;
+    enum endpoint endpoint;
+    bool wants_model; /* the pattern has to name it: {model} */
+};
+
+static const struct endpoint_row endpoints[] = {
+#define ENDPOINT(name, help)                                                                                           \
+    {#name, ENDPOINT_##name,                                                                                           \
+     ENDPOINT_##name == ENDPOINT_v2_model || ENDPOINT_##name == ENDPOINT_v2_model_ready ||                             \
+         ENDPOINT_##name == ENDPOINT_v2_infer},
+#include "pipeline/endpoints.def"
+#undef ENDPOINT
+    {"v2", ENDPOINT_NONE, false},
+};
+
+static const struct v2_row {
+    const char *method;
+    const char *suffix;
+    enum endpoint endpoint;
+} v2_rows[] = {
+#define V2_ROUTE(method, suffix, endpoint) {#method, suffix, ENDPOINT_##endpoint},
+#include "pipeline/v2_routes.def"
+#undef V2_ROUTE
+};
+
+/* One entry of `routes:` on its way. */
+struct draft {
+    const struct yaml_node *node;
+    struct route_config *config;
+    struct chain chain;
+    struct option_place place; /* of `match` */
+    struct slice methods;      /* "GET,POST"; empty when none was written */
+    struct slice pattern;
+    struct slice host;
+    enum endpoint endpoint; /* ENDPOINT_NONE: a model */
+    bool is_v2;
+    bool is_bare; /* even the file's chain does not apply */
+};
+
+static enum err read_route(struct compile *compile, const struct yaml_node *node);
+static bool split_match(struct compile *compile, struct draft *draft);
+static bool check_methods(struct compile *compile, const struct draft *draft);
+static enum err read_host(struct compile *compile, struct draft *draft);
+static bool resolve_target(struct compile *compile, struct draft *draft);
+static enum err expand(struct compile *compile, const struct draft *draft);
+static enum err add(struct compile *compile, const struct draft *draft, struct slice method, struct slice pattern);
+static enum err add_implicit(struct compile *compile);
+static enum err build_table(struct compile *compile);
+
+enum err compile_routes(struct compile *compile)
+{
+    struct config *config = compile->config;
+    const struct yaml_node *node = yaml_find(compile->root, "routes");
+    config->routes = arena_alloc_array(&config->arena, ROUTES_MAX, sizeof(struct route *));
+    compile->places = arena_alloc_array(compile->fill.scratch, ROUTES_MAX, sizeof *compile->places);
+    if (!config->routes || !compile->places)
+        return ERR_NOMEM;
+    TRY(chain_read(compile, yaml_find(compile->root, "chain"), &compile->file_chain));
+    chain_check_order(compile, &(struct chain_owner){.prefix = NULL}, &compile->file_chain);
+    if (node && node->kind != YAML_LIST)
+        config_report_error(compile->report, node->kind == YAML_NULL ? node->key_place : node->place,
+                            "\"routes\" takes a list of routes, each with match and to");
+    else if (!node || node->count == 0)
+        config_report_warning(compile->report, (struct option_place){0},
+                              "there are no routes: only /livez and /readyz will be answered");
+    for (const struct yaml_node *entry = node && node->kind == YAML_LIST ? node->first : NULL; entry;
+         entry = entry->next)
+        TRY(read_route(compile, entry));
+    TRY(add_implicit(compile));
+    return build_table(compile);
+}
+
+static enum err read_route(struct compile *compile, const struct yaml_node *node)
+{
+    static const char *const others[] = {"chain", NULL};
+    struct draft draft = {.node = node, .place = node->place};
+    draft.config = arena_alloc_zero(&compile->config->arena, sizeof *draft.config);
+    if (!draft.config)
+        return ERR_NOMEM;
+    struct fill_job job = {.table = &option_table_route, .node = node, .place = node->place, .others = others};
+    TRY(fill_table(&compile->fill, &job, draft.config));
+    TRY(chain_read(compile, yaml_find(node, "chain"), &draft.chain));
+    struct chain_owner owner = {.prefix = &compile->file_chain, .is_public = draft.config->is_public};
+    chain_check_order(compile, &owner, &draft.chain);
+    bool has_match = draft.config->match.len > 0;
+    bool is_matched = has_match && split_match(compile, &draft);
+    bool is_resolved = resolve_target(compile, &draft);
+    TRY(read_host(compile, &draft));
+    if (!has_match)
+        return ERR_OK;
+    owner.match = slice_first(draft.config->match, QUOTE_BYTES_MAX);
+    owner.place = draft.place;
+    chain_check_route(compile, &owner, &draft.chain);
+    bool is_short = compile->file_chain.count + draft.chain.count <= CHAIN_LINKS_MAX;
+    return is_matched && is_resolved && is_short ? expand(compile, &draft) : ERR_OK;
+}
+
+static bool split_match(struct compile *compile, struct draft *draft)
+{
+    struct slice match = draft->config->match;
+    struct slice rest = match;
+    draft->place = yaml_find(draft->node, "match")->place;
+    if (match.ptr[0] == '/') {
+        draft->pattern = match;
+        return true;
+    }
+    draft->methods = slice_cut(&rest, ' ');
+    draft->pattern = rest.ptr ? slice_trim(rest) : rest;
+    if (draft->pattern.len && draft->pattern.ptr[0] == '/')
+        return check_methods(compile, draft);
+    config_report_error(compile->report, draft->place,
+                        "\"match\" takes a method and a path such as \"POST /v1/users/{id}\", found \"" SLICE_FMT "\"",
+                        SLICE_ARG(slice_first(match, QUOTE_BYTES_MAX)));
+    return false;
+}
+
+static bool check_methods(struct compile *compile, const struct draft *draft)
+{
+    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "*"};
+    struct slice rest = draft->methods;
+    while (rest.ptr) {
+        struct slice method = slice_cut(&rest, ',');
+        bool is_known = false;
+        for (size_t i = 0; i < ARRAY_LEN(names); i++)
+            is_known |= slice_is(method, names[i]);
+        if (is_known)
+            continue;
+        char upper[16];
+        size_t len = MIN(method.len, sizeof upper);
+        for (size_t i = 0; i < len; i++)
+            upper[i] = (char)(method.ptr[i] >= 'a' && method.ptr[i] <= 'z' ? method.ptr[i] - 32 : method.ptr[i]);
+        const char *nearest = len ? text_nearest(slice_of(upper, len), names, ARRAY_LEN(names) - 1) : NULL;
+        config_report_error(compile->report, draft->place, "unknown method \"" SLICE_FMT "\"; %s%s%s",
+                            SLICE_ARG(slice_first(method, QUOTE_BYTES_MAX)), nearest ? "did you mean \"" : "",
+                            nearest ? nearest : "there are GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS and *",
+                            nearest ? "\"?" : "");
+        return false;
+    }
+    return true;
+}
+
+static bool is_host(struct slice host)
+{
+    bool is_bracketed = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
+    if (is_bracketed)
+        host = slice_of(host.ptr + 1, host.len - 2);
+    for (size_t i = 0; i < host.len; i++) {
+        char c = ascii_lower(host.ptr[i]);
+        bool is_name = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+        bool is_v6 = (c >= 'a' && c <= 'f') || (c >= '0' && c <= '9') || c == '.' || c == ':';
+        if (is_bracketed ? !is_v6 : !is_name)
+            return false;
+    }
+    return true;
+}
+
+static enum err read_host(struct compile *compile, struct draft *draft)
+{
+    struct slice written = draft->config->host;
+    if (written.len == 0)
+        return ERR_OK;
+    if (!is_host(written)) {
+        config_report_error(compile->report, yaml_find(draft->node, "host")->place,
+                            "\"host\" takes a name such as api.example.com, without port or path, found \"" SLICE_FMT
+                            "\"",
+                            SLICE_ARG(slice_first(written, QUOTE_BYTES_MAX)));
+        return ERR_OK;
+    }
+    char *lower = arena_alloc(&compile->config->arena, written.len);
+    if (!lower)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < written.len; i++)
+        lower[i] = ascii_lower(written.ptr[i]);
+    draft->host = slice_of(lower, written.len);
+    return ERR_OK;
+}
+
+static bool pattern_names(struct slice pattern, const char *param)
+{
+    while (pattern.ptr)
+        if (slice_is(slice_cut(&pattern, '/'), param))
+            return true;
+    return false;
+}
+
+static bool resolve_endpoint(struct compile *compile, struct draft *draft, struct option_place place)
+{
+    struct slice name = draft->config->to.endpoint;
+    const char *names[ARRAY_LEN(endpoints)];
+    char list_memory[256];
+    struct text list = text_init(list_memory, sizeof list_memory);
+    for (size_t i = 0; i < ARRAY_LEN(endpoints); i++) {
+        names[i] = endpoints[i].name;
+        text_printf(&list, "%s%s", i ? ", " : "", names[i]);
+        if (!slice_is(name, endpoints[i].name))
+            continue;
+        draft->endpoint = endpoints[i].endpoint;
+        draft->is_v2 = endpoints[i].endpoint == ENDPOINT_NONE;
+        if (!endpoints[i].wants_model || draft->pattern.len == 0 || pattern_names(draft->pattern, "{model}"))
+            return true;
+        config_report_error(compile->report, draft->place,
+                            "endpoint %s needs a segment {model} in its path, such as /models/{model}", names[i]);
+        return false;
+    }
+    const char *nearest = text_nearest(name, names, ARRAY_LEN(names));
+    struct slice shown = slice_first(name, QUOTE_BYTES_MAX);
+    if (nearest)
+        config_report_error(compile->report, place, "unknown endpoint \"" SLICE_FMT "\"; did you mean \"%s\"?",
+                            SLICE_ARG(shown), nearest);
+    else
+        config_report_error(compile->report, place, "unknown endpoint \"" SLICE_FMT "\"; there are %s",
+                            SLICE_ARG(shown), list_memory);
+    return false;
+}
+
+static bool resolve_model(struct compile *compile, const struct draft *draft, struct option_place place)
+{
+    const struct model_config *models = compile->config->models.items;
+    uint32_t count = compile->config->models.count;
+    struct slice name = draft->config->to.model;
+    const char *nearest = NULL;
+    for (uint32_t i = 0; i < count; i++)
+        if (slice_equal(models[i].name, name))
+            return true;
+    const char **names = arena_alloc_array(compile->fill.scratch, count, sizeof *names);
+    for (uint32_t i = 0; names && i < count; i++)
+        names[i] = models[i].name.ptr ? models[i].name.ptr : "";
+    if (names)
+        nearest = text_nearest(name, names, count);
+    config_report_error(compile->report, place, "unknown model \"" SLICE_FMT "\"; %s%s%s",
+                        SLICE_ARG(slice_first(name, QUOTE_BYTES_MAX)), nearest ? "did you mean \"" : "",
+                        nearest ? nearest : "models are declared in the list \"models\"", nearest ? "\"?" : "");
+    return false;
+}
+
+/* A route without `to` was reported before. */
+static bool resolve_target(struct compile *compile, struct draft *draft)
+{
+    const struct yaml_node *to = yaml_find(draft->node, "to");
+    const struct yaml_node *model = yaml_find(to, "model");
+    const struct yaml_node *endpoint = yaml_find(to, "endpoint");
+    if (!to || to->kind != YAML_MAP)
+        return false;
+    if (!model == !endpoint) {
+        config_report_error(compile->report, to->key_place, "\"to\" takes one of model and endpoint, found %s",
+                            model ? "both" : "neither");
+        return false;
+    }
+    if (endpoint)
+        return draft->config->to.endpoint.len && resolve_endpoint(compile, draft, endpoint->place);
+    return draft->config->to.model.len && resolve_model(compile, draft, model->place);
+}
+
+static enum err expand_v2(struct compile *compile, const struct draft *draft)
+{
+    struct slice prefix = draft->pattern;
+    while (prefix.len && prefix.ptr[prefix.len - 1] == '/')
+        prefix.len--;
+    for (size_t i = 0; i < ARRAY_LEN(v2_rows); i++) {
+        struct draft part = *draft;
+        struct slice pattern =
+            arena_printf(&compile->config->arena, SLICE_FMT "%s", SLICE_ARG(prefix), v2_rows[i].suffix);
+        if (!pattern.ptr)
+            return ERR_NOMEM;
+        part.endpoint = v2_rows[i].endpoint;
+        TRY(add(compile, &part, slice_of_text(v2_rows[i].method), pattern.len ? pattern : SLICE_LIT("/")));
+    }
+    return ERR_OK;
+}
+
+static enum err expand(struct compile *compile, const struct draft *draft)
+{
+    struct slice methods = draft->methods;
+    if (draft->is_v2 && methods.len == 0)
+        return expand_v2(compile, draft);
+    if (draft->is_v2) {
+        config_report_error(compile->report, draft->place,
+                            "endpoint v2 brings its own methods; write \"match: " SLICE_FMT "\"",
+                            SLICE_ARG(slice_first(draft->pattern, QUOTE_BYTES_MAX)));
+        return ERR_OK;
+    }
+    if (methods.len == 0) {
+        config_report_error(compile->report, draft->place,
+                            "\"match\" lacks a method; write \"POST " SLICE_FMT "\", or \"* " SLICE_FMT
+                            "\" for any method",
+                            SLICE_ARG(slice_first(draft->pattern, QUOTE_BYTES_MAX)),
+                            SLICE_ARG(slice_first(draft->pattern, QUOTE_BYTES_MAX)));
+        return ERR_OK;
+    }
+    while (methods.ptr)
+        TRY(add(compile, draft, slice_cut(&methods, ','), draft->pattern));
+    return ERR_OK;
+}
+
+/* Series of metrics go by the name, so it holds all that tells one route from another. */
+static struct slice name_route(struct compile *compile, const struct route *route)
+{
+    return arena_printf(&compile->config->arena, SLICE_FMT " " SLICE_FMT SLICE_FMT, SLICE_ARG(route->method),
+                        SLICE_ARG(route->host), SLICE_ARG(route->pattern));
+}
+
+static enum err add(struct compile *compile, const struct draft *draft, struct slice method, struct slice pattern)
+{
+    struct config *config = compile->config;
+    const struct chain *file = &compile->file_chain;
+    if (config->route_count == ROUTES_MAX) {
+        config_report_error(compile->report, draft->place, "there are more than %d routes", ROUTES_MAX);
+        return ERR_OK;
+    }
+    struct route *route = arena_alloc_zero(&config->arena, sizeof *route);
+    if (!route)
+        return ERR_NOMEM;
+    *route = (struct route){
+        .method = method,
+        .pattern = pattern,
+        .host = draft->host,
+        .config = draft->config,
+        .endpoint = draft->endpoint,
+        .body_bytes_max = draft->config->body_bytes ? draft->config->body_bytes : config->limits.body_bytes,
+        .request_time_ns = draft->config->request_time ? draft->config->request_time : config->limits.request_time,
+    };
+    route->name = name_route(compile, route);
+    if (!route->name.ptr)
+        return ERR_NOMEM;
+    if (!draft->is_bare) {
+        memcpy(route->chain, file->links, file->count * sizeof file->links[0]);
+        memcpy(route->chain + file->count, draft->chain.links, draft->chain.count * sizeof file->links[0]);
+        route->chain_count = file->count + draft->chain.count;
+    }
+    compile->places[config->route_count] = draft->place;
+    config->routes[config->route_count++] = route;
+    return ERR_OK;
+}
+
+static bool defines(const struct config *config, struct slice pattern)
+{
+    for (uint32_t i = 0; i < config->route_count; i++) {
+        const struct route *route = config->routes[i];
+        bool is_get = slice_is(route->method, "GET") || slice_is(route->method, "*");
+        if (is_get && route->host.len == 0 && slice_equal(route->pattern, pattern))
+            return true;
+    }
+    return false;
+}
+
+/* Health checks answer without being asked for, and without a chain: whoever probes a new server has no key yet. */
+static enum err add_implicit(struct compile *compile)
+{
+    static const struct {
+        struct slice pattern;
+        enum endpoint endpoint;
+    } rows[] = {{SLICE_LIT("/livez"), ENDPOINT_livez}, {SLICE_LIT("/readyz"), ENDPOINT_readyz}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (defines(compile->config, rows[i].pattern))
+            continue;
+        struct draft draft = {.endpoint = rows[i].endpoint, .is_bare = true};
+        draft.config = arena_alloc_zero(&compile->config->arena, sizeof *draft.config);
+        if (!draft.config)
+            return ERR_NOMEM;
+        draft.config->is_public = true;
+        TRY(add(compile, &draft, SLICE_LIT("GET"), rows[i].pattern));
+    }
+    return ERR_OK;
+}
+
+/* Whether the table takes the first `count` routes; if not, `fault` says why. */
+static enum err try_build(struct compile *compile, uint32_t count, struct text *fault)
+{
+    struct pool pool;
+    struct arena arena;
+    struct route_table *table;
+    pool_init(&pool, 0, 2 * (size_t)TRIAL_MEMORY_BYTES);
+    arena_init(&arena, &pool, 65536, TRIAL_MEMORY_BYTES);
+    enum err err = route_table_build(&arena, compile->config->routes, count, fault, &table);
+    arena_reset(&arena);
+    pool_deinit(&pool);
+    return err;
+}
+
+/* The smallest number of routes that is refused is one more than the position of the culprit. */
+static enum err report_culprit(struct compile *compile)
+{
+    struct config *config = compile->config;
+    uint32_t good = 0;
+    uint32_t bad = config->route_count;
+    char memory[FAULT_BYTES];
+    while (bad - good > 1) {
+        struct text trial = text_init(memory, sizeof memory);
+        uint32_t middle = good + (bad - good) / 2;
+        enum err err = try_build(compile, middle, &trial);
+        if (err == ERR_NOMEM)
+            return err;
+        *(err == ERR_OK ? &good : &bad) = middle;
+    }
+    struct text fault = text_init(memory, sizeof memory);
+    if (try_build(compile, bad, &fault) == ERR_NOMEM)
+        return ERR_NOMEM;
+    config_report_error(compile->report, compile->places[good], "%s",
+                        fault.len ? memory : "this route cannot be told apart from another");
+    memmove(&config->routes[good], &config->routes[good + 1], (config->route_count - bad) * sizeof(struct route *));
+    memmove(&compile->places[good], &compile->places[good + 1], (config->route_count - bad) * sizeof *compile->places);
+    config->route_count--;
+    return ERR_OK;
+}
+
+static enum err build_table(struct compile *compile)
+{
+    struct config *config = compile->config;
+    char memory[FAULT_BYTES];
+    for (int i = 0; i < TABLE_FAULTS_MAX; i++) {
+        struct text fault = text_init(memory, sizeof memory);
+        enum err err = try_build(compile, config->route_count, &fault);
+        if (err == ERR_OK)
+            return route_table_build(&config->arena, config->routes, config->route_count, &fault, &config->table);
+        if (err == ERR_NOMEM)
+            return err;
+        TRY(report_culprit(compile));
+    }
+    return ERR_OK;
+}

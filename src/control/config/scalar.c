@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/config/scalar_int.h"
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+/* Ascending; the first is what a number without a unit means. */
+static const struct unit size_units[] = {{"", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}};
+static const struct unit duration_units[] = {
+    {"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000}};
+
+static enum err parse(struct slice text, const struct unit *units, size_t count, uint64_t *ret_value);
+static void format(uint64_t value, const struct unit *units, size_t count, struct text *out);
+static void add_range(const struct option *option, struct text *out);
+static void add_choices(const struct option *option, struct text *out);
+
+enum err size_parse(struct slice text, uint64_t *ret_bytes)
+{
+    return parse(text, size_units, ARRAY_LEN(size_units), ret_bytes);
+}
+
+enum err duration_parse(struct slice text, uint64_t *ret_ns)
+{
+    if (slice_is(text, "0")) {
+        *ret_ns = 0;
+        return ERR_OK;
+    }
+    return parse(text, duration_units, ARRAY_LEN(duration_units), ret_ns);
+}
+
+void size_format(uint64_t bytes, struct text *out)
+{
+    format(bytes, size_units, ARRAY_LEN(size_units), out);
+}
+
+void duration_format(uint64_t ns, struct text *out)
+{
+    if (ns)
+        format(ns, duration_units, ARRAY_LEN(duration_units), out);
+    else
+        text_add(out, SLICE_LIT("0s"));
+}
+
+bool option_is_bounded(const struct option *option)
+{
+    return option->min != 0 || option->max != 0;
+}
+
+/* What stands before and after the range: "a list of" "1 to 8" "texts". */
+struct words {
+    const char *before;
+    const char *between; /* only with a range */
+    const char *after;
+};
+
+void option_describe(const struct option *option, struct text *out)
+{
+    static const struct words words[] = {
+        [OPTION_BOOL] = {"true or false", NULL, ""},
+        [OPTION_COUNT] = {"a whole number", " from ", ""},
+        [OPTION_BYTES] = {"a size such as 4096, 16KiB, 10MiB or 1GiB", " from ", ""},
+        [OPTION_DURATION] = {"a time such as 250ms, 10s, 5m or 1h", " from ", ""},
+        [OPTION_REAL] = {"a number", " from ", ""},
+        [OPTION_TEXT] = {"a text", " of ", " bytes"},
+        [OPTION_PATH] = {"a path", " of ", " bytes"},
+        [OPTION_CHOICE] = {"one of ", NULL, ""},
+        [OPTION_TEXTS] = {"a list of", " ", " texts"},
+        [OPTION_REALS] = {"a list of", " ", " numbers"},
+        [OPTION_COUNTS] = {"a list of", " ", " whole numbers"},
+        [OPTION_SHAPES] = {"a map of", " ", " names to lists of sizes, such as {x: [1, 3, 48, 192]}"},
+        [OPTION_TABLE] = {"a map of options", NULL, ""},
+        [OPTION_TABLES] = {"a list of", " ", " maps"},
+    };
+    const struct words *row = &words[option->type];
+    bool is_collection = option->type >= OPTION_TEXTS && option->type != OPTION_TABLE;
+    text_add(out, slice_of_text(row->before));
+    if (option->type == OPTION_CHOICE)
+        add_choices(option, out);
+    bool has_range = row->between && option_is_bounded(option);
+    if (has_range) {
+        text_add(out, slice_of_text(row->between));
+        add_range(option, out);
+    }
+    if (has_range || is_collection)
+        text_add(out, slice_of_text(row->after));
+}
+
+static enum err parse(struct slice text, const struct unit *units, size_t count, uint64_t *ret_value)
+{
+    size_t digits = 0;
+    uint64_t number;
+    uint64_t value;
+    while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
+        digits++;
+    TRY(text_parse_u64(slice_first(text, digits), &number));
+    struct slice name = slice_skip(text, digits);
+    for (size_t i = 0; i < count; i++) {
+        if (!slice_is(name, units[i].name))
+            continue;
+        if (__builtin_mul_overflow(number, units[i].factor, &value))
+            return ERR_LIMIT;
+        *ret_value = value;
+        return ERR_OK;
+    }
+    return ERR_SYNTAX;
+}
+
+static void format(uint64_t value, const struct unit *units, size_t count, struct text *out)
+{
+    size_t unit = 0;
+    for (size_t i = 1; i < count; i++)
+        if (value && value % units[i].factor == 0)
+            unit = i;
+    text_printf(out, "%llu%s", (unsigned long long)(value / units[unit].factor), units[unit].name);
+}
+
+static void add_bound(const struct option *option, double bound, struct text *out)
+{
+    if (option->type == OPTION_BYTES)
+        size_format((uint64_t)bound, out);
+    else if (option->type == OPTION_DURATION)
+        duration_format((uint64_t)bound, out);
+    else if (option->type == OPTION_REAL)
+        text_printf(out, "%.10g", bound);
+    else
+        text_printf(out, "%.0f", bound);
+}
+
+static void add_range(const struct option *option, struct text *out)
+{
+    if (option->max < option->min)
+        text_add(out, SLICE_LIT("at least "));
+    add_bound(option, option->min, out);
+    if (option->max <= option->min)
+        return;
+    text_add(out, SLICE_LIT(" to "));
+    add_bound(option, option->max, out);
+}
+
+static void add_choices(const struct option *option, struct text *out)
+{
+    for (size_t i = 0; option->choices[i]; i++)
+        text_printf(out, "%s%s", i ? ", " : "", option->choices[i]);
+}
