@@ -25,7 +25,7 @@ struct ring {
 MUST_USE enum err ring_init(struct ring *ring, uint32_t capacity);
 void ring_deinit(struct ring *ring);
 
-/* Producer only; false when full. */
+/* Producer only; false when full. NULL cannot be told from empty and is not for a ring. */
 static inline bool ring_push(struct ring *ring, void *item)
 {
     uint32_t pushed = atomic_load_explicit(&ring->pushed, memory_order_relaxed);

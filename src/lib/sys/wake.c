@@ -24,12 +24,14 @@ void wake_deinit(struct wake *wake)
 void wake_announce(struct wake *wake)
 {
     /* An exchange rather than a store and a fence: as strong on every machine, and ThreadSanitizer follows it. */
-    (void)atomic_exchange_explicit(&wake->is_asleep, true, memory_order_seq_cst);
+    (void)atomic_exchange_explicit(&wake->is_asleep, true, memory_order_acq_rel);
 }
 
 void wake_clear(struct wake *wake)
 {
-    atomic_store_explicit(&wake->is_asleep, false, memory_order_relaxed);
+    /* A plain store would hide a waker's exchange from the next announcement (C17 5.1.2.4, release sequences). */
+    if (atomic_load_explicit(&wake->is_asleep, memory_order_relaxed))
+        (void)atomic_exchange_explicit(&wake->is_asleep, false, memory_order_acq_rel);
 }
 
 void wake_take(struct wake *wake)
@@ -42,15 +44,15 @@ void wake_take(struct wake *wake)
 void wake_wait(struct wake *wake)
 {
     struct pollfd wait = {.fd = wake->fd, .events = POLLIN};
-    while (poll(&wait, 1, -1) < 0 && errno == EINTR)
-        continue;
+    while (poll(&wait, 1, -1) < 0)
+        ASSERT(errno == EINTR, "poll fails only when interrupted");
     wake_clear(wake);
     wake_take(wake);
 }
 
 void wake_up(struct wake *wake)
 {
-    if (!atomic_exchange_explicit(&wake->is_asleep, false, memory_order_seq_cst))
+    if (!atomic_exchange_explicit(&wake->is_asleep, false, memory_order_acq_rel))
         return;
     uint64_t one = 1;
     while (write(wake->fd, &one, sizeof one) < 0 && errno == EINTR)

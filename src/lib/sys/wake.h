@@ -2,8 +2,9 @@
 /* Wakes a sleeping thread, and only a sleeping one: an eventfd written on the empty to non-empty edge.
  *
  * The sleeper announces that it is about to sleep, looks once more for work, and then waits on the descriptor. A waker
- * publishes its work first and then looks at the announcement. The two sequentially consistent fences make it impossible
- * for both to miss each other (the store-buffering pattern). */
+ * publishes its work first and then looks at the announcement. Neither can miss the other, because every change of
+ * is_asleep after the start is an exchange: either the waker's comes first, and the announcement that reads it sees the
+ * work, or the announcement comes first, and the waker reads it and writes to the descriptor. */
 #ifndef WEIR_LIB_SYS_WAKE_H
 #define WEIR_LIB_SYS_WAKE_H
 
