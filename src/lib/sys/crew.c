@@ -62,6 +62,8 @@ static void *alloc_lines(size_t count, size_t bytes)
 
 static enum err start(struct crew *crew, const struct crew_options *options)
 {
+    ASSERT(options->thread_count > 0 && options->thread_count <= UINT16_MAX, "task.thread_index holds it");
+    ASSERT(options->worker_count > 0 && options->ring_entries > 0, "a crew works for somebody");
     crew->thread_count = options->thread_count;
     crew->worker_count = options->worker_count;
     crew->ring_entries = options->ring_entries;
@@ -69,6 +71,8 @@ static enum err start(struct crew *crew, const struct crew_options *options)
     crew->members = alloc_lines(crew->thread_count, sizeof *crew->members);
     crew->pairs = alloc_lines(pair_count, sizeof *crew->pairs);
     crew->wakes = calloc(crew->worker_count, sizeof *crew->wakes);
+    for (uint32_t t = 0; crew->members && t < crew->thread_count; t++)
+        crew->members[t].wake.fd = -1;
     if (!crew->members || !crew->pairs || !crew->wakes)
         return ERR_NOMEM;
     for (uint32_t w = 0; w < crew->worker_count; w++)
@@ -77,8 +81,6 @@ static enum err start(struct crew *crew, const struct crew_options *options)
         TRY(ring_init(&crew->pairs[i].to_thread, options->ring_entries));
         TRY(ring_init(&crew->pairs[i].to_worker, options->ring_entries));
     }
-    for (uint32_t t = 0; t < crew->thread_count; t++)
-        crew->members[t].wake.fd = -1;
     for (uint32_t t = 0; t < crew->thread_count; t++) {
         struct member *member = &crew->members[t];
         char name[32];
@@ -92,18 +94,25 @@ static enum err start(struct crew *crew, const struct crew_options *options)
     return ERR_OK;
 }
 
+static void end_member(struct member *member)
+{
+    if (member->has_started) {
+        wake_up(&member->wake);
+        thread_join(&member->thread);
+    }
+    wake_deinit(&member->wake);
+}
+
 void crew_destroy(struct crew *crew)
 {
     if (!crew)
         return;
     atomic_store(&crew->is_stopping, true);
-    for (uint32_t t = 0; crew->members && t < crew->thread_count; t++) {
-        if (!crew->members[t].has_started)
+    for (uint32_t t = 0; crew->members && t < crew->thread_count; t++)
+        end_member(&crew->members[t]);
+    for (uint32_t w = 0; crew->pairs && w < crew->worker_count; w++)
+        while (crew_collect(crew, w))
             continue;
-        wake_up(&crew->members[t].wake);
-        thread_join(&crew->members[t].thread);
-        wake_deinit(&crew->members[t].wake);
-    }
     for (size_t i = 0; crew->pairs && i < (size_t)crew->thread_count * crew->worker_count; i++) {
         ring_deinit(&crew->pairs[i].to_thread);
         ring_deinit(&crew->pairs[i].to_worker);
@@ -116,6 +125,8 @@ void crew_destroy(struct crew *crew)
 
 enum err crew_submit(struct crew *crew, uint32_t worker_index, struct task *task)
 {
+    if (atomic_load_explicit(&crew->is_stopping, memory_order_relaxed))
+        return ERR_CLOSED;
     uint32_t best = 0;
     for (uint32_t t = 1; t < crew->thread_count; t++)
         if (pair_of(crew, worker_index, t)->outstanding < pair_of(crew, worker_index, best)->outstanding)
@@ -133,18 +144,22 @@ enum err crew_submit(struct crew *crew, uint32_t worker_index, struct task *task
     return ERR_OK;
 }
 
+static bool collect_pair(struct pair *pair, uint32_t count_max)
+{
+    struct task *task;
+    uint32_t count = 0;
+    for (; count < count_max && (task = ring_pop(&pair->to_worker)); count++) {
+        pair->outstanding--;
+        task->on_done(task);
+    }
+    return count > 0;
+}
+
 bool crew_collect(struct crew *crew, uint32_t worker_index)
 {
     bool has_found = false;
-    for (uint32_t t = 0; t < crew->thread_count; t++) {
-        struct pair *pair = pair_of(crew, worker_index, t);
-        struct task *task;
-        while ((task = ring_pop(&pair->to_worker))) {
-            pair->outstanding--;
-            has_found = true;
-            task->on_done(task);
-        }
-    }
+    for (uint32_t t = 0; t < crew->thread_count; t++)
+        has_found |= collect_pair(pair_of(crew, worker_index, t), crew->ring_entries);
     return has_found;
 }
 
@@ -189,8 +204,10 @@ static void run_member(void *argument)
         if (run_round(crew, member->index))
             continue;
         wake_announce(&member->wake);
+        /* Asked before the last look: what was submitted before the stop is found by it. */
+        bool is_stopping = atomic_load(&crew->is_stopping);
         bool has_run = run_round(crew, member->index);
-        if (has_run || atomic_load(&crew->is_stopping)) {
+        if (has_run || is_stopping) {
             wake_clear(&member->wake);
             if (!has_run)
                 return;

@@ -33,12 +33,16 @@ struct crew_options {
     struct wake *const *wakes;
 };
 MUST_USE enum err crew_create(const struct crew_options *options, struct crew **ret_crew);
-/* Ends the threads after the tasks they hold; call when no worker submits or collects any more. NULL is accepted. */
+/* Ends the threads after the tasks they hold, then calls on_done, on this thread, for every task that no worker has
+ * collected: cancel first what need not run. Call when no worker submits or collects any more, while the wakes and
+ * the owners of tasks are still there. NULL is accepted. */
 void crew_destroy(struct crew *crew);
 
-/* To the thread with the fewest tasks of this worker. ERR_BUSY when all rings are full. */
+/* To the thread with the fewest tasks of this worker. ERR_BUSY when all rings are full, ERR_CLOSED
+ * from an on_done that crew_destroy calls. */
 MUST_USE enum err crew_submit(struct crew *crew, uint32_t worker_index, struct task *task);
-/* Calls on_done of what is finished for this worker. True: there was some. */
+/* Calls on_done of what is finished for this worker, at most a ring of each thread so that an on_done that submits
+ * again cannot hold the worker here. True: there was some, and there may be more. */
 bool crew_collect(struct crew *crew, uint32_t worker_index);
 /* Tasks of this worker that are out. */
 uint32_t crew_outstanding(const struct crew *crew, uint32_t worker_index);
