@@ -43,10 +43,11 @@ static inline struct slice media_type_boundary(const struct media_type *type)
     return media_type_parameter(type, "boundary");
 }
 
-/* How much the client wants type/subtype, 0 (not at all) to 1000, by the most specific range that matches. Ranges with
- * parameters other than q match only themselves and are passed over; malformed elements too. An empty Accept: 1000. */
+/* How much the client wants type/subtype, 0 (not at all) to 1000, by the most specific range that matches. Parameters
+ * of a range other than q do not take part: who asks for application/json;charset=utf-8 is content with
+ * application/json. Malformed elements are passed over. An empty Accept: 1000. */
 int media_accept_quality(struct slice accept, struct slice type, struct slice subtype);
-/* The index of the offer ("application/json") wanted most, the first of equals; -1 when none is acceptable. */
+/* The index of the offer ("text/plain; version=0.0.4") wanted most, the first of equals; -1: none is acceptable. */
 int media_accept_choose(struct slice accept, const char *const *offers, size_t count);
 
 #endif

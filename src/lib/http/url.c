@@ -25,7 +25,8 @@ enum err url_target_parse(struct slice target, struct url_target *ret_target)
     } else {
         parsed.form = URL_AUTHORITY;
         parsed.authority = target;
-        if (!http_is_authority(target))
+        bool has_port = slice_find(target, ':') < target.len && scan_is(target.ptr[target.len - 1], SCAN_DIGIT);
+        if (!has_port || !http_is_authority(target))
             return ERR_SYNTAX;
     }
     *ret_target = parsed;
@@ -60,5 +61,124 @@ static enum err parse_absolute(struct slice target, struct url_target *ret_targe
     split_query(slice_skip(rest, len), ret_target);
     if (ret_target->path.len == 0)
         ret_target->path = SLICE_LIT("/");
+    return ERR_OK;
+}
+
+#define PATH_CHARS (SCAN_UNRESERVED | SCAN_SUB_DELIM)
+
+/* The byte of the escape at the front, or -1. */
+static int escape_value(struct slice text)
+{
+    if (text.len < 3)
+        return -1;
+    int high = scan_hex_digit(text.ptr[1]);
+    int low = scan_hex_digit(text.ptr[2]);
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+/* The byte at the front of *path, decoded and cut off, and whether it must be written as an escape. */
+static enum err cut_path_byte(struct slice *path, unsigned char *ret_byte, bool *ret_is_escape)
+{
+    unsigned char byte = (unsigned char)path->ptr[0];
+    bool is_escape = byte == '%';
+    size_t len = is_escape ? 3 : 1;
+    if (is_escape) {
+        int value = escape_value(*path);
+        if (value < 0 || value == '/')
+            return ERR_SYNTAX;
+        byte = (unsigned char)value;
+    }
+    if (byte < ' ' || byte == 0x7f || byte == '\\' || (!is_escape && byte > 0x7f))
+        return ERR_SYNTAX;
+    bool is_plain = is_escape ? scan_is((char)byte, SCAN_UNRESERVED)
+                              : scan_is((char)byte, PATH_CHARS) || byte == '/' || byte == ':' || byte == '@';
+    *path = slice_skip(*path, len);
+    *ret_byte = byte;
+    *ret_is_escape = !is_plain;
+    return ERR_OK;
+}
+
+/* Drops "/." and "/segment/.." from the end of out, at the end of a segment. ERR_SYNTAX above the root. */
+static enum err end_segment(const char *out, size_t *len, size_t *segment)
+{
+    struct slice text = slice_of(out + *segment, *len - *segment);
+    bool is_up = slice_is(text, "..");
+    if (!is_up && !slice_is(text, "."))
+        return ERR_OK;
+    *len = *segment;
+    if (!is_up)
+        return ERR_OK;
+    if (*segment == 1)
+        return ERR_SYNTAX;
+    do
+        (*len)--;
+    while (out[*len - 1] != '/');
+    *segment = *len;
+    return ERR_OK;
+}
+
+enum err url_path_normalize(struct slice path, char *out, size_t capacity, struct slice *ret_path)
+{
+    size_t len = 0;
+    size_t segment = 0; /* where the one at hand begins, after its slash */
+    if (path.len == 0 || path.ptr[0] != '/')
+        return ERR_SYNTAX;
+    while (path.len > 0) {
+        unsigned char byte;
+        bool is_escape;
+        TRY(cut_path_byte(&path, &byte, &is_escape));
+        if (byte == '/' && len > 0) {
+            size_t before = len;
+            TRY(end_segment(out, &len, &segment));
+            if (len != before)
+                continue; /* the slash before the dot segment stands for this one */
+        }
+        if (capacity - len < (is_escape ? 3u : 1u))
+            return ERR_LIMIT;
+        if (is_escape) {
+            out[len++] = '%';
+            out[len++] = "0123456789ABCDEF"[byte >> 4];
+            out[len++] = "0123456789ABCDEF"[byte & 15];
+        } else {
+            out[len++] = (char)byte;
+        }
+        if (byte == '/')
+            segment = len;
+    }
+    TRY(end_segment(out, &len, &segment));
+    *ret_path = slice_of(out, len);
+    return ERR_OK;
+}
+
+bool url_query_next(struct slice *rest, struct slice *ret_name, struct slice *ret_value)
+{
+    while (rest->ptr) {
+        struct slice pair = slice_cut(rest, '&');
+        if (pair.len == 0)
+            continue;
+        *ret_name = slice_cut(&pair, '=');
+        *ret_value = pair;
+        return true;
+    }
+    return false;
+}
+
+enum err url_percent_decode(struct slice text, bool plus_is_space, char *out, struct slice *ret_text)
+{
+    size_t len = 0;
+    while (text.len > 0) {
+        char byte = text.ptr[0];
+        if (byte == '%') {
+            int value = escape_value(text);
+            if (value < 0)
+                return ERR_SYNTAX;
+            out[len++] = (char)value;
+            text = slice_skip(text, 3);
+            continue;
+        }
+        out[len++] = plus_is_space && byte == '+' ? ' ' : byte;
+        text = slice_skip(text, 1);
+    }
+    *ret_text = slice_of(out, len);
     return ERR_OK;
 }
