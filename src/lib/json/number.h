@@ -8,7 +8,7 @@
 #include "lib/base/slice.h"
 
 /* Room that the format functions want; they may scribble on all of it, whatever length they return. */
-#define NUMBER_BYTES_MAX 32
+#define NUMBER_BYTES_MAX 40
 
 /* The shortest digits that read back equal, and of those the nearest to the value. Always with a point or an exponent
  * ("3.0", not "3"), so that a client that tells integers from floats sees a tensor of floats as floats. Plain notation
