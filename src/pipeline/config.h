@@ -66,6 +66,7 @@ struct config {
     uint64_t inline_pixels;    /* larger images are decoded by an executor */
     struct limits_config limits;
     struct shutdown_config shutdown;
+    struct slice welcome;      /* printed once ready */
     struct option_list models; /* of struct model_config */
 
     struct model_entry **model_entries; /* parallel to models; filled by the control plane */

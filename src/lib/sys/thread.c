@@ -49,6 +49,29 @@ uint32_t thread_cpu_count(void)
     return count > 0 ? (uint32_t)count : 1;
 }
 
+void mutex_init(struct mutex *mutex)
+{
+    int failed = pthread_mutex_init(&mutex->system, NULL);
+    ASSERT(failed == 0, "a mutex of default kind can always be made");
+}
+
+void mutex_deinit(struct mutex *mutex)
+{
+    (void)pthread_mutex_destroy(&mutex->system);
+}
+
+void mutex_lock(struct mutex *mutex)
+{
+    int failed = pthread_mutex_lock(&mutex->system);
+    ASSERT(failed == 0, "a mutex is locked by one thread at a time, and once");
+}
+
+void mutex_unlock(struct mutex *mutex)
+{
+    int failed = pthread_mutex_unlock(&mutex->system);
+    ASSERT(failed == 0, "a mutex is unlocked by the thread that locked it");
+}
+
 static uint64_t count_open_files(void)
 {
     uint64_t count = 0;

@@ -21,6 +21,15 @@ void thread_join(struct thread *thread);
 /* Cores that this process may run on; at least 1. */
 uint32_t thread_cpu_count(void);
 
+/* For control threads; the data path has none. Cannot fail once initialised. */
+struct mutex {
+    pthread_mutex_t system;
+};
+void mutex_init(struct mutex *mutex);
+void mutex_deinit(struct mutex *mutex);
+void mutex_lock(struct mutex *mutex);
+void mutex_unlock(struct mutex *mutex);
+
 struct process_usage {
     uint64_t cpu_ns;
     uint64_t resident_bytes;

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/server/models.h"
+
+#include "control/config/load.h"
+#include "control/server/say.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/file.h"
+#include "pipeline/config_make.h"
+
+#include <stdlib.h>
+
+struct model_slot {
+    struct model_entry entry;
+    struct model_config config; /* a copy of its own: the entry outlives configurations */
+    struct file_status file;    /* as it was when the slot was made: a file that changed is another model */
+    struct pool pool;
+    struct arena arena;
+    _Atomic uint32_t wants; /* configurations that name it */
+    _Atomic(struct model_slot *) next;
+};
+
+struct models {
+    _Atomic(struct model_slot *) first;
+    struct meter_registry *registry;
+    uint32_t worker_count;
+};
+
+static struct model_slot *find(struct models *models, const struct model_config *config, struct file_status file);
+static enum err make(struct models *models, const struct model_config *config, struct file_status file,
+                     struct model_slot **ret_slot);
+static enum err copy_config(struct model_slot *slot, const struct model_config *config);
+static void load(struct models *models, struct model_slot *slot, struct slice library);
+static void release(void *context);
+
+enum err models_create(uint32_t worker_count, struct meter_registry *registry, struct models **ret_models)
+{
+    struct models *models = calloc(1, sizeof *models);
+    if (!models)
+        return ERR_NOMEM;
+    models->worker_count = worker_count;
+    models->registry = registry;
+    *ret_models = models;
+    return ERR_OK;
+}
+
+static void destroy_slot(struct model_slot *slot)
+{
+    model_unref(slot->entry.model);
+    arena_reset(&slot->arena);
+    pool_deinit(&slot->pool);
+    free(slot);
+}
+
+void models_destroy(struct models *models)
+{
+    struct model_slot *slot = models ? models->first : NULL;
+    while (slot) {
+        struct model_slot *next = slot->next;
+        destroy_slot(slot);
+        slot = next;
+    }
+    free(models);
+}
+
+static struct file_status look(const struct model_config *config)
+{
+    struct file_status file = {0};
+    if (file_status(config->path.ptr, &file) != ERR_OK)
+        file = (struct file_status){0};
+    return file;
+}
+
+enum err models_attach(struct models *models, struct config *config)
+{
+    const struct model_config *wanted = config->models.items;
+    for (uint32_t i = 0; i < config->models.count; i++) {
+        struct file_status file = look(&wanted[i]);
+        struct model_slot *slot = find(models, &wanted[i], file);
+        if (!slot)
+            TRY(make(models, &wanted[i], file, &slot));
+        TRY(config_on_release(config, release, slot));
+        atomic_fetch_add(&slot->wants, 1);
+        config_attach_model(config, i, &slot->entry);
+    }
+    return ERR_OK;
+}
+
+/* The last configuration that wanted it has gone, and with it every request: nobody reads the entry any more. */
+static void release(void *context)
+{
+    struct model_slot *slot = context;
+    if (atomic_fetch_sub(&slot->wants, 1) > 1)
+        return;
+    struct model *model = atomic_exchange(&slot->entry.model, NULL);
+    atomic_store(&slot->entry.state, MODEL_LOADING);
+    model_unref(model);
+}
+
+uint32_t models_load(struct models *models, struct config *config)
+{
+    uint32_t failures = 0;
+    for (uint32_t i = 0; i < config->models.count; i++) {
+        struct model_slot *slot = CONTAINER_OF(config->model_entries[i], struct model_slot, entry);
+        if (atomic_load(&slot->entry.state) != MODEL_READY)
+            load(models, slot, config->onnxruntime);
+        failures += atomic_load(&slot->entry.state) != MODEL_READY;
+    }
+    return failures;
+}
+
+bool models_are_ready(const struct models *models, struct text *why)
+{
+    bool are_ready = true;
+    const struct model_slot *slot = atomic_load_explicit(&models->first, memory_order_acquire);
+    for (; slot; slot = atomic_load_explicit(&slot->next, memory_order_acquire)) {
+        int state = atomic_load_explicit(&slot->entry.state, memory_order_acquire);
+        if (atomic_load_explicit(&slot->wants, memory_order_relaxed) == 0 || state == MODEL_READY)
+            continue;
+        text_printf(why, "%smodel " SLICE_FMT " %s%s", are_ready ? "" : "; ", SLICE_ARG(slot->config.name),
+                    state == MODEL_FAILED ? "failed to load: " : "is loading",
+                    state == MODEL_FAILED ? slot->entry.fault : "");
+        are_ready = false;
+    }
+    return are_ready;
+}
+
+/* Loading. */
+
+static void print_notices(const struct model_slot *slot, const char *notices)
+{
+    struct slice rest = slice_of_text(notices);
+    while (rest.len) {
+        struct slice notice = slice_cut(&rest, '\n');
+        if (notice.len)
+            say("model " SLICE_FMT ": " SLICE_FMT, SLICE_ARG(slot->config.name), SLICE_ARG(notice));
+    }
+}
+
+static void load(struct models *models, struct model_slot *slot, struct slice library)
+{
+    char notice_memory[2048];
+    char fault_memory[sizeof slot->entry.fault];
+    struct text fault = text_init(fault_memory, sizeof fault_memory);
+    struct text notices = text_init(notice_memory, sizeof notice_memory);
+    struct model_load_options options = {
+        .config = &slot->config,
+        .library = library,
+        .worker_count = models->worker_count,
+        .fault = &fault,
+        .notices = &notices,
+    };
+    struct model *model = NULL;
+    atomic_store(&slot->entry.state, MODEL_LOADING);
+    enum err err = model_load(&options, &model);
+    print_notices(slot, notice_memory);
+    if (err != ERR_OK) {
+        memcpy(slot->entry.fault, fault_memory, sizeof fault_memory);
+        atomic_store(&slot->entry.state, MODEL_FAILED);
+        say_error("model " SLICE_FMT " cannot be served: %s", SLICE_ARG(slot->config.name),
+                  fault_memory[0] ? fault_memory : err_text(err));
+        return;
+    }
+    const struct model_info *info = model_info(model);
+    say("model " SLICE_FMT " version " SLICE_FMT " is ready on " SLICE_FMT
+        ": opened in %.0f ms, warmed in %.0f ms, a run takes %.2f ms",
+        SLICE_ARG(info->name), SLICE_ARG(info->version), SLICE_ARG(info->provider), (double)info->load_ns / 1e6,
+        (double)info->warm_up_ns / 1e6, (double)info->warm_run_ns / 1e6);
+    atomic_store(&slot->entry.model, model);
+    atomic_store(&slot->entry.state, MODEL_READY);
+}
+
+/* Slots. */
+
+static bool lists_equal(struct option_list a, struct option_list b)
+{
+    const struct slice *left = a.items;
+    const struct slice *right = b.items;
+    bool are_equal = a.count == b.count;
+    for (uint32_t i = 0; are_equal && i < a.count; i++)
+        are_equal = slice_equal(left[i], right[i]);
+    return are_equal;
+}
+
+static bool shapes_equal(struct option_list a, struct option_list b)
+{
+    const struct option_shape *left = a.items;
+    const struct option_shape *right = b.items;
+    bool are_equal = a.count == b.count;
+    for (uint32_t i = 0; are_equal && i < a.count; i++)
+        are_equal = slice_equal(left[i].name, right[i].name) && left[i].rank == right[i].rank &&
+                    memcmp(left[i].dims, right[i].dims, left[i].rank * sizeof left[i].dims[0]) == 0;
+    return are_equal;
+}
+
+static bool configs_equal(const struct model_config *a, const struct model_config *b)
+{
+    return slice_equal(a->name, b->name) && slice_equal(a->version, b->version) && slice_equal(a->path, b->path) &&
+           a->optimization == b->optimization && a->provider_missing == b->provider_missing &&
+           a->threads == b->threads && a->queue == b->queue && lists_equal(a->providers, b->providers) &&
+           shapes_equal(a->warm_up, b->warm_up);
+}
+
+static struct model_slot *find(struct models *models, const struct model_config *config, struct file_status file)
+{
+    for (struct model_slot *slot = models->first; slot; slot = slot->next)
+        if (configs_equal(&slot->config, config) && slot->file.bytes == file.bytes &&
+            slot->file.modified_ns == file.modified_ns)
+            return slot;
+    return NULL;
+}
+
+static enum err make(struct models *models, const struct model_config *config, struct file_status file,
+                     struct model_slot **ret_slot)
+{
+    struct model_slot *slot = calloc(1, sizeof *slot);
+    if (!slot)
+        return ERR_NOMEM;
+    slot->file = file;
+    pool_init(&slot->pool, 0, 1U << 20);
+    arena_init(&slot->arena, &slot->pool, 4096, 1U << 19);
+    enum err err = copy_config(slot, config);
+    if (err == ERR_OK)
+        err = meter_registry_model(models->registry, slot->config.name, slot->config.version, &slot->entry.meters);
+    if (err != ERR_OK) {
+        destroy_slot(slot);
+        return err;
+    }
+    slot->entry.config = &slot->config;
+    slot->entry.owner = models;
+    slot->next = models->first;
+    atomic_store_explicit(&models->first, slot, memory_order_release);
+    *ret_slot = slot;
+    return ERR_OK;
+}
+
+static enum err copy_config(struct model_slot *slot, const struct model_config *config)
+{
+    struct arena *arena = &slot->arena;
+    slot->config = *config;
+    slot->config.name = arena_copy(arena, config->name);
+    slot->config.version = arena_copy(arena, config->version);
+    slot->config.path = arena_copy(arena, config->path);
+    struct slice *providers = arena_alloc_array(arena, config->providers.count, sizeof *providers);
+    struct option_shape *shapes = arena_alloc_array(arena, config->warm_up.count, sizeof *shapes);
+    if (!slot->config.name.ptr || !slot->config.version.ptr || !slot->config.path.ptr || !providers || !shapes)
+        return ERR_NOMEM;
+    for (uint32_t i = 0; i < config->providers.count; i++)
+        providers[i] = arena_copy(arena, ((const struct slice *)config->providers.items)[i]);
+    for (uint32_t i = 0; i < config->warm_up.count; i++) {
+        shapes[i] = ((const struct option_shape *)config->warm_up.items)[i];
+        shapes[i].name = arena_copy(arena, shapes[i].name);
+    }
+    slot->config.providers.items = providers;
+    slot->config.warm_up.items = shapes;
+    return ERR_OK;
+}

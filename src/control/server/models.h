@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The models of the process: loaded once, shared by every configuration that names the same file with the same options.
+ *
+ * A slot is made when a configuration first names a model and stays for the life of the process (some hundred bytes);
+ * the model in it goes when the last configuration that names it does. So readiness can be asked from any thread
+ * without a lock: the list of slots only grows. Everything else belongs to the thread that loads configurations. */
+#ifndef WEIR_CONTROL_SERVER_MODELS_H
+#define WEIR_CONTROL_SERVER_MODELS_H
+
+#include "control/metrics/meter_registry.h"
+#include "lib/base/text.h"
+#include "pipeline/config.h"
+
+struct models;
+
+MUST_USE enum err models_create(uint32_t worker_count, struct meter_registry *registry, struct models **ret_models);
+/* When no configuration is left. NULL is accepted. */
+void models_destroy(struct models *models);
+
+/* Gives every model of the configuration its slot, shared or new; new ones are LOADING. Released with the
+ * configuration. */
+MUST_USE enum err models_attach(struct models *models, struct config *config);
+/* Loads what is LOADING, and tries again what FAILED, one after the other; says how each went. Slow. Returns how many of
+ * the configuration's models failed. */
+uint32_t models_load(struct models *models, struct config *config);
+
+/* Whether every model that a configuration wants is READY; if not, `why` lists the others. Any thread. */
+bool models_are_ready(const struct models *models, struct text *why);
+
+#endif

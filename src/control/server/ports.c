@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the data plane asks of the control plane. */
+#include "control/server/server_int.h"
+
+static bool is_ready(void *owner, struct text *why)
+{
+    struct server *server = owner;
+    if (atomic_load_explicit(&server->is_draining, memory_order_relaxed)) {
+        text_add(why, SLICE_LIT("the server is shutting down"));
+        return false;
+    }
+    return models_are_ready(server->models, why);
+}
+
+static enum err render(void *owner, bool is_openmetrics, char **ret_text, size_t *ret_bytes)
+{
+    struct server *server = owner;
+    char fault[64];
+    struct text fault_text = text_init(fault, sizeof fault);
+    struct config *config = server_config(server);
+    struct metrics_sources sources = {
+        .workers = server->meters,
+        .worker_count = server->worker_count,
+        .registry = server->registry,
+        .config = config,
+        .reloads = &server->reloads,
+        .log_lines_lost = access_log_lost_lines(server->log),
+        .build = {.version = SLICE_LIT(WEIR_VERSION),
+                  .compiler = SLICE_LIT(METRICS_COMPILER),
+                  .onnxruntime = config->models.count ? runtime_version(config->onnxruntime, &fault_text)
+                                                      : (struct slice){NULL, 0}},
+    };
+    enum err err = metrics_render(&sources, is_openmetrics, ret_text, ret_bytes);
+    config_unref(config);
+    return err;
+}
+
+static struct access_record *reserve(void *owner, uint32_t worker_index)
+{
+    return access_log_reserve(((struct server *)owner)->log, worker_index);
+}
+
+static void commit(void *owner, uint32_t worker_index)
+{
+    access_log_commit(((struct server *)owner)->log, worker_index);
+}
+
+void server_ports_init(struct server *server)
+{
+    server->ports = (struct ports){
+        .owner = server,
+        .is_ready = is_ready,
+        .metrics_render = render,
+        .log_reserve = reserve,
+        .log_commit = commit,
+    };
+}
+
+struct config *server_config(struct server *server)
+{
+    mutex_lock(&server->config_lock);
+    struct config *config = config_ref(server->config);
+    mutex_unlock(&server->config_lock);
+    return config;
+}

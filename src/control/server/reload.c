@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A new configuration is made whole before anyone sees it: read, checked, its models opened and warmed. If any of that
+ * fails the report is printed and the old one goes on serving. Models that did not change are shared, not loaded again;
+ * counters go on under the same names. */
+#include "control/server/server_int.h"
+
+#include "control/config/load.h"
+#include "control/config/option_tables.h"
+#include "control/server/say.h"
+#include "lib/sys/clock.h"
+#include "pipeline/route.h"
+
+#include <stdlib.h>
+
+static void load_first(void *argument);
+static void load_again(void *argument);
+static void start(struct server *server, void (*job)(void *));
+
+enum err server_attach(struct server *server, struct config *config)
+{
+    TRY(models_attach(server->models, config));
+    for (uint32_t i = 0; i < config->route_count; i++)
+        TRY(meter_registry_route(server->registry, config->routes[i]->name, &config->routes[i]->meters));
+    return ERR_OK;
+}
+
+void server_load_first(struct server *server)
+{
+    server->loader.is_first = true;
+    server->loader.config = config_ref(server->config);
+    start(server, load_first);
+}
+
+void server_reload(struct server *server)
+{
+    if (server->loader.is_running) {
+        server->loader.is_wanted_again = true;
+        return;
+    }
+    say("reloading %s", server->path);
+    server->loader.is_first = false;
+    server->loader.config = NULL;
+    start(server, load_again);
+}
+
+static void start(struct server *server, void (*job)(void *))
+{
+    atomic_store(&server->loader.is_done, false);
+    server->loader.is_running = thread_start(&server->loader.thread, "loader", job, server) == ERR_OK;
+    if (!server->loader.is_running)
+        say_error("no thread to load with; nothing was changed");
+}
+
+static void finish_job(struct server *server)
+{
+    atomic_store_explicit(&server->loader.is_done, true, memory_order_release);
+    wake_up(&server->mailbox.wake);
+}
+
+static void load_first(void *argument)
+{
+    struct server *server = argument;
+    (void)models_load(server->models, server->loader.config);
+    finish_job(server);
+}
+
+/* A value of a row that needs a restart. */
+static bool is_equal(const struct option *row, const struct config *a, const struct config *b)
+{
+    const void *left = (const char *)a + row->offset;
+    const void *right = (const char *)b + row->offset;
+    if (row->type == OPTION_COUNT)
+        return *(const uint64_t *)left == *(const uint64_t *)right;
+    if (row->type == OPTION_PATH)
+        return slice_equal(*(const struct slice *)left, *(const struct slice *)right);
+    ASSERT(row->type == OPTION_TEXTS, "options that need a restart are counts, paths and lists of text");
+    const struct option_list *x = left;
+    const struct option_list *y = right;
+    bool are_equal = x->count == y->count;
+    for (uint32_t i = 0; are_equal && i < x->count; i++)
+        are_equal = slice_equal(((const struct slice *)x->items)[i], ((const struct slice *)y->items)[i]);
+    return are_equal;
+}
+
+static bool wants_restart(const struct config *old, const struct config *new)
+{
+    bool is_wanted = false;
+    for (size_t i = 0; i < option_table_config.count; i++) {
+        const struct option *row = &option_table_config.rows[i];
+        if (!(row->flags & OPTION_RESTART) || is_equal(row, old, new))
+            continue;
+        say_error("\"%s\" has changed, which takes a restart", row->name);
+        is_wanted = true;
+    }
+    return is_wanted;
+}
+
+static struct config *make(struct server *server)
+{
+    struct config *config = NULL;
+    struct config *old = NULL;
+    struct config_report *report = calloc(1, sizeof *report);
+    if (!report)
+        return NULL;
+    config_report_init(report);
+    enum err err = config_load(server->path, report, &config);
+    config_report_print(report, stderr);
+    config_report_deinit(report);
+    free(report);
+    if (err != ERR_OK)
+        return NULL;
+    old = server_config(server);
+    bool is_good = !wants_restart(old, config) && server_attach(server, config) == ERR_OK &&
+                   models_load(server->models, config) == 0;
+    config_unref(old);
+    if (is_good)
+        return config;
+    config_unref(config);
+    return NULL;
+}
+
+static void load_again(void *argument)
+{
+    struct server *server = argument;
+    server->loader.config = make(server);
+    finish_job(server);
+}
+
+static void swap(struct server *server, struct config *config)
+{
+    mutex_lock(&server->config_lock);
+    struct config *old = server->config;
+    server->config = config;
+    mutex_unlock(&server->config_lock);
+    server_send_all(server, WORKER_RELOAD, config);
+    config_unref(old);
+}
+
+static void count(struct server *server, bool is_good)
+{
+    counter_add(is_good ? &server->reloads.succeeded : &server->reloads.failed, 1);
+    gauge_set(&server->reloads.is_last_good, is_good);
+    if (is_good)
+        gauge_set(&server->reloads.last_success_ms, (int64_t)(clock_wall_ns() / NS_PER_MS));
+}
+
+static void finish_first(struct server *server)
+{
+    config_unref(server->loader.config);
+    if (server->on_started && server->phase == SERVER_SERVING)
+        server->on_started(server->address, server->config);
+}
+
+static void finish_reload(struct server *server)
+{
+    struct config *config = server->loader.config;
+    count(server, config != NULL);
+    if (!config) {
+        say_error("the new configuration was not taken; the old one goes on serving");
+        return;
+    }
+    if (server->phase != SERVER_SERVING) {
+        config_unref(config);
+        return;
+    }
+    swap(server, config);
+    say("reloaded %s: %u routes, %u models", server->path, config->route_count, config->models.count);
+}
+
+void server_loaded(struct server *server)
+{
+    struct loader *loader = &server->loader;
+    if (!loader->is_running || !atomic_load_explicit(&loader->is_done, memory_order_acquire))
+        return;
+    thread_join(&loader->thread);
+    loader->is_running = false;
+    if (loader->is_first)
+        finish_first(server);
+    else
+        finish_reload(server);
+    loader->config = NULL;
+    if (loader->is_wanted_again && server->phase == SERVER_SERVING) {
+        loader->is_wanted_again = false;
+        server_reload(server);
+    }
+}
+
+void server_join_loader(struct server *server)
+{
+    if (!server->loader.is_running)
+        return;
+    thread_join(&server->loader.thread);
+    server->loader.is_running = false;
+    config_unref(server->loader.config);
+    server->loader.config = NULL;
+}

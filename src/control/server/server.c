@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/server/server.h"
+
+#include "control/log/sinks.h"
+#include "control/server/say.h"
+#include "control/server/server_int.h"
+#include "lib/sys/clock.h"
+
+#include <stdlib.h>
+
+#define CREW_RING_ENTRIES 1024
+#define ORDER_POLL_NS     (100 * 1000)
+#define WATCH_PERIOD_NS   (1 * NS_PER_S)
+#define EXIT_SIGNALLED    128 /* plus the number, as shells count */
+
+static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP, 0};
+
+static enum err start(struct server *server, const struct server_options *options);
+static enum err start_workers(struct server *server);
+static enum err listen_all(struct server *server);
+static void stop(struct server *server);
+static bool on_mail(struct mailbox *mailbox);
+static void on_signal(struct signals *signals, int number);
+static void on_watch_timer(struct timer *timer);
+
+enum err server_run(const struct server_options *options)
+{
+    struct server *server = calloc(1, sizeof *server);
+    if (!server) {
+        config_unref(options->config);
+        return ERR_NOMEM;
+    }
+    server->config = options->config;
+    server->loop.epoll = -1;
+    mutex_init(&server->config_lock);
+    enum err err = start(server, options);
+    if (err == ERR_OK) {
+        server_load_first(server);
+        loop_run(&server->loop);
+    }
+    stop(server);
+    return err;
+}
+
+static uint32_t count_or_cores(uint64_t configured)
+{
+    return configured ? (uint32_t)configured : thread_cpu_count();
+}
+
+static enum err start(struct server *server, const struct server_options *options)
+{
+    server->path = options->path;
+    server->on_started = options->on_started;
+    server->begin_ns = clock_now_ns();
+    server->worker_count = count_or_cores(server->config->workers);
+    server_ports_init(server);
+    signals_block(signal_numbers);
+    (void)process_raise_open_files();
+    TRY(loop_init(&server->loop));
+    server->mailbox.on_mail = on_mail;
+    TRY(mailbox_start(&server->mailbox, &server->loop));
+    timer_init(&server->timer, server_on_phase_timer);
+    timer_init(&server->watch_timer, on_watch_timer);
+    server->signals.on_signal = on_signal;
+    TRY(signals_start(&server->signals, &server->loop, signal_numbers));
+    TRY(meter_registry_create(server->worker_count, &server->registry));
+    TRY(models_create(server->worker_count, server->registry, &server->models));
+    TRY(server_attach(server, server->config));
+    TRY(access_log_create(server->worker_count, ACCESS_LOG_RECORDS, &server->log));
+    TRY(access_log_start(server->log));
+    TRY(start_workers(server));
+    timer_set(&server->loop.timers, &server->watch_timer, server->begin_ns + WATCH_PERIOD_NS);
+    return ERR_OK;
+}
+
+static enum err make_workers(struct server *server)
+{
+    server->workers = calloc(server->worker_count, sizeof(struct worker *));
+    server->meters = calloc(server->worker_count, sizeof(struct worker_meter *));
+    if (!server->workers || !server->meters)
+        return ERR_NOMEM;
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        struct worker_options options = {.index = i, .config = server->config, .ports = &server->ports};
+        TRY(worker_create(&options, &server->workers[i]));
+        server->meters[i] = &server->workers[i]->meter;
+    }
+    return ERR_OK;
+}
+
+static enum err make_crew(struct server *server)
+{
+    struct wake **wakes = calloc(server->worker_count, sizeof *wakes);
+    if (!wakes)
+        return ERR_NOMEM;
+    for (uint32_t i = 0; i < server->worker_count; i++)
+        wakes[i] = &server->workers[i]->mailbox.wake;
+    struct crew_options options = {
+        .name = "executor",
+        .thread_count = count_or_cores(server->config->executors),
+        .worker_count = server->worker_count,
+        .ring_entries = CREW_RING_ENTRIES,
+        .wakes = wakes,
+    };
+    enum err err = crew_create(&options, &server->crew);
+    free(wakes);
+    for (uint32_t i = 0; err == ERR_OK && i < server->worker_count; i++)
+        server->workers[i]->crew = server->crew;
+    return err;
+}
+
+static enum err start_workers(struct server *server)
+{
+    TRY(make_workers(server));
+    TRY(make_crew(server));
+    TRY(listen_all(server));
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        TRY(worker_start(server->workers[i]));
+        server->started_count++;
+    }
+    return ERR_OK;
+}
+
+static enum err say_listen_error(struct slice text, enum err err)
+{
+    const char *why = err_text(err);
+    if (err == ERR_EXISTS)
+        why = "the address is in use; stop the other server or change `listen`";
+    else if (err == ERR_DENIED)
+        why = "not permitted; ports below 1024 need the capability CAP_NET_BIND_SERVICE";
+    else if (err == ERR_INVALID)
+        why = "the address is not one of this machine";
+    say_error("cannot listen on " SLICE_FMT ": %s", SLICE_ARG(text), why);
+    return err;
+}
+
+/* One socket for each worker on the same address: the kernel spreads connections over them. */
+static enum err listen_one(struct server *server, struct slice text)
+{
+    struct address address;
+    TRY(address_parse(text, &address));
+    enum err err = address_port(&address) ? socket_probe_free(&address) : ERR_OK;
+    for (uint32_t i = 0; err == ERR_OK && i < server->worker_count; i++) {
+        int fd = -1;
+        err = socket_listen(&address, &fd);
+        if (err == ERR_OK && i == 0)
+            err = socket_address(fd, &address); /* port 0 has become a real one */
+        if (err == ERR_OK)
+            err = worker_listen(server->workers[i], fd);
+    }
+    if (err != ERR_OK)
+        return say_listen_error(text, err);
+    char shown[ADDRESS_TEXT_MAX];
+    address_format(&address, shown);
+    say("listening on http://%s with %u workers", shown, server->worker_count);
+    if (!server->address[0])
+        memcpy(server->address, shown, sizeof server->address);
+    return ERR_OK;
+}
+
+static enum err listen_all(struct server *server)
+{
+    const struct slice *texts = server->config->listen.items;
+    for (uint32_t i = 0; i < server->config->listen.count; i++)
+        TRY(listen_one(server, texts[i]));
+    return ERR_OK;
+}
+
+void server_send_all(struct server *server, enum worker_order order, struct config *config)
+{
+    for (uint32_t i = 0; i < server->started_count; i++)
+        worker_send(server->workers[i], order, config);
+    for (uint32_t i = 0; i < server->started_count; i++)
+        while (!worker_is_idle(server->workers[i]))
+            clock_sleep_ns(ORDER_POLL_NS);
+}
+
+/* In the order of dependence: those who ask before those who are asked. Everything may be half made. */
+static void stop(struct server *server)
+{
+    server_join_loader(server);
+    if (server->started_count)
+        server_send_all(server, WORKER_STOP, NULL);
+    for (uint32_t i = 0; i < server->started_count; i++)
+        worker_join(server->workers[i]);
+    crew_destroy(server->crew);
+    for (uint32_t i = 0; server->workers && i < server->worker_count; i++)
+        worker_destroy(server->workers[i]);
+    config_unref(server->config);
+    models_destroy(server->models);
+    if (server->log)
+        access_log_stop(server->log);
+    access_log_destroy(server->log);
+    access_sinks_close();
+    meter_registry_destroy(server->registry);
+    if (server->signals.watch.loop)
+        signals_stop(&server->signals);
+    if (server->loop.mailbox)
+        mailbox_stop(&server->mailbox);
+    loop_deinit(&server->loop);
+    mutex_deinit(&server->config_lock);
+    free(server->workers);
+    free(server->meters);
+    free(server);
+}
+
+static bool on_mail(struct mailbox *mailbox)
+{
+    server_loaded(CONTAINER_OF(mailbox, struct server, mailbox));
+    return false;
+}
+
+static void on_signal(struct signals *signals, int number)
+{
+    struct server *server = CONTAINER_OF(signals, struct server, signals);
+    if (number == SIGHUP) {
+        access_log_reopen(server->log);
+        if (server->phase == SERVER_SERVING)
+            server_reload(server);
+        return;
+    }
+    if (server->phase != SERVER_SERVING) {
+        say("second signal: leaving at once");
+        process_exit_now(EXIT_SIGNALLED + number);
+    }
+    server_shutdown_begin(server);
+}
+
+/* What a worker may not say itself: it has no time to format. */
+static void on_watch_timer(struct timer *timer)
+{
+    struct server *server = CONTAINER_OF(timer, struct server, watch_timer);
+    uint64_t paused = 0;
+    for (uint32_t i = 0; i < server->worker_count; i++)
+        paused += counter_read(&server->meters[i]->accept_paused);
+    if (paused > server->accept_paused_seen)
+        say("accepting has paused %llu times: out of file descriptors or over limits.connections",
+            (unsigned long long)(paused - server->accept_paused_seen));
+    server->accept_paused_seen = paused;
+    timer_set(&server->loop.timers, &server->watch_timer, clock_now_ns() + WATCH_PERIOD_NS);
+}

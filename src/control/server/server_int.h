@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_CONTROL_SERVER_SERVER_INT_H
+#define WEIR_CONTROL_SERVER_SERVER_INT_H
+
+#include "control/log/access_log.h"
+#include "control/metrics/metrics_render.h"
+#include "control/server/models.h"
+#include "control/server/server.h"
+#include "lib/sys/crew.h"
+#include "lib/sys/loop.h"
+#include "lib/sys/signals.h"
+#include "pipeline/ports.h"
+#include "pipeline/worker.h"
+
+#define SERVER_WORKERS_MAX 1024
+
+enum server_phase { SERVER_SERVING, SERVER_DELAYING, SERVER_DRAINING, SERVER_STOPPING };
+
+/* The one slow job at a time: loading the first models, or a whole new configuration. */
+struct loader {
+    struct thread thread;
+    bool is_running;
+    bool is_wanted_again; /* a SIGHUP came meanwhile */
+    bool is_first;
+    struct config *config; /* in: the one whose models to load (first); out: the new one, NULL when it was bad */
+    _Atomic bool is_done;
+};
+
+struct server {
+    const char *path;
+    struct config *config; /* the current one: one reference. Written under config_lock */
+    struct mutex config_lock;
+    _Atomic bool is_draining;
+
+    struct loop loop;
+    struct mailbox mailbox;
+    struct signals signals;
+    struct timer timer; /* of the phase */
+    struct timer watch_timer;
+    enum server_phase phase;
+    uint64_t deadline_ns;
+    uint64_t begin_ns;
+    uint64_t accept_paused_seen;
+    struct loader loader;
+    void (*on_started)(const char *address, const struct config *config);
+    char address[64];
+
+    struct worker **workers;
+    const struct worker_meter **meters;
+    uint32_t worker_count;
+    uint32_t started_count;
+    struct crew *crew;
+    struct access_log *log;
+    struct meter_registry *registry;
+    struct models *models;
+    struct reload_meter reloads;
+    struct ports ports;
+};
+
+/* ports.c */
+void server_ports_init(struct server *server);
+/* A reference to the current configuration. Any thread but a worker. */
+struct config *server_config(struct server *server);
+
+/* reload.c */
+/* Gives the configuration its models and meters. */
+MUST_USE enum err server_attach(struct server *server, struct config *config);
+/* Begins the slow job, or notes that it is wanted again. */
+void server_load_first(struct server *server);
+void server_reload(struct server *server);
+/* From the mailbox: the slow job is done. */
+void server_loaded(struct server *server);
+void server_join_loader(struct server *server);
+
+/* shutdown.c */
+void server_shutdown_begin(struct server *server);
+void server_on_phase_timer(struct timer *timer);
+
+/* server.c */
+/* An order to every worker; waits for each to be taken, which is a turn of its loop. */
+void server_send_all(struct server *server, enum worker_order order, struct config *config);
+
+#endif
