@@ -7,8 +7,10 @@
  * worker makes a system call for it, and a write carries hundreds of lines. When nothing has come it sleeps, and the
  * first record wakes it at once, so that a lonely request is in the file as soon as it is answered.
  *
- * The hand-over of the wake-up: a worker publishes its record and then looks whether the thread sleeps; the thread says
- * that it sleeps and then looks for records. All four are sequentially consistent, so not both can see the old state. */
+ * Whether the thread may sleep: a worker publishes its record and then looks at may_sleep; the thread sets may_sleep and
+ * then looks for records. All four are sequentially consistent, so not both can see the old state. In front of struct
+ * wake, whose exchange would carry a cache line from worker to worker for each record, it is a line that all of them
+ * share and hardly anybody writes. */
 #include "control/log/access_log.h"
 
 #include "control/log/access_line.h"
@@ -47,7 +49,8 @@ struct access_log {
     struct access_line_clock clock;
     struct batch batches[ACCESS_SINKS_MAX];
     struct counter lost_lines;
-    _Atomic bool is_reopening;
+    CACHE_ALIGNED _Atomic bool may_sleep;
+    CACHE_ALIGNED _Atomic bool is_reopening;
     _Atomic bool is_stopping;
 };
 
@@ -134,8 +137,7 @@ void access_log_commit(struct access_log *log, uint32_t worker_index)
     struct record_ring *ring = &log->rings[worker_index];
     uint32_t pushed = atomic_load_explicit(&ring->pushed, memory_order_relaxed);
     atomic_store_explicit(&ring->pushed, pushed + 1, memory_order_seq_cst);
-    /* A look costs less than the exchange in wake_up, which would carry the line from worker to worker. */
-    if (UNLIKELY(atomic_load_explicit(&log->wake.is_asleep, memory_order_seq_cst)))
+    if (UNLIKELY(atomic_load_explicit(&log->may_sleep, memory_order_seq_cst)))
         wake_up(&log->wake);
 }
 
@@ -233,11 +235,13 @@ static void flush(struct access_log *log, uint32_t sink)
 
 static void sleep_until_work(struct access_log *log)
 {
+    atomic_store_explicit(&log->may_sleep, true, memory_order_seq_cst);
     wake_announce(&log->wake);
     if (has_work(log))
         wake_clear(&log->wake);
     else
         wake_wait(&log->wake);
+    atomic_store_explicit(&log->may_sleep, false, memory_order_relaxed);
 }
 
 static bool has_work(struct access_log *log)
