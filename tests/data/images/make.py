@@ -87,6 +87,7 @@ def make_jpegs():
     save("baseline_420.jpg", base, format="JPEG", quality=85)
     save("baseline_444.jpg", base, format="JPEG", quality=90, subsampling=0)
     save("progressive.jpg", base, format="JPEG", quality=80, progressive=True)
+    save("progressive_tall.jpg", picture(16, 600), format="JPEG", quality=40, progressive=True)
     save("grey.jpg", picture(37, 29, 1), format="JPEG", quality=85)
     save("cmyk.jpg", picture(33, 21, 4), "CMYK", format="JPEG", quality=90)
     save("one_pixel.jpg", picture(1, 1), format="JPEG")

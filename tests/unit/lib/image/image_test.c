@@ -282,12 +282,13 @@ static void damage_is_survived(void **state)
 /* The decoder would make both of them a picture with a grey rest and a warning. */
 static void corrupt_entropy_data_of_a_jpeg_is_an_error_and_not_grey(void **state)
 {
-    static const char *const damages[] = {"\xFF\xD9", "\xFE\xFE\xFE\xFE"}; /* end of image; no Huffman code */
+    /* The end of the image, and a run of ones, which is no Huffman code (0xFF is followed by a stuffed 0). */
+    static const struct slice damages[] = {{"\xFF\xD9", 2}, {"\xFF\0\xFF\0\xFF\0", 6}};
     for (size_t i = 0; i < ARRAY_LEN(damages); i++) {
         struct slice file = file_load("baseline_444.jpg");
         char *copy = malloc(file.len);
         memcpy(copy, file.ptr, file.len);
-        memcpy(copy + file.len - 800, damages[i], strlen(damages[i]));
+        memcpy(copy + file.len - 800, damages[i].ptr, damages[i].len);
         struct image image;
         struct image_fault fault;
         assert_int_equal(decode(*state, slice_of(copy, file.len), &image, &fault), ERR_SYNTAX);
@@ -315,11 +316,11 @@ static void jpeg_with_too_many_scans_is_refused(void **state)
 static void working_memory_of_a_progressive_jpeg_is_limited(void **state)
 {
     struct fixture *fixture = *state;
-    struct slice file = file_load("progressive.jpg");
+    struct slice file = file_load("progressive_tall.jpg");
     struct image image;
     struct image_fault fault;
     struct image_options options = image_options_default();
-    options.limits.decoder_bytes_max = 1000;
+    options.limits.decoder_bytes_max = 10000;
     assert_int_equal(image_decode(file, &options, &fixture->arena, &image, &fault), ERR_LIMIT);
     assert_string_equal(fault.what, "memory");
     file_free(file);
