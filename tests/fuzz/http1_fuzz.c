@@ -30,7 +30,7 @@ static void parse(const uint8_t *data, size_t size, size_t first, size_t step, e
     struct http1_parser parser;
     http1_parser_init(&parser, &limits);
     parser.scan = scan_for(level);
-    memset(out, 0, sizeof *out);
+    memset(out, 0xa5, sizeof *out); /* what a request before may have left */
     out->head.headers = out->headers;
     out->err = ERR_AGAIN;
     size_t len = MIN(first, size);
@@ -72,7 +72,9 @@ static void require_same(const struct outcome *a, const struct outcome *b)
     require(x->is_keep_alive == y->is_keep_alive && x->expects_continue == y->expects_continue);
     require(x->content_length == y->content_length && x->head_bytes == y->head_bytes);
     require(x->header_count == y->header_count && x->repeated == y->repeated);
-    require(memcmp(x->first, y->first, sizeof x->first) == 0);
+    require(x->present == y->present);
+    for (int field = 0; field < HTTP_FIELD_COUNT; field++)
+        require(!http1_find(x, (enum http_field)field) || x->first[field] == y->first[field]);
     require_same_slice(a, x->method_text, b, y->method_text);
     require_same_slice(a, x->target, b, y->target);
     require_same_slice(a, x->host, b, y->host);

@@ -91,7 +91,9 @@ enum http_field http_field_parse(struct slice name)
 {
     struct scan_words words = scan_lower_words(name.ptr, name.len);
     const struct slot *slot = slot_of(words, name.len, multiplier);
-    if (slot->len != name.len || slot->words.head != words.head || slot->words.tail != words.tail || name.len == 0)
+    /* One branch. A free slot equals no name: the words of a name, even of an empty one, are never 0. */
+    uint64_t difference = (slot->words.head ^ words.head) | (slot->words.tail ^ words.tail) | (slot->len ^ name.len);
+    if (difference != 0)
         return HTTP_FIELD_OTHER;
     enum http_field field = (enum http_field)slot->field;
     return name.len <= 16 || is_lower_equal(name, fields[field].text) ? field : HTTP_FIELD_OTHER;
@@ -138,17 +140,15 @@ bool http_is_token(struct slice text)
 
 bool http_is_port(struct slice text)
 {
-    unsigned port = 0;
+    static const char largest[] = "65535";
     if (text.len == 0)
         return true;
-    if (text.ptr[0] != ':' || text.len > 6)
+    if (text.ptr[0] != ':' || text.len > sizeof largest)
         return false;
-    for (size_t i = 1; i < text.len; i++) {
+    for (size_t i = 1; i < text.len; i++)
         if (!scan_is(text.ptr[i], SCAN_DIGIT))
             return false;
-        port = port * 10 + (unsigned)(text.ptr[i] - '0');
-    }
-    return port <= UINT16_MAX;
+    return text.len < sizeof largest || memcmp(text.ptr + 1, largest, sizeof largest - 1) <= 0;
 }
 
 bool http_is_authority(struct slice text)

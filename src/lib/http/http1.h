@@ -12,7 +12,7 @@
 
 #define HTTP1_METHOD_BYTES_MAX  32
 #define HTTP1_BLANK_LINES_MAX   2     /* CRLFs skipped before a request line, RFC 9112 section 2.2 */
-#define HTTP1_HEADER_COUNT_MAX  65534 /* bound of http1_limits.header_count_max */
+#define HTTP1_HEADER_COUNT_MAX  65535 /* bound of http1_limits.header_count_max */
 #define HTTP1_HEAD_BYTES_LOWEST 16    /* bound of http1_limits.head_bytes_max */
 
 struct http1_limits {
@@ -34,10 +34,11 @@ struct http1_head {
     uint16_t header_count;
     uint64_t content_length; /* 0 unless has_content_length */
     struct slice host;       /* host [":" port]: of an absolute target, else the Host field; empty only in HTTP/1.0 */
-    uint64_t repeated;       /* bit n: field n occurs more than once */
+    uint64_t present;        /* bit n: there is a field with id n */
+    uint64_t repeated;       /* bit n: there is more than one */
     size_t head_bytes;       /* the body or the next request starts here */
     struct http_header *headers;      /* the caller's array */
-    uint16_t first[HTTP_FIELD_COUNT]; /* 1 + index of the first header with this id; 0: absent */
+    uint16_t first[HTTP_FIELD_COUNT]; /* index of the first header with this id, where `present` says so */
 };
 
 /* The state between two calls. Set by http1_parser_init, read by the caller only for `fault`. */
@@ -68,13 +69,14 @@ MUST_USE enum err http1_request_parse(struct http1_parser *parser, struct slice 
 /* The first header with that id, or NULL. Not for HTTP_FIELD_OTHER's siblings: use http1_find_name. */
 static inline const struct http_header *http1_find(const struct http1_head *head, enum http_field field)
 {
-    return head->first[field] ? &head->headers[head->first[field] - 1] : NULL;
+    return head->present >> field & 1 ? &head->headers[head->first[field]] : NULL;
 }
 
 /* The value of the first header with that id, or {NULL, 0}. An empty value has a pointer. */
 static inline struct slice http1_value(const struct http1_head *head, enum http_field field)
 {
-    return head->first[field] ? head->headers[head->first[field] - 1].value : (struct slice){NULL, 0};
+    const struct http_header *header = http1_find(head, field);
+    return header ? header->value : (struct slice){NULL, 0};
 }
 
 /* The next header with the same id (for OTHER: with the same name), or NULL. */

@@ -35,7 +35,7 @@ static void parse_stepwise(struct slice input, size_t first, size_t step, enum c
     char *memory = NULL;
     http1_parser_init(&parser, &limits);
     parser.scan = scan_for(level);
-    memset(out, 0, sizeof *out);
+    memset(out, 0xa5, sizeof *out); /* what a request before may have left */
     out->head.headers = out->headers;
     out->err = ERR_AGAIN;
     for (size_t len = MIN(first, input.len); out->err == ERR_AGAIN; len = MIN(len + step, input.len)) {
@@ -235,7 +235,10 @@ static void expect_same(const struct outcome *a, const char *a_memory, const str
     assert_int_equal(a->head.target.len, b->head.target.len);
     assert_true(slice_equal(a->head.host, b->head.host));
     assert_true(slice_equal(a->head.method_text, b->head.method_text));
-    assert_memory_equal(a->head.first, b->head.first, sizeof a->head.first);
+    assert_true(a->head.present == b->head.present && a->head.repeated == b->head.repeated);
+    for (int field = 0; field < HTTP_FIELD_COUNT; field++)
+        if (http1_find(&a->head, (enum http_field)field))
+            assert_int_equal(a->head.first[field], b->head.first[field]);
     for (size_t i = 0; i < a->head.header_count; i++) {
         assert_int_equal(a->headers[i].name.ptr - a_memory, b->headers[i].name.ptr - b_memory);
         assert_int_equal(a->headers[i].name.len, b->headers[i].name.len);
