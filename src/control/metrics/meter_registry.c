@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two lists that only grow at the end: an entry is complete before its predecessor points at it. A name is looked for
- * from the start, which happens once for each route of a configuration. */
+/* Two lists that only grow at the end, for walking: an entry is complete before its predecessor points at it. Beside each
+ * a map, for finding; only those who add look into it. */
 #include "control/metrics/meter_registry.h"
 
+#include "lib/base/map.h"
+#include "lib/base/text.h"
 #include "lib/sys/thread.h"
 
 #include <stdlib.h>
@@ -10,20 +12,20 @@
 #define LINE_BYTES 64
 
 struct meter_registry {
-    pthread_mutex_t adding;
+    pthread_mutex_t adding; /* of everything but what walking reads */
     uint32_t worker_count;
-    uint32_t route_count;
-    uint32_t model_count;
+    struct map routes_by_name;
+    struct map models_by_key;
     _Atomic(struct route_series *) routes;
     _Atomic(struct model_series *) models;
+    _Atomic(struct route_series *) *routes_end;
+    _Atomic(struct model_series *) *models_end;
 };
 
 static enum err add_route(struct meter_registry *registry, struct slice name, struct route_meter **ret_meters);
-static enum err add_model(struct meter_registry *registry, struct slice name, struct slice version,
+static enum err add_model(struct meter_registry *registry, struct slice key, size_t name_len,
                           struct model_meter **ret_meters);
-static void *make_series(size_t series_bytes, size_t text_bytes, size_t meters_bytes, char **ret_text,
-                         void **ret_meters);
-static struct slice copy_text(char **place, struct slice text);
+static void *make_series(size_t series_bytes, struct slice key, size_t meters_bytes, void **ret_meters);
 
 enum err meter_registry_create(uint32_t worker_count, struct meter_registry **ret_registry)
 {
@@ -31,7 +33,11 @@ enum err meter_registry_create(uint32_t worker_count, struct meter_registry **re
     if (!registry)
         return ERR_NOMEM;
     pthread_mutex_init(&registry->adding, NULL);
+    map_init(&registry->routes_by_name, (struct hash_key){0}); /* names of the operator's choice: no key needed */
+    map_init(&registry->models_by_key, (struct hash_key){0});
     registry->worker_count = worker_count;
+    registry->routes_end = &registry->routes;
+    registry->models_end = &registry->models;
     *ret_registry = registry;
     return ERR_OK;
 }
@@ -48,6 +54,8 @@ void meter_registry_destroy(struct meter_registry *registry)
         next = series->next;
         free(series);
     }
+    map_deinit(&registry->routes_by_name);
+    map_deinit(&registry->models_by_key);
     pthread_mutex_destroy(&registry->adding);
     free(registry);
 }
@@ -63,8 +71,15 @@ enum err meter_registry_route(struct meter_registry *registry, struct slice name
 enum err meter_registry_model(struct meter_registry *registry, struct slice name, struct slice version,
                               struct model_meter **ret_meters)
 {
+    char memory[METER_MODEL_KEY_MAX + 1];
+    struct text key = text_init(memory, sizeof memory);
+    text_add(&key, name);
+    text_add(&key, slice_of("", 1)); /* a NUL between them: no two models share a key */
+    text_add(&key, version);
+    if (key.is_cut)
+        return ERR_LIMIT;
     pthread_mutex_lock(&registry->adding);
-    enum err err = add_model(registry, name, version, ret_meters);
+    enum err err = add_model(registry, text_slice(&key), name.len, ret_meters);
     pthread_mutex_unlock(&registry->adding);
     return err;
 }
@@ -96,76 +111,70 @@ const struct model_series *model_series_next(const struct model_series *series)
 
 static enum err add_route(struct meter_registry *registry, struct slice name, struct route_meter **ret_meters)
 {
-    _Atomic(struct route_series *) *end = &registry->routes;
-    for (struct route_series *series = *end; series; end = &series->next, series = *end) {
-        if (slice_equal(series->name, name)) {
-            *ret_meters = series->meters;
-            return ERR_OK;
-        }
+    struct route_series *series = map_find(&registry->routes_by_name, name);
+    if (series) {
+        *ret_meters = series->meters;
+        return ERR_OK;
     }
-    if (registry->route_count == METER_ROUTES_MAX)
+    if (registry->routes_by_name.count == METER_ROUTES_MAX)
         return ERR_LIMIT;
-    char *text;
     void *meters;
-    struct route_series *series =
-        make_series(sizeof *series, name.len, registry->worker_count * sizeof(struct route_meter), &text, &meters);
+    series = make_series(sizeof *series, name, registry->worker_count * sizeof(struct route_meter), &meters);
     if (!series)
         return ERR_NOMEM;
-    series->name = copy_text(&text, name);
+    series->name = slice_of(series + 1, name.len);
     series->meters = meters;
-    registry->route_count++;
-    atomic_store_explicit(end, series, memory_order_release);
+    enum err err = map_add(&registry->routes_by_name, series->name, series);
+    if (err != ERR_OK) {
+        free(series);
+        return err;
+    }
+    atomic_store_explicit(registry->routes_end, series, memory_order_release);
+    registry->routes_end = &series->next;
     *ret_meters = series->meters;
     return ERR_OK;
 }
 
-static enum err add_model(struct meter_registry *registry, struct slice name, struct slice version,
+static enum err add_model(struct meter_registry *registry, struct slice key, size_t name_len,
                           struct model_meter **ret_meters)
 {
-    _Atomic(struct model_series *) *end = &registry->models;
-    for (struct model_series *series = *end; series; end = &series->next, series = *end) {
-        if (slice_equal(series->name, name) && slice_equal(series->version, version)) {
-            *ret_meters = series->meters;
-            return ERR_OK;
-        }
+    struct model_series *series = map_find(&registry->models_by_key, key);
+    if (series) {
+        *ret_meters = series->meters;
+        return ERR_OK;
     }
-    if (registry->model_count == METER_MODELS_MAX)
+    if (registry->models_by_key.count == METER_MODELS_MAX)
         return ERR_LIMIT;
-    char *text;
     void *meters;
-    struct model_series *series = make_series(sizeof *series, name.len + version.len,
-                                              registry->worker_count * sizeof(struct model_meter), &text, &meters);
+    series = make_series(sizeof *series, key, registry->worker_count * sizeof(struct model_meter), &meters);
     if (!series)
         return ERR_NOMEM;
-    series->name = copy_text(&text, name);
-    series->version = copy_text(&text, version);
+    struct slice own_key = slice_of(series + 1, key.len);
+    series->name = slice_first(own_key, name_len);
+    series->version = slice_skip(own_key, name_len + 1);
     series->meters = meters;
-    registry->model_count++;
-    atomic_store_explicit(end, series, memory_order_release);
+    enum err err = map_add(&registry->models_by_key, own_key, series);
+    if (err != ERR_OK) {
+        free(series);
+        return err;
+    }
+    atomic_store_explicit(registry->models_end, series, memory_order_release);
+    registry->models_end = &series->next;
     *ret_meters = series->meters;
     return ERR_OK;
 }
 
-/* One piece of zeroed memory for the entry, its texts and its meters. calloc and not aligned_alloc: meters are mostly
- * histograms of which few buckets are ever touched, and untouched pages from calloc cost nothing. */
-static void *make_series(size_t series_bytes, size_t text_bytes, size_t meters_bytes, char **ret_text,
-                         void **ret_meters)
+/* One piece of zeroed memory for the entry, behind it its key, and its meters. calloc and not aligned_alloc: meters are
+ * mostly histograms of which few buckets are ever touched, and untouched pages from calloc cost nothing. */
+static void *make_series(size_t series_bytes, struct slice key, size_t meters_bytes, void **ret_meters)
 {
-    size_t head_bytes = series_bytes + text_bytes;
+    size_t head_bytes = series_bytes + key.len;
     char *memory = calloc(1, head_bytes + meters_bytes + LINE_BYTES);
     if (!memory)
         return NULL;
+    if (key.len)
+        memcpy(memory + series_bytes, key.ptr, key.len);
     char *behind_head = memory + head_bytes;
-    *ret_text = memory + series_bytes;
     *ret_meters = behind_head + (LINE_BYTES - (uintptr_t)behind_head % LINE_BYTES) % LINE_BYTES;
     return memory;
-}
-
-static struct slice copy_text(char **place, struct slice text)
-{
-    struct slice copy = slice_of(*place, text.len);
-    if (text.len)
-        memcpy(*place, text.ptr, text.len);
-    *place += text.len;
-    return copy;
 }

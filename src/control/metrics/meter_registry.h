@@ -11,8 +11,9 @@
 #include "lib/base/slice.h"
 #include "pipeline/meters.h"
 
-#define METER_ROUTES_MAX 10000 /* names ever served; each costs some 14 KiB a worker where it was used */
-#define METER_MODELS_MAX 10000
+#define METER_ROUTES_MAX    10000 /* names ever served; each costs some 14 KiB a worker where it was used */
+#define METER_MODELS_MAX    10000
+#define METER_MODEL_KEY_MAX 512 /* name and version together */
 
 struct meter_registry;
 
@@ -33,8 +34,8 @@ MUST_USE enum err meter_registry_create(uint32_t worker_count, struct meter_regi
 /* When no worker counts any more. NULL is accepted. */
 void meter_registry_destroy(struct meter_registry *registry);
 
-/* The meters of that name, made on first sight; the name is copied. ERR_LIMIT over METER_ROUTES_MAX or
- * METER_MODELS_MAX, ERR_NOMEM. */
+/* The meters of that name, made on first sight; the name is copied. ERR_LIMIT over the limits
+ * above, ERR_NOMEM. */
 MUST_USE enum err meter_registry_route(struct meter_registry *registry, struct slice name,
                                        struct route_meter **ret_meters);
 MUST_USE enum err meter_registry_model(struct meter_registry *registry, struct slice name, struct slice version,
