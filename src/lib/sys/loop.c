@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #define ACCEPTS_PER_TURN 64
+#define ACCEPTS_AT_STOP  65536 /* more than a queue holds, and an end when they come as fast as they are taken */
+#define WAIT_MS_MAX      (3600 * 1000)
 #define KNOWN            (1U << 31) /* in watch.armed: epoll has the descriptor, whatever the events */
 
 static void arm(struct watch *watch, uint32_t events);
@@ -16,6 +18,7 @@ static void on_stream_events(struct watch *watch, uint32_t events);
 static void on_listener_events(struct watch *watch, uint32_t events);
 static void on_mailbox_events(struct watch *watch, uint32_t events);
 static int wait_for_events(struct loop *loop, struct epoll_event *events, uint64_t wait_ns);
+static bool has_mail(struct loop *loop);
 
 enum err loop_init(struct loop *loop)
 {
@@ -64,23 +67,32 @@ void loop_stop(struct loop *loop)
     loop->is_stopping = true;
 }
 
-/* Mail is looked at before sleeping, and once more after sleep was announced: see wake.h. */
 static int wait_for_events(struct loop *loop, struct epoll_event *events, uint64_t wait_ns)
 {
-    uint64_t next_ns = timer_wheel_next_ns(&loop->timers, clock_now_ns());
+    bool is_urgent = has_mail(loop) || loop->is_stopping;
+    uint64_t next_ns = is_urgent ? 0 : timer_wheel_next_ns(&loop->timers, clock_now_ns());
     next_ns = MIN(next_ns, wait_ns);
-    struct mailbox *mailbox = loop->mailbox;
-    if (mailbox) {
-        wake_announce(&mailbox->wake);
-        if (mailbox->on_mail(mailbox))
-            next_ns = 0;
-    }
-    int timeout_ms = next_ns > 3600 * NS_PER_S ? 3600 * 1000 : (int)((next_ns + NS_PER_MS - 1) / NS_PER_MS);
+    int timeout_ms = next_ns > WAIT_MS_MAX * NS_PER_MS ? WAIT_MS_MAX : (int)((next_ns + NS_PER_MS - 1) / NS_PER_MS);
     int count = epoll_wait(loop->epoll, events, LOOP_EVENTS_MAX, timeout_ms);
-    if (mailbox)
-        wake_clear(&mailbox->wake);
     ASSERT(count >= 0 || errno == EINTR, "epoll_wait fails only when interrupted");
+    if (loop->mailbox)
+        wake_clear(&loop->mailbox->wake);
     return count;
+}
+
+/* Looks before sleeping, and once more after sleep was announced: see wake.h. While there is mail nothing is announced,
+ * and who brings more saves the system call. */
+static bool has_mail(struct loop *loop)
+{
+    struct mailbox *mailbox = loop->mailbox;
+    if (!mailbox)
+        return false;
+    if (mailbox->on_mail(mailbox))
+        return true;
+    if (loop->mailbox != mailbox)
+        return false;
+    wake_announce(&mailbox->wake);
+    return mailbox->on_mail(mailbox);
 }
 
 enum err watch_add(struct watch *watch, struct loop *loop, uint32_t events)
@@ -102,7 +114,8 @@ static void arm(struct watch *watch, uint32_t events)
     watch->armed = events | KNOWN;
 }
 
-/* Closing a descriptor takes it out of epoll by itself; what this turn still holds must be forgotten too. */
+/* What this turn still holds is forgotten too. Closing alone would leave epoll with a descriptor that a child process
+ * still has open. */
 void watch_remove(struct watch *watch)
 {
     struct loop *loop = watch->loop;
@@ -123,11 +136,11 @@ void stream_open(struct stream *stream, struct loop *loop, int fd, const struct 
 
 enum err stream_receive_start(struct stream *stream)
 {
-    stream->is_receiving = true;
     if (!(stream->watch.armed & KNOWN))
-        return watch_add(&stream->watch, stream->watch.loop, EPOLLIN | EPOLLRDHUP);
-    if (!(stream->watch.armed & EPOLLIN))
+        TRY(watch_add(&stream->watch, stream->watch.loop, EPOLLIN | EPOLLRDHUP));
+    else if (!(stream->watch.armed & EPOLLIN))
         arm(&stream->watch, (stream->watch.armed & ~KNOWN) | EPOLLIN | EPOLLRDHUP);
+    stream->is_receiving = true;
     return ERR_OK;
 }
 
@@ -147,13 +160,13 @@ enum err stream_send(struct stream *stream, struct slice bytes, size_t *ret_sent
     if (count < 0 && errno != EAGAIN)
         return errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : ERR_IO;
     *ret_sent_bytes = count > 0 ? (size_t)count : 0;
-    stream->unsent = slice_skip(bytes, *ret_sent_bytes);
-    if (stream->unsent.len == 0)
+    if (*ret_sent_bytes == bytes.len)
         return ERR_OK;
     if (!(stream->watch.armed & KNOWN))
         TRY(watch_add(&stream->watch, stream->watch.loop, EPOLLOUT | EPOLLRDHUP));
     else
         arm(&stream->watch, (stream->watch.armed & ~KNOWN) | EPOLLOUT);
+    stream->unsent = slice_skip(bytes, *ret_sent_bytes);
     return ERR_AGAIN;
 }
 
@@ -165,6 +178,7 @@ void stream_close(struct stream *stream)
     stream->unsent = (struct slice){NULL, 0};
 }
 
+/* Interest in writing stays: what is sent next probably has to wait as well. */
 static void send_rest(struct stream *stream)
 {
     ssize_t count = send(stream->watch.fd, stream->unsent.ptr, stream->unsent.len, MSG_NOSIGNAL);
@@ -176,55 +190,60 @@ static void send_rest(struct stream *stream)
         return;
     }
     stream->unsent = slice_skip(stream->unsent, (size_t)count);
-    if (stream->unsent.len)
-        return;
-    arm(&stream->watch, stream->watch.armed & ~KNOWN & ~(uint32_t)EPOLLOUT);
-    stream->handlers->on_sent(stream, ERR_OK);
+    if (stream->unsent.len == 0)
+        stream->handlers->on_sent(stream, ERR_OK);
 }
 
+/* on_buffer may close the stream and then returns nothing: after an empty result the stream is not touched. */
 static void receive(struct stream *stream)
 {
+    stream->is_receiving = false;
     struct iovec room = stream->handlers->on_buffer(stream);
-    if (room.iov_len == 0) {
-        stream->is_receiving = false;
+    if (room.iov_len == 0)
         return;
-    }
+    stream->is_receiving = true;
     ssize_t count = recv(stream->watch.fd, room.iov_base, room.iov_len, 0);
     if (count < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (count > 0)
+    if (count > 0) {
         stream->handlers->on_received(stream, (size_t)count, ERR_OK);
-    else
-        stream->handlers->on_received(stream, 0, count == 0 ? ERR_EOF : ERR_IO);
+        return;
+    }
+    stream->is_receiving = false;
+    stream->is_hung_up = true;
+    stream->handlers->on_received(stream, 0, count == 0 ? ERR_EOF : ERR_IO);
 }
 
-/* A handler may close the stream, which frees its memory: nothing is touched after one that might. The loop's own
- * table tells whether the stream is still there. */
+/* Takes back interest that nobody has any more, or level-triggering would spin. An error or a full hang-up cannot be
+ * masked: epoll must forget the descriptor. */
+static void withdraw(struct stream *stream, uint32_t events)
+{
+    uint32_t stale = stream->unsent.len ? 0 : EPOLLOUT;
+    if (!stream->is_receiving)
+        stale |= EPOLLIN | EPOLLRDHUP;
+    if (!stream->is_receiving && events & (EPOLLHUP | EPOLLERR))
+        watch_remove(&stream->watch);
+    else
+        arm(&stream->watch, stream->watch.armed & ~KNOWN & ~(stale & events));
+}
+
+/* A handler may close the stream, which frees its memory: at most one is called, and nothing is touched after it.
+ * What else there is comes again in the next turn. */
 static void on_stream_events(struct watch *watch, uint32_t events)
 {
     struct stream *stream = CONTAINER_OF(watch, struct stream, watch);
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && stream->unsent.len) {
         send_rest(stream);
-        return; /* level-triggered: what else there is comes again */
+        return;
     }
+    withdraw(stream, events);
     if (stream->is_receiving) {
         if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
             receive(stream);
-        return;
-    }
-    /* Nobody is receiving: withdraw the interest, or level-triggering would spin. */
-    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
-        bool is_known = stream->is_hung_up;
+    } else if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) && !stream->is_hung_up) {
         stream->is_hung_up = true;
-        if (events & (EPOLLHUP | EPOLLERR))
-            watch_remove(watch);
-        else
-            arm(watch, watch->armed & ~KNOWN & ~(uint32_t)(EPOLLIN | EPOLLRDHUP));
-        if (!is_known)
-            stream->handlers->on_hangup(stream);
-        return;
+        stream->handlers->on_hangup(stream);
     }
-    arm(watch, watch->armed & ~KNOWN & ~(uint32_t)EPOLLIN);
 }
 
 /* Listeners. */
@@ -232,7 +251,12 @@ static void on_stream_events(struct watch *watch, uint32_t events)
 enum err listener_start(struct listener *listener, struct loop *loop, int fd)
 {
     listener->watch = (struct watch){.on_events = on_listener_events, .loop = loop, .fd = fd};
-    return watch_add(&listener->watch, loop, EPOLLIN);
+    enum err err = watch_add(&listener->watch, loop, EPOLLIN);
+    if (err != ERR_OK) {
+        close(fd);
+        listener->watch.fd = -1;
+    }
+    return err;
 }
 
 void listener_pause(struct listener *listener)
@@ -263,8 +287,9 @@ static bool accept_one(struct listener *listener)
         listener->on_exhausted(listener);
         return false;
     }
-    /* A connection that died in the queue says nothing about the next one (accept(2), "Error handling"). */
-    return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
+    /* Errors of the network are those of a connection that died in the queue and say nothing about the next one
+     * (accept(2), "Error handling"). */
+    return errno != EAGAIN;
 }
 
 void listener_stop(struct listener *listener)
@@ -272,8 +297,9 @@ void listener_stop(struct listener *listener)
     if (listener->watch.fd < 0)
         return;
     watch_remove(&listener->watch);
-    while (accept_one(listener))
-        continue;
+    for (int i = 0; i < ACCEPTS_AT_STOP; i++)
+        if (!accept_one(listener))
+            break;
     watch_remove(&listener->watch);
     close(listener->watch.fd);
     listener->watch.fd = -1;
@@ -283,7 +309,7 @@ static void on_listener_events(struct watch *watch, uint32_t events)
 {
     struct listener *listener = CONTAINER_OF(watch, struct listener, watch);
     (void)events;
-    for (int i = 0; i < ACCEPTS_PER_TURN && watch->fd >= 0; i++)
+    for (int i = 0; i < ACCEPTS_PER_TURN && watch->armed & KNOWN; i++)
         if (!accept_one(listener))
             break;
 }

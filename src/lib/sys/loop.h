@@ -6,7 +6,7 @@
  * stale is withdrawn only when an event proves it stale, so a request costs a receive, a send and its share of one
  * epoll_wait. Memory to receive into is asked for when bytes are there: an idle connection holds none.
  *
- * Everything here belongs to the loop's thread, except loop_stop and loop_wake. */
+ * Everything here belongs to the loop's thread. Others leave their work in a ring and wake the mailbox. */
 #ifndef WEIR_LIB_SYS_LOOP_H
 #define WEIR_LIB_SYS_LOOP_H
 
@@ -33,9 +33,10 @@ struct watch {
 
 /* What happens on a connection; const, one for each state a connection can be in. */
 struct stream_handlers {
-    /* Bytes are there: where to? An empty result stops receiving. */
+    /* Bytes are there: where to? An empty result stops receiving; with it, and only with it, the stream may have been
+     * closed. May be asked again without an on_received between. */
     struct iovec (*on_buffer)(struct stream *stream);
-    /* ERR_OK with bytes > 0; ERR_EOF; or ERR_IO. */
+    /* ERR_OK with bytes > 0; or ERR_EOF or ERR_IO, which end receiving and are not followed by on_hangup. */
     void (*on_received)(struct stream *stream, size_t bytes, enum err err);
     /* A send that had to wait is done (ERR_OK) or failed. */
     void (*on_sent)(struct stream *stream, enum err err);
@@ -54,6 +55,7 @@ struct stream {
 void stream_open(struct stream *stream, struct loop *loop, int fd, const struct stream_handlers *handlers);
 /* Registers with the loop on first use. ERR_IO when the system refuses. */
 MUST_USE enum err stream_receive_start(struct stream *stream);
+/* No on_received any more; bytes that come wait in the kernel. */
 void stream_receive_stop(struct stream *stream);
 /* ERR_OK: all is with the kernel. ERR_AGAIN: the rest is borrowed, on_sent follows; no other send before it.
  * ERR_CLOSED or ERR_IO: failed. *ret_sent_bytes is what went at once. */
@@ -69,11 +71,12 @@ struct listener {
     void (*on_exhausted)(struct listener *listener);
 };
 
-/* Owns fd from here on. */
+/* Owns fd from here on, and has closed it when it fails. */
 MUST_USE enum err listener_start(struct listener *listener, struct loop *loop, int fd);
 void listener_pause(struct listener *listener);
 MUST_USE enum err listener_resume(struct listener *listener);
-/* Takes what waits in the kernel's queue, then closes: closing first would reset those connections. */
+/* Takes what waits in the kernel's queue (until on_accepted says false), then closes: closing first would reset those
+ * connections. */
 void listener_stop(struct listener *listener);
 
 /* Another thread's way in. */
