@@ -62,8 +62,7 @@ static enum err open_only(const char *path, const char *said_by, struct text *fa
         *ret_entry = entry;
         return ERR_OK;
     }
-    text_printf(fault,
-                "ONNX Runtime could not be opened where %s says: %s. Correct that path, or remove it to search; %s",
+    text_printf(fault, "ONNX Runtime could not be opened where %s says: %s. Correct or remove that path; otherwise %s",
                 said_by, memory, advice);
     return ERR_UNSUPPORTED;
 }

@@ -202,7 +202,9 @@ enum err ort_session_create(const struct ort_session_options *options, struct te
     return err;
 }
 
-/* Threads of the runtime that spin while they wait would burn the cores that serve connections. */
+/* Threads of the runtime that spin while they wait would burn the cores that serve connections. Memory patterns plan one
+ * allocation for a run, but a plan is kept for every combination of input dims ever seen, and dims are the client's
+ * choice; runs without them were as fast, on an MLP of 1.8 µs as on text-orientation at batches of 1 and 4. */
 static enum err set_options(const struct ort_session_options *options, OrtSessionOptions *theirs, struct text *fault)
 {
     const OrtApi *api = ort.api;
@@ -387,6 +389,8 @@ enum err ort_session_metadata(struct OrtSession *session, struct arena *arena, s
     };
     TRY(take(api, api->SessionGetModelMetadata(session, &theirs), NULL));
     enum err err = take(api, api->ModelMetadataGetVersion(theirs, &metadata.version), NULL);
+    if (metadata.version == INT64_MAX) /* what it says when the file has none */
+        metadata.version = 0;
     for (size_t i = 0; i < ARRAY_LEN(texts) && err == ERR_OK; i++) {
         char *text = NULL;
         err = take(api, texts[i].get(theirs, ort.allocator, &text), NULL);
