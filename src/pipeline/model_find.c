@@ -20,7 +20,7 @@ enum verdict model_find(struct request *request)
         return refuse_name(request, name);
     if (version.ptr && !slice_equal(version, entry->config->version))
         return request_fail(request, PROBLEM_MODEL_NOT_FOUND,
-                            "the model \"" SLICE_FMT "\" has no version \"" SLICE_FMT "\", only \"" SLICE_FMT "\"",
+                            "The model \"" SLICE_FMT "\" has no version \"" SLICE_FMT "\", only \"" SLICE_FMT "\".",
                             SLICE_ARG(name), SLICE_ARG(slice_first(version, 64)), SLICE_ARG(entry->config->version));
     request->model_entry = entry;
     return VERDICT_NEXT;
@@ -37,8 +37,8 @@ static enum verdict refuse_name(struct request *request, struct slice name)
     const char *nearest = text_nearest(shown, names, count);
     if (nearest)
         return request_fail(request, PROBLEM_MODEL_NOT_FOUND,
-                            "no model is named \"" SLICE_FMT "\"; did you mean \"%s\"?", SLICE_ARG(shown), nearest);
-    return request_fail(request, PROBLEM_MODEL_NOT_FOUND, "no model is named \"" SLICE_FMT "\"", SLICE_ARG(shown));
+                            "No model is named \"" SLICE_FMT "\"; did you mean \"%s\"?", SLICE_ARG(shown), nearest);
+    return request_fail(request, PROBLEM_MODEL_NOT_FOUND, "No model is named \"" SLICE_FMT "\".", SLICE_ARG(shown));
 }
 
 enum verdict model_need(struct request *request, struct model **ret_model)
@@ -51,12 +51,12 @@ enum verdict model_need(struct request *request, struct model **ret_model)
         return VERDICT_NEXT;
     case MODEL_FAILED:
         request->retry_after_s = FAILED_RETRY_S;
-        return request_fail(request, PROBLEM_MODEL_NOT_READY, "the model \"" SLICE_FMT "\" could not be loaded: %s",
+        return request_fail(request, PROBLEM_MODEL_NOT_READY, "The model \"" SLICE_FMT "\" could not be loaded: %s",
                             SLICE_ARG(name), entry->fault);
     case MODEL_LOADING:
         break;
     }
     request->retry_after_s = LOADING_RETRY_S;
-    return request_fail(request, PROBLEM_MODEL_NOT_READY, "the model \"" SLICE_FMT "\" is still loading",
+    return request_fail(request, PROBLEM_MODEL_NOT_READY, "The model \"" SLICE_FMT "\" is still loading.",
                         SLICE_ARG(name));
 }

@@ -29,6 +29,6 @@ enum verdict negotiate_json(struct request *request)
     if (media_accept_quality(accept, SLICE_LIT("application"), SLICE_LIT("json")) > 0)
         return VERDICT_NEXT;
     return request_fail(request, PROBLEM_NOT_ACCEPTABLE,
-                        "Accept is \"" SLICE_FMT "\"; the answer can only be application/json",
+                        "Accept is \"" SLICE_FMT "\"; the answer can only be application/json.",
                         SLICE_ARG(slice_first(accept, 100)));
 }
