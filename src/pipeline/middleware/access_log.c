@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* access_log: one JSON line for each request, written by another thread.
+ *
+ * The worker only copies numbers and texts into the next free record of its ring; formatting and writing happen on the
+ * log thread, so that a slow disk slows the log and not the answers. When the ring is full the line is dropped and
+ * counted. The query is not logged: it is where keys and personal data end up by mistake. */
+#include "lib/sys/clock.h"
+#include "pipeline/middleware/outcome_int.h"
+#include "pipeline/worker.h"
+
+struct options {
+    struct slice path;
+    uint32_t sink; /* of path */
+};
+
+static const struct option rows[] = {
+    {.name = "path",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct options, path),
+     .fallback = "-",
+     .min = 1,
+     .max = 4096,
+     .help = "The file that lines are appended to; - is standard output; relative to the configuration's folder"},
+};
+
+static const struct option_table table = {
+    .name = "access_log",
+    .help = "Where the access log goes",
+    .bytes = sizeof(struct options),
+    .rows = rows,
+    .count = ARRAY_LEN(rows),
+};
+
+static enum err prepare(struct middleware_setup *setup);
+static void on_complete(struct request *request, const void *options, void *state);
+
+const struct middleware middleware_access_log = {
+    .name = "access_log",
+    .help = "Writes one JSON line for each request",
+    .place = PLACE_OBSERVE,
+    .duty = DUTY_OPTIONAL,
+    .options = &table,
+    .prepare = prepare,
+    .on_complete = on_complete,
+};
+
+static void fill(struct access_record *record, const struct request *request);
+
+static enum err prepare(struct middleware_setup *setup)
+{
+    struct options *options = setup->options;
+    struct slice path = options->path;
+    bool is_relative = !slice_is(path, "-") && !slice_starts(path, SLICE_LIT("/")) && setup->folder.len;
+    if (is_relative)
+        path = arena_printf(setup->arena, SLICE_FMT "/" SLICE_FMT, SLICE_ARG(setup->folder), SLICE_ARG(path));
+    if (!path.ptr)
+        return ERR_NOMEM;
+    return access_log_open(path, setup->fault, &options->sink);
+}
+
+static void on_complete(struct request *request, const void *options_, void *state)
+{
+    (void)state;
+    const struct options *options = options_;
+    struct worker *worker = request->worker;
+    struct access_record *record = worker->ports->log_reserve(worker->ports->owner, worker->index);
+    if (!record) {
+        counter_add(&worker->meter.log_lines_dropped, 1);
+        return;
+    }
+    fill(record, request);
+    record->sink = options->sink;
+    worker->ports->log_commit(worker->ports->owner, worker->index);
+}
+
+static void fill(struct access_record *record, const struct request *request)
+{
+    record->wall_ns = clock_wall_ns();
+    record->duration_ns = clock_now_ns() - request->begin_ns;
+    record->receive_ns = request->stage_ns[STAGE_receive];
+    record->decode_ns = request->stage_ns[STAGE_decode];
+    record->queue_ns = request->queue_ns;
+    record->run_ns = request->run_ns;
+    record->received_bytes = request->received_bytes;
+    record->sent_bytes = request->sent_bytes;
+    record->status = (uint16_t)outcome_status(request);
+
+    enum problem problem = request->is_cancelled ? PROBLEM_CLIENT_CLOSED : request->problem;
+    const struct slice texts[ACCESS_TEXT_COUNT] = {
+        [ACCESS_TEXT_request_id] = request->id,
+        [ACCESS_TEXT_method] = request->head.method_text,
+        [ACCESS_TEXT_path] = request->path.len ? request->path : request->target_path,
+        [ACCESS_TEXT_route] = request->route ? request->route->name : (struct slice){NULL, 0},
+        [ACCESS_TEXT_peer] = request->peer,
+        [ACCESS_TEXT_tenant] = request->identity.tenant,
+        [ACCESS_TEXT_key_id] = request->identity.key_id,
+        [ACCESS_TEXT_bucket] = request->identity.bucket,
+        [ACCESS_TEXT_model] = request->model_entry ? request->model_entry->config->name : (struct slice){NULL, 0},
+        [ACCESS_TEXT_problem] = slice_of_text(problem ? problem_row(problem)->slug : NULL),
+        [ACCESS_TEXT_user_agent] = request_header(request, HTTP_FIELD_USER_AGENT),
+    };
+    size_t used = 0;
+    for (int which = 0; which < ACCESS_TEXT_COUNT; which++)
+        used = access_record_add(record, (enum access_text)which, used, texts[which]);
+}
