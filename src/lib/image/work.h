@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How much memory an image takes on its way to a tensor, told from its header: for callers that must set it aside before
+ * another thread decodes. */
+#ifndef WEIR_LIB_IMAGE_WORK_H
+#define WEIR_LIB_IMAGE_WORK_H
+
+#include "lib/image/normalize.h"
+
+/* Arena bytes that image_decode followed by image_normalize take at most, tensor and malloc of the decoders not counted.
+ * A bound, close for what is large: the pixels, once or (turned by EXIF) twice. `info` has passed image_check. */
+size_t image_work_bytes(const struct image_info *info, const struct normalize_spec *spec);
+
+#endif
