@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared inside decode/. */
+#ifndef WEIR_PIPELINE_DECODE_DECODE_INT_H
+#define WEIR_PIPELINE_DECODE_DECODE_INT_H
+
+#include "pipeline/model_find.h"
+#include "pipeline/worker.h"
+
+/* One image into one input, as request->decode says. WAIT: a crew thread is at it. */
+enum verdict decode_image(struct request *request, struct model *model);
+/* When the crew thread is done. */
+enum verdict decode_image_end(struct request *request);
+
+/* A v2 request in JSON into all inputs. */
+enum verdict decode_tensors(struct request *request, struct model *model);
+
+/* Sets request->run, to be released with the request. FAIL with 503 when this worker's runs are all in use. */
+enum verdict decode_acquire_run(struct request *request, struct model *model);
+
+/* The bytes of the image, wherever the body has them. */
+enum verdict body_find_image(struct request *request, struct slice *ret_file);
+enum verdict body_find_image_in_json(struct request *request, struct slice *ret_file);
+enum verdict body_find_image_in_multipart(struct request *request, struct slice boundary, struct slice *ret_file);
+/* The body as a JSON document. FAIL with line and column. */
+enum verdict body_parse_json(struct request *request, yyjson_val **ret_root);
+
+/* "[1, 3, 48, 192]"; open dimensions are -1. */
+void shape_print(struct text *out, const int64_t *dims, uint32_t rank);
+#define SHAPE_TEXT_BYTES 200
+
+#endif

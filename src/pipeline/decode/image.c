@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An image becomes the model's input: header, limits, memory, pixels, tensor, in this order.
+ *
+ * A small image is decoded here on the worker, because handing it over costs more than it saves. A larger one would hold
+ * up every other connection of the worker, so a crew thread does it. That thread must not touch the worker's pool: it
+ * gets one piece of the request's memory beforehand, large enough for all that decoding and resizing take
+ * (image_work_bytes), and a fixed arena on it. It reads the file where it was received and writes the tensor where the
+ * model reads it; both stay until the request ends, which cannot be while a crew thread holds it. */
+#include "lib/image/work.h"
+#include "lib/sys/clock.h"
+#include "pipeline/decode/decode_int.h"
+
+/* One image on its way, in the request's arena; with the crew thread while the request is held. */
+struct image_work {
+    struct slice file;
+    struct image_options options;
+    const struct normalize_spec *spec;
+    void *tensor;
+    struct arena memory; /* of the crew thread */
+    enum err err;
+    struct image_fault fault;
+    uint64_t duration_ns;
+};
+
+static struct image_options options_of(const struct request *request);
+static enum verdict prepare_input(struct request *request, struct model *model, void **ret_data);
+static enum verdict submit(struct request *request, struct image_work *work, const struct image_info *info);
+static void run_task(struct task *task);
+static enum err decode(struct image_work *work, struct arena *arena);
+static enum verdict conclude(struct request *request, enum err err, const struct image_fault *fault);
+
+enum verdict decode_image(struct request *request, struct model *model)
+{
+    struct image_work *work = arena_alloc_zero(&request->arena, sizeof *work);
+    if (!work)
+        return request_fail_memory(request);
+    work->options = options_of(request);
+    work->spec = request->decode.image;
+    enum verdict verdict = body_find_image(request, &work->file);
+    if (verdict != VERDICT_NEXT)
+        return verdict;
+
+    struct image_info info;
+    enum err err = image_probe(work->file, &info, &work->fault);
+    if (err == ERR_OK)
+        err = image_check(&info, &work->options.limits, &work->fault);
+    if (err != ERR_OK)
+        return conclude(request, err, &work->fault);
+
+    verdict = prepare_input(request, model, &work->tensor);
+    if (verdict != VERDICT_NEXT)
+        return verdict;
+    if ((uint64_t)info.width * info.height > request->config->inline_pixels)
+        return submit(request, work, &info);
+    return conclude(request, decode(work, &request->arena), &work->fault);
+}
+
+static struct image_options options_of(const struct request *request)
+{
+    const struct limits_config *limits = &request->config->limits;
+    struct image_options options = image_options_default();
+    options.limits.pixels_max = limits->image_pixels;
+    options.limits.decoder_bytes_max = limits->request_memory;
+    options.has_background = request->decode.has_background;
+    memcpy(options.background, request->decode.background, sizeof options.background);
+    return options;
+}
+
+/* A route whose normalize_image does not fit its model is a mistake of the configuration; it can only be seen here,
+ * because the model may be loaded, or replaced, after the configuration. */
+static enum verdict fail_fit(struct request *request, const struct tensor_spec *input, const int64_t dims[4],
+                             enum tensor_type type)
+{
+    char made_memory[SHAPE_TEXT_BYTES];
+    char wanted_memory[SHAPE_TEXT_BYTES];
+    struct text made = text_init(made_memory, sizeof made_memory);
+    struct text wanted = text_init(wanted_memory, sizeof wanted_memory);
+    shape_print(&made, dims, 4);
+    shape_print(&wanted, input->dims, input->rank);
+    return request_fail(
+        request, PROBLEM_INTERNAL,
+        "normalize_image does not fit the model: it makes %s %s, but the input \"" SLICE_FMT "\" is %s %s.",
+        tensor_type_name(type), made.ptr, SLICE_ARG(input->name), tensor_type_name(input->type), wanted.ptr);
+}
+
+/* Finds the input, takes a run and gives the input its shape. */
+static enum verdict prepare_input(struct request *request, struct model *model, void **ret_data)
+{
+    const struct model_info *info = model_info(model);
+    struct slice wanted = request->decode.input;
+    int index = wanted.len ? model_input_index(model, wanted) : 0;
+    if (index < 0)
+        return request_fail(request, PROBLEM_INTERNAL,
+                            "normalize_image fills the input \"" SLICE_FMT "\", which the model does not have.",
+                            SLICE_ARG(wanted));
+    if (info->input_count != 1)
+        return request_fail(request, PROBLEM_INTERNAL, "normalize_image fills one input; the model has %u.",
+                            info->input_count);
+    const struct normalize_spec *spec = request->decode.image;
+    const struct tensor_spec *input = &info->inputs[index];
+    bool is_planar = spec->layout == NORMALIZE_NCHW;
+    const int64_t dims[TENSOR_RANK_MAX] = {
+        1,
+        is_planar ? spec->channels : spec->height,
+        is_planar ? spec->height : spec->width,
+        is_planar ? spec->width : spec->channels,
+    };
+    enum tensor_type type = spec->type == NORMALIZE_F32 ? TENSOR_F32 : TENSOR_U8;
+    if (input->type != type || !tensor_dims_fit(input, dims, 4))
+        return fail_fit(request, input, dims, type);
+    enum verdict verdict = decode_acquire_run(request, model);
+    if (verdict != VERDICT_NEXT)
+        return verdict;
+    if (run_input(request->run, (uint32_t)index, dims, request->config->limits.request_memory, ret_data) != ERR_OK)
+        return request_fail_memory(request);
+    return VERDICT_NEXT;
+}
+
+static enum verdict submit(struct request *request, struct image_work *work, const struct image_info *info)
+{
+    size_t bytes = image_work_bytes(info, work->spec);
+    void *memory = arena_alloc_aligned(&request->arena, bytes);
+    if (!memory)
+        return request_fail_memory(request);
+    arena_init_fixed(&work->memory, memory, bytes);
+    request->task_state = work;
+    request->task.on_run = run_task;
+    if (request_submit(request) == ERR_OK)
+        return VERDICT_WAIT;
+    counter_add(&request->worker->meter.runs_refused, 1);
+    request->retry_after_s = 1;
+    return request_fail(request, PROBLEM_OVERLOADED, "All executors are busy and their queues full; try again.");
+}
+
+/* On a crew thread. */
+static void run_task(struct task *task)
+{
+    const struct request *request = CONTAINER_OF(task, struct request, task);
+    struct image_work *work = request->task_state;
+    uint64_t begin_ns = clock_now_ns();
+    work->err = decode(work, &work->memory);
+    work->duration_ns = clock_now_ns() - begin_ns;
+}
+
+static enum err decode(struct image_work *work, struct arena *arena)
+{
+    struct image image;
+    TRY(image_decode(work->file, &work->options, arena, &image, &work->fault));
+    return image_normalize(&image, work->spec, arena, work->tensor);
+}
+
+enum verdict decode_image_end(struct request *request)
+{
+    struct image_work *work = request->task_state;
+    request->was_submitted = false;
+    request->stage_ns[STAGE_decode] += work->duration_ns;
+    return conclude(request, work->err, &work->fault);
+}
+
+static enum verdict conclude(struct request *request, enum err err, const struct image_fault *fault)
+{
+    struct worker_meter *meter = &request->worker->meter;
+    if (err == ERR_OK) {
+        counter_add(&meter->images_decoded, 1);
+        return VERDICT_NEXT;
+    }
+    if (err == ERR_NOMEM)
+        return request_fail_memory(request);
+    counter_add(&meter->images_refused, 1);
+    enum problem problem = err == ERR_LIMIT ? PROBLEM_IMAGE_TOO_LARGE : PROBLEM_INVALID_IMAGE;
+    return request_fail(request, problem, "The image was refused: %s.", fault->text);
+}

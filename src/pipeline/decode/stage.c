@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes tensors of the body, straight into the memory that the model reads.
+ *
+ * What is wrong with a request is found out before a run of the model is taken, so that a client that sends rubbish does
+ * not keep others from the model: first the media types, then the model, then the body, then the run. */
+#include "pipeline/decode/decode_int.h"
+#include "pipeline/flow.h"
+#include "pipeline/negotiate.h"
+
+static void release_run(void *run);
+
+enum verdict stage_decode(struct request *request)
+{
+    if (request->was_submitted)
+        return decode_image_end(request);
+    if (!request->route->model && request->route->endpoint != ENDPOINT_v2_infer)
+        return VERDICT_NEXT;
+    struct model *model = NULL;
+    enum verdict verdict = model_find(request);
+    if (verdict == VERDICT_NEXT)
+        verdict = negotiate_json(request);
+    if (verdict == VERDICT_NEXT)
+        verdict = model_need(request, &model);
+    if (verdict != VERDICT_NEXT)
+        return verdict;
+    if (request->body.len == 0)
+        return request_fail(request, PROBLEM_MISSING_INPUT, "The body is empty; %s is expected.",
+                            request->decode.kind == DECODE_IMAGE ? "an image" : "a JSON object with \"inputs\"");
+    return request->decode.kind == DECODE_IMAGE ? decode_image(request, model) : decode_tensors(request, model);
+}
+
+enum verdict decode_acquire_run(struct request *request, struct model *model)
+{
+    struct run *run;
+    enum err err = run_acquire(model, request->worker->index, &run);
+    if (err == ERR_OK) {
+        request->run = run;
+        request_on_release(request, release_run, run);
+        return VERDICT_NEXT;
+    }
+    struct slice name = request->model_entry->config->name;
+    request->retry_after_s = 1;
+    if (err == ERR_NOMEM)
+        return request_fail(request, PROBLEM_OUT_OF_MEMORY, "There is no memory for a run of \"" SLICE_FMT "\".",
+                            SLICE_ARG(name));
+    counter_add(&request->worker->meter.runs_refused, 1);
+    return request_fail(request, PROBLEM_OVERLOADED, "The queue of the model \"" SLICE_FMT "\" is full; try again.",
+                        SLICE_ARG(name));
+}
+
+static void release_run(void *run)
+{
+    run_release(run);
+}
+
+void shape_print(struct text *out, const int64_t *dims, uint32_t rank)
+{
+    text_add(out, SLICE_LIT("["));
+    for (uint32_t i = 0; i < rank; i++)
+        text_printf(out, "%s%lld", i ? ", " : "", (long long)dims[i]);
+    text_add(out, SLICE_LIT("]"));
+}

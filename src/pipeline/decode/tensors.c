@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request of the Open Inference Protocol v2 in JSON: media type, document, check, run, numbers. */
+#include "lib/http/media.h"
+#include "pipeline/decode/decode_int.h"
+#include "pipeline/decode/tensors_int.h"
+
+static enum verdict check_media_type(struct request *request);
+static enum verdict fill_inputs(struct request *request, struct model *model, struct tensors_plan *plan);
+static enum verdict refuse(struct request *request, const struct tensors_plan *plan);
+
+enum verdict decode_tensors(struct request *request, struct model *model)
+{
+    yyjson_val *root = NULL;
+    enum verdict verdict = check_media_type(request);
+    if (verdict == VERDICT_NEXT)
+        verdict = body_parse_json(request, &root);
+    if (verdict != VERDICT_NEXT)
+        return verdict;
+
+    struct tensors_plan plan = {
+        .model = model_info(model),
+        .arena = &request->arena,
+        .bytes_max = request->config->limits.request_memory,
+    };
+    tensors_check(&plan, root);
+    if (plan.is_refused)
+        return refuse(request, &plan);
+    verdict = fill_inputs(request, model, &plan);
+    if (verdict != VERDICT_NEXT)
+        return verdict;
+    memcpy(request->outputs_wanted, plan.outputs_wanted, sizeof plan.outputs_wanted);
+    request->outputs_wanted_count = plan.outputs_wanted_count;
+    return VERDICT_NEXT;
+}
+
+/* The protocol knows only JSON, so a body without a type is taken as JSON; a body that says it is something else, or
+ * brings binary tensors behind the JSON, is not. */
+static enum verdict check_media_type(struct request *request)
+{
+    struct slice content_type = request_header(request, HTTP_FIELD_CONTENT_TYPE);
+    struct media_type type;
+    if (request_header(request, HTTP_FIELD_INFERENCE_HEADER_CONTENT_LENGTH).ptr) {
+        response_field_add(request, "Accept", SLICE_LIT("application/json"));
+        return request_fail(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+                            "Tensors in binary (Inference-Header-Content-Length) are not taken; send them as JSON.");
+    }
+    if (!content_type.ptr ||
+        (media_type_parse(content_type, &type) == ERR_OK && media_type_is(&type, "application/json")))
+        return VERDICT_NEXT;
+    response_field_add(request, "Accept", SLICE_LIT("application/json"));
+    return request_fail(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+                        "Content-Type is \"" SLICE_FMT "\"; tensors are taken as application/json.",
+                        SLICE_ARG(slice_first(content_type, 100)));
+}
+
+static enum verdict fill_inputs(struct request *request, struct model *model, struct tensors_plan *plan)
+{
+    enum verdict verdict = decode_acquire_run(request, model);
+    if (verdict != VERDICT_NEXT)
+        return verdict;
+    for (uint32_t i = 0; i < plan->model->input_count; i++) {
+        void *data;
+        if (run_input(request->run, i, plan->items[i].dims, plan->bytes_max, &data) != ERR_OK)
+            return request_fail_memory(request);
+        tensors_fill(plan, i, data);
+    }
+    return plan->is_refused ? refuse(request, plan) : VERDICT_NEXT;
+}
+
+/* The detail repeats the first fault: clients of the protocol show one text only. */
+static enum verdict refuse(struct request *request, const struct tensors_plan *plan)
+{
+    memcpy(request->faults, plan->faults, plan->fault_count * sizeof plan->faults[0]);
+    request->fault_count = plan->fault_count;
+    if (!plan->fault_count)
+        return request_fail_memory(request);
+    const struct request_fault *first = &plan->faults[0];
+    char more[60] = "";
+    struct text out = text_init(more, sizeof more);
+    if (plan->fault_count > 1)
+        text_printf(&out, " There are %u more, see \"errors\".", plan->fault_count - 1);
+    return request_fail(request, PROBLEM_INVALID_TENSOR, SLICE_FMT "%s" SLICE_FMT "%s", SLICE_ARG(first->pointer),
+                        first->pointer.len ? ": " : "", SLICE_ARG(first->detail), more);
+}
