@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What weir answers itself. Routes to models, and the inference endpoint, have their answer by now. */
+#include "lib/json/writer.h"
+#include "pipeline/endpoint/endpoint_int.h"
+#include "pipeline/flow.h"
+
+static enum verdict pass(struct request *request)
+{
+    (void)request;
+    return VERDICT_NEXT;
+}
+
+static const stage_run endpoints[ENDPOINT_COUNT] = {
+    [ENDPOINT_NONE] = pass,
+    [ENDPOINT_livez] = endpoint_livez,
+    [ENDPOINT_readyz] = endpoint_readyz,
+    [ENDPOINT_metrics] = endpoint_metrics,
+    [ENDPOINT_v2_server] = endpoint_v2_server,
+    [ENDPOINT_v2_live] = endpoint_v2_live,
+    [ENDPOINT_v2_ready] = endpoint_v2_ready,
+    [ENDPOINT_v2_model] = endpoint_v2_model,
+    [ENDPOINT_v2_model_ready] = endpoint_v2_model_ready,
+    [ENDPOINT_v2_infer] = pass,
+};
+
+enum verdict stage_endpoint(struct request *request)
+{
+    return endpoints[request->route->endpoint](request);
+}
+
+enum verdict endpoint_answer(struct request *request, int status, const struct json_writer *writer)
+{
+    struct slice body;
+    if (json_writer_finish(writer, &body) != ERR_OK)
+        return request_fail_memory(request);
+    response_set(request, status, "application/json", body);
+    return VERDICT_NEXT;
+}

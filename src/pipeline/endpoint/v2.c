@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Open Inference Protocol, all but inference: server, health, models.
+ *
+ * The protocol's text gives health a JSON body, other servers answer with a status alone; clients look at the status
+ * only, so both are given. What is not ready is 503, as orchestrators expect. */
+#include "lib/json/writer.h"
+#include "pipeline/endpoint/endpoint_int.h"
+#include "pipeline/model_find.h"
+
+#define HEALTH_BYTES 256
+#define MODEL_BYTES  1024
+
+static void write_specs(struct json_writer *writer, struct slice key, const struct tensor_spec *specs, uint32_t count);
+
+enum verdict endpoint_v2_server(struct request *request)
+{
+    response_set(request, 200, "application/json",
+                 SLICE_LIT("{\"name\":\"weir\",\"version\":\"" WEIR_VERSION "\",\"extensions\":[]}"));
+    return VERDICT_NEXT;
+}
+
+enum verdict endpoint_v2_live(struct request *request)
+{
+    response_set(request, 200, "application/json", SLICE_LIT("{\"live\":true}"));
+    return VERDICT_NEXT;
+}
+
+enum verdict endpoint_v2_ready(struct request *request)
+{
+    char memory[WHY_BYTES];
+    struct text why = text_init(memory, sizeof memory);
+    bool is_ready = endpoint_is_ready(request, &why);
+    response_set(request, is_ready ? 200 : 503, "application/json",
+                 is_ready ? SLICE_LIT("{\"ready\":true}") : SLICE_LIT("{\"ready\":false}"));
+    return VERDICT_NEXT;
+}
+
+enum verdict endpoint_v2_model(struct request *request)
+{
+    struct model *model;
+    enum verdict verdict = model_find(request);
+    if (verdict == VERDICT_NEXT)
+        verdict = model_need(request, &model);
+    if (verdict != VERDICT_NEXT)
+        return verdict;
+    const struct model_info *info = model_info(model);
+    struct json_writer writer = json_writer_in_arena(&request->arena, MODEL_BYTES);
+    json_write_object_begin(&writer);
+    json_write_key(&writer, SLICE_LIT("name"));
+    json_write_string(&writer, info->name);
+    json_write_key(&writer, SLICE_LIT("versions"));
+    json_write_array_begin(&writer);
+    json_write_string(&writer, info->version);
+    json_write_array_end(&writer);
+    json_write_key(&writer, SLICE_LIT("platform"));
+    json_write_string(&writer, info->platform);
+    write_specs(&writer, SLICE_LIT("inputs"), info->inputs, info->input_count);
+    write_specs(&writer, SLICE_LIT("outputs"), info->outputs, info->output_count);
+    json_write_object_end(&writer);
+    return endpoint_answer(request, 200, &writer);
+}
+
+static void write_specs(struct json_writer *writer, struct slice key, const struct tensor_spec *specs, uint32_t count)
+{
+    json_write_key(writer, key);
+    json_write_array_begin(writer);
+    for (uint32_t i = 0; i < count; i++) {
+        json_write_object_begin(writer);
+        json_write_key(writer, SLICE_LIT("name"));
+        json_write_string(writer, specs[i].name);
+        json_write_key(writer, SLICE_LIT("datatype"));
+        json_write_string(writer, slice_of_text(tensor_type_name(specs[i].type)));
+        json_write_key(writer, SLICE_LIT("shape"));
+        json_write_array_begin(writer);
+        for (uint32_t d = 0; d < specs[i].rank; d++)
+            json_write_i64(writer, specs[i].dims[d]);
+        json_write_array_end(writer);
+        json_write_object_end(writer);
+    }
+    json_write_array_end(writer);
+}
+
+enum verdict endpoint_v2_model_ready(struct request *request)
+{
+    enum verdict verdict = model_find(request);
+    if (verdict != VERDICT_NEXT)
+        return verdict;
+    const struct model_entry *entry = request->model_entry;
+    bool is_ready = atomic_load_explicit(&entry->state, memory_order_acquire) == MODEL_READY;
+    struct json_writer writer = json_writer_in_arena(&request->arena, HEALTH_BYTES);
+    json_write_object_begin(&writer);
+    json_write_key(&writer, SLICE_LIT("name"));
+    json_write_string(&writer, entry->config->name);
+    json_write_key(&writer, SLICE_LIT("ready"));
+    json_write_bool(&writer, is_ready);
+    json_write_object_end(&writer);
+    return endpoint_answer(request, is_ready ? 200 : 503, &writer);
+}

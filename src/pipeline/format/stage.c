@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gives every request its response: of a problem, of the outputs of a run, or the one a stage has made already. Then the
+ * middlewares see it, backward. Nothing after this can fail any more, so a failure here becomes a problem here. */
+#include "pipeline/format/format_int.h"
+
+#include "pipeline/flow.h"
+
+static enum verdict make_response(struct request *request);
+
+enum verdict stage_format(struct request *request)
+{
+    if (!request->problem && make_response(request) == VERDICT_FAIL)
+        ASSERT(request->problem, "whoever fails says why");
+    if (request->problem)
+        format_problem(request);
+    chain_response_head(request);
+    chain_response_chunk(request, &request->response.body);
+    return VERDICT_NEXT;
+}
+
+static enum verdict make_response(struct request *request)
+{
+    if (request->has_outputs && !request->response.has_body) {
+        enum verdict verdict = chain_output(request);
+        if (verdict == VERDICT_FAIL)
+            return verdict;
+    }
+    if (request->response.has_body)
+        return VERDICT_NEXT;
+    if (request->has_outputs)
+        return format_tensors(request);
+    return request_fail(request, PROBLEM_INTERNAL, "No stage has made a response.");
+}
