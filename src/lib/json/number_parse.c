@@ -18,15 +18,20 @@
 #define MANTISSA_DIGITS 19 /* fit 64 bits */
 #define EXPONENT_MAX    INT64_C(1000000000000)
 
-/* A number as it stands: mantissa × 10^exponent. */
-struct decimal {
-    const char *digits; /* first digit, then digits and at most one point up to digits_end */
-    const char *digits_end;
+/* A number of at most 19 digits: mantissa × 10^exponent. Kept in registers: nothing takes its address. */
+struct token {
+    const char *end; /* NULL when no number stands there */
     uint64_t mantissa;
     int64_t exponent;
-    int64_t exponent_written; /* behind the e */
     bool is_negative;
-    bool is_cut; /* digits other than zero did not fit the mantissa */
+    bool is_long; /* more than 19 digits: the mantissa is void */
+};
+
+/* A longer one. */
+struct long_number {
+    const char *digits; /* first digit, then digits and at most one point up to digits_end */
+    const char *digits_end;
+    int64_t exponent; /* as written */
 };
 
 /* IEEE 754 binary32 and binary64. */
@@ -43,9 +48,9 @@ struct layout {
 static const struct layout layout_f32 = {23, -127, 0xff, -64, 38, -17, 10};
 static const struct layout layout_f64 = {52, -1023, 0x7ff, -342, 308, -4, 23};
 
-static inline enum err scan(struct slice *rest, struct decimal *ret_decimal);
-static void scan_long(struct decimal *decimal);
-static size_t copy_bounded(char *out, const struct decimal *decimal);
+static inline struct token scan(struct slice text);
+static float convert_long_f32(struct slice token);
+static double convert_long_f64(struct slice token);
 
 /* Room for the digits that can decide (767 for double), one that stands for all behind them, and the exponent. */
 #define DIGITS_MAX     800
@@ -57,24 +62,24 @@ static inline bool is_digit(char c)
 }
 
 /* Clinger's case. */
-static inline bool convert_exactly_f32(const struct decimal *d, float *ret_value)
+static inline bool convert_exactly_f32(uint64_t mantissa, int64_t exponent, float *ret_value)
 {
     static const float tens[] = {1e0F, 1e1F, 1e2F, 1e3F, 1e4F, 1e5F, 1e6F, 1e7F, 1e8F, 1e9F, 1e10F};
-    if (d->mantissa > 1 << 24 || d->exponent < -10 || d->exponent > 10)
+    if (mantissa > 1 << 24 || exponent < -10 || exponent > 10)
         return false;
-    float value = (float)d->mantissa;
-    *ret_value = d->exponent < 0 ? value / tens[-d->exponent] : value * tens[d->exponent];
+    float value = (float)mantissa;
+    *ret_value = exponent < 0 ? value / tens[-exponent] : value * tens[exponent];
     return true;
 }
 
-static inline bool convert_exactly_f64(const struct decimal *d, double *ret_value)
+static inline bool convert_exactly_f64(uint64_t mantissa, int64_t exponent, double *ret_value)
 {
     static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    if (d->mantissa > UINT64_C(1) << 53 || d->exponent < -22 || d->exponent > 22)
+    if (mantissa > UINT64_C(1) << 53 || exponent < -22 || exponent > 22)
         return false;
-    double value = (double)d->mantissa;
-    *ret_value = d->exponent < 0 ? value / tens[-d->exponent] : value * tens[d->exponent];
+    double value = (double)mantissa;
+    *ret_value = exponent < 0 ? value / tens[-exponent] : value * tens[exponent];
     return true;
 }
 
@@ -124,45 +129,41 @@ static inline uint64_t convert(uint64_t w, int64_t exponent, const struct layout
 
 enum err number_read_f32(struct slice *rest, float *ret_value)
 {
-    struct decimal d;
-    struct slice after = *rest;
-    TRY(scan(&after, &d));
+    struct token token = scan(*rest);
+    if (UNLIKELY(!token.end))
+        return ERR_SYNTAX;
+    size_t len = (size_t)(token.end - rest->ptr);
     float value;
-    if (d.is_cut || !convert_exactly_f32(&d, &value)) {
-        uint32_t bits = (uint32_t)convert(d.mantissa, d.exponent, &layout_f32);
+    if (UNLIKELY(token.is_long)) {
+        value = convert_long_f32(slice_first(*rest, len));
+    } else if (!convert_exactly_f32(token.mantissa, token.exponent, &value)) {
+        uint32_t bits = (uint32_t)convert(token.mantissa, token.exponent, &layout_f32);
         memcpy(&value, &bits, sizeof value);
-        if (d.is_cut && bits != (uint32_t)convert(d.mantissa + 1, d.exponent, &layout_f32)) {
-            char copy[COPY_BYTES_MAX];
-            (void)copy_bounded(copy, &d);
-            value = strtof(copy, NULL);
-        }
     }
-    if (isinf(value))
+    if (UNLIKELY(isinf(value)))
         return ERR_LIMIT;
-    *rest = after;
-    *ret_value = d.is_negative ? -value : value;
+    *rest = slice_skip(*rest, len);
+    *ret_value = token.is_negative ? -value : value;
     return ERR_OK;
 }
 
 enum err number_read_f64(struct slice *rest, double *ret_value)
 {
-    struct decimal d;
-    struct slice after = *rest;
-    TRY(scan(&after, &d));
+    struct token token = scan(*rest);
+    if (UNLIKELY(!token.end))
+        return ERR_SYNTAX;
+    size_t len = (size_t)(token.end - rest->ptr);
     double value;
-    if (d.is_cut || !convert_exactly_f64(&d, &value)) {
-        uint64_t bits = convert(d.mantissa, d.exponent, &layout_f64);
+    if (UNLIKELY(token.is_long)) {
+        value = convert_long_f64(slice_first(*rest, len));
+    } else if (!convert_exactly_f64(token.mantissa, token.exponent, &value)) {
+        uint64_t bits = convert(token.mantissa, token.exponent, &layout_f64);
         memcpy(&value, &bits, sizeof value);
-        if (d.is_cut && bits != convert(d.mantissa + 1, d.exponent, &layout_f64)) {
-            char copy[COPY_BYTES_MAX];
-            (void)copy_bounded(copy, &d);
-            value = strtod(copy, NULL);
-        }
     }
-    if (isinf(value))
+    if (UNLIKELY(isinf(value)))
         return ERR_LIMIT;
-    *rest = after;
-    *ret_value = d.is_negative ? -value : value;
+    *rest = slice_skip(*rest, len);
+    *ret_value = token.is_negative ? -value : value;
     return ERR_OK;
 }
 
@@ -206,7 +207,7 @@ static inline uint64_t join_digits(uint64_t word)
 
 /* Goes by words as long as eight bytes may be read; numbers of a tensor end in the middle of a word, and finding that
  * place without a branch for each digit is what the speed comes from. The mantissa wraps around with more than 19
- * digits; scan_long mends it. */
+ * digits, and is void then. */
 static inline const char *scan_digits(const char *ptr, const char *end, uint64_t *mantissa)
 {
     static const uint64_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
@@ -214,11 +215,10 @@ static inline const char *scan_digits(const char *ptr, const char *end, uint64_t
         uint64_t word;
         memcpy(&word, ptr, 8);
         int count = count_digits(word);
+        int half = 32 - 4 * count;
+        /* Moved up (in two halves, because no digit at all means by 64 bits), the digits have zeros in front. */
+        *mantissa = *mantissa * tens[count] + join_digits((word - 0x3030303030303030) << half << half);
         ptr += count;
-        if (count == 0)
-            return ptr;
-        /* Moved up, the digits have zeros in front of them. */
-        *mantissa = *mantissa * tens[count] + join_digits((word - 0x3030303030303030) << (64 - 8 * count));
         if (count < 8)
             return ptr;
     }
@@ -243,72 +243,89 @@ static const char *scan_exponent(const char *ptr, const char *end, int64_t *ret_
     return ptr;
 }
 
-/* Inlined into both readers: the decimal then lives in registers. */
-static inline __attribute__((always_inline)) enum err scan(struct slice *rest, struct decimal *ret_decimal)
+static inline __attribute__((always_inline)) struct token scan(struct slice text)
 {
-    const char *ptr = rest->ptr;
-    const char *end = ptr + rest->len;
-    struct decimal d = {.is_negative = ptr < end && *ptr == '-'};
-    ptr += d.is_negative;
-    d.digits = ptr;
+    const struct token none = {.end = NULL};
+    const char *ptr = text.ptr;
+    const char *end = ptr + text.len;
+    struct token token = {.is_negative = ptr < end && *ptr == '-'};
+    ptr += token.is_negative;
     if (ptr == end || !is_digit(*ptr))
-        return ERR_SYNTAX;
+        return none;
+    const char *digits = ptr;
+    uint64_t mantissa = 0;
     /* A zero in front stands alone. */
-    ptr = *ptr == '0' ? ptr + 1 : scan_digits(ptr, end, &d.mantissa);
-    size_t digits_count = (size_t)(ptr - d.digits);
+    ptr = *ptr == '0' ? ptr + 1 : scan_digits(ptr, end, &mantissa);
+    size_t digits_count = (size_t)(ptr - digits);
     if (ptr < end && *ptr == '.') {
         const char *fraction = ptr + 1;
-        ptr = scan_digits(fraction, end, &d.mantissa);
+        ptr = scan_digits(fraction, end, &mantissa);
         if (ptr == fraction)
-            return ERR_SYNTAX;
-        d.exponent = fraction - ptr;
+            return none;
+        token.exponent = fraction - ptr;
         digits_count += (size_t)(ptr - fraction);
     }
-    d.digits_end = ptr;
-    if (ptr < end && (*ptr == 'e' || *ptr == 'E')) {
-        ptr = scan_exponent(ptr + 1, end, &d.exponent_written);
+    if (ptr < end && (*ptr | 0x20) == 'e') {
+        int64_t exponent;
+        ptr = scan_exponent(ptr + 1, end, &exponent);
         if (!ptr)
-            return ERR_SYNTAX;
-        d.exponent += d.exponent_written;
+            return none;
+        token.exponent += exponent;
     }
-    if (UNLIKELY(digits_count > MANTISSA_DIGITS))
-        scan_long(&d);
-    *rest = slice_of(ptr, (size_t)(end - ptr));
-    *ret_decimal = d;
-    return ERR_OK;
+    token.end = ptr;
+    token.mantissa = mantissa;
+    token.is_long = digits_count > MANTISSA_DIGITS;
+    return token;
 }
 
-/* Takes the first 19 digits that matter for the mantissa and lets the exponent say where they stand. */
-static void scan_long(struct decimal *d)
+/* The token is a number by the grammar. */
+static struct long_number split(struct slice token)
 {
+    const char *end = token.ptr + token.len;
+    struct long_number number = {.digits = token.ptr + (*token.ptr == '-'), .digits_end = token.ptr};
+    while (number.digits_end < end && (*number.digits_end | 0x20) != 'e')
+        number.digits_end++;
+    if (number.digits_end < end)
+        (void)scan_exponent(number.digits_end + 1, end, &number.exponent);
+    return number;
+}
+
+/* Takes the first 19 digits that matter and lets the exponent say where they stand. False when digits other than zero
+ * were left out: the number then lies between this mantissa and the next. */
+static bool take_digits(const struct long_number *number, uint64_t *ret_mantissa, int64_t *ret_exponent)
+{
+    uint64_t mantissa = 0;
+    int64_t exponent = number->exponent;
     int taken = 0;
     bool is_fraction = false;
-    d->mantissa = 0;
-    d->exponent = d->exponent_written;
-    for (const char *ptr = d->digits; ptr < d->digits_end; ptr++) {
+    bool is_all = true;
+    for (const char *ptr = number->digits; ptr < number->digits_end; ptr++) {
         if (*ptr == '.') {
             is_fraction = true;
             continue;
         }
         bool is_taken = taken < MANTISSA_DIGITS;
         if (is_taken)
-            d->mantissa = d->mantissa * 10 + (unsigned)(*ptr - '0');
+            mantissa = mantissa * 10 + (unsigned)(*ptr - '0');
         else
-            d->is_cut |= *ptr != '0';
-        taken += is_taken && d->mantissa > 0;
-        d->exponent += !is_taken - is_fraction;
+            is_all &= *ptr == '0';
+        taken += is_taken && mantissa > 0;
+        exponent += !is_taken - is_fraction;
     }
+    *ret_mantissa = mantissa;
+    *ret_exponent = exponent;
+    return is_all;
 }
 
 /* The same number without a point, so that the locale has no say, and with at most DIGITS_MAX digits: one more digit
  * that is not zero tells on which side of a midpoint the number lies as well as all the digits behind would. */
-static size_t copy_bounded(char *out, const struct decimal *d)
+static void copy_bounded(char out[COPY_BYTES_MAX], const struct long_number *number)
 {
     size_t len = 0;
-    int64_t exponent = d->exponent_written;
+    int64_t exponent = number->exponent;
     bool is_fraction = false;
     bool is_cut = false;
-    for (const char *ptr = d->digits; ptr < d->digits_end; ptr++) {
+    for (const char *ptr = number->digits; ptr < number->digits_end; ptr++) {
         if (*ptr == '.') {
             is_fraction = true;
             continue;
@@ -323,5 +340,38 @@ static size_t copy_bounded(char *out, const struct decimal *d)
         out[len++] = '1';
         exponent--;
     }
-    return len + (size_t)snprintf(out + len, COPY_BYTES_MAX - len, "e%lld", (long long)exponent);
+    (void)snprintf(out + len, COPY_BYTES_MAX - len, "e%lld", (long long)exponent);
+}
+
+/* Where both ends of what was left out round to the same number, so does all between. */
+static float convert_long_f32(struct slice token)
+{
+    uint64_t mantissa;
+    int64_t exponent;
+    struct long_number number = split(token);
+    bool is_all = take_digits(&number, &mantissa, &exponent);
+    uint32_t bits = (uint32_t)convert(mantissa, exponent, &layout_f32);
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    if (is_all || bits == (uint32_t)convert(mantissa + 1, exponent, &layout_f32))
+        return value;
+    char copy[COPY_BYTES_MAX];
+    copy_bounded(copy, &number);
+    return strtof(copy, NULL);
+}
+
+static double convert_long_f64(struct slice token)
+{
+    uint64_t mantissa;
+    int64_t exponent;
+    struct long_number number = split(token);
+    bool is_all = take_digits(&number, &mantissa, &exponent);
+    uint64_t bits = convert(mantissa, exponent, &layout_f64);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    if (is_all || bits == convert(mantissa + 1, exponent, &layout_f64))
+        return value;
+    char copy[COPY_BYTES_MAX];
+    copy_bounded(copy, &number);
+    return strtod(copy, NULL);
 }

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/meter/exposition.h"
 
+#include "lib/base/text.h"
+
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* What a sample's name and labels end with: for the series of a histogram. */
 struct series {
     const char *suffix;
-    const char *bound; /* value of the label `le`, NULL without */
+    struct slice bound; /* value of the label `le`; empty without */
 };
+
+#define NUMBER_BYTES 32     /* "-1.2345678901234567e-308" and some room */
+#define WHOLE_MAX    0x1p53 /* whole numbers up to here are exact, and are written without a point */
 
 static void add_escaped(struct buffer *buffer, struct slice text, bool is_label);
 static void add_series(struct exposition *e, const struct exposition_label *labels, size_t labels_count,
                        struct series series);
 static void add_number(struct buffer *buffer, double value);
-static void add_bound(char out[32], double seconds);
+static struct text print_bound(char memory[NUMBER_BYTES], double seconds);
 
 static const char *const type_names[] = {"counter", "gauge", "histogram", "info"};
 
@@ -97,19 +101,21 @@ void exposition_histogram(struct exposition *exposition, const struct exposition
     uint64_t count = histogram_count(histogram);
     for (size_t i = 0; i <= bounds.count; i++) {
         bool is_last = i == bounds.count;
-        char bound[32] = "+Inf";
+        char memory[NUMBER_BYTES];
+        struct text bound = {0};
         if (!is_last)
-            add_bound(bound, bounds.seconds[i]);
+            bound = print_bound(memory, bounds.seconds[i]);
         uint64_t below =
             is_last ? count : histogram_count_at_most(histogram, (uint64_t)(bounds.seconds[i] * 1e9 + 0.5));
-        add_series(exposition, labels, labels_count, (struct series){"_bucket", bound});
+        add_series(exposition, labels, labels_count,
+                   (struct series){"_bucket", is_last ? SLICE_LIT("+Inf") : text_slice(&bound)});
         add_number(buffer, (double)below);
         buffer_add_byte(buffer, '\n');
     }
-    add_series(exposition, labels, labels_count, (struct series){"_sum", NULL});
+    add_series(exposition, labels, labels_count, (struct series){.suffix = "_sum"});
     add_number(buffer, (double)histogram_sum_ns(histogram) / 1e9);
     buffer_add_byte(buffer, '\n');
-    add_series(exposition, labels, labels_count, (struct series){"_count", NULL});
+    add_series(exposition, labels, labels_count, (struct series){.suffix = "_count"});
     add_number(buffer, (double)count);
     buffer_add_byte(buffer, '\n');
 }
@@ -133,8 +139,8 @@ static void add_series(struct exposition *e, const struct exposition_label *labe
     buffer_add(&e->buffer, slice_of_text(series.suffix));
     for (size_t i = 0; i < labels_count; i++)
         add_label(&e->buffer, &is_first, slice_of_text(labels[i].name), labels[i].value);
-    if (series.bound)
-        add_label(&e->buffer, &is_first, SLICE_LIT("le"), slice_of_text(series.bound));
+    if (series.bound.len > 0)
+        add_label(&e->buffer, &is_first, SLICE_LIT("le"), series.bound);
     if (!is_first)
         buffer_add_byte(&e->buffer, '}');
     buffer_add_byte(&e->buffer, ' ');
@@ -155,36 +161,40 @@ static void add_escaped(struct buffer *buffer, struct slice text, bool is_label)
 }
 
 /* With as few digits as read back equal; a scrape has some thousand numbers, so trying three lengths is good enough. */
-static void print_number(char out[32], double value)
+static struct text print_number(char memory[NUMBER_BYTES], double value)
 {
-    for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(out, 32, "%.*g", digits, value);
-        if (strtod(out, NULL) == value)
-            return;
-    }
+    struct text text;
+    int digits = 15;
+    do {
+        text = text_init(memory, NUMBER_BYTES);
+        text_printf(&text, "%.*g", digits++, value);
+    } while (digits <= 17 && strtod(text.ptr, NULL) != value);
+    return text;
 }
 
 static void add_number(struct buffer *buffer, double value)
 {
-    char digits[32];
-    if (isnan(value))
+    char memory[NUMBER_BYTES];
+    struct text text;
+    if (isnan(value)) {
         buffer_add(buffer, SLICE_LIT("NaN"));
-    else if (isinf(value))
+    } else if (isinf(value)) {
         buffer_add(buffer, value > 0 ? SLICE_LIT("+Inf") : SLICE_LIT("-Inf"));
-    else if (value == floor(value) && fabs(value) < 1e15) {
+    } else if (value == floor(value) && fabs(value) <= WHOLE_MAX) {
         /* Counts, which are most of what is written. */
         buffer_printf(buffer, "%lld", (long long)value);
     } else {
-        print_number(digits, value);
-        buffer_add(buffer, slice_of_text(digits));
+        text = print_number(memory, value);
+        buffer_add(buffer, text_slice(&text));
     }
 }
 
 /* OpenMetrics wants `le` as a float ("1.0"). The Prometheus format gets the same text, so that a series has the same
  * labels in whichever format it was scraped. */
-static void add_bound(char out[32], double seconds)
+static struct text print_bound(char memory[NUMBER_BYTES], double seconds)
 {
-    print_number(out, seconds);
-    if (!strpbrk(out, ".e"))
-        strcat(out, ".0");
+    struct text text = print_number(memory, seconds);
+    if (!strpbrk(text.ptr, ".e"))
+        text_add(&text, SLICE_LIT(".0"));
+    return text;
 }
