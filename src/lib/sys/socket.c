@@ -60,6 +60,8 @@ enum err address_parse(struct slice text, struct address *ret_address)
     struct slice host;
     uint64_t port;
     struct address address = {0};
+    if (slice_find(text, '\0') < text.len)
+        return ERR_SYNTAX; /* inet_pton would stop there */
     TRY(split(text, &host, &port) == ERR_OK ? ERR_OK : ERR_SYNTAX);
     TRY(host.len && host.ptr[0] == '[' ? parse_v6(host, &address) : parse_v4(host, &address));
     address_set_port(&address, (uint16_t)port);
@@ -161,7 +163,10 @@ enum err socket_address(int fd, struct address *ret_address)
 static enum err await_connected(int fd, int timeout_ms)
 {
     struct pollfd wait = {.fd = fd, .events = POLLOUT};
-    int ready = poll(&wait, 1, timeout_ms);
+    int ready;
+    do
+        ready = poll(&wait, 1, timeout_ms);
+    while (ready < 0 && errno == EINTR);
     if (ready == 0)
         return ERR_TIMEOUT;
     int failure = 0;

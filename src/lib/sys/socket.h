@@ -20,8 +20,8 @@ struct address {
 
 #define ADDRESS_TEXT_MAX 64
 
-/* "127.0.0.1:8080", "[::1]:8080", "localhost:8080" (the loopback of IPv4) or ":8080" (every address). Numeric only:
- * never asks DNS. ERR_SYNTAX. */
+/* "127.0.0.1:8080", "[::1]:8080", "localhost:8080" (the loopback of IPv4) or ":8080" (every address of IPv4; "[::]:8080"
+ * is every one of IPv6 and of nothing else). Numeric only: never asks DNS. ERR_SYNTAX. */
 MUST_USE enum err address_parse(struct slice text, struct address *ret_address);
 /* Writes address and port with a NUL. */
 void address_format(const struct address *address, char out[ADDRESS_TEXT_MAX]);
@@ -36,12 +36,13 @@ void address_set_port(struct address *address, uint16_t port);
 MUST_USE enum err socket_listen(const struct address *address, int *ret_fd);
 /* The address a socket is bound to: the way to learn the port chosen for port 0. */
 MUST_USE enum err socket_address(int fd, struct address *ret_address);
-/* A blocking connection with a limit in time; for tests and tools. */
+/* Waits for the connection, at most timeout_ms; for tests and tools. ERR_CLOSED when nobody listens, ERR_TIMEOUT. */
 MUST_USE enum err socket_connect(const struct address *address, int timeout_ms, int *ret_fd);
 void socket_close(int fd);
 /* Sends FIN; what the other side still sends can be read. */
 void socket_shutdown_write(int fd);
-/* Whether another process could be using the address: a listener without SO_REUSEPORT semantics. */
+/* ERR_OK when nobody listens on the address, ERR_EXISTS when somebody does (this process too, with SO_REUSEPORT or
+ * not), the other errors as socket_listen. */
 MUST_USE enum err socket_probe_free(const struct address *address);
 
 #endif
