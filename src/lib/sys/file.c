@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -25,7 +26,11 @@ static enum err of_errno(int number)
     case ENOMEM:
         return ERR_NOMEM;
     case ELOOP:
+    case EISDIR:
+    case ENXIO: /* opening a socket */
         return ERR_INVALID;
+    case ENAMETOOLONG:
+        return ERR_LIMIT;
     default:
         return ERR_IO;
     }
@@ -169,12 +174,23 @@ bool file_is_readable(const char *path)
     return access(path, R_OK) == 0;
 }
 
+/* Standard output may be a pipe that somebody else has made non-blocking. */
+static void wait_writable(int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+    (void)poll(&wait, 1, -1);
+}
+
 enum err file_append(int fd, struct slice content)
 {
     while (content.len) {
         ssize_t count = write(fd, content.ptr, content.len);
         if (count < 0 && errno == EINTR)
             continue;
+        if (count < 0 && errno == EAGAIN) {
+            wait_writable(fd);
+            continue;
+        }
         if (count < 0)
             return of_errno(errno);
         content = slice_skip(content, (size_t)count);
@@ -185,7 +201,8 @@ enum err file_append(int fd, struct slice content)
 enum err file_open_append(const char *path, int *ret_fd)
 {
     bool is_stdout = path[0] == '-' && path[1] == '\0';
-    int fd = is_stdout ? dup(STDOUT_FILENO) : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    int fd = is_stdout ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
+                       : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (fd < 0)
         return of_errno(errno);
     *ret_fd = fd;
