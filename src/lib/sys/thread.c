@@ -12,6 +12,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* A thread's own faults: were they blocked, the kernel would end the process without a word of any handler. */
+static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+
 static void *enter(void *argument)
 {
     struct thread *thread = argument;
@@ -28,6 +31,8 @@ enum err thread_start(struct thread *thread, const char *name, void (*run)(void 
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+        sigdelset(&all, faults[i]);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&thread->id, NULL, enter, thread);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);

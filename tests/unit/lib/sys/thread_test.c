@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/sys/thread.h"
+
+#include "lib/sys/clock.h"
+
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct seen {
+    char name[32];
+    sigset_t blocked;
+};
+
+static void look_around(void *argument)
+{
+    struct seen *seen = argument;
+    (void)pthread_getname_np(pthread_self(), seen->name, sizeof seen->name);
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &seen->blocked);
+}
+
+static void a_thread_has_its_name_and_takes_no_signal_of_others(void **state)
+{
+    (void)state;
+    struct thread thread;
+    struct seen seen = {0};
+    sigset_t ours;
+    assert_int_equal(thread_start(&thread, "a name that is too long", look_around, &seen), ERR_OK);
+    thread_join(&thread);
+    assert_string_equal(seen.name, "a name that is ");
+    assert_int_equal(sigismember(&seen.blocked, SIGTERM), 1);
+    assert_int_equal(sigismember(&seen.blocked, SIGHUP), 1);
+    assert_int_equal(sigismember(&seen.blocked, SIGSEGV), 0); /* a sanitizer's report is a handler */
+    assert_int_equal(sigismember(&seen.blocked, SIGABRT), 0);
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &ours);
+    assert_int_equal(sigismember(&ours, SIGTERM), 0);
+}
+
+static void the_cpu_count_follows_the_affinity(void **state)
+{
+    (void)state;
+    cpu_set_t before;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    assert_int_equal(thread_cpu_count(), CPU_COUNT(&before));
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (int cpu = 0; CPU_COUNT(&one) == 0; cpu++)
+        if (CPU_ISSET(cpu, &before))
+            CPU_SET(cpu, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(thread_cpu_count(), 1);
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
+static void usage_is_plausible(void **state)
+{
+    (void)state;
+    struct process_usage usage;
+    struct process_usage later;
+    process_usage(&usage);
+    assert_in_range(usage.resident_bytes, 1 << 16, 1ULL << 40);
+    assert_true(usage.open_files >= 3 && usage.open_files < usage.open_files_max);
+    assert_true(usage.start_wall_ns < clock_wall_ns() + NS_PER_S);
+    assert_true(usage.start_wall_ns > clock_wall_ns() - 600 * NS_PER_S);
+    int fd = dup(0);
+    uint64_t end_ns = clock_thread_cpu_ns() + 5 * NS_PER_MS;
+    while (clock_thread_cpu_ns() < end_ns)
+        continue;
+    process_usage(&later);
+    close(fd);
+    assert_int_equal(later.open_files, usage.open_files + 1);
+    assert_true(later.cpu_ns > usage.cpu_ns);
+}
+
+static void raises_the_soft_limit_of_files_to_the_hard_one(void **state)
+{
+    (void)state;
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit low = {.rlim_cur = 64, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    assert_int_equal(process_raise_open_files(), before.rlim_max);
+    process_trim_memory();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_thread_has_its_name_and_takes_no_signal_of_others),
+        cmocka_unit_test(the_cpu_count_follows_the_affinity),
+        cmocka_unit_test(usage_is_plausible),
+        cmocka_unit_test(raises_the_soft_limit_of_files_to_the_hard_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
