@@ -71,7 +71,8 @@ static void put_digits(char *out, int value, int count)
 void http_date_format(char out[HTTP_DATE_BYTES], int64_t unix_seconds)
 {
     struct date date = date_of(unix_seconds);
-    memcpy(out, "Sun, 06 Nov 1994 08:49:37 GMT", HTTP_DATE_BYTES);
+    static const char form[HTTP_DATE_BYTES] = "Sun, 06 Nov 1994 08:49:37 GMT";
+    memcpy(out, form, sizeof form);
     memcpy(out, day_names[date.week_day], 3);
     put_digits(out + 5, date.day, 2);
     memcpy(out + 8, month_names[date.month], 3);
@@ -179,7 +180,7 @@ enum err http_date_parse(struct slice text, int64_t *ret_unix_seconds)
         int64_t days = days_of(date.year, date.month, date.day);
         if (!is_short_year && (days + EPOCH_DAYS + 3) % 7 != week_day)
             return ERR_SYNTAX;
-        *ret_unix_seconds = days * DAY_SECONDS + date.hour * 3600 + date.minute * 60 + date.second;
+        *ret_unix_seconds = days * DAY_SECONDS + (int64_t)date.hour * 3600 + (int64_t)date.minute * 60 + date.second;
         return ERR_OK;
     }
     return ERR_SYNTAX;

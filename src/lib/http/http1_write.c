@@ -10,7 +10,7 @@
 
 static const struct slice status_lines[] = {
 #define STATUS(code, text)                                                                                             \
-    [code - STATUS_LOWEST] = {"HTTP/1.1 " #code " " text "\r\n", sizeof("HTTP/1.1 " #code " " text "\r\n") - 1},
+    [(code) - STATUS_LOWEST] = {"HTTP/1.1 " #code " " text "\r\n", sizeof("HTTP/1.1 " #code " " text "\r\n") - 1},
 #include "lib/http/statuses.def"
 #undef STATUS
 };
@@ -34,11 +34,18 @@ static inline char *claim(struct http1_writer *writer, size_t len)
     return room;
 }
 
+static inline char *put(char *out, struct slice text)
+{
+    if (text.len)
+        memcpy(out, text.ptr, text.len);
+    return out + text.len;
+}
+
 void http1_write_prebuilt(struct http1_writer *writer, struct slice lines)
 {
     char *room = claim(writer, lines.len);
-    if (room && lines.len)
-        memcpy(room, lines.ptr, lines.len);
+    if (room)
+        put(room, lines);
 }
 
 void http1_write_status(struct http1_writer *writer, int status)
@@ -73,20 +80,19 @@ void http1_write_field(struct http1_writer *writer, struct slice name, struct sl
     char *room = claim(writer, name.len + 2 + value.len + 2);
     if (!room)
         return;
-    memcpy(room, name.ptr, name.len);
-    memcpy(room + name.len, ": ", 2);
-    if (value.len)
-        memcpy(room + name.len + 2, value.ptr, value.len);
-    memcpy(room + name.len + 2 + value.len, "\r\n", 2);
+    room = put(room, name);
+    room = put(room, SLICE_LIT(": "));
+    room = put(room, value);
+    put(room, SLICE_LIT("\r\n"));
 }
 
 void http1_write_length(struct http1_writer *writer, uint64_t length)
 {
-    char line[48] = "Content-Length: ";
-    size_t len = sizeof "Content-Length: " - 1;
-    len += text_format_u64(line + len, length);
-    memcpy(line + len, "\r\n", 2);
-    http1_write_prebuilt(writer, slice_of(line, len + 2));
+    char line[48];
+    char *end = put(line, SLICE_LIT("Content-Length: "));
+    end += text_format_u64(end, length);
+    end = put(end, SLICE_LIT("\r\n"));
+    http1_write_prebuilt(writer, slice_of(line, (size_t)(end - line)));
 }
 
 void http1_write_end(struct http1_writer *writer)

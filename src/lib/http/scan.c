@@ -114,7 +114,7 @@ static const struct scan scalar = {tchar_scalar, target_scalar, value_scalar, ho
 /* Bit n is set when byte n is outside of the set. */
 INLINE SSE42 unsigned outside_set_16(const char *at, __m128i by_low)
 {
-    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i bytes = _mm_loadu_si128((const __m128i_u *)at);
     __m128i high = _mm_and_si128(_mm_srli_epi16(bytes, 4), _mm_set1_epi8(0x0f));
     __m128i allowed = _mm_shuffle_epi8(by_low, bytes);
     __m128i bit = _mm_shuffle_epi8(_mm_setr_epi8(BIT_BY_HIGH), high);
@@ -124,7 +124,7 @@ INLINE SSE42 unsigned outside_set_16(const char *at, __m128i by_low)
 
 INLINE SSE42 unsigned outside_value_16(const char *at)
 {
-    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i bytes = _mm_loadu_si128((const __m128i_u *)at);
     __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
     __m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
     __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
@@ -184,7 +184,7 @@ AVX2 static const char *target_avx2(const char *from, const char *at, const char
     __m256i by_low = _mm256_setr_epi8(TARGET_BY_LOW, TARGET_BY_LOW);
     __m256i by_high = _mm256_setr_epi8(BIT_BY_HIGH, BIT_BY_HIGH);
     for (; end - at >= 32; at += 32) {
-        __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)at);
+        __m256i bytes = _mm256_loadu_si256((const __m256i_u *)at);
         __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(0x0f));
         __m256i shared = _mm256_and_si256(_mm256_shuffle_epi8(by_low, bytes), _mm256_shuffle_epi8(by_high, high));
         unsigned outside = (unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(shared, _mm256_setzero_si256()));
@@ -197,7 +197,7 @@ AVX2 static const char *target_avx2(const char *from, const char *at, const char
 AVX2 static const char *value_avx2(const char *from, const char *at, const char *end)
 {
     for (; end - at >= 32; at += 32) {
-        __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)at);
+        __m256i bytes = _mm256_loadu_si256((const __m256i_u *)at);
         __m256i control = _mm256_cmpeq_epi8(_mm256_min_epu8(bytes, _mm256_set1_epi8(0x1f)), bytes);
         __m256i tab = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\t'));
         __m256i del = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(0x7f));

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the fields of a head say together: which host, how long the body, whether the connection stays. Every function
+ * here turns down what another reader could decide otherwise. */
+#include "lib/http/http1_int.h"
+
+#include "lib/base/text.h"
+#include "lib/http/url.h"
+
+static enum http1_fault decide_target(struct http1_head *head);
+static enum http1_fault decide_host(struct http1_head *head, const struct scan *scan, struct slice input);
+static enum http1_fault decide_framing(struct http1_head *head);
+static enum http1_fault decide_expectation(struct http1_head *head);
+static void decide_keep_alive(struct http1_head *head);
+
+enum http1_fault http1_decide(struct http1_head *head, const struct scan *scan, struct slice input)
+{
+    enum http1_fault fault = decide_target(head);
+    if (fault == HTTP1_FAULT_NONE)
+        fault = decide_host(head, scan, input);
+    if (fault == HTTP1_FAULT_NONE)
+        fault = decide_framing(head);
+    if (fault == HTTP1_FAULT_NONE)
+        fault = decide_expectation(head);
+    decide_keep_alive(head);
+    return fault;
+}
+
+/* The four forms of RFC 9112 section 3.2. Host must be there and valid even where an absolute target overrides it. */
+static enum http1_fault decide_target(struct http1_head *head)
+{
+    struct slice target = head->target;
+    if (LIKELY(slice_starts(target, SLICE_LIT("/"))))
+        return HTTP1_FAULT_NONE;
+    if (slice_is(target, "*"))
+        return head->method == HTTP_METHOD_OPTIONS ? HTTP1_FAULT_NONE : HTTP1_FAULT_TARGET_INVALID;
+    struct url_target url;
+    if (url_target_parse(target, &url) != ERR_OK || url.form != URL_ABSOLUTE)
+        return HTTP1_FAULT_TARGET_INVALID;
+    head->host = url.authority;
+    return HTTP1_FAULT_NONE;
+}
+
+/* An empty Host would make an http URL without a host, which RFC 9110 section 4.2.1 has us reject. */
+static enum http1_fault decide_host(struct http1_head *head, const struct scan *scan, struct slice input)
+{
+    const struct http_header *host = http1_find(head, HTTP_FIELD_HOST);
+    if (!host)
+        return head->version_minor == 0 ? HTTP1_FAULT_NONE : HTTP1_FAULT_HOST_MISSING;
+    /* The line end stops the search, so that it may look at whole blocks of what follows. */
+    const char *stop = scan->host(input.ptr, host->value.ptr, input.ptr + input.len);
+    size_t name_len = (size_t)(stop - host->value.ptr);
+    bool is_plain = name_len > 0 && http_is_port(slice_skip(host->value, name_len));
+    if (!is_plain && !http_is_authority(host->value))
+        return HTTP1_FAULT_HOST_INVALID;
+    if (!head->host.ptr)
+        head->host = host->value;
+    return HTTP1_FAULT_NONE;
+}
+
+/* Adds one Transfer-Encoding line to what is known. Empty elements and parameters are refused: the list must leave no
+ * doubt, and no client sends them. */
+static enum http1_fault add_codings(struct slice list, bool *is_chunked, bool *has_unknown)
+{
+    do {
+        struct slice coding = slice_trim(slice_cut(&list, ','));
+        if (!http_is_token(coding))
+            return HTTP1_FAULT_CODING_INVALID;
+        bool is_it = SCAN_IS_WORD(coding, "chunked");
+        if (*is_chunked)
+            return is_it ? HTTP1_FAULT_CODING_CHUNKED_TWICE : HTTP1_FAULT_CODING_AFTER_CHUNKED;
+        *is_chunked |= is_it;
+        *has_unknown |= !is_it;
+    } while (list.ptr);
+    return HTTP1_FAULT_NONE;
+}
+
+static enum http1_fault decide_chunked(struct http1_head *head, const struct http_header *header)
+{
+    bool has_unknown = false;
+    if (head->version_minor == 0)
+        return HTTP1_FAULT_CODING_IN_HTTP10;
+    if (http1_find(head, HTTP_FIELD_CONTENT_LENGTH))
+        return HTTP1_FAULT_LENGTH_WITH_CODING;
+    for (; header; header = http1_find_next(head, header)) {
+        enum http1_fault fault = add_codings(header->value, &head->is_chunked, &has_unknown);
+        if (fault != HTTP1_FAULT_NONE)
+            return fault;
+    }
+    head->has_body = true;
+    return has_unknown ? HTTP1_FAULT_CODING_UNKNOWN : HTTP1_FAULT_NONE;
+}
+
+/* RFC 9112 section 6.3. "5, 5" may be read as 5 there; here it is not one number. */
+static enum http1_fault decide_framing(struct http1_head *head)
+{
+    const struct http_header *coding = http1_find(head, HTTP_FIELD_TRANSFER_ENCODING);
+    const struct http_header *length = http1_find(head, HTTP_FIELD_CONTENT_LENGTH);
+    if (coding)
+        return decide_chunked(head, coding);
+    if (!length)
+        return HTTP1_FAULT_NONE;
+    enum err err = text_parse_u64(length->value, &head->content_length);
+    if (err != ERR_OK)
+        return err == ERR_LIMIT ? HTTP1_FAULT_LENGTH_TOO_LARGE : HTTP1_FAULT_LENGTH_INVALID;
+    head->has_content_length = true;
+    head->has_body = head->content_length > 0;
+    return HTTP1_FAULT_NONE;
+}
+
+/* RFC 9112 section 9.3: close wins over keep-alive. */
+static void decide_keep_alive(struct http1_head *head)
+{
+    const struct http_header *header = http1_find(head, HTTP_FIELD_CONNECTION);
+    bool wants_close = false;
+    bool wants_keep_alive = head->version_minor > 0;
+    for (; header; header = http1_find_next(head, header)) {
+        struct slice rest = header->value;
+        if (LIKELY(SCAN_IS_WORD(rest, "keep-alive"))) {
+            wants_keep_alive = true;
+            continue;
+        }
+        while (rest.ptr) {
+            struct slice option = slice_trim(slice_cut(&rest, ','));
+            wants_close |= SCAN_IS_WORD(option, "close");
+            wants_keep_alive |= SCAN_IS_WORD(option, "keep-alive");
+        }
+    }
+    head->is_keep_alive = wants_keep_alive && !wants_close;
+}
+
+/* RFC 9110 section 10.1.1: 1.0 clients do not wait, whatever they say. */
+static enum http1_fault decide_expectation(struct http1_head *head)
+{
+    const struct http_header *header = http1_find(head, HTTP_FIELD_EXPECT);
+    for (; header; header = http1_find_next(head, header))
+        if (!SCAN_IS_WORD(header->value, "100-continue"))
+            return HTTP1_FAULT_EXPECTATION_UNKNOWN;
+    head->expects_continue = http1_find(head, HTTP_FIELD_EXPECT) && head->version_minor > 0 && head->has_body;
+    return HTTP1_FAULT_NONE;
+}

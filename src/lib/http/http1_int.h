@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the two halves of the request parser: http1.c reads lines, http1_decide.c what they mean together. */
+#ifndef WEIR_LIB_HTTP_HTTP1_INT_H
+#define WEIR_LIB_HTTP_HTTP1_INT_H
+
+#include "lib/http/http1.h"
+#include "lib/http/scan.h"
+
+/* Fills in host, the body's framing, is_keep_alive and expects_continue of a head whose lines are all read. `input` is
+ * what they point into. */
+enum http1_fault http1_decide(struct http1_head *head, const struct scan *scan, struct slice input);
+
+#endif
