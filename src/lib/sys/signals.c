@@ -28,7 +28,7 @@ static void on_events(struct watch *watch, uint32_t events)
     struct signals *signals = CONTAINER_OF(watch, struct signals, watch);
     struct signalfd_siginfo info;
     (void)events;
-    while (read(watch->fd, &info, sizeof info) == (ssize_t)sizeof info)
+    while (watch->fd >= 0 && read(watch->fd, &info, sizeof info) == (ssize_t)sizeof info)
         signals->on_signal(signals, (int)info.ssi_signo);
 }
 
@@ -40,15 +40,20 @@ enum err signals_start(struct signals *signals, struct loop *loop, const int *nu
         return ERR_IO;
     signals->watch = (struct watch){.on_events = on_events, .fd = fd};
     enum err err = watch_add(&signals->watch, loop, EPOLLIN);
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         close(fd);
+        signals->watch.fd = -1;
+    }
     return err;
 }
 
 void signals_stop(struct signals *signals)
 {
+    if (signals->watch.fd < 0)
+        return;
     watch_remove(&signals->watch);
     close(signals->watch.fd);
+    signals->watch.fd = -1;
 }
 
 void process_exit_now(int code)

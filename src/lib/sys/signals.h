@@ -17,6 +17,7 @@ struct signals {
 void signals_block(const int *numbers);
 /* on_signal is called on the loop's thread. */
 MUST_USE enum err signals_start(struct signals *signals, struct loop *loop, const int *numbers);
+/* on_signal may call it, and a second call is harmless. The memory must stay until on_signal has returned. */
 void signals_stop(struct signals *signals);
 /* Ends the process at once, without any clean-up. */
 NORETURN void process_exit_now(int code);
