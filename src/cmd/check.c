@@ -5,6 +5,7 @@
 #include "control/config/load.h"
 #include "control/config/reference.h"
 #include "lib/json/writer.h"
+#include "pipeline/route.h"
 
 #include <stdio.h>
 
@@ -58,6 +59,17 @@ int cmd_check(int argc, char **argv)
     return wants_file ? check_file(line.arguments[0], is_set[FLAG_JSON]) : print_generated(is_set[FLAG_SCHEMA]);
 }
 
+/* Entries of `routes:`. Each gives one route or several, side by side; the implicit ones have no `match`. */
+static uint32_t count_routes(const struct config *config)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < config->route_count; i++) {
+        const struct route_config *entry = config->routes[i]->config;
+        count += entry->match.len && (i == 0 || config->routes[i - 1]->config != entry);
+    }
+    return count;
+}
+
 static int check_file(const char *path, bool is_json)
 {
     static struct config_report report;
@@ -82,8 +94,9 @@ static void print_text(const struct config_report *report, const struct config *
                 report->error_count == 1 ? "" : "s");
         return;
     }
-    printf(SLICE_FMT ": ok (%u route%s, %u model%s)\n", SLICE_ARG(report->path), config->route_count,
-           config->route_count == 1 ? "" : "s", config->models.count, config->models.count == 1 ? "" : "s");
+    uint32_t routes = count_routes(config);
+    printf(SLICE_FMT ": ok (%u route%s, %u model%s)\n", SLICE_ARG(report->path), routes, routes == 1 ? "" : "s",
+           config->models.count, config->models.count == 1 ? "" : "s");
 }
 
 static void output_init(struct output *output)
@@ -134,7 +147,7 @@ static enum err print_json(const struct config_report *report, const struct conf
     write_count(&out, "errors", report->error_count);
     write_count(&out, "warnings", report->warning_count);
     if (config) {
-        write_count(&out, "routes", config->route_count);
+        write_count(&out, "routes", count_routes(config));
         write_count(&out, "models", config->models.count);
     }
     json_write_key(&out, SLICE_LIT("notes"));

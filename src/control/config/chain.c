@@ -23,7 +23,7 @@ static const struct middleware *find(struct compile *compile, struct slice name,
 static enum err make_link(struct compile *compile, const struct yaml_node *options, struct option_place place,
                           struct chain_link *link);
 static enum err prepare(struct compile *compile, struct option_place place, struct chain_link *link);
-static void check_pair(struct compile *compile, const struct chain *earlier, uint32_t e, const struct chain *later,
+static bool check_pair(struct compile *compile, const struct chain *earlier, uint32_t e, const struct chain *later,
                        uint32_t l);
 
 enum err chain_read(struct compile *compile, const struct yaml_node *node, struct chain *chain)
@@ -46,13 +46,16 @@ enum err chain_read(struct compile *compile, const struct yaml_node *node, struc
     return ERR_OK;
 }
 
+/* One complaint for each entry: the first thing before it that may not be there. */
 void chain_check_order(struct compile *compile, const struct chain_owner *owner, const struct chain *chain)
 {
+    uint32_t prefix_count = owner->prefix ? owner->prefix->count : 0;
     for (uint32_t l = 0; l < chain->count; l++) {
-        for (uint32_t e = 0; owner->prefix && e < owner->prefix->count; e++)
-            check_pair(compile, owner->prefix, e, chain, l);
-        for (uint32_t e = 0; e < l; e++)
-            check_pair(compile, chain, e, chain, l);
+        bool is_fine = true;
+        for (uint32_t e = 0; e < prefix_count && is_fine; e++)
+            is_fine = check_pair(compile, owner->prefix, e, chain, l);
+        for (uint32_t e = 0; e < l && is_fine; e++)
+            is_fine = check_pair(compile, chain, e, chain, l);
     }
 }
 
@@ -178,18 +181,21 @@ static void say_line(struct option_place place, struct option_place seen_from, s
         text_printf(out, " in line %u", place.line);
 }
 
-static void check_pair(struct compile *compile, const struct chain *earlier, uint32_t e, const struct chain *later,
+static bool check_pair(struct compile *compile, const struct chain *earlier, uint32_t e, const struct chain *later,
                        uint32_t l)
 {
     const struct middleware *first = earlier->links[e].middleware;
     const struct middleware *second = later->links[l].middleware;
     struct option_place place = later->places[l];
+    if (first != second && first->place <= second->place)
+        return true;
     char memory[64];
     struct text where = text_init(memory, sizeof memory);
     say_line(earlier->places[e], place, &where);
     if (first == second)
         config_report_error(compile->report, place, "%s stands in this chain already%s", second->name, memory);
-    else if (first->place > second->place)
+    else
         config_report_error(compile->report, place, "%s must stand before %s%s: %s", second->name, first->name, memory,
                             reasons[second->place]);
+    return false;
 }

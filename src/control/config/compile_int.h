@@ -23,6 +23,7 @@ struct compile {
     struct fill fill;
     struct chain file_chain;
     struct option_place *places; /* parallel to config->routes */
+    bool has_too_many_routes;
 };
 
 /* What a chain is checked for. */

@@ -36,6 +36,7 @@ static const option_read readers[] = {
 };
 
 static void check_names(struct fill *fill, const struct fill_job *job);
+static void report_map(struct fill *fill, const struct fill_job *job);
 static enum err fill_row(struct fill *fill, const struct fill_job *job, const struct option *row, void *out);
 static enum err fill_default(struct fill *fill, const struct option *row, void *field);
 static void report_value(struct fill *fill, const struct fill_job *job, const struct option *row,
@@ -45,9 +46,10 @@ enum err fill_table(struct fill *fill, const struct fill_job *job, void *out)
 {
     struct fill_job map = *job;
     if (map.node && map.node->kind != YAML_MAP) {
-        if (map.node->kind != YAML_NULL)
-            config_report_error(fill->report, map.node->place, "%s is a map of options, each as \"name: value\"",
-                                map.table->name);
+        if (map.node->kind != YAML_NULL) {
+            report_map(fill, &map);
+            map.place.line = 0;
+        }
         map.node = NULL;
     }
     if (map.node)
@@ -57,8 +59,21 @@ enum err fill_table(struct fill *fill, const struct fill_job *job, void *out)
     return ERR_OK;
 }
 
+static void report_map(struct fill *fill, const struct fill_job *job)
+{
+    char memory[256];
+    struct text found = text_init(memory, sizeof memory);
+    yaml_describe(job->node, &found);
+    config_report_error(fill->report, job->node->place, "%s is a map of options, each as \"name: value\"; found %s",
+                        job->table->name, memory);
+}
+
 void yaml_describe(const struct yaml_node *node, struct text *out)
 {
+    if (slice_find(node->text, '\0') < node->text.len) {
+        text_add(out, SLICE_LIT("a text with a NUL in it"));
+        return;
+    }
     struct slice shown = slice_first(node->text, QUOTE_BYTES_MAX);
     const char *more = shown.len < node->text.len ? "..." : "";
     switch (node->kind) {

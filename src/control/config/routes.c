@@ -317,7 +317,9 @@ static enum err add(struct compile *compile, const struct draft *draft, struct s
     struct config *config = compile->config;
     const struct chain *file = &compile->file_chain;
     if (config->route_count == ROUTES_MAX) {
-        config_report_error(compile->report, draft->place, "there are more than %d routes", ROUTES_MAX);
+        if (!compile->has_too_many_routes)
+            config_report_error(compile->report, draft->place, "there are more than %d routes", ROUTES_MAX);
+        compile->has_too_many_routes = true;
         return ERR_OK;
     }
     struct route *route = arena_alloc_zero(&config->arena, sizeof *route);

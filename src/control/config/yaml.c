@@ -127,10 +127,8 @@ static enum err build(struct builder *builder)
     return builder->root ? ERR_OK : ERR_NOMEM;
 }
 
-/* An empty value has no mark: it is taken to stand where the last thing stood. */
-static void note_place(struct builder *builder, struct fy_event *event)
+static void note_place(struct builder *builder, const struct fy_mark *mark)
 {
-    const struct fy_mark *mark = fy_event_start_mark(event);
     if (mark)
         builder->last = (struct option_place){.line = (uint32_t)mark->line + 1, .column = (uint32_t)mark->column + 1};
 }
@@ -150,10 +148,15 @@ static enum err close_level(struct builder *builder)
 
 static enum err take_event(struct builder *builder, struct fy_event *event)
 {
-    note_place(builder, event);
-    if (event->type == FYET_ALIAS || fy_event_get_anchor_token(event))
+    /* An empty value has no mark: it is taken to stand where the last thing stood. */
+    note_place(builder, fy_event_start_mark(event));
+    struct fy_token *anchor = event->type == FYET_ALIAS ? event->alias.anchor : fy_event_get_anchor_token(event);
+    struct fy_token *tag = fy_event_get_tag_token(event);
+    note_place(builder, fy_token_start_mark(anchor ? anchor : tag));
+    builder->last.column -= anchor && builder->last.column > 1; /* the mark stands behind the & or * */
+    if (anchor)
         return refuse(builder, "anchors and aliases (& and *) are not supported; write the value out");
-    if (fy_event_get_tag_token(event))
+    if (tag)
         return refuse(builder, "tags (!) are not supported; leave the tag out");
     switch (event->type) {
     case FYET_DOCUMENT_START:
@@ -181,7 +184,11 @@ static enum err fill_scalar(struct builder *builder, struct fy_event *event, str
     const char *text = token ? fy_token_get_text(token, &len) : NULL;
     if (token && !text)
         return ERR_NOMEM;
-    node->is_quoted = token && fy_token_scalar_style(token) != FYSS_PLAIN;
+    enum fy_scalar_style style = fy_token_scalar_style(token);
+    node->is_quoted = token && style != FYSS_PLAIN;
+    /* The mark stands behind the quote. */
+    if (node->is_quoted && (style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) && node->place.column > 1)
+        node->place.column--;
     node->text = arena_copy(builder->arena, slice_of(text, len));
     if (!node->text.ptr)
         return ERR_NOMEM;

@@ -29,7 +29,8 @@ struct yaml_node {
 };
 
 /* Parses a whole file into the arena; slices of the tree live there. An empty file is a YAML_NULL. ERR_INVALID: the
- * report says why. Keys of a map are unique. */
+ * report says why. A key that stands twice in a map is reported too, but the tree is there and the first one counts, so
+ * that the rest of the file can be checked. */
 MUST_USE enum err yaml_parse(struct slice text, struct arena *arena, struct config_report *report,
                              const struct yaml_node **ret_root);
 /* The child of a map with this key, or NULL. NULL is accepted. */
