@@ -8,10 +8,11 @@
 #include "pipeline/infer/ort.h"
 
 #include "lib/base/asan.h"
+#include "lib/sys/thread.h"
 #include "pipeline/infer/library.h"
 
+#include <dlfcn.h>
 #include <onnxruntime_c_api.h>
-#include <pthread.h>
 #include <stdio.h>
 
 /* The runtime loses a few bytes once, while it makes its environment. Only that is forgiven to it: a suppression by the
@@ -26,6 +27,7 @@
 #endif
 
 #define API_VERSION 17
+#define ENTRY_NAME  "OrtGetApiBase"
 
 static struct {
     pthread_mutex_t open_mutex;
@@ -68,6 +70,7 @@ static const char *const kind_names[] = {"an unknown kind", "a tensor",        "
 /* --- Opening -------------------------------------------------------------------------------------------------- */
 
 static enum err open_locked(struct slice library, struct text *fault);
+static void *try_library(const char *path, struct text *tried);
 static enum err open_env(const OrtApi *api, struct text *fault);
 static void ORT_API_CALL drop_log(void *param, OrtLoggingLevel severity, const char *category, const char *id,
                                   const char *where, const char *message);
@@ -85,7 +88,7 @@ enum err ort_open(struct slice library, struct text *fault)
 static enum err open_locked(struct slice library, struct text *fault)
 {
     void *entry = NULL;
-    TRY(library_open(library, fault, &entry));
+    TRY(library_find(library, try_library, fault, &entry));
     const OrtApiBase *(*get_base)(void) = NULL;
     memcpy(&get_base, &entry, sizeof(entry)); /* ISO C has no cast from object to function pointer */
     const OrtApiBase *base = get_base();
@@ -100,6 +103,23 @@ static enum err open_locked(struct slice library, struct text *fault)
     ort.version = slice_of_text(base->GetVersionString());
     ort.api = api;
     return ERR_OK;
+}
+
+/* A library_try. What was opened stays open. */
+static void *try_library(const char *path, struct text *tried)
+{
+    const char *separator = tried->len ? "; " : "";
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        text_printf(tried, "%s%s", separator, dlerror());
+        return NULL;
+    }
+    void *entry = dlsym(library, ENTRY_NAME);
+    if (!entry) {
+        text_printf(tried, "%s%s is not ONNX Runtime: it has no " ENTRY_NAME, separator, path);
+        dlclose(library);
+    }
+    return entry;
 }
 
 /* A failure here leaves what was made to the end of the process: the environment is one for each process anyway. */

@@ -8,9 +8,8 @@
 #define WEIR_PIPELINE_INFER_SHAPES_H
 
 #include "lib/base/err.h"
+#include "lib/sys/thread.h"
 #include "pipeline/tensor.h"
-
-#include <pthread.h>
 
 #define SHAPES_MAX 64
 

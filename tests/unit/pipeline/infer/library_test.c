@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Without the runtime, or with something else in its place. These run before any load of this process succeeds. */
+#include "pipeline/infer/library.h"
 #include "unit/pipeline/infer/models.h"
 
 #include <stdlib.h>
@@ -28,6 +29,29 @@ static void the_environment_names_the_library_when_the_configuration_does_not(vo
     assert_says(load.fault_memory, "WEIR_ORT_LIB says");
 }
 
+static int opened;
+
+static void *note_only(const char *path, struct text *tried)
+{
+    text_printf(tried, "[%d %s]", opened++, path);
+    return NULL;
+}
+
+static void all_places_are_tried_in_order_and_listed(void **state)
+{
+    (void)state;
+    char memory[2048];
+    struct text fault = text_init(memory, sizeof(memory));
+    void *entry = NULL;
+    opened = 0;
+    assert_int_equal(library_find((struct slice){NULL, 0}, note_only, &fault, &entry), ERR_UNSUPPORTED);
+    assert_int_equal(opened, 4);
+    assert_says(memory, "[0 $ORIGIN/../lib/" LIBRARY_NAME "]");
+    assert_says(memory, "[1 $ORIGIN/../deps/lib/" LIBRARY_NAME "]");
+    assert_says(memory, "[3 " LIBRARY_NAME "]");
+    assert_says(memory, "setup/setup.sh");
+}
+
 static void another_library_in_its_place_is_recognised(void **state)
 {
     (void)state;
@@ -54,6 +78,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_configured_path_that_is_wrong_is_said_and_not_replaced),
         cmocka_unit_test(the_environment_names_the_library_when_the_configuration_does_not),
+        cmocka_unit_test(all_places_are_tried_in_order_and_listed),
         cmocka_unit_test(another_library_in_its_place_is_recognised),
         cmocka_unit_test(a_failure_to_open_is_not_for_ever),
     };
