@@ -246,9 +246,11 @@ static const char *scan_exponent(const char *ptr, const char *end, int64_t *ret_
 static inline __attribute__((always_inline)) struct token scan(struct slice text)
 {
     const struct token none = {.end = NULL};
+    if (text.len == 0)
+        return none;
     const char *ptr = text.ptr;
     const char *end = ptr + text.len;
-    struct token token = {.is_negative = ptr < end && *ptr == '-'};
+    struct token token = {.is_negative = *ptr == '-'};
     ptr += token.is_negative;
     if (ptr == end || !is_digit(*ptr))
         return none;

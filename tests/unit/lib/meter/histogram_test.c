@@ -97,7 +97,7 @@ static void quantiles_are_those_of_the_sorted_values(void **state)
     fill();
     for (size_t rank = 1; rank <= VALUES; rank += 7) {
         uint64_t exact = values[rank - 1];
-        uint64_t read = histogram_quantile(&histogram, (double)rank / VALUES);
+        uint64_t read = histogram_quantile(&histogram, (double)rank / (double)VALUES);
         assert_true(read >= exact);
         assert_true(read - exact <= exact / 32);
     }
