@@ -95,40 +95,43 @@ TARGET_SSE42 static inline void store_pixels(__m128i rows01, __m128i rows23, uin
     _mm_storeu_si32(dst[3] + at, _mm_srli_si128(bytes, 12));
 }
 
+/* Adds the products of pairs with the low and the high half of their weights. The callers write their loops over rows and
+ * parts out, so that these sums live in registers at every level of optimisation. */
+TARGET_SSE42 static inline void add_sse42(__m128i pairs, __m128i low, __m128i high, __m128i sums[2])
+{
+    sums[0] = _mm_add_epi32(sums[0], _mm_madd_epi16(pairs, low));
+    sums[1] = _mm_add_epi32(sums[1], _mm_madd_epi16(pairs, high));
+}
+
+/* Four taps of one row. */
+TARGET_SSE42 static inline void add_taps_sse42(const uint8_t *src, __m128i weights, __m128i sums[2])
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)src);
+    __m128i pairs01 = _mm_shuffle_epi8(bytes, _mm_setr_epi8(PAIRS_01));
+    __m128i pairs23 = _mm_shuffle_epi8(bytes, _mm_setr_epi8(PAIRS_23));
+    add_sse42(pairs01, _mm_shuffle_epi32(weights, 0x00), _mm_shuffle_epi32(weights, 0xAA), sums);
+    add_sse42(pairs23, _mm_shuffle_epi32(weights, 0x55), _mm_shuffle_epi32(weights, 0xFF), sums);
+}
+
 TARGET_SSE42 static void across_rgb_sse42(const struct resize_axis *axis, const uint8_t *const src[RESIZE_BATCH],
                                           uint8_t *const dst[RESIZE_BATCH])
 {
-    const __m128i pairs01 = _mm_setr_epi8(PAIRS_01);
-    const __m128i pairs23 = _mm_setr_epi8(PAIRS_23);
+    const __m128i zero = _mm_setzero_si128();
     for (uint32_t x = 0; x < axis->count; x++) {
         const struct resize_group *group = axis->groups + (size_t)x * axis->groups_max;
         size_t offset = (size_t)axis->spans[x].first * 3;
-        __m128i low[RESIZE_BATCH] = {_mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128(),
-                                     _mm_setzero_si128()};
-        __m128i high[RESIZE_BATCH] = {_mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128(),
-                                      _mm_setzero_si128()};
+        __m128i sums[RESIZE_BATCH][2] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
         for (uint32_t g = resize_group_count(axis->spans[x].count); g > 0; g--, group++, offset += 12) {
             __m128i weights = _mm_loadu_si128((const __m128i *)(const void *)group);
-            __m128i low01 = _mm_shuffle_epi32(weights, 0x00), low23 = _mm_shuffle_epi32(weights, 0x55);
-            __m128i high01 = _mm_shuffle_epi32(weights, 0xAA), high23 = _mm_shuffle_epi32(weights, 0xFF);
-            for (int r = 0; r < RESIZE_BATCH; r++) {
-                __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(src[r] + offset));
-                __m128i a = _mm_shuffle_epi8(bytes, pairs01);
-                __m128i b = _mm_shuffle_epi8(bytes, pairs23);
-                low[r] = _mm_add_epi32(low[r], _mm_add_epi32(_mm_madd_epi16(a, low01), _mm_madd_epi16(b, low23)));
-                high[r] = _mm_add_epi32(high[r], _mm_add_epi32(_mm_madd_epi16(a, high01), _mm_madd_epi16(b, high23)));
-            }
+            add_taps_sse42(src[0] + offset, weights, sums[0]);
+            add_taps_sse42(src[1] + offset, weights, sums[1]);
+            add_taps_sse42(src[2] + offset, weights, sums[2]);
+            add_taps_sse42(src[3] + offset, weights, sums[3]);
         }
-        store_pixels(_mm_packs_epi32(join(low[0], high[0]), join(low[1], high[1])),
-                     _mm_packs_epi32(join(low[2], high[2]), join(low[3], high[3])), dst, (size_t)x * 3);
+        __m128i rows01 = _mm_packs_epi32(join(sums[0][0], sums[0][1]), join(sums[1][0], sums[1][1]));
+        __m128i rows23 = _mm_packs_epi32(join(sums[2][0], sums[2][1]), join(sums[3][0], sums[3][1]));
+        store_pixels(rows01, rows23, dst, (size_t)x * 3);
     }
-}
-
-/* Two rows of bytes → their sums with a pair of weights, in four parts of the row. */
-TARGET_SSE42 static inline void add_pair_sse42(__m128i rows, __m128i low_pair, __m128i high_pair, __m128i sums[2])
-{
-    sums[0] = _mm_add_epi32(sums[0], _mm_madd_epi16(rows, low_pair));
-    sums[1] = _mm_add_epi32(sums[1], _mm_madd_epi16(rows, high_pair));
 }
 
 TARGET_SSE42 static void down_sse42(const struct resize_down *down)
@@ -147,10 +150,10 @@ TARGET_SSE42 static void down_sse42(const struct resize_down *down)
             __m128i a = _mm_loadu_si128((const __m128i *)(const void *)(down->rows[pair * 2] + at));
             __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(down->rows[pair * 2 + 1] + at));
             __m128i front = _mm_unpacklo_epi8(a, b), back = _mm_unpackhi_epi8(a, b);
-            add_pair_sse42(_mm_unpacklo_epi8(front, zero), low_pair, high_pair, sums[0]);
-            add_pair_sse42(_mm_unpackhi_epi8(front, zero), low_pair, high_pair, sums[1]);
-            add_pair_sse42(_mm_unpacklo_epi8(back, zero), low_pair, high_pair, sums[2]);
-            add_pair_sse42(_mm_unpackhi_epi8(back, zero), low_pair, high_pair, sums[3]);
+            add_sse42(_mm_unpacklo_epi8(front, zero), low_pair, high_pair, sums[0]);
+            add_sse42(_mm_unpackhi_epi8(front, zero), low_pair, high_pair, sums[1]);
+            add_sse42(_mm_unpacklo_epi8(back, zero), low_pair, high_pair, sums[2]);
+            add_sse42(_mm_unpackhi_epi8(back, zero), low_pair, high_pair, sums[3]);
         }
         __m128i front = _mm_packs_epi32(join(sums[0][0], sums[0][1]), join(sums[1][0], sums[1][1]));
         __m128i back = _mm_packs_epi32(join(sums[2][0], sums[2][1]), join(sums[3][0], sums[3][1]));
@@ -165,11 +168,24 @@ TARGET_AVX2 static inline __m256i join256(__m256i low, __m256i high)
     return _mm256_srai_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(HALF)), RESIZE_BITS);
 }
 
-/* Two rows' sums, pixels 0 and 1 in the lower lane and 2 and 3 in the upper → both rows' results as 16 bits. */
-TARGET_AVX2 static inline __m128i join_rows(__m256i low0, __m256i high0, __m256i low1, __m256i high1)
+TARGET_AVX2 static inline void add_avx2(__m256i pairs, __m256i low, __m256i high, __m256i sums[2])
 {
-    __m256i sum0 = _mm256_add_epi32(low0, _mm256_slli_epi32(high0, RESIZE_LOW_BITS));
-    __m256i sum1 = _mm256_add_epi32(low1, _mm256_slli_epi32(high1, RESIZE_LOW_BITS));
+    sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(pairs, low));
+    sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(pairs, high));
+}
+
+/* Four taps of one row: 0 and 1 in the lower lane, 2 and 3 in the upper. */
+TARGET_AVX2 static inline void add_taps_avx2(const uint8_t *src, __m256i low, __m256i high, __m256i sums[2])
+{
+    __m256i bytes = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)src));
+    add_avx2(_mm256_shuffle_epi8(bytes, _mm256_setr_epi8(PAIRS_01, PAIRS_23)), low, high, sums);
+}
+
+/* The sums of two rows, spread over two lanes each → both rows' pixels as 16 bits. */
+TARGET_AVX2 static inline __m128i join_rows(const __m256i row0[2], const __m256i row1[2])
+{
+    __m256i sum0 = _mm256_add_epi32(row0[0], _mm256_slli_epi32(row0[1], RESIZE_LOW_BITS));
+    __m256i sum1 = _mm256_add_epi32(row1[0], _mm256_slli_epi32(row1[1], RESIZE_LOW_BITS));
     __m256i both =
         _mm256_add_epi32(_mm256_permute2x128_si256(sum0, sum1, 0x20), _mm256_permute2x128_si256(sum0, sum1, 0x31));
     both = _mm256_srai_epi32(_mm256_add_epi32(both, _mm256_set1_epi32(HALF)), RESIZE_BITS);
@@ -179,35 +195,24 @@ TARGET_AVX2 static inline __m128i join_rows(__m256i low0, __m256i high0, __m256i
 TARGET_AVX2 static void across_rgb_avx2(const struct resize_axis *axis, const uint8_t *const src[RESIZE_BATCH],
                                         uint8_t *const dst[RESIZE_BATCH])
 {
-    const __m256i pairs = _mm256_setr_epi8(PAIRS_01, PAIRS_23);
     const __m256i low_order = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1);
     const __m256i high_order = _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3);
     const __m256i zero = _mm256_setzero_si256();
     for (uint32_t x = 0; x < axis->count; x++) {
         const struct resize_group *group = axis->groups + (size_t)x * axis->groups_max;
         size_t offset = (size_t)axis->spans[x].first * 3;
-        __m256i low[RESIZE_BATCH] = {zero, zero, zero, zero};
-        __m256i high[RESIZE_BATCH] = {zero, zero, zero, zero};
+        __m256i sums[RESIZE_BATCH][2] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
         for (uint32_t g = resize_group_count(axis->spans[x].count); g > 0; g--, group++, offset += 12) {
             __m256i weights = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)group));
-            __m256i low_weights = _mm256_permutevar8x32_epi32(weights, low_order);
-            __m256i high_weights = _mm256_permutevar8x32_epi32(weights, high_order);
-            for (int r = 0; r < RESIZE_BATCH; r++) {
-                __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(src[r] + offset));
-                __m256i taps = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(bytes), pairs);
-                low[r] = _mm256_add_epi32(low[r], _mm256_madd_epi16(taps, low_weights));
-                high[r] = _mm256_add_epi32(high[r], _mm256_madd_epi16(taps, high_weights));
-            }
+            __m256i low = _mm256_permutevar8x32_epi32(weights, low_order);
+            __m256i high = _mm256_permutevar8x32_epi32(weights, high_order);
+            add_taps_avx2(src[0] + offset, low, high, sums[0]);
+            add_taps_avx2(src[1] + offset, low, high, sums[1]);
+            add_taps_avx2(src[2] + offset, low, high, sums[2]);
+            add_taps_avx2(src[3] + offset, low, high, sums[3]);
         }
-        store_pixels(join_rows(low[0], high[0], low[1], high[1]), join_rows(low[2], high[2], low[3], high[3]), dst,
-                     (size_t)x * 3);
+        store_pixels(join_rows(sums[0], sums[1]), join_rows(sums[2], sums[3]), dst, (size_t)x * 3);
     }
-}
-
-TARGET_AVX2 static inline void add_pair_avx2(__m256i rows, __m256i low_pair, __m256i high_pair, __m256i sums[2])
-{
-    sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(rows, low_pair));
-    sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(rows, high_pair));
 }
 
 TARGET_AVX2 static void down_avx2(const struct resize_down *down)
@@ -226,10 +231,10 @@ TARGET_AVX2 static void down_avx2(const struct resize_down *down)
             __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)(down->rows[pair * 2] + at));
             __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(down->rows[pair * 2 + 1] + at));
             __m256i front = _mm256_unpacklo_epi8(a, b), back = _mm256_unpackhi_epi8(a, b);
-            add_pair_avx2(_mm256_unpacklo_epi8(front, zero), low_pair, high_pair, sums[0]);
-            add_pair_avx2(_mm256_unpackhi_epi8(front, zero), low_pair, high_pair, sums[1]);
-            add_pair_avx2(_mm256_unpacklo_epi8(back, zero), low_pair, high_pair, sums[2]);
-            add_pair_avx2(_mm256_unpackhi_epi8(back, zero), low_pair, high_pair, sums[3]);
+            add_avx2(_mm256_unpacklo_epi8(front, zero), low_pair, high_pair, sums[0]);
+            add_avx2(_mm256_unpackhi_epi8(front, zero), low_pair, high_pair, sums[1]);
+            add_avx2(_mm256_unpacklo_epi8(back, zero), low_pair, high_pair, sums[2]);
+            add_avx2(_mm256_unpackhi_epi8(back, zero), low_pair, high_pair, sums[3]);
         }
         /* Unpacking and packing both work within lanes, so the order comes out right. */
         __m256i front = _mm256_packs_epi32(join256(sums[0][0], sums[0][1]), join256(sums[1][0], sums[1][1]));
