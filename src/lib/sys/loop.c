@@ -69,8 +69,9 @@ void loop_stop(struct loop *loop)
 
 static int wait_for_events(struct loop *loop, struct epoll_event *events, uint64_t wait_ns)
 {
+    loop->now_ns = clock_now_ns();
     bool is_urgent = has_mail(loop) || loop->is_stopping;
-    uint64_t next_ns = is_urgent ? 0 : timer_wheel_next_ns(&loop->timers, clock_now_ns());
+    uint64_t next_ns = is_urgent ? 0 : timer_wheel_next_ns(&loop->timers, loop->now_ns);
     next_ns = MIN(next_ns, wait_ns);
     int timeout_ms = next_ns > WAIT_MS_MAX * NS_PER_MS ? WAIT_MS_MAX : (int)((next_ns + NS_PER_MS - 1) / NS_PER_MS);
     int count = epoll_wait(loop->epoll, events, LOOP_EVENTS_MAX, timeout_ms);

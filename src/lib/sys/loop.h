@@ -93,7 +93,7 @@ void mailbox_stop(struct mailbox *mailbox);
 
 struct loop {
     int epoll;
-    uint64_t now_ns; /* read once a turn */
+    uint64_t now_ns; /* read before mail and before events */
     struct timer_wheel timers;
     struct mailbox *mailbox;
     /* Called at the end of each turn; may be NULL. */

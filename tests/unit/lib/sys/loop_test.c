@@ -211,6 +211,26 @@ static void a_timer_set_from_mail_shortens_the_sleep(void **state)
     stop_post();
 }
 
+static uint64_t mail_now_ns;
+
+static bool note_now(struct mailbox *mailbox)
+{
+    mail_now_ns = mailbox->watch.loop->now_ns;
+    return false;
+}
+
+/* Deadlines and latencies are counted from now_ns: that of the last turn would be as old as its work was long. */
+static void mail_sees_the_time_of_its_own_turn(void **state)
+{
+    (void)state;
+    start_post(note_now);
+    clock_sleep_ns(3 * NS_PER_MS);
+    uint64_t before_ns = clock_now_ns();
+    loop_turn(&post.loop, 0);
+    assert_true(mail_now_ns >= before_ns);
+    stop_post();
+}
+
 static bool close_mailbox(struct mailbox *mailbox)
 {
     mailbox_stop(mailbox);
@@ -239,6 +259,7 @@ int main(void)
         cmocka_unit_test(sleep_is_announced_only_when_there_is_no_mail),
         cmocka_unit_test(stopping_from_mail_needs_no_event_to_take_effect),
         cmocka_unit_test(a_timer_set_from_mail_shortens_the_sleep),
+        cmocka_unit_test(mail_sees_the_time_of_its_own_turn),
         cmocka_unit_test(a_mailbox_may_be_stopped_from_its_own_mail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
