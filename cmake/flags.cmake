@@ -15,6 +15,9 @@ endif()
 if(WEIR_SANITIZE)
     target_compile_options(weir_flags INTERFACE -fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all)
     target_link_options(weir_flags INTERFACE -fsanitize=${WEIR_SANITIZE})
+    # ONNX Runtime throws inside itself. The sanitizers intercept __cxa_throw and look for the real one when the process
+    # starts: without libstdc++ in it by then, the first exception aborts.
+    target_link_libraries(weir_flags INTERFACE -Wl,--push-state,--no-as-needed -l:libstdc++.so.6 -Wl,--pop-state)
 endif()
 if(WEIR_FUZZ)
     target_compile_options(weir_flags INTERFACE -fsanitize=fuzzer-no-link)

@@ -23,7 +23,7 @@ struct sink {
 
 static struct sink sinks[ACCESS_SINKS_MAX];
 static _Atomic uint32_t sink_count; /* rises after the entry is complete */
-static pthread_mutex_t adding = PTHREAD_MUTEX_INITIALIZER;
+static struct mutex adding = MUTEX_INIT;
 
 static enum err find_or_add(struct slice path, struct text *fault, uint32_t *ret_sink);
 static enum err add(struct slice path, struct text *fault, uint32_t *ret_sink);
@@ -32,9 +32,9 @@ static void complain(struct sink *sink, int error, uint32_t line_count);
 
 enum err access_log_open(struct slice path, struct text *fault, uint32_t *ret_sink)
 {
-    pthread_mutex_lock(&adding);
+    mutex_lock(&adding);
     enum err err = find_or_add(path, fault, ret_sink);
-    pthread_mutex_unlock(&adding);
+    mutex_unlock(&adding);
     return err;
 }
 

@@ -23,6 +23,7 @@ void thread_join(struct thread *thread);
 uint32_t thread_cpu_count(void);
 
 /* For control threads; the data path has none. Cannot fail once initialised. */
+#define MUTEX_INIT {PTHREAD_MUTEX_INITIALIZER} /* for static ones */
 struct mutex {
     pthread_mutex_t system;
 };

@@ -30,14 +30,14 @@
 #define ENTRY_NAME  "OrtGetApiBase"
 
 static struct {
-    pthread_mutex_t open_mutex;
-    pthread_mutex_t session_mutex;
+    struct mutex open_mutex;
+    struct mutex session_mutex;
     const OrtApi *api; /* set last; read by others only after an ort_open of theirs */
     OrtEnv *env;
     OrtMemoryInfo *cpu;
     OrtAllocator *allocator; /* of the names it hands out */
     struct slice version;
-} ort = {.open_mutex = PTHREAD_MUTEX_INITIALIZER, .session_mutex = PTHREAD_MUTEX_INITIALIZER};
+} ort = {.open_mutex = MUTEX_INIT, .session_mutex = MUTEX_INIT};
 
 /* Parallel to enum model_optimization. */
 static const GraphOptimizationLevel levels[] = {ORT_DISABLE_ALL, ORT_ENABLE_BASIC, ORT_ENABLE_EXTENDED, ORT_ENABLE_ALL};
@@ -79,9 +79,9 @@ static void add_line(struct text *fault, struct slice words);
 
 enum err ort_open(struct slice library, struct text *fault)
 {
-    pthread_mutex_lock(&ort.open_mutex);
+    mutex_lock(&ort.open_mutex);
     enum err err = ort.api ? ERR_OK : open_locked(library, fault);
-    pthread_mutex_unlock(&ort.open_mutex);
+    mutex_unlock(&ort.open_mutex);
     return err;
 }
 
@@ -208,7 +208,7 @@ enum err ort_session_create(const struct ort_session_options *options, struct te
     OrtSessionOptions *theirs = NULL;
     *ret_failed_provider = options->provider_count;
     TRY(take(api, api->CreateSessionOptions(&theirs), fault));
-    pthread_mutex_lock(&ort.session_mutex);
+    mutex_lock(&ort.session_mutex);
     enum err err = set_options(options, theirs, fault);
     for (uint32_t i = 0; i < options->provider_count && err == ERR_OK; i++) {
         err = append_provider(options->providers[i], theirs, fault);
@@ -217,7 +217,7 @@ enum err ort_session_create(const struct ort_session_options *options, struct te
     }
     if (err == ERR_OK)
         err = take(api, api->CreateSession(ort.env, options->path, theirs, ret_session), fault);
-    pthread_mutex_unlock(&ort.session_mutex);
+    mutex_unlock(&ort.session_mutex);
     api->ReleaseSessionOptions(theirs);
     return err;
 }

@@ -14,7 +14,7 @@ enum err shapes_init(struct shapes *shapes, uint32_t input_count, uint32_t outpu
     shapes->places = calloc((size_t)SHAPES_MAX * (input_count + output_count), sizeof(*shapes->places));
     if (!shapes->places)
         return ERR_NOMEM;
-    pthread_mutex_init(&shapes->mutex, NULL);
+    mutex_init(&shapes->mutex);
     return ERR_OK;
 }
 
@@ -22,7 +22,7 @@ void shapes_deinit(struct shapes *shapes)
 {
     if (!shapes->places)
         return;
-    pthread_mutex_destroy(&shapes->mutex);
+    mutex_deinit(&shapes->mutex);
     free(shapes->places);
     shapes->places = NULL;
 }
@@ -30,18 +30,18 @@ void shapes_deinit(struct shapes *shapes)
 bool shapes_find(struct shapes *shapes, const struct tensor *inputs, struct shape *ret_outputs)
 {
     uint64_t hash = hash_dims(inputs, shapes->input_count);
-    pthread_mutex_lock(&shapes->mutex);
+    mutex_lock(&shapes->mutex);
     const struct shape *place = find(shapes, hash, inputs);
     if (place)
         memcpy(ret_outputs, place + shapes->input_count, shapes->output_count * sizeof(*place));
-    pthread_mutex_unlock(&shapes->mutex);
+    mutex_unlock(&shapes->mutex);
     return place != NULL;
 }
 
 void shapes_add(struct shapes *shapes, const struct tensor *inputs, const struct tensor *outputs)
 {
     uint64_t hash = hash_dims(inputs, shapes->input_count);
-    pthread_mutex_lock(&shapes->mutex);
+    mutex_lock(&shapes->mutex);
     struct shape *place = find(shapes, hash, inputs);
     if (!place)
         place = claim(shapes, hash);
@@ -49,7 +49,7 @@ void shapes_add(struct shapes *shapes, const struct tensor *inputs, const struct
         place[i] = shape_of(&inputs[i]);
     for (uint32_t i = 0; i < shapes->output_count; i++)
         place[shapes->input_count + i] = shape_of(&outputs[i]);
-    pthread_mutex_unlock(&shapes->mutex);
+    mutex_unlock(&shapes->mutex);
 }
 
 /* FNV-1a by whole words: only spreads, the dims themselves are compared. Ranks are the model's and always the same. */

@@ -19,7 +19,7 @@ struct shape {
 };
 
 struct shapes {
-    pthread_mutex_t mutex;
+    struct mutex mutex;
     uint32_t input_count;
     uint32_t output_count;
     uint32_t count;
