@@ -8,6 +8,7 @@
  * Each result is a line "WIDTH HEIGHT BYTES" and the bytes; or a line "error TEXT". With "time REPEAT FILE WIDTH HEIGHT
  * SCALED" as arguments it prints the processor time of each step instead. */
 #include "lib/base/cpu.h"
+#include "lib/base/text.h"
 #include "lib/image/normalize.h"
 
 #include <stdio.h>
@@ -144,12 +145,21 @@ static void measure(size_t repeat, const char *path, const struct normalize_spec
     pool_deinit(&pool);
 }
 
+static uint32_t parse(const char *text)
+{
+    uint64_t value;
+    if (text_parse_u64(slice_of_text(text), &value) != ERR_OK || value > UINT32_MAX) {
+        fprintf(stderr, "%s: expected a number\n", text);
+        exit(2);
+    }
+    return (uint32_t)value;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 7 && strcmp(argv[1], "time") == 0) {
-        struct normalize_spec spec = normalize_spec_default((uint32_t)atoi(argv[4]), (uint32_t)atoi(argv[5]));
-        size_t repeat = (size_t)atoi(argv[2]);
-        measure(MIN(repeat, (size_t)REPEAT_MAX), argv[3], &spec, (uint32_t)atoi(argv[6]));
+        struct normalize_spec spec = normalize_spec_default(parse(argv[4]), parse(argv[5]));
+        measure(MIN(parse(argv[2]), REPEAT_MAX), argv[3], &spec, parse(argv[6]));
         return 0;
     }
     struct pool pool;

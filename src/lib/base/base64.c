@@ -138,6 +138,16 @@ static bool decode_tail(const struct alphabet *alphabet, struct cursor *cursor)
 
 #if defined(__x86_64__)
 
+TARGET_SSE42 static inline __m128i load128(const void *from)
+{
+    return _mm_loadu_si128((const __m128i *)from);
+}
+
+TARGET_SSE42 static inline void store128(void *to, __m128i bytes)
+{
+    _mm_storeu_si128((__m128i *)to, bytes);
+}
+
 /* 0xFF where first ≤ c ≤ last. Signed comparison: bytes of 0x80 and above are in no range. */
 TARGET_SSE42 static inline __m128i within(__m128i c, char first, char last)
 {
@@ -160,7 +170,7 @@ TARGET_SSE42 static void decode_sse42(const struct alphabet *alphabet, struct cu
     const __m128i order = _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
     /* 16 characters make 12 bytes and 16 are stored; of 24 characters the last 4 bytes are still to come. */
     for (; cursor->end - cursor->from >= 24; cursor->from += 16, cursor->to += 12) {
-        __m128i c = _mm_loadu_si128((const __m128i *)(const void *)cursor->from);
+        __m128i c = load128(cursor->from);
         __m128i upper = within(c, 'A', 'Z'), lower = within(c, 'a', 'z'), digit = within(c, '0', '9');
         __m128i last0 = is_byte(c, alphabet->last[0]), last1 = is_byte(c, alphabet->last[1]);
         __m128i known = _mm_or_si128(_mm_or_si128(upper, lower), _mm_or_si128(digit, _mm_or_si128(last0, last1)));
@@ -172,8 +182,18 @@ TARGET_SSE42 static void decode_sse42(const struct alphabet *alphabet, struct cu
         shift = _mm_or_si128(shift, distance(last1, 63, alphabet->last[1]));
         __m128i pairs = _mm_maddubs_epi16(_mm_add_epi8(c, shift), _mm_set1_epi32(0x01400140));
         __m128i quads = _mm_madd_epi16(pairs, _mm_set1_epi32(0x00011000));
-        _mm_storeu_si128((__m128i *)(void *)cursor->to, _mm_shuffle_epi8(quads, order));
+        store128(cursor->to, _mm_shuffle_epi8(quads, order));
     }
+}
+
+TARGET_AVX2 static inline __m256i load256(const void *from)
+{
+    return _mm256_loadu_si256((const __m256i *)from);
+}
+
+TARGET_AVX2 static inline void store256(void *to, __m256i bytes)
+{
+    _mm256_storeu_si256((__m256i *)to, bytes);
 }
 
 TARGET_AVX2 static inline __m256i within256(__m256i c, char first, char last)
@@ -199,7 +219,7 @@ TARGET_AVX2 static void decode_avx2(const struct alphabet *alphabet, struct curs
     const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 7, 7);
     /* 32 characters make 24 bytes and 32 are stored; of 44 characters the last 8 bytes are still to come. */
     for (; cursor->end - cursor->from >= 44; cursor->from += 32, cursor->to += 24) {
-        __m256i c = _mm256_loadu_si256((const __m256i *)(const void *)cursor->from);
+        __m256i c = load256(cursor->from);
         __m256i upper = within256(c, 'A', 'Z'), lower = within256(c, 'a', 'z'), digit = within256(c, '0', '9');
         __m256i last0 = is_byte256(c, alphabet->last[0]), last1 = is_byte256(c, alphabet->last[1]);
         __m256i known =
@@ -213,7 +233,7 @@ TARGET_AVX2 static void decode_avx2(const struct alphabet *alphabet, struct curs
         __m256i pairs = _mm256_maddubs_epi16(_mm256_add_epi8(c, shift), _mm256_set1_epi32(0x01400140));
         __m256i quads = _mm256_madd_epi16(pairs, _mm256_set1_epi32(0x00011000));
         __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(quads, order), lanes);
-        _mm256_storeu_si256((__m256i *)(void *)cursor->to, bytes);
+        store256(cursor->to, bytes);
     }
 }
 

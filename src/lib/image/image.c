@@ -24,10 +24,8 @@ static const struct format {
 
 struct image_options image_options_default(void)
 {
-    return (struct image_options){.limits = {.pixels_max = 50u * 1000 * 1000,
-                                             .side_max = 65535,
-                                             .scans_max = 64,
-                                             .decoder_bytes_max = (size_t)512 << 20}};
+    return (struct image_options){
+        .limits = {.pixels_max = 50000000, .side_max = 65535, .scans_max = 64, .decoder_bytes_max = (size_t)512 << 20}};
 }
 
 const char *image_format_name(enum image_format format)
@@ -49,11 +47,11 @@ enum image_format image_format_of(struct slice file)
 enum err image_probe(struct slice file, struct image_info *ret, struct image_fault *fault)
 {
     if (file.len == 0)
-        return image_refuse(fault, ERR_TRUNCATED, "empty", "the image has zero bytes");
+        return REFUSE(fault, ERR_TRUNCATED, "empty", "the image has zero bytes");
     enum image_format format = image_format_of(file);
     if (format == IMAGE_UNKNOWN)
-        return image_refuse(fault, ERR_UNSUPPORTED, "format",
-                            "the first bytes are of no supported image format; supported are JPEG, PNG and WebP");
+        return REFUSE(fault, ERR_UNSUPPORTED, "format",
+                      "the first bytes are of no supported image format; supported are JPEG, PNG and WebP");
     return formats[format].probe(file, ret, fault);
 }
 
@@ -61,13 +59,12 @@ enum err image_check(const struct image_info *info, const struct image_limits *l
 {
     const char *name = image_format_name(info->format);
     if (info->width > limits->side_max || info->height > limits->side_max)
-        return image_refuse(fault, ERR_LIMIT, "dimensions", "%s: %u x %u pixels, sides may be up to %u", name,
-                            info->width, info->height, limits->side_max);
+        return REFUSE(fault, ERR_LIMIT, "dimensions", "%s: %u x %u pixels, sides may be up to %u", name, info->width,
+                      info->height, limits->side_max);
     uint64_t pixels = (uint64_t)info->width * info->height;
     if (pixels > limits->pixels_max)
-        return image_refuse(fault, ERR_LIMIT, "dimensions", "%s: %u x %u = %llu pixels, at most %llu are allowed", name,
-                            info->width, info->height, (unsigned long long)pixels,
-                            (unsigned long long)limits->pixels_max);
+        return REFUSE(fault, ERR_LIMIT, "dimensions", "%s: %u x %u = %llu pixels, at most %llu are allowed", name,
+                      info->width, info->height, (unsigned long long)pixels, (unsigned long long)limits->pixels_max);
     return ERR_OK;
 }
 
@@ -79,14 +76,14 @@ enum err image_decode(struct slice file, const struct image_options *options, st
     TRY(image_check(&info, &options->limits, fault));
     const struct format *format = &formats[info.format];
     if (info.is_animated)
-        return image_refuse(fault, ERR_UNSUPPORTED, "animated", "%s: animated, expected a still picture", format->name);
+        return REFUSE(fault, ERR_UNSUPPORTED, "animated", "%s: animated, expected a still picture", format->name);
 
     struct decode_task task = {.file = file, .info = &info, .options = options, .arena = arena, .fault = fault};
     struct image image;
     TRY(format->decode(&task, &image));
     if (image_orient(&image, info.orientation, arena) != ERR_OK)
-        return image_refuse(fault, ERR_NOMEM, "memory", "%s: no memory to turn %u x %u pixels upright", format->name,
-                            info.width, info.height);
+        return REFUSE(fault, ERR_NOMEM, "memory", "%s: no memory to turn %u x %u pixels upright", format->name,
+                      info.width, info.height);
     *ret = image;
     return ERR_OK;
 }
@@ -99,18 +96,17 @@ enum err image_alloc(const struct decode_task *task, uint32_t width, uint32_t he
     bool is_over = __builtin_mul_overflow(stride, (size_t)height, &bytes);
     uint8_t *pixels = is_over ? NULL : arena_alloc_aligned(task->arena, bytes);
     if (!pixels)
-        return image_refuse(task->fault, ERR_NOMEM, "memory", "%s: no memory for %u x %u pixels",
-                            image_format_name(task->info->format), width, height);
+        return REFUSE(task->fault, ERR_NOMEM, "memory", "%s: no memory for %u x %u pixels",
+                      image_format_name(task->info->format), width, height);
     *ret = (struct image){.pixels = pixels, .width = width, .height = height, .stride_bytes = stride};
     return ERR_OK;
 }
 
-enum err image_refuse(struct image_fault *fault, enum err err, const char *what, const char *format, ...)
+void image_fault_set(struct image_fault *fault, const char *what, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     fault->what = what;
     (void)vsnprintf(fault->text, sizeof fault->text, format, args);
     va_end(args);
-    return err;
 }

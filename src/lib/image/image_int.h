@@ -5,9 +5,9 @@
 
 #include "lib/image/image.h"
 
-/* Writes the fault and returns `err`, so that a refusal is one statement. */
-MUST_USE enum err image_refuse(struct image_fault *fault, enum err err, const char *what, const char *format, ...)
-    PRINTF_LIKE(4, 5);
+void image_fault_set(struct image_fault *fault, const char *what, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Writes the fault and has the value `err`: a refusal is one statement, and the compiler sees that it is one. */
+#define REFUSE(fault, err, what, ...) (image_fault_set((fault), (what), __VA_ARGS__), (err))
 
 /* Header readers, one for each format. The file starts with the format's signature. */
 MUST_USE enum err jpeg_probe(struct slice file, struct image_info *ret, struct image_fault *fault);

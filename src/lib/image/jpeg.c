@@ -83,7 +83,7 @@ NORETURN static void escape(j_common_ptr cinfo)
     char message[JMSG_LENGTH_MAX];
     cinfo->err->format_message(cinfo, message);
     enum err err = err_of(cinfo->err->msg_code);
-    session->err = image_refuse(session->task->fault, err, what_of(err), "JPEG: %s", message);
+    session->err = REFUSE(session->task->fault, err, what_of(err), "JPEG: %s", message);
     longjmp(session->escape, 1);
 }
 
@@ -102,7 +102,7 @@ static void on_progress(j_common_ptr cinfo)
     uint32_t scans_max = session->task->options->limits.scans_max;
     if ((uint32_t)session->cinfo.input_scan_number <= scans_max)
         return;
-    session->err = image_refuse(session->task->fault, ERR_LIMIT, "corrupt", "JPEG: more than %u scans", scans_max);
+    session->err = REFUSE(session->task->fault, ERR_LIMIT, "corrupt", "JPEG: more than %u scans", scans_max);
     longjmp(session->escape, 1);
 }
 
@@ -135,7 +135,7 @@ static enum err decode(struct session *session)
     jpeg_mem_src(cinfo, (const unsigned char *)task->file.ptr, task->file.len);
     (void)jpeg_read_header(cinfo, TRUE);
     if (cinfo->image_width != task->info->width || cinfo->image_height != task->info->height)
-        return image_refuse(task->fault, ERR_SYNTAX, "header", "JPEG: two readers disagree about its dimensions");
+        return REFUSE(task->fault, ERR_SYNTAX, "header", "JPEG: two readers disagree about its dimensions");
 
     bool is_cmyk = cinfo->jpeg_color_space == JCS_CMYK || cinfo->jpeg_color_space == JCS_YCCK;
     cinfo->out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;

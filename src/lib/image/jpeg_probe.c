@@ -46,7 +46,7 @@ enum err jpeg_probe(struct slice file, struct image_info *ret, struct image_faul
     uint8_t orientation = 0;
     size_t at = 2;
     for (;;) {
-        struct segment segment = {0};
+        struct segment segment;
         TRY(read_segment(file, &at, &segment, fault));
         if (is_frame_marker(segment.marker)) {
             TRY(read_frame(&segment, ret, fault));
@@ -56,14 +56,14 @@ enum err jpeg_probe(struct slice file, struct image_info *ret, struct image_faul
         if (segment.marker == MARKER_APP1 && orientation == 0 && slice_starts(segment.data, exif_prefix))
             orientation = exif_orientation(slice_skip(segment.data, exif_prefix.len));
         if (segment.marker == MARKER_SOI || segment.marker == MARKER_EOI || segment.marker == MARKER_SOS)
-            return image_refuse(fault, ERR_SYNTAX, "header", "JPEG: marker 0x%02X at byte %zu before any frame header",
-                                segment.marker, segment.offset);
+            return REFUSE(fault, ERR_SYNTAX, "header", "JPEG: marker 0x%02X at byte %zu before any frame header",
+                          segment.marker, segment.offset);
     }
 }
 
 static enum err refuse_end(size_t at, struct image_fault *fault)
 {
-    return image_refuse(fault, ERR_TRUNCATED, "truncated", "JPEG: the file ends at byte %zu, inside its header", at);
+    return REFUSE(fault, ERR_TRUNCATED, "truncated", "JPEG: the file ends at byte %zu, inside its header", at);
 }
 
 static bool is_bare_marker(uint8_t marker)
@@ -80,8 +80,8 @@ static enum err read_segment(struct slice file, size_t *at, struct segment *ret,
     if (cursor == file.len)
         return refuse_end(file.len, fault);
     if (cursor == start || file.ptr[cursor] == 0)
-        return image_refuse(fault, ERR_SYNTAX, "header", "JPEG: byte %zu is 0x%02X, expected a marker", cursor,
-                            (uint8_t)file.ptr[cursor]);
+        return REFUSE(fault, ERR_SYNTAX, "header", "JPEG: byte %zu is 0x%02X, expected a marker", cursor,
+                      (uint8_t)file.ptr[cursor]);
     *ret = (struct segment){.marker = (uint8_t)file.ptr[cursor++], .offset = start};
     *at = cursor;
     if (is_bare_marker(ret->marker))
@@ -91,8 +91,8 @@ static enum err read_segment(struct slice file, size_t *at, struct segment *ret,
         return refuse_end(file.len, fault);
     uint32_t length = read_be16(file.ptr + cursor); /* counts itself */
     if (length < 2)
-        return image_refuse(fault, ERR_SYNTAX, "header", "JPEG: segment at byte %zu has length %u, expected at least 2",
-                            start, length);
+        return REFUSE(fault, ERR_SYNTAX, "header", "JPEG: segment at byte %zu has length %u, expected at least 2",
+                      start, length);
     if (file.len - cursor < length)
         return refuse_end(file.len, fault);
     ret->data = slice_of(file.ptr + cursor + 2, length - 2);
@@ -105,12 +105,12 @@ static enum err read_frame(const struct segment *segment, struct image_info *ret
 {
     uint8_t marker = segment->marker;
     if (marker > MARKER_SOF2 && marker != MARKER_SOF9 && marker != MARKER_SOF10)
-        return image_refuse(fault, ERR_UNSUPPORTED, "format",
-                            "JPEG: lossless and hierarchical coding (frame 0x%02X) are not supported", marker);
+        return REFUSE(fault, ERR_UNSUPPORTED, "format",
+                      "JPEG: lossless and hierarchical coding (frame 0x%02X) are not supported", marker);
     const char *data = segment->data.ptr;
     if (segment->data.len < 6 || segment->data.len != 6u + 3u * (uint8_t)data[5])
-        return image_refuse(fault, ERR_SYNTAX, "header", "JPEG: the frame header at byte %zu has the wrong length",
-                            segment->offset);
+        return REFUSE(fault, ERR_SYNTAX, "header", "JPEG: the frame header at byte %zu has the wrong length",
+                      segment->offset);
     uint8_t components = (uint8_t)data[5];
     *ret = (struct image_info){.format = IMAGE_JPEG,
                                .bit_depth = (uint8_t)data[0],
@@ -118,13 +118,11 @@ static enum err read_frame(const struct segment *segment, struct image_info *ret
                                .width = read_be16(data + 3),
                                .channels = components};
     if (ret->bit_depth != 8)
-        return image_refuse(fault, ERR_UNSUPPORTED, "format", "JPEG: %u bits a sample, supported are 8",
-                            ret->bit_depth);
+        return REFUSE(fault, ERR_UNSUPPORTED, "format", "JPEG: %u bits a sample, supported are 8", ret->bit_depth);
     if (components != 1 && components != 3 && components != 4)
-        return image_refuse(fault, ERR_UNSUPPORTED, "format", "JPEG: %u components, supported are 1, 3 and 4",
-                            components);
+        return REFUSE(fault, ERR_UNSUPPORTED, "format", "JPEG: %u components, supported are 1, 3 and 4", components);
     if (ret->width == 0 || ret->height == 0)
-        return image_refuse(fault, ERR_SYNTAX, "dimensions", "JPEG: %u x %u pixels in the frame header at byte %zu",
-                            ret->width, ret->height, segment->offset);
+        return REFUSE(fault, ERR_SYNTAX, "dimensions", "JPEG: %u x %u pixels in the frame header at byte %zu",
+                      ret->width, ret->height, segment->offset);
     return ERR_OK;
 }

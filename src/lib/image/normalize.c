@@ -182,6 +182,16 @@ static void put_row_fma(void *context, uint32_t y, const uint8_t *row)
     put_rest_fma(context, y, row, 0);
 }
 
+TARGET_AVX2 static inline __m128i load128(const void *from)
+{
+    return _mm_loadu_si128((const __m128i *)from);
+}
+
+TARGET_AVX2 static inline __m128i load64(const void *from)
+{
+    return _mm_loadl_epi64((const __m128i *)from);
+}
+
 /* Eight bytes → eight floats, scaled and stored. */
 TARGET_AVX2 static inline void store8(float *to, __m128i bytes, __m256 factor, __m256 term)
 {
@@ -206,8 +216,8 @@ TARGET_AVX2 static void put_row_planes_avx2(void *context, uint32_t y, const uin
         __m128i front_order = front[output->from[c]], back_order = back[output->from[c]];
         for (uint32_t x = 0; x + 8 <= width; x += 8) {
             const uint8_t *pixels = row + (size_t)x * 3;
-            __m128i a = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)pixels), front_order);
-            __m128i b = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(pixels + 8)), back_order);
+            __m128i a = _mm_shuffle_epi8(load128(pixels), front_order);
+            __m128i b = _mm_shuffle_epi8(load128(pixels + 8), back_order);
             store8(to + x, _mm_or_si128(a, b), factor, term);
         }
     }
@@ -228,8 +238,7 @@ TARGET_AVX2 static void put_row_pixels_avx2(void *context, uint32_t y, const uin
     uint32_t width = output->plan->place_width & ~7u;
     for (size_t i = 0; i < (size_t)width * channels; i += 8) {
         size_t phase = i % 24;
-        store8(to + i, _mm_loadl_epi64((const __m128i *)(const void *)(row + i)), _mm256_loadu_ps(factors + phase),
-               _mm256_loadu_ps(terms + phase));
+        store8(to + i, load64(row + i), _mm256_loadu_ps(factors + phase), _mm256_loadu_ps(terms + phase));
     }
     put_rest_fma(output, y, row, width);
 }

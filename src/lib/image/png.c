@@ -24,7 +24,7 @@ enum err png_decode(const struct decode_task *task, struct image *ret)
 {
     spng_ctx *spng = spng_ctx_new(0);
     if (!spng)
-        return image_refuse(task->fault, ERR_NOMEM, "memory", "PNG: no memory for the decoder");
+        return REFUSE(task->fault, ERR_NOMEM, "memory", "PNG: no memory for the decoder");
     struct feed feed = {
         .file = task->file, .end = PNG_SIGNATURE_BYTES, .wants_transparency = task->options->has_background};
     int code = spng_set_png_stream(spng, feed_read, &feed);
@@ -90,8 +90,8 @@ static int feed_read(spng_ctx *spng, void *context, void *out, size_t bytes)
 static enum err refuse(const struct decode_task *task, int code)
 {
     if (code == SPNG_EMEM || code == SPNG_EZLIB_INIT)
-        return image_refuse(task->fault, ERR_NOMEM, "memory", "PNG: no memory for the decoder");
+        return REFUSE(task->fault, ERR_NOMEM, "memory", "PNG: no memory for the decoder");
     if (code == SPNG_IO_EOF || code == SPNG_EIDAT_TOO_SHORT)
-        return image_refuse(task->fault, ERR_TRUNCATED, "truncated", "PNG: %s", spng_strerror(code));
-    return image_refuse(task->fault, ERR_SYNTAX, "corrupt", "PNG: %s", spng_strerror(code));
+        return REFUSE(task->fault, ERR_TRUNCATED, "truncated", "PNG: %s", spng_strerror(code));
+    return REFUSE(task->fault, ERR_SYNTAX, "corrupt", "PNG: %s", spng_strerror(code));
 }

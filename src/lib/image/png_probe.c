@@ -33,27 +33,27 @@ enum err png_probe(struct slice file, struct image_info *ret, struct image_fault
         size_t start = at;
         enum err err = png_chunk_read(file, &at, &chunk);
         if (err == ERR_TRUNCATED)
-            return image_refuse(fault, err, "truncated", "PNG: the file ends inside the chunk at byte %zu", start);
+            return REFUSE(fault, err, "truncated", "PNG: the file ends inside the chunk at byte %zu", start);
         if (err != ERR_OK)
-            return image_refuse(fault, err, "header", "PNG: no valid chunk at byte %zu", start);
+            return REFUSE(fault, err, "header", "PNG: no valid chunk at byte %zu", start);
         if ((index == 0) != png_chunk_is(&chunk, "IHDR"))
-            return image_refuse(fault, ERR_SYNTAX, "header", "PNG: IHDR must be the first chunk and the only one");
+            return REFUSE(fault, ERR_SYNTAX, "header", "PNG: IHDR must be the first chunk and the only one");
         if (index == 0)
             TRY(read_ihdr(chunk.data, &info, fault));
         bool is_pixels = png_chunk_is(&chunk, "IDAT");
         if (is_pixels && has_pixels && !was_pixels)
-            return image_refuse(fault, ERR_SYNTAX, "header", "PNG: IDAT at byte %zu does not follow the others", start);
+            return REFUSE(fault, ERR_SYNTAX, "header", "PNG: IDAT at byte %zu does not follow the others", start);
         has_pixels = has_pixels || is_pixels;
         was_pixels = is_pixels;
         if (png_chunk_is(&chunk, "IEND") && !has_pixels)
-            return image_refuse(fault, ERR_SYNTAX, "header", "PNG: IEND at byte %zu before any IDAT", start);
+            return REFUSE(fault, ERR_SYNTAX, "header", "PNG: IEND at byte %zu before any IDAT", start);
         if (png_chunk_is(&chunk, "IEND")) {
             *ret = info;
             return ERR_OK;
         }
         TRY(note_chunk(&chunk, &info, fault));
     }
-    return image_refuse(fault, ERR_LIMIT, "header", "PNG: more than %u chunks", CHUNKS_MAX);
+    return REFUSE(fault, ERR_LIMIT, "header", "PNG: more than %u chunks", CHUNKS_MAX);
 }
 
 enum err png_chunk_read(struct slice file, size_t *at, struct png_chunk *ret)
@@ -78,20 +78,18 @@ enum err png_chunk_read(struct slice file, size_t *at, struct png_chunk *ret)
 static enum err read_ihdr(struct slice data, struct image_info *ret, struct image_fault *fault)
 {
     if (data.len != IHDR_BYTES)
-        return image_refuse(fault, ERR_SYNTAX, "header", "PNG: IHDR of %zu bytes, expected 13", data.len);
+        return REFUSE(fault, ERR_SYNTAX, "header", "PNG: IHDR of %zu bytes, expected 13", data.len);
     ret->width = read_be32(data.ptr);
     ret->height = read_be32(data.ptr + 4);
     ret->bit_depth = (uint8_t)data.ptr[8];
     uint8_t color = (uint8_t)data.ptr[9];
     if (ret->width == 0 || ret->height == 0 || ret->width > LENGTH_MAX || ret->height > LENGTH_MAX)
-        return image_refuse(fault, ERR_SYNTAX, "dimensions", "PNG: %u x %u pixels in IHDR", ret->width, ret->height);
+        return REFUSE(fault, ERR_SYNTAX, "dimensions", "PNG: %u x %u pixels in IHDR", ret->width, ret->height);
     bool is_power_of_two = ret->bit_depth && (ret->bit_depth & (ret->bit_depth - 1)) == 0;
     if (color >= ARRAY_LEN(color_types) || !is_power_of_two || !(color_types[color].depths & ret->bit_depth))
-        return image_refuse(fault, ERR_SYNTAX, "header", "PNG: colour type %u with %u bits in IHDR", color,
-                            ret->bit_depth);
+        return REFUSE(fault, ERR_SYNTAX, "header", "PNG: colour type %u with %u bits in IHDR", color, ret->bit_depth);
     if (data.ptr[10] != 0 || data.ptr[11] != 0 || (uint8_t)data.ptr[12] > 1)
-        return image_refuse(fault, ERR_SYNTAX, "header",
-                            "PNG: unknown compression, filter or interlace method in IHDR");
+        return REFUSE(fault, ERR_SYNTAX, "header", "PNG: unknown compression, filter or interlace method in IHDR");
     ret->channels = color_types[color].channels;
     ret->has_alpha = color == COLOR_GREY_ALPHA || color == COLOR_RGB_ALPHA;
     return ERR_OK;
@@ -110,7 +108,7 @@ static enum err note_chunk(const struct png_chunk *chunk, struct image_info *inf
         info->is_animated = read_be32(chunk->data.ptr) > 1;
     bool is_known = png_chunk_is(chunk, "IHDR") || png_chunk_is(chunk, "PLTE") || png_chunk_is(chunk, "IDAT");
     if (IS_UPPER(chunk->type[0]) && !is_known)
-        return image_refuse(fault, ERR_UNSUPPORTED, "format", "PNG: unknown critical chunk %.4s at byte %zu",
-                            chunk->type, chunk->offset);
+        return REFUSE(fault, ERR_UNSUPPORTED, "format", "PNG: unknown critical chunk %.4s at byte %zu", chunk->type,
+                      chunk->offset);
     return ERR_OK;
 }

@@ -73,6 +73,26 @@ static void down_scalar(const struct resize_down *down)
 
 #if defined(__x86_64__)
 
+TARGET_SSE42 static inline __m128i load128(const void *from)
+{
+    return _mm_loadu_si128((const __m128i *)from);
+}
+
+TARGET_SSE42 static inline void store128(void *to, __m128i bytes)
+{
+    _mm_storeu_si128((__m128i *)to, bytes);
+}
+
+TARGET_AVX2 static inline __m256i load256(const void *from)
+{
+    return _mm256_loadu_si256((const __m256i *)from);
+}
+
+TARGET_AVX2 static inline void store256(void *to, __m256i bytes)
+{
+    _mm256_storeu_si256((__m256i *)to, bytes);
+}
+
 /* Bytes of four RGB pixels → pairs of 16 bits for pmaddwd: (R0,R1) (G0,G1) (B0,B1), and the same of pixels 2 and 3. */
 #define PAIRS_01 0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1
 #define PAIRS_23 6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1
@@ -106,7 +126,7 @@ TARGET_SSE42 static inline void add_sse42(__m128i pairs, __m128i low, __m128i hi
 /* Four taps of one row. */
 TARGET_SSE42 static inline void add_taps_sse42(const uint8_t *src, __m128i weights, __m128i sums[2])
 {
-    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)src);
+    __m128i bytes = load128(src);
     __m128i pairs01 = _mm_shuffle_epi8(bytes, _mm_setr_epi8(PAIRS_01));
     __m128i pairs23 = _mm_shuffle_epi8(bytes, _mm_setr_epi8(PAIRS_23));
     add_sse42(pairs01, _mm_shuffle_epi32(weights, 0x00), _mm_shuffle_epi32(weights, 0xAA), sums);
@@ -122,7 +142,7 @@ TARGET_SSE42 static void across_rgb_sse42(const struct resize_axis *axis, const 
         size_t offset = (size_t)axis->spans[x].first * 3;
         __m128i sums[RESIZE_BATCH][2] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
         for (uint32_t g = resize_group_count(axis->spans[x].count); g > 0; g--, group++, offset += 12) {
-            __m128i weights = _mm_loadu_si128((const __m128i *)(const void *)group);
+            __m128i weights = load128(group);
             add_taps_sse42(src[0] + offset, weights, sums[0]);
             add_taps_sse42(src[1] + offset, weights, sums[1]);
             add_taps_sse42(src[2] + offset, weights, sums[2]);
@@ -138,17 +158,17 @@ TARGET_SSE42 static void down_sse42(const struct resize_down *down)
 {
     const struct resize_axis *axis = down->axis;
     const struct resize_group *groups = axis->groups + (size_t)down->index * axis->groups_max;
-    uint32_t group_count = resize_group_count(axis->spans[down->index].count);
+    size_t pair_count = 2 * (size_t)resize_group_count(axis->spans[down->index].count);
     const __m128i zero = _mm_setzero_si128();
     size_t at = 0;
     for (; at + 16 <= down->bytes; at += 16) {
         __m128i sums[4][2] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
-        for (uint32_t pair = 0; pair < group_count * 2; pair++) {
-            __m128i weights = _mm_loadu_si128((const __m128i *)(const void *)&groups[pair / 2]);
+        for (size_t pair = 0; pair < pair_count; pair++) {
+            __m128i weights = load128(&groups[pair / 2]);
             weights = pair % 2 ? _mm_srli_si128(weights, 4) : weights;
             __m128i low_pair = _mm_shuffle_epi32(weights, 0x00), high_pair = _mm_shuffle_epi32(weights, 0xAA);
-            __m128i a = _mm_loadu_si128((const __m128i *)(const void *)(down->rows[pair * 2] + at));
-            __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(down->rows[pair * 2 + 1] + at));
+            __m128i a = load128(down->rows[pair * 2] + at);
+            __m128i b = load128(down->rows[pair * 2 + 1] + at);
             __m128i front = _mm_unpacklo_epi8(a, b), back = _mm_unpackhi_epi8(a, b);
             add_sse42(_mm_unpacklo_epi8(front, zero), low_pair, high_pair, sums[0]);
             add_sse42(_mm_unpackhi_epi8(front, zero), low_pair, high_pair, sums[1]);
@@ -157,7 +177,7 @@ TARGET_SSE42 static void down_sse42(const struct resize_down *down)
         }
         __m128i front = _mm_packs_epi32(join(sums[0][0], sums[0][1]), join(sums[1][0], sums[1][1]));
         __m128i back = _mm_packs_epi32(join(sums[2][0], sums[2][1]), join(sums[3][0], sums[3][1]));
-        _mm_storeu_si128((__m128i *)(void *)(down->dst + at), _mm_packus_epi16(front, back));
+        store128((down->dst + at), _mm_packus_epi16(front, back));
     }
     resize_down_scalar(down, at);
 }
@@ -177,7 +197,7 @@ TARGET_AVX2 static inline void add_avx2(__m256i pairs, __m256i low, __m256i high
 /* Four taps of one row: 0 and 1 in the lower lane, 2 and 3 in the upper. */
 TARGET_AVX2 static inline void add_taps_avx2(const uint8_t *src, __m256i low, __m256i high, __m256i sums[2])
 {
-    __m256i bytes = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)src));
+    __m256i bytes = _mm256_broadcastsi128_si256(load128(src));
     add_avx2(_mm256_shuffle_epi8(bytes, _mm256_setr_epi8(PAIRS_01, PAIRS_23)), low, high, sums);
 }
 
@@ -203,7 +223,7 @@ TARGET_AVX2 static void across_rgb_avx2(const struct resize_axis *axis, const ui
         size_t offset = (size_t)axis->spans[x].first * 3;
         __m256i sums[RESIZE_BATCH][2] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
         for (uint32_t g = resize_group_count(axis->spans[x].count); g > 0; g--, group++, offset += 12) {
-            __m256i weights = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)group));
+            __m256i weights = _mm256_castsi128_si256(load128(group));
             __m256i low = _mm256_permutevar8x32_epi32(weights, low_order);
             __m256i high = _mm256_permutevar8x32_epi32(weights, high_order);
             add_taps_avx2(src[0] + offset, low, high, sums[0]);
@@ -215,21 +235,29 @@ TARGET_AVX2 static void across_rgb_avx2(const struct resize_axis *axis, const ui
     }
 }
 
+/* Two neighbouring weights as one number. */
+static inline int32_t read_pair(const int16_t *weights)
+{
+    int32_t pair;
+    memcpy(&pair, weights, sizeof pair);
+    return pair;
+}
+
 TARGET_AVX2 static void down_avx2(const struct resize_down *down)
 {
     const struct resize_axis *axis = down->axis;
     const struct resize_group *groups = axis->groups + (size_t)down->index * axis->groups_max;
-    uint32_t group_count = resize_group_count(axis->spans[down->index].count);
+    size_t pair_count = 2 * (size_t)resize_group_count(axis->spans[down->index].count);
     const __m256i zero = _mm256_setzero_si256();
     size_t at = 0;
     for (; at + 32 <= down->bytes; at += 32) {
         __m256i sums[4][2] = {{zero, zero}, {zero, zero}, {zero, zero}, {zero, zero}};
-        for (uint32_t pair = 0; pair < group_count * 2; pair++) {
-            const int16_t *weights = &groups[pair / 2].low[pair % 2 * 2];
-            __m256i low_pair = _mm256_set1_epi32(*(const int32_t *)(const void *)weights);
-            __m256i high_pair = _mm256_set1_epi32(*(const int32_t *)(const void *)(weights + RESIZE_GROUP_TAPS));
-            __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)(down->rows[pair * 2] + at));
-            __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(down->rows[pair * 2 + 1] + at));
+        for (size_t pair = 0; pair < pair_count; pair++) {
+            const struct resize_group *group = &groups[pair / 2];
+            __m256i low_pair = _mm256_set1_epi32(read_pair(group->low + pair % 2 * 2));
+            __m256i high_pair = _mm256_set1_epi32(read_pair(group->high + pair % 2 * 2));
+            __m256i a = load256(down->rows[pair * 2] + at);
+            __m256i b = load256(down->rows[pair * 2 + 1] + at);
             __m256i front = _mm256_unpacklo_epi8(a, b), back = _mm256_unpackhi_epi8(a, b);
             add_avx2(_mm256_unpacklo_epi8(front, zero), low_pair, high_pair, sums[0]);
             add_avx2(_mm256_unpackhi_epi8(front, zero), low_pair, high_pair, sums[1]);
@@ -239,7 +267,7 @@ TARGET_AVX2 static void down_avx2(const struct resize_down *down)
         /* Unpacking and packing both work within lanes, so the order comes out right. */
         __m256i front = _mm256_packs_epi32(join256(sums[0][0], sums[0][1]), join256(sums[1][0], sums[1][1]));
         __m256i back = _mm256_packs_epi32(join256(sums[2][0], sums[2][1]), join256(sums[3][0], sums[3][1]));
-        _mm256_storeu_si256((__m256i *)(void *)(down->dst + at), _mm256_packus_epi16(front, back));
+        store256((down->dst + at), _mm256_packus_epi16(front, back));
     }
     resize_down_scalar(down, at);
 }

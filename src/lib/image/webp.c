@@ -13,12 +13,12 @@ enum err webp_decode(const struct decode_task *task, struct image *ret)
     size_t bytes = (size_t)read_le32(task->file.ptr + 4) + 8; /* webp_probe found this many */
     WebPDecoderConfig config;
     if (!WebPInitDecoderConfig(&config))
-        return image_refuse(task->fault, ERR_INTERNAL, "format", "WebP: the library is of another version");
+        return REFUSE(task->fault, ERR_INTERNAL, "format", "WebP: the library is of another version");
     VP8StatusCode status = WebPGetFeatures(data, bytes, &config.input);
     if (status != VP8_STATUS_OK)
         return refuse(task, status);
     if ((uint32_t)config.input.width != task->info->width || (uint32_t)config.input.height != task->info->height)
-        return image_refuse(task->fault, ERR_SYNTAX, "header", "WebP: two readers disagree about its dimensions");
+        return REFUSE(task->fault, ERR_SYNTAX, "header", "WebP: two readers disagree about its dimensions");
 
     bool is_blended = task->options->has_background && task->info->has_alpha;
     TRY(image_alloc(task, task->info->width, task->info->height, is_blended ? 4 : IMAGE_CHANNELS, ret));
@@ -40,13 +40,13 @@ static enum err refuse(const struct decode_task *task, VP8StatusCode status)
 {
     switch (status) {
     case VP8_STATUS_OUT_OF_MEMORY:
-        return image_refuse(task->fault, ERR_NOMEM, "memory", "WebP: no memory for the decoder");
+        return REFUSE(task->fault, ERR_NOMEM, "memory", "WebP: no memory for the decoder");
     case VP8_STATUS_NOT_ENOUGH_DATA:
     case VP8_STATUS_SUSPENDED:
-        return image_refuse(task->fault, ERR_TRUNCATED, "truncated", "WebP: the picture ends too early");
+        return REFUSE(task->fault, ERR_TRUNCATED, "truncated", "WebP: the picture ends too early");
     case VP8_STATUS_UNSUPPORTED_FEATURE:
-        return image_refuse(task->fault, ERR_UNSUPPORTED, "format", "WebP: a feature that is not supported");
+        return REFUSE(task->fault, ERR_UNSUPPORTED, "format", "WebP: a feature that is not supported");
     default:
-        return image_refuse(task->fault, ERR_SYNTAX, "corrupt", "WebP: the picture cannot be decoded");
+        return REFUSE(task->fault, ERR_SYNTAX, "corrupt", "WebP: the picture cannot be decoded");
     }
 }

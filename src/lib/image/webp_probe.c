@@ -23,8 +23,8 @@ enum err webp_probe(struct slice file, struct image_info *ret, struct image_faul
 {
     uint64_t bytes = (uint64_t)read_le32(file.ptr + 4) + 8;
     if (bytes > file.len)
-        return image_refuse(fault, ERR_TRUNCATED, "truncated", "WebP: %zu bytes, expected the %llu of the RIFF header",
-                            file.len, (unsigned long long)bytes);
+        return REFUSE(fault, ERR_TRUNCATED, "truncated", "WebP: %zu bytes, expected the %llu of the RIFF header",
+                      file.len, (unsigned long long)bytes);
     file = slice_first(file, (size_t)bytes);
 
     struct image_info info = {.format = IMAGE_WEBP, .bit_depth = 8, .orientation = 1};
@@ -38,7 +38,7 @@ enum err webp_probe(struct slice file, struct image_info *ret, struct image_faul
     else if (slice_is(chunk.type, "VP8X"))
         TRY(read_vp8x(slice_skip(file, at), &chunk, &info, fault));
     else
-        return image_refuse(fault, ERR_SYNTAX, "header", "WebP: the first chunk is none of VP8, VP8L, VP8X");
+        return REFUSE(fault, ERR_SYNTAX, "header", "WebP: the first chunk is none of VP8, VP8L, VP8X");
     info.channels = info.has_alpha ? 4 : 3;
     *ret = info;
     return ERR_OK;
@@ -48,7 +48,7 @@ static enum err read_chunk(struct slice file, size_t *at, struct chunk *ret, str
 {
     if (*at > file.len || file.len - *at < CHUNK_HEADER_BYTES ||
         file.len - *at - CHUNK_HEADER_BYTES < read_le32(file.ptr + *at + 4))
-        return image_refuse(fault, ERR_TRUNCATED, "truncated", "WebP: a chunk reaches over the end of the file");
+        return REFUSE(fault, ERR_TRUNCATED, "truncated", "WebP: a chunk reaches over the end of the file");
     const char *start = file.ptr + *at;
     uint32_t bytes = read_le32(start + 4);
     *ret =
@@ -59,8 +59,7 @@ static enum err read_chunk(struct slice file, size_t *at, struct chunk *ret, str
 
 static enum err refuse_bitstream(const char *name, struct image_fault *fault)
 {
-    return image_refuse(fault, ERR_SYNTAX, "header", "WebP: the %s chunk does not begin with a valid image header",
-                        name);
+    return REFUSE(fault, ERR_SYNTAX, "header", "WebP: the %s chunk does not begin with a valid image header", name);
 }
 
 /* RFC 6386 section 9.1: frame tag of 3 bytes (a key frame has bit 0 clear), start code, two sides of 14 bits. */
@@ -115,12 +114,12 @@ static enum err read_vp8x(struct slice rest, const struct chunk *header, struct 
         TRY(is_lossy ? read_vp8(&chunk, info, fault) : read_vp8l(&chunk, info, fault));
         has_picture = true;
         if (info->width != width || info->height != height)
-            return image_refuse(fault, ERR_SYNTAX, "dimensions", "WebP: a picture of %u x %u on a canvas of %u x %u",
-                                info->width, info->height, width, height);
+            return REFUSE(fault, ERR_SYNTAX, "dimensions", "WebP: a picture of %u x %u on a canvas of %u x %u",
+                          info->width, info->height, width, height);
     }
     info->width = width;
     info->height = height;
     if (!has_picture)
-        return image_refuse(fault, ERR_SYNTAX, "header", "WebP: no picture behind the VP8X header");
+        return REFUSE(fault, ERR_SYNTAX, "header", "WebP: no picture behind the VP8X header");
     return ERR_OK;
 }
