@@ -23,12 +23,17 @@ struct interval {
     bool has_ends; /* an even significand: reading the ends gives it too, by ties to even */
 };
 
-/* Digits left-aligned and padded with zeros on the right: text of the longest number and room to copy whole words. */
-#define FIELD_BYTES 40
+/* 0.DIGITS × 10^point, the digits as text and padded with zeros on the right. */
+struct layout {
+    uint64_t rest[2]; /* the second digit to the 17th */
+    int count;        /* without the padding */
+    int point;
+    char first;
+};
 
 static struct decimal shorten_f32(uint32_t fraction, uint32_t exponent);
 static struct decimal shorten_f64(uint64_t fraction, uint32_t exponent);
-static size_t format(char *out, const char *field, int count, int point);
+static inline size_t format(char *out, struct layout l);
 static unsigned count_digits(uint64_t value);
 static uint64_t spread_digits(uint32_t value);
 
@@ -77,12 +82,13 @@ size_t number_format_f32(char out[NUMBER_BYTES_MAX], float value)
     unsigned digits = count_digits(d.digits);
     uint32_t nine = (uint32_t)(d.digits * tens[9 - digits]);
     uint64_t rest = spread_digits(nine % 100000000);
-    uint64_t text = rest | ZEROS;
-    char field[FIELD_BYTES];
-    memset(field, '0', sizeof field);
-    field[0] = (char)('0' + nine / 100000000);
-    memcpy(field + 1, &text, 8);
-    return sign + format(out + sign, field, 1 + count_significant(rest), (int)digits + d.exponent);
+    struct layout layout = {
+        .rest = {rest | ZEROS, ZEROS},
+        .count = 1 + count_significant(rest),
+        .point = (int)digits + d.exponent,
+        .first = (char)('0' + nine / 100000000),
+    };
+    return sign + format(out + sign, layout);
 }
 
 size_t number_format_f64(char out[NUMBER_BYTES_MAX], double value)
@@ -103,13 +109,13 @@ size_t number_format_f64(char out[NUMBER_BYTES_MAX], double value)
     uint64_t upper = seventeen / 100000000;
     uint64_t middle = spread_digits((uint32_t)(upper % 100000000));
     uint64_t rest = spread_digits((uint32_t)(seventeen % 100000000));
-    uint64_t text[2] = {middle | ZEROS, rest | ZEROS};
-    char field[FIELD_BYTES];
-    memset(field, '0', sizeof field);
-    field[0] = (char)('0' + upper / 100000000);
-    memcpy(field + 1, text, sizeof text);
-    int count = 1 + (rest ? 8 + count_significant(rest) : count_significant(middle));
-    return sign + format(out + sign, field, count, (int)digits + d.exponent);
+    struct layout layout = {
+        .rest = {middle | ZEROS, rest | ZEROS},
+        .count = 1 + (rest ? 8 + count_significant(rest) : count_significant(middle)),
+        .point = (int)digits + d.exponent,
+        .first = (char)('0' + upper / 100000000),
+    };
+    return sign + format(out + sign, layout);
 }
 
 /* floor(log10(2^q)), or of three quarters of it, where the lower neighbour of a power of two is only half as far. */
@@ -119,7 +125,7 @@ static inline int log10_of(int q, bool is_closer_below)
 }
 
 /* The choice of the paper's figure 4, on quarters: a multiple of ten inside the interval wins, then the only multiple of
- * one, then the nearest of the two, and the even one of two equally near. */
+ * one, then the nearest of the two, and the even one of two equally near. (Without branches it was no faster.) */
 static inline struct decimal choose(struct interval i, int k)
 {
     uint64_t low = i.low + !i.has_ends;
@@ -207,25 +213,31 @@ static size_t format_exponent(char *out, int exponent)
     return len;
 }
 
-/* Lays out 0.DIGITS × 10^point, with `count` digits. Copies have fixed lengths, so that they are moves and not calls. */
-static size_t format(char *out, const char *field, int count, int point)
+/* Copies have fixed lengths, so that they are moves and not calls, and may scribble behind what counts. */
+static inline size_t format(char *out, struct layout l)
 {
-    if (point > 16 || point < -3) {
-        memcpy(out + 1, field, 17);
-        out[0] = field[0];
+    if (l.point == 1 || l.point > 16 || l.point < -3) {
+        out[0] = l.first;
         out[1] = '.';
-        size_t len = count > 1 ? (size_t)count + 1 : 1;
-        return len + format_exponent(out + len, point - 1);
+        memcpy(out + 2, l.rest, 16);
+        if (l.point == 1)
+            return (size_t)MAX(l.count, 2) + 1;
+        size_t len = l.count > 1 ? (size_t)l.count + 1 : 1;
+        return len + format_exponent(out + len, l.point - 1);
     }
-    if (point <= 0) {
+    if (l.point <= 0) {
+        char *digits = out + 2 - l.point;
         memcpy(out, "0.000000", 8);
-        memcpy(out + 2 - point, field, 17);
-        return (size_t)(2 - point + count);
+        digits[0] = l.first;
+        memcpy(digits + 1, l.rest, 16);
+        return (size_t)(2 - l.point + l.count);
     }
-    memcpy(out, field, 17);
-    memcpy(out + point + 1, field + point, 16);
-    out[point] = '.';
-    return (size_t)MAX(count, point + 1) + 1;
+    /* All digits one place to the right, then those before the point back to the left. */
+    out[1] = l.first;
+    memcpy(out + 2, l.rest, 16);
+    memmove(out, out + 1, (size_t)l.point);
+    out[l.point] = '.';
+    return (size_t)MAX(l.count, l.point + 1) + 1;
 }
 
 static unsigned count_digits(uint64_t value)
