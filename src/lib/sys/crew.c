@@ -16,9 +16,9 @@ struct pair {
 };
 
 struct member {
-    struct thread thread;
     struct wake wake;
     struct crew *crew;
+    struct thread thread;
     uint32_t index;
     bool has_started;
 };

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #define ACCEPTS_PER_TURN 64
-#define ACCEPTS_AT_STOP  65536 /* more than a queue holds, and an end when they come as fast as they are taken */
-#define WAIT_MS_MAX      (3600 * 1000)
+#define ACCEPTS_AT_STOP  65536      /* more than a queue holds, and an end when they come as fast as they are taken */
+#define WAIT_MS_MAX      3600000    /* an hour */
 #define KNOWN            (1U << 31) /* in watch.armed: epoll has the descriptor, whatever the events */
 
 static void arm(struct watch *watch, uint32_t events);
