@@ -179,7 +179,7 @@ static enum verdict on_output(struct request *request, const void *options_, voi
 {
     (void)state;
     const struct options *options = options_;
-    struct scores scores;
+    struct scores scores = {0};
     enum verdict verdict = take_row(request, options, &scores);
     if (verdict != VERDICT_NEXT)
         return verdict;
