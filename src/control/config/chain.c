@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists of middlewares. Order is not a matter of taste: each middleware has a place, and a list that is not in the order
+/* Lists of middlewares. Order is not a matter of taste: each middleware has a place, and a list out of the order
  * of the places is refused with the reason for it. */
 #include "control/config/compile_int.h"
 #include "pipeline/config_make.h"

@@ -13,7 +13,7 @@ static const struct unit duration_units[] = {
 
 static enum err parse(struct slice text, const struct unit *units, size_t count, uint64_t *ret_value);
 static void format(uint64_t value, const struct unit *units, size_t count, struct text *out);
-static void add_range(const struct option *option, struct text *out);
+static void add_range(const struct option *option, bool is_length, struct text *out);
 static void add_choices(const struct option *option, struct text *out);
 
 enum err size_parse(struct slice text, uint64_t *ret_bytes)
@@ -51,40 +51,40 @@ bool option_is_bounded(const struct option *option)
 /* What stands before and after the range: "a list of" "1 to 8" "texts". */
 struct words {
     const char *before;
-    const char *between; /* only with a range */
+    const char *between; /* only with a range; NULL: has none */
     const char *after;
+    bool is_length; /* the range is of a length */
 };
 
 void option_describe(const struct option *option, struct text *out)
 {
     static const struct words words[] = {
-        [OPTION_BOOL] = {"true or false", NULL, ""},
-        [OPTION_COUNT] = {"a whole number", " from ", ""},
-        [OPTION_BYTES] = {"a size such as 4096, 16KiB, 10MiB or 1GiB", " from ", ""},
-        [OPTION_DURATION] = {"a time such as 250ms, 10s, 5m or 1h", " from ", ""},
-        [OPTION_REAL] = {"a number", " from ", ""},
-        [OPTION_TEXT] = {"a text", " of ", " bytes"},
-        [OPTION_PATH] = {"a path", " of ", " bytes"},
-        [OPTION_CHOICE] = {"one of ", NULL, ""},
-        [OPTION_TEXTS] = {"a list of", " ", " texts"},
-        [OPTION_REALS] = {"a list of", " ", " numbers"},
-        [OPTION_COUNTS] = {"a list of", " ", " whole numbers"},
-        [OPTION_SHAPES] = {"a map of", " ", " names to lists of sizes, such as {x: [1, 3, 48, 192]}"},
-        [OPTION_TABLE] = {"a map of options", NULL, ""},
-        [OPTION_TABLES] = {"a list of", " ", " maps"},
+        [OPTION_BOOL] = {"true or false", NULL, "", false},
+        [OPTION_COUNT] = {"a whole number", " from ", "", false},
+        [OPTION_BYTES] = {"a size", " from ", ", such as 4096, 16KiB or 10MiB", false},
+        [OPTION_DURATION] = {"a time", " from ", ", such as 250ms, 10s or 5m", false},
+        [OPTION_REAL] = {"a number", " from ", "", false},
+        [OPTION_TEXT] = {"a text", " of ", "", true},
+        [OPTION_PATH] = {"a path", " of ", "", true},
+        [OPTION_CHOICE] = {"one of ", NULL, "", false},
+        [OPTION_TEXTS] = {"a list of", " ", " texts", true},
+        [OPTION_REALS] = {"a list of", " ", " numbers", true},
+        [OPTION_COUNTS] = {"a list of", " ", " whole numbers", true},
+        [OPTION_SHAPES] = {"a map of", " ", " names to lists of sizes, such as {x: [1, 3, 48, 192]}", true},
+        [OPTION_TABLE] = {"a map of options", NULL, "", false},
+        [OPTION_TABLES] = {"a list of", " ", " maps", true},
     };
     const struct words *row = &words[option->type];
-    bool is_collection = option->type >= OPTION_TEXTS && option->type != OPTION_TABLE;
     text_add(out, slice_of_text(row->before));
     if (option->type == OPTION_CHOICE)
         add_choices(option, out);
-    bool has_range = row->between && option_is_bounded(option);
-    if (has_range) {
+    if (row->between && option_is_bounded(option)) {
         text_add(out, slice_of_text(row->between));
-        add_range(option, out);
+        add_range(option, row->is_length, out);
+        if (option->type == OPTION_TEXT || option->type == OPTION_PATH)
+            text_add(out, SLICE_LIT(" bytes"));
     }
-    if (has_range || is_collection)
-        text_add(out, slice_of_text(row->after));
+    text_add(out, slice_of_text(row->after));
 }
 
 static enum err parse(struct slice text, const struct unit *units, size_t count, uint64_t *ret_value)
@@ -128,15 +128,19 @@ static void add_bound(const struct option *option, double bound, struct text *ou
         text_printf(out, "%.0f", bound);
 }
 
-static void add_range(const struct option *option, struct text *out)
+static void add_range(const struct option *option, bool is_length, struct text *out)
 {
     if (option->max < option->min)
         text_add(out, SLICE_LIT("at least "));
-    add_bound(option, option->min, out);
-    if (option->max <= option->min)
-        return;
-    text_add(out, SLICE_LIT(" to "));
-    add_bound(option, option->max, out);
+    if (is_length && option->min == 0) {
+        text_add(out, SLICE_LIT("up to "));
+    } else {
+        add_bound(option, option->min, out);
+        if (option->max > option->min)
+            text_add(out, SLICE_LIT(" to "));
+    }
+    if (option->max > option->min)
+        add_bound(option, option->max, out);
 }
 
 static void add_choices(const struct option *option, struct text *out)

@@ -82,15 +82,15 @@ static void wants_a_value_behind_a_name(void **state)
 {
     (void)state;
     assert_config("limits:\n  body_bytes:\nworkers: 1\n",
-                  "2:3: error: \"body_bytes\" in limits takes a size such as 4096, 16KiB, 10MiB or 1GiB from 0 to 1GiB "
+                  "2:3: error: \"body_bytes\" in limits takes a size from 0 to 1GiB, such as 4096, 16KiB or 10MiB "
                   "(default 10MiB), found nothing\n");
 }
 
 static void reads_sizes_with_binary_units(void **state)
 {
     (void)state;
-    static const char words[] = "error: \"head_bytes\" in limits takes a size such as 4096, 16KiB, 10MiB or 1GiB from "
-                                "1KiB to 1MiB (default 16KiB), found";
+    static const char words[] = "error: \"head_bytes\" in limits takes a size from 1KiB to 1MiB, such as 4096, 16KiB "
+                                "or 10MiB (default 16KiB), found";
     static const char *const bad[] = {"1023", "2MiB", "16kb", "16 KiB", "KiB", "1.5MiB", "99999999999GiB"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         char yaml[128];
@@ -116,8 +116,8 @@ static void reads_durations_with_units(void **state)
         char expected[512];
         (void)snprintf(yaml, sizeof yaml, IMAGE("wait: %s"), bad[i]);
         (void)snprintf(expected, sizeof expected,
-                       "2:43: error: \"wait\" in normalize_image takes a time such as 250ms, 10s, 5m or 1h from 1ms to "
-                       "1h (default 10s), found \"%s\"\n",
+                       "2:43: error: \"wait\" in normalize_image takes a time from 1ms to 1h, such as 250ms, 10s or 5m "
+                       "(default 10s), found \"%s\"\n",
                        bad[i]);
         assert_image(yaml, expected);
     }
@@ -154,21 +154,22 @@ static void wants_true_or_false_and_no_other_word(void **state)
 static void suggests_the_nearest_choice(void **state)
 {
     (void)state;
+    assert_image(IMAGE("layout: nhww"), "2:45: error: \"layout\" in normalize_image takes one of nchw, nhwc (default "
+                                        "nchw), found \"nhww\"; did you mean \"nhwc\"?\n");
     assert_image(
-        IMAGE("layout: nhww"),
-        "2:45: error: \"layout\" in normalize_image takes one of nchw, nhwc (default nchw), found \"nhww\"; did "
-        "you mean \"nhwc\"?\n");
-    assert_image(IMAGE("layout: planar"), "2:45: error: \"layout\" in normalize_image takes one of nchw, nhwc (default "
-                                          "nchw), found \"planar\"\n");
+        IMAGE("layout: planar"),
+        "2:45: error: \"layout\" in normalize_image takes one of nchw, nhwc (default nchw), found \"planar\"\n");
 }
 
 static void blames_the_item_of_a_list(void **state)
 {
     (void)state;
-    assert_image(IMAGE("mean: [1, x, 2]"), "2:47: error: \"mean\" in normalize_image takes a list of 1 to 3 numbers "
-                                           "(default [0.5]), found \"x\"\n");
-    assert_image(IMAGE("mean: [1, 2, 3, 4]"), "2:43: error: \"mean\" in normalize_image takes a list of 1 to 3 numbers "
-                                              "(default [0.5]), found a list of 4\n");
+    assert_image(
+        IMAGE("mean: [1, x, 2]"),
+        "2:47: error: \"mean\" in normalize_image takes a list of 1 to 3 numbers (default [0.5]), found \"x\"\n");
+    assert_image(
+        IMAGE("mean: [1, 2, 3, 4]"),
+        "2:43: error: \"mean\" in normalize_image takes a list of 1 to 3 numbers (default [0.5]), found a list of 4\n");
     assert_image(
         IMAGE("mean: 1"),
         "2:43: error: \"mean\" in normalize_image takes a list of 1 to 3 numbers (default [0.5]), found \"1\"\n");
@@ -179,9 +180,8 @@ static void blames_the_item_of_a_list(void **state)
 static void blames_the_size_of_a_shape(void **state)
 {
     (void)state;
-    static const char words[] =
-        "error: \"shapes\" in normalize_image takes a map of 0 to 2 names to lists of sizes, such "
-        "as {x: [1, 3, 48, 192]}, found";
+    static const char words[] = "error: \"shapes\" in normalize_image takes a map of up to 2 names to lists of sizes, "
+                                "such as {x: [1, 3, 48, 192]}, found";
     static const char *const bad[][3] = {
         {"{x: [1, 0]}", "2:53", "\"0\""},
         {"{x: 3}", "2:49", "\"3\""},
@@ -202,8 +202,8 @@ static void asks_for_required_options_with_their_meaning(void **state)
 {
     (void)state;
     assert_config("chain: [normalize_image]\n", "1:9: error: normalize_image lacks \"size\": Width and height\n");
-    assert_config("models:\n  - version: 1\n", "2:5: error: model lacks \"name\": Name in URLs, metrics and answers\n"
-                                               "2:5: error: model lacks \"path\": The .onnx file\n");
+    assert_config("models:\n  - version: 1\n", "2:5: error: model lacks \"name\": Name in URLs, metrics and "
+                                               "answers\n2:5: error: model lacks \"path\": The .onnx file\n");
 }
 
 static void refuses_a_nul_in_a_text(void **state)
@@ -211,15 +211,15 @@ static void refuses_a_nul_in_a_text(void **state)
     (void)state;
     assert_config(
         "onnxruntime: \"a\\0b\"\n",
-        "1:14: error: \"onnxruntime\" in config takes a path of 0 to 4096 bytes, found a text with a NUL in it\n");
+        "1:14: error: \"onnxruntime\" in config takes a path of up to 4096 bytes, found a text with a NUL in it\n");
 }
 
 static void bounds_the_length_of_texts(void **state)
 {
     (void)state;
     assert_config("models:\n  - {name: \"\", path: /dev/null}\n",
-                  "2:12: error: \"name\" in model takes a text of 1 to 128 bytes, found the text \"\"\n"
-                  "2:22: error: model file /dev/null is not a regular file\n");
+                  "2:12: error: \"name\" in model takes a text of 1 to 128 bytes, found the text \"\"\n2:22: error: "
+                  "model file /dev/null is not a regular file\n");
 }
 
 static void wants_maps_where_there_are_options(void **state)
@@ -247,14 +247,13 @@ static void takes_relative_paths_from_the_folder_of_the_file(void **state)
 static void goes_on_after_an_error_and_reports_in_the_order_of_the_file(void **state)
 {
     (void)state;
-    assert_report("workers: x\nroutes: {}\nshutdown:\n  delay: y\nlisten: []\nchain: 1\n",
-                  "1:10: error: \"workers\" in config takes a whole number from 0 to 1024 (default 0), found \"x\"\n"
-                  "2:9: error: \"routes\" takes a list of routes, each with match and to\n"
-                  "4:10: error: \"delay\" in shutdown takes a time such as 250ms, 10s, 5m or 1h from 0s to 1h (default "
-                  "0s), found \"y\"\n"
-                  "5:9: error: \"listen\" in config takes a list of 1 to 64 texts (default [127.0.0.1:8080]), found a "
-                  "list of 0\n"
-                  "6:8: error: \"chain\" takes a list of middlewares, each a name or {name: {options}}\n");
+    assert_report(
+        "workers: x\nroutes: {}\nshutdown:\n  delay: y\nlisten: []\nchain: 1\n",
+        "1:10: error: \"workers\" in config takes a whole number from 0 to 1024 (default 0), found \"x\"\n2:9: error: "
+        "\"routes\" takes a list of routes, each with match and to\n4:10: error: \"delay\" in shutdown takes a time "
+        "from 0s to 1h, such as 250ms, 10s or 5m (default 0s), found \"y\"\n5:9: error: \"listen\" in config takes a "
+        "list of 1 to 64 texts (default [127.0.0.1:8080]), found a list of 0\n6:8: error: \"chain\" takes a list of "
+        "middlewares, each a name or {name: {options}}\n");
 }
 
 int main(void)
