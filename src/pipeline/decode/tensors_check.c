@@ -208,7 +208,7 @@ static bool check_shape(struct tensors_plan *plan, yyjson_val *input, const stru
         fail_shape(plan, spec, item, "The shape does not fit");
     else if (elements == 0)
         fail_shape(plan, spec, item, "A dimension of 0 leaves nothing to compute");
-    else if (elements < 0 || (uint64_t)elements > plan->bytes_max / tensor_type_bytes(spec->type))
+    else if (elements < 0 || (uint64_t)elements > plan->bytes_max / MAX(tensor_type_bytes(spec->type), 1))
         fail_shape(plan, spec, item, "The tensor takes more memory than a request may have");
     else
         return true;
@@ -345,7 +345,7 @@ static void check_outputs(struct tensors_plan *plan, yyjson_val *root)
 static void fail_name(struct tensors_plan *plan, const struct text *pointer, const char *kind,
                       const struct tensor_spec *specs, uint32_t count, struct slice name)
 {
-    const char *names[MODEL_TENSORS_MAX];
+    const char *names[MODEL_TENSORS_MAX] = {NULL};
     size_t names_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct slice copy = arena_copy(plan->arena, specs[i].name); /* with a NUL */

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit/pipeline/stand.h"
+
+#define GET "GET /x HTTP/1.1\r\nHost: a\r\n"
+
+static struct stand stand;
+
+static int setup(void **state)
+{
+    (void)state;
+    stand_init(&stand);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    stand_deinit(&stand);
+    return 0;
+}
+
+static enum verdict ask_with(enum endpoint endpoint, const char *head, const char *model, const char *version)
+{
+    stand.route.endpoint = endpoint;
+    struct request *request = stand_begin(&stand, head, (struct slice){NULL, 0});
+    request->match.params[0] = (struct route_param){SLICE_LIT("model"), slice_of_text(model)};
+    request->match.params[1] = (struct route_param){SLICE_LIT("version"), slice_of_text(version)};
+    request->match.param_count = version ? 2 : 1;
+    return stand_run(&stand, stage_endpoint);
+}
+
+static enum verdict ask(enum endpoint endpoint)
+{
+    return ask_with(endpoint, GET, "net", NULL);
+}
+
+static void is_alive_even_when_not_ready(void **state)
+{
+    (void)state;
+    stand.not_ready = "loading";
+    assert_int_equal(ask(ENDPOINT_livez), VERDICT_NEXT);
+    expect_response(&stand, 200, "application/json", "{\"status\":\"ok\"}");
+    ask(ENDPOINT_v2_live);
+    expect_response(&stand, 200, "application/json", "{\"live\":true}");
+}
+
+static void says_whether_and_why_not_ready(void **state)
+{
+    (void)state;
+    ask(ENDPOINT_readyz);
+    expect_response(&stand, 200, "application/json", "{\"status\":\"ready\"}");
+    ask(ENDPOINT_v2_ready);
+    expect_response(&stand, 200, "application/json", "{\"ready\":true}");
+    stand.not_ready = "model \"net\" is loading";
+    ask(ENDPOINT_readyz);
+    expect_response(&stand, 503, "application/json",
+                    "{\"status\":\"not ready\",\"detail\":\"model \\\"net\\\" is loading\"}");
+    ask(ENDPOINT_v2_ready);
+    expect_response(&stand, 503, "application/json", "{\"ready\":false}");
+}
+
+static void live_and_ready_take_no_memory(void **state)
+{
+    (void)state;
+    ask(ENDPOINT_livez);
+    size_t used = stand.request->arena.used_bytes;
+    char *cursor = stand.request->arena.cursor;
+    assert_int_equal(stage_endpoint(stand.request), VERDICT_NEXT);
+    stand.route.endpoint = ENDPOINT_readyz;
+    assert_int_equal(stage_endpoint(stand.request), VERDICT_NEXT);
+    assert_int_equal(stand.request->arena.used_bytes, used);
+    assert_ptr_equal(stand.request->arena.cursor, cursor);
+}
+
+static void chooses_the_format_of_metrics_by_accept(void **state)
+{
+    (void)state;
+#define PROMETHEUS  "text/plain; version=0.0.4; charset=utf-8"
+#define OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    static const struct {
+        const char *head;
+        const char *type;
+    } cases[] = {
+        {GET, PROMETHEUS},
+        {GET "Accept: */*\r\n", PROMETHEUS},
+        {GET "Accept: text/plain\r\n", PROMETHEUS},
+        {GET "Accept: text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\n", PROMETHEUS},
+        {GET "Accept: application/openmetrics-text\r\n", OPENMETRICS},
+        /* What Prometheus sends. */
+        {GET "Accept: application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;"
+             "q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2\r\n",
+         OPENMETRICS},
+        {GET "Accept: application/openmetrics-text;version=0.0.1,text/plain;version=0.0.4;q=0.3\r\n", PROMETHEUS},
+        {GET "Accept: application/openmetrics-text;version=1.0.0;q=0.3,text/plain;version=0.0.4;q=0.5\r\n", PROMETHEUS},
+        {GET "Accept: application/openmetrics-text;q=0,text/*\r\n", PROMETHEUS},
+    };
+    stand.metrics = "weir_up 1\n";
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(ask_with(ENDPOINT_metrics, cases[i].head, "", NULL), VERDICT_NEXT);
+        if (!slice_is(stand.request->response.content_type, cases[i].type))
+            fail_msg("%s: " SLICE_FMT, cases[i].head, SLICE_ARG(stand.request->response.content_type));
+        expect_response(&stand, 200, cases[i].type, "weir_up 1\n");
+        assert_int_equal(stand.was_openmetrics, cases[i].type[0] == 'a');
+        assert_false(stand.request->was_submitted);
+    }
+}
+
+static void refuses_metrics_in_other_formats(void **state)
+{
+    (void)state;
+    const char *const bad[] = {
+        GET "Accept: application/json\r\n",
+        GET "Accept: application/openmetrics-text;version=2.0.0\r\n",
+        GET "Accept: text/plain;q=0\r\n",
+        GET "Accept: application/openmetrics-text;q=2\r\n",
+    };
+    stand.metrics = "x";
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        assert_int_equal(ask_with(ENDPOINT_metrics, bad[i], "", NULL), VERDICT_FAIL);
+        assert_int_equal(stand.request->problem, PROBLEM_NOT_ACCEPTABLE);
+    }
+    ask_with(ENDPOINT_metrics, bad[0], "", NULL);
+    expect_problem(&stand, PROBLEM_NOT_ACCEPTABLE,
+                   "Accept is \"application/json\"; metrics are text/plain; version=0.0.4 or "
+                   "application/openmetrics-text; version=1.0.0.");
+}
+
+static void metrics_without_memory_are_a_problem(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(ENDPOINT_metrics), VERDICT_FAIL);
+    expect_problem(&stand, PROBLEM_OUT_OF_MEMORY, "There is no memory to render the metrics.");
+}
+
+static void describes_the_server(void **state)
+{
+    (void)state;
+    ask(ENDPOINT_v2_server);
+    expect_response(&stand, 200, "application/json",
+                    "{\"name\":\"weir\",\"version\":\"" WEIR_VERSION "\",\"extensions\":[]}");
+}
+
+static void describes_a_model(void **state)
+{
+    (void)state;
+    struct model_info *info = &stand.model.info;
+    info->inputs[0] = SPEC("x", TENSOR_F32, -1, 3, 48, 192);
+    info->outputs[0] = SPEC("y", TENSOR_I64, -1);
+    info->input_count = info->output_count = 1;
+    const char *expected = "{\"name\":\"net\",\"versions\":[\"3\"],\"platform\":\"onnxruntime_onnx\",\"inputs\":["
+                           "{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[-1,3,48,192]}],\"outputs\":["
+                           "{\"name\":\"y\",\"datatype\":\"INT64\",\"shape\":[-1]}]}";
+    ask(ENDPOINT_v2_model);
+    expect_response(&stand, 200, "application/json", expected);
+    ask_with(ENDPOINT_v2_model, GET, "net", "3");
+    expect_response(&stand, 200, "application/json", expected);
+}
+
+static void says_which_models_are_not_there_or_not_ready(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_with(ENDPOINT_v2_model, GET, "nett", NULL), VERDICT_FAIL);
+    expect_problem(&stand, PROBLEM_MODEL_NOT_FOUND, "No model is named \"nett\"; did you mean \"net\"?");
+    assert_int_equal(ask_with(ENDPOINT_v2_model_ready, GET, "net", "1"), VERDICT_FAIL);
+    expect_problem(&stand, PROBLEM_MODEL_NOT_FOUND, "The model \"net\" has no version \"1\", only \"3\".");
+    ask(ENDPOINT_v2_model_ready);
+    expect_response(&stand, 200, "application/json", "{\"name\":\"net\",\"ready\":true}");
+    atomic_store(&stand.model_entry.state, MODEL_LOADING);
+    ask(ENDPOINT_v2_model_ready);
+    expect_response(&stand, 503, "application/json", "{\"name\":\"net\",\"ready\":false}");
+    assert_int_equal(ask(ENDPOINT_v2_model), VERDICT_FAIL);
+    expect_problem(&stand, PROBLEM_MODEL_NOT_READY, "The model \"net\" is still loading.");
+}
+
+static void leaves_other_routes_alone(void **state)
+{
+    (void)state;
+    const enum endpoint others[] = {ENDPOINT_NONE, ENDPOINT_v2_infer};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        assert_int_equal(ask(others[i]), VERDICT_NEXT);
+        assert_false(stand.request->response.has_body);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(is_alive_even_when_not_ready),
+        TEST(says_whether_and_why_not_ready),
+        TEST(live_and_ready_take_no_memory),
+        TEST(chooses_the_format_of_metrics_by_accept),
+        TEST(refuses_metrics_in_other_formats),
+        TEST(metrics_without_memory_are_a_problem),
+        TEST(describes_the_server),
+        TEST(describes_a_model),
+        TEST(says_which_models_are_not_there_or_not_ready),
+        TEST(leaves_other_routes_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
