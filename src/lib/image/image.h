@@ -46,8 +46,10 @@ struct image_limits {
 struct image_options {
     struct image_limits limits;
 
-    /* JPEG only: the decoder may shrink by n/8 in the DCT as long as the upright result is at least min_width ×
-     * min_height. Much faster for large photographs, and up to some 50 dB away from the full decode. */
+    /* JPEG only: the decoder may shrink to 1/2, 1/4 or 1/8 in the DCT as long as the upright result is at least min_width ×
+     * min_height. Faster for large photographs, and not Pillow's pixels any more. Ask for twice the size that follows:
+     * 4096² to 1024² then stays 54 dB (a smooth picture) or 44 dB (a busy one) near the full way, and only 48 and 31 dB
+     * when asked for just that size. */
     bool allow_scaled_decode;
     uint32_t min_width;
     uint32_t min_height;
