@@ -72,6 +72,7 @@ struct config {
     struct model_entry **model_entries; /* parallel to models; filled by the control plane */
     struct route **routes;
     uint32_t route_count;
+    struct route *unmatched; /* stands in where no route matches: the observing part of the file's chain, no target */
     struct route_table *table;
 };
 

@@ -58,6 +58,7 @@ static bool resolve_target(struct compile *compile, struct draft *draft);
 static enum err expand(struct compile *compile, const struct draft *draft);
 static enum err add(struct compile *compile, const struct draft *draft, struct slice method, struct slice pattern);
 static enum err add_implicit(struct compile *compile);
+static enum err make_unmatched(struct compile *compile);
 static enum err build_table(struct compile *compile);
 
 enum err compile_routes(struct compile *compile)
@@ -80,6 +81,7 @@ enum err compile_routes(struct compile *compile)
          entry = entry->next)
         TRY(read_route(compile, entry));
     TRY(add_implicit(compile));
+    TRY(make_unmatched(compile));
     return build_table(compile);
 }
 
@@ -302,6 +304,24 @@ static enum err expand(struct compile *compile, const struct draft *draft)
     }
     while (methods.ptr)
         TRY(add(compile, draft, slice_cut(&methods, ','), draft->pattern));
+    return ERR_OK;
+}
+
+/* What no route matches is named and logged like anything else, so far as the file's own chain says so; it goes no
+ * further than that. */
+static enum err make_unmatched(struct compile *compile)
+{
+    struct config *config = compile->config;
+    struct route *route = arena_alloc_zero(&config->arena, sizeof *route);
+    struct route_config *empty = arena_alloc_zero(&config->arena, sizeof *empty);
+    if (!route || !empty)
+        return ERR_NOMEM;
+    *route =
+        (struct route){.name = SLICE_LIT("unmatched"), .config = empty, .request_time_ns = config->limits.request_time};
+    for (uint32_t i = 0; i < compile->file_chain.count; i++)
+        if (compile->file_chain.links[i].middleware->place <= PLACE_OBSERVE)
+            route->chain[route->chain_count++] = compile->file_chain.links[i];
+    config->unmatched = route;
     return ERR_OK;
 }
 

@@ -21,7 +21,7 @@ enum err server_attach(struct server *server, struct config *config)
     TRY(models_attach(server->models, config));
     for (uint32_t i = 0; i < config->route_count; i++)
         TRY(meter_registry_route(server->registry, config->routes[i]->name, &config->routes[i]->meters));
-    return ERR_OK;
+    return meter_registry_route(server->registry, config->unmatched->name, &config->unmatched->meters);
 }
 
 void server_load_first(struct server *server)

@@ -7,12 +7,18 @@
 static enum verdict read_skip(struct request *request);
 static enum verdict run_link(struct request *request, uint32_t index);
 
+/* The route stage may have decided already: then the chain runs for those who observe, and the decision stands. */
+static enum verdict settled(const struct request *request)
+{
+    if (request->problem)
+        return VERDICT_FAIL;
+    return request->response.has_body ? VERDICT_ANSWER : VERDICT_NEXT;
+}
+
 enum verdict stage_chain(struct request *request)
 {
     const struct route *route = request->route;
-    if (route->chain_count == 0)
-        return VERDICT_NEXT;
-    if (route->config && route->config->is_debug && request->chain_done == 0) {
+    if (route->config->is_debug && request->chain_done == 0) {
         enum verdict verdict = read_skip(request);
         if (verdict != VERDICT_NEXT)
             return verdict;
@@ -25,7 +31,7 @@ enum verdict stage_chain(struct request *request)
         if (verdict != VERDICT_NEXT)
             return verdict;
     }
-    return VERDICT_NEXT;
+    return settled(request);
 }
 
 static bool is_skipped(const struct request *request, uint32_t index)
