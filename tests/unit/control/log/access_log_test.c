@@ -256,6 +256,31 @@ static void with_stderr_in(const char *path, void (*work)(struct fixture *), str
     close(fd);
 }
 
+static void reopen_without_a_folder(struct fixture *fixture)
+{
+    char moved[80];
+    struct access_log *log = start_log(1, 4);
+    (void)snprintf(moved, sizeof moved, "%s.moved", fixture->folder);
+    assert_int_equal(rename(fixture->folder, moved), 0);
+    access_log_reopen(log);
+    clock_sleep_ns(20 * NS_PER_MS);
+    assert_int_equal(rename(moved, fixture->folder), 0);
+    assert_true(leave_record(log, 0, fixture->sink, "/kept"));
+    access_log_stop(log);
+    access_log_destroy(log);
+}
+
+static void reopen_keeps_the_old_file_where_a_new_one_fails(void **state)
+{
+    struct fixture *fixture = *state;
+    char said[80];
+    (void)snprintf(said, sizeof said, "%s/said", fixture->folder);
+    with_stderr_in(said, reopen_without_a_folder, fixture);
+    assert_int_equal(count_in_file(said, "cannot be opened anew (No such file or directory)"), 1);
+    assert_int_equal(count_in_file(fixture->path, "/kept"), 1);
+    (void)unlink(said);
+}
+
 static void log_to_a_full_disk(struct fixture *fixture)
 {
     (void)fixture;
@@ -380,12 +405,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, drop_folder)
     const struct CMUnitTest tests[] = {
-        TEST(stop_writes_everything_that_was_committed),       TEST(records_left_before_start_are_written),
-        TEST(a_sleeping_log_is_woken_by_one_record),           TEST(a_full_ring_refuses_and_does_not_wait),
-        TEST(a_reserved_record_is_not_written_without_commit), TEST(the_same_path_is_the_same_sink),
-        TEST(a_path_that_cannot_be_opened_is_a_fault),         TEST(more_sinks_than_there_is_room_for_are_a_fault),
-        TEST(reopen_goes_to_a_new_file_after_a_rename),        TEST(a_full_disk_loses_lines_and_says_so_once_a_minute),
-        TEST(half_a_line_is_ended_before_the_next_one),        TEST(each_worker_s_lines_come_once_and_in_order),
+        TEST(stop_writes_everything_that_was_committed),
+        TEST(records_left_before_start_are_written),
+        TEST(a_sleeping_log_is_woken_by_one_record),
+        TEST(a_full_ring_refuses_and_does_not_wait),
+        TEST(a_reserved_record_is_not_written_without_commit),
+        TEST(the_same_path_is_the_same_sink),
+        TEST(a_path_that_cannot_be_opened_is_a_fault),
+        TEST(more_sinks_than_there_is_room_for_are_a_fault),
+        TEST(reopen_goes_to_a_new_file_after_a_rename),
+        TEST(reopen_keeps_the_old_file_where_a_new_one_fails),
+        TEST(a_full_disk_loses_lines_and_says_so_once_a_minute),
+        TEST(half_a_line_is_ended_before_the_next_one),
+        TEST(each_worker_s_lines_come_once_and_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
