@@ -84,11 +84,12 @@ fuzz: ## Fuzz each parser for FUZZ_SECONDS=60 (FUZZ="name..." for some of them)
 	@$(call setup,--dev)
 	@$(call build,fuzz,$(FUZZ:%=fuzz_%))
 	@for name in $(FUZZ); do \
-	    echo "fuzz: $$name, $(FUZZ_SECONDS) s"; \
-	    mkdir -p build/fuzz/corpus/$$name && \
+	    mkdir -p build/fuzz/corpus/$$name; \
 	    build/fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 -print_final_stats=1 \
-	        -verbosity=0 -artifact_prefix=build/fuzz/$$name- \
-	        build/fuzz/corpus/$$name tests/fuzz/corpus/$$name || exit 1; \
+	        -artifact_prefix=build/fuzz/$$name- build/fuzz/corpus/$$name tests/fuzz/corpus/$$name \
+	        >build/fuzz/$$name.log 2>&1 || { tail -n 60 build/fuzz/$$name.log; exit 1; }; \
+	    echo "$$name: $$(sed -n 's/^stat::number_of_executed_units: *//p' build/fuzz/$$name.log) inputs," \
+	        "none of them a problem (build/fuzz/$$name.log)"; \
 	done
 
 .PHONY: cov

@@ -91,8 +91,9 @@ static void write_texts(struct json_writer *writer, const struct slice *texts, c
 
 static void write_ms(struct json_writer *writer, struct slice name, uint64_t ns)
 {
+    uint64_t whole_us = ns / 1000;
     json_write_key(writer, name);
-    json_write_f64(writer, (double)(ns / 1000) / 1000.0);
+    json_write_f64(writer, (double)whole_us / 1000.0);
 }
 
 static void write_ms_if_any(struct json_writer *writer, struct slice name, uint64_t ns)
