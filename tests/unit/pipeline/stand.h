@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A test stand for stages and middlewares: a worker without a socket, one route, one request at a time, a crew of one
- * thread, and a model that is nothing but memory. Included by one .c file of a test, because it defines the functions
- * of model.h and ports.h that the program takes from elsewhere. */
+ * thread, and a model that is nothing but memory, unless STAND_HAS_REAL_MODELS is defined. Included by one .c file of a
+ * test, because it defines the functions of model.h and ports.h that the program takes from elsewhere. */
 #ifndef WEIR_TESTS_UNIT_PIPELINE_STAND_H
 #define WEIR_TESTS_UNIT_PIPELINE_STAND_H
 
@@ -21,6 +21,8 @@
 
 #include <cmocka.h>
 
+#ifndef STAND_HAS_REAL_MODELS
+
 /* --- A model of memory ------------------------------------------------------------------------------------------ */
 
 struct run {
@@ -35,6 +37,8 @@ struct model {
     struct run run; /* the only one */
     uint32_t acquired;
 };
+
+static struct model fake;
 
 const struct model_info *model_info(const struct model *model)
 {
@@ -139,6 +143,8 @@ UNUSED static struct tensor_spec spec_of(const char *name, enum tensor_type type
 #define SPEC(name, type, ...)                                                                                          \
     spec_of(name, type, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (const int64_t[]){__VA_ARGS__})
 
+#endif
+
 /* --- Ports ------------------------------------------------------------------------------------------------------ */
 
 struct stand {
@@ -151,7 +157,6 @@ struct stand {
     struct route route;
     struct route_config route_config;
     struct route *routes[1];
-    struct model model;
     struct model_config model_config;
     struct model_entry model_entry;
     struct model_entry *model_entries[1];
@@ -229,10 +234,12 @@ static void stand_init(struct stand *stand)
         .multipart_parts = 4,
     };
     stand->model_config = (struct model_config){.name = SLICE_LIT("net"), .version = SLICE_LIT("3"), .queue = 1};
-    stand->model.info = (struct model_info){
-        .name = SLICE_LIT("net"), .version = SLICE_LIT("3"), .platform = SLICE_LIT("onnxruntime_onnx")};
     stand->model_entry.config = &stand->model_config;
-    atomic_init(&stand->model_entry.model, &stand->model);
+#ifndef STAND_HAS_REAL_MODELS
+    fake = (struct model){
+        .info = {.name = SLICE_LIT("net"), .version = SLICE_LIT("3"), .platform = SLICE_LIT("onnxruntime_onnx")}};
+    atomic_init(&stand->model_entry.model, &fake);
+#endif
     atomic_init(&stand->model_entry.state, MODEL_READY);
     stand->model_entries[0] = &stand->model_entry;
     config->models = (struct option_list){&stand->model_config, 1};
@@ -248,6 +255,7 @@ static void stand_init(struct stand *stand)
     assert_int_equal(crew_create(&crew, &stand->crew), ERR_OK);
     stand->worker->crew = stand->crew;
     stand->connection.worker = stand->worker;
+    stand->connection.parser.limits.header_count_max = 20;
     snprintf(stand->connection.peer_text, sizeof stand->connection.peer_text, "192.0.2.7");
 }
 

@@ -19,8 +19,8 @@ static int setup(void **state)
     (void)state;
     stand_init(&stand);
     stand.route.model = &stand.model_entry;
-    stand.model.info.inputs[0] = SPEC("x", TENSOR_F32, -1, 3, 4, 6);
-    stand.model.info.input_count = 1;
+    fake.info.inputs[0] = SPEC("x", TENSOR_F32, -1, 3, 4, 6);
+    fake.info.input_count = 1;
     return 0;
 }
 
@@ -73,7 +73,7 @@ static void expect_tensor(const struct normalize_spec *spec)
     float expected[3 * 4 * 6];
     assert_int_equal(image_decode(picture, &options, arena, &image, &fault), ERR_OK);
     assert_int_equal(image_normalize(&image, spec, arena, expected), ERR_OK);
-    const struct tensor *tensor = &stand.model.run.in[0];
+    const struct tensor *tensor = &fake.run.in[0];
     assert_int_equal(tensor->bytes, normalize_tensor_bytes(spec));
     assert_memory_equal(tensor->data, expected, tensor->bytes);
 }
@@ -169,7 +169,7 @@ static void normalises_as_the_options_say(void **state)
 static void takes_interleaved_bytes(void **state)
 {
     (void)state;
-    stand.model.info.inputs[0] = SPEC("x", TENSOR_U8, 1, 4, 6, 3);
+    fake.info.inputs[0] = SPEC("x", TENSOR_U8, 1, 4, 6, 3);
     stand.route.chain_count = 0;
     assert_int_equal(
         stand_add(&stand, "normalize_image", "size", "[6, 4]", "layout", "nhwc", "dtype", "u8", "input", "x", NULL),
@@ -338,7 +338,7 @@ static void refuses_files_that_are_no_image(void **state)
                    "The image was refused: the first bytes are of no supported image format; supported are JPEG, PNG "
                    "and WebP.");
     assert_int_equal(counter_read(&stand.worker->meter.images_refused), 1);
-    assert_int_equal(stand.model.acquired, 0); /* no run was taken for it */
+    assert_int_equal(fake.acquired, 0); /* no run was taken for it */
 }
 
 static void refuses_an_image_cut_at_every_tenth_byte(void **state)
@@ -362,19 +362,19 @@ static void refuses_too_many_pixels_from_the_header_alone(void **state)
     assert_int_equal(decode(PNG, picture), VERDICT_FAIL);
     assert_int_equal(stand.request->problem, PROBLEM_IMAGE_TOO_LARGE);
     assert_int_equal(problem_row(stand.request->problem)->status, 413);
-    assert_int_equal(stand.model.acquired, 0);
+    assert_int_equal(fake.acquired, 0);
 }
 
 static void says_when_the_plan_does_not_fit_the_model(void **state)
 {
     (void)state;
     add_normalize(NULL, NULL);
-    stand.model.info.inputs[0] = SPEC("x", TENSOR_F32, -1, 3, 48, 192);
+    fake.info.inputs[0] = SPEC("x", TENSOR_F32, -1, 3, 48, 192);
     decode(PNG, picture);
     expect_problem(&stand, PROBLEM_INTERNAL,
                    "normalize_image does not fit the model: it makes FP32 [1, 3, 4, 6], but the input \"x\" is FP32 "
                    "[-1, 3, 48, 192].");
-    stand.model.info.inputs[0] = SPEC("x", TENSOR_U8, -1, 3, 4, 6);
+    fake.info.inputs[0] = SPEC("x", TENSOR_U8, -1, 3, 4, 6);
     decode(PNG, picture);
     expect_problem(&stand, PROBLEM_INTERNAL,
                    "normalize_image does not fit the model: it makes FP32 [1, 3, 4, 6], but the input \"x\" is UINT8 "
@@ -383,7 +383,7 @@ static void says_when_the_plan_does_not_fit_the_model(void **state)
     decode(PNG, picture);
     expect_problem(&stand, PROBLEM_INTERNAL, "normalize_image fills the input \"y\", which the model does not have.");
     add_normalize(NULL, NULL);
-    stand.model.info.input_count = 2;
+    fake.info.input_count = 2;
     decode(PNG, picture);
     expect_problem(&stand, PROBLEM_INTERNAL, "normalize_image fills one input; the model has 2.");
 }
@@ -401,9 +401,9 @@ static void says_when_the_model_cannot_serve(void **state)
     decode(PNG, picture);
     expect_problem(&stand, PROBLEM_MODEL_NOT_READY, "The model \"net\" could not be loaded: no such file");
     atomic_store(&stand.model_entry.state, MODEL_READY);
-    stand.model.run.is_out = true;
+    fake.run.is_out = true;
     decode(PNG, picture);
-    stand.model.run.is_out = false;
+    fake.run.is_out = false;
     expect_problem(&stand, PROBLEM_OVERLOADED, "The queue of the model \"net\" is full; try again.");
     assert_int_equal(stand.request->retry_after_s, 1);
     assert_int_equal(counter_read(&stand.worker->meter.runs_refused), 1);

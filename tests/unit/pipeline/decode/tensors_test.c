@@ -14,7 +14,7 @@ static int setup(void **state)
     (void)state;
     stand_init(&stand);
     stand.route.endpoint = ENDPOINT_v2_infer;
-    struct model_info *info = &stand.model.info;
+    struct model_info *info = &fake.info;
     info->inputs[0] = SPEC("x", TENSOR_F32, -1, 2, 3);
     info->inputs[1] = SPEC("n", TENSOR_I64, 2);
     info->input_count = 2;
@@ -51,7 +51,7 @@ static enum verdict decode(const char *body)
 
 static void expect_x(float factor)
 {
-    const struct tensor *tensor = &stand.model.run.in[0];
+    const struct tensor *tensor = &fake.run.in[0];
     const float *data = tensor->data;
     assert_int_equal(tensor->bytes, 24);
     for (int i = 0; i < 6; i++)
@@ -63,7 +63,7 @@ static void takes_flat_and_nested_data(void **state)
     (void)state;
     assert_int_equal(decode(INPUTS(N "," X)), VERDICT_NEXT);
     expect_x(1);
-    const int64_t *n = stand.model.run.in[1].data;
+    const int64_t *n = fake.run.in[1].data;
     assert_int_equal(n[0], 7);
     assert_int_equal(n[1], -8);
     assert_int_equal(decode(INPUTS("{\"name\":\"x\",\"shape\":[1,2,3],\"datatype\":\"FP32\","
@@ -182,7 +182,7 @@ static void says_all_that_is_wrong_at_once(void **state)
     expect_fault(&stand, 3, "/inputs", "The input \"n\" is missing: INT64 [2], where -1 is any size.");
     expect_problem(&stand, PROBLEM_INVALID_TENSOR,
                    "/inputs/0/datatype: Expected \"FP32\", got \"INT8\". There are 3 more, see \"errors\".");
-    assert_int_equal(stand.model.acquired, 0); /* no run was taken for it */
+    assert_int_equal(fake.acquired, 0); /* no run was taken for it */
 }
 
 static void says_at_most_sixteen_things(void **state)
@@ -197,7 +197,7 @@ static void says_at_most_sixteen_things(void **state)
 static enum verdict decode_typed(enum tensor_type type, const char *data)
 {
     char body[500];
-    struct model_info *info = &stand.model.info;
+    struct model_info *info = &fake.info;
     info->inputs[0] = SPEC("v", type, 2);
     info->input_count = 1;
     snprintf(body, sizeof body, "{\"inputs\":[{\"name\":\"v\",\"shape\":[2],\"datatype\":\"%s\",\"data\":%s}]}",
@@ -208,7 +208,7 @@ static enum verdict decode_typed(enum tensor_type type, const char *data)
 #define EXPECT_TYPED(type, ctype, text, first, second)                                                                 \
     do {                                                                                                               \
         assert_int_equal(decode_typed(type, text), VERDICT_NEXT);                                                      \
-        const ctype *got = stand.model.run.in[0].data;                                                                 \
+        const ctype *got = fake.run.in[0].data;                                                                        \
         assert_true(got[0] == (first) && got[1] == (second));                                                          \
     } while (0)
 

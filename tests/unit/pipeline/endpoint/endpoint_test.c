@@ -143,7 +143,7 @@ static void describes_the_server(void **state)
 static void describes_a_model(void **state)
 {
     (void)state;
-    struct model_info *info = &stand.model.info;
+    struct model_info *info = &fake.info;
     info->inputs[0] = SPEC("x", TENSOR_F32, -1, 3, 48, 192);
     info->outputs[0] = SPEC("y", TENSOR_I64, -1);
     info->input_count = info->output_count = 1;

@@ -27,7 +27,7 @@ static int teardown(void **state)
 static struct request *finish_run(const float *row, uint32_t count)
 {
     struct request *request = stand_begin(&stand, POST, (struct slice){NULL, 0});
-    struct model *model = &stand.model;
+    struct model *model = &fake;
     memcpy(values, row, count * sizeof *row);
     model->info.outputs[0] = SPEC("prob", TENSOR_F32, -1, -1);
     model->info.output_count = 1;
@@ -194,8 +194,8 @@ static void answers_for_one_row_only(void **state)
     (void)state;
     stand_add(&stand, "format_output", NULL);
     struct request *request = ROW(0.5f, 0.5f, 0.5f, 0.5f);
-    stand.model.run.out[0].dims[0] = 2;
-    stand.model.run.out[0].dims[1] = 2;
+    fake.run.out[0].dims[0] = 2;
+    fake.run.out[0].dims[1] = 2;
     (void)stage_format(request);
     expect_problem(&stand, PROBLEM_INVALID_TENSOR,
                    "format_output answers for one row; the output \"prob\" has 2: send one at a time.");
@@ -206,7 +206,7 @@ static void refuses_integers(void **state)
     (void)state;
     stand_add(&stand, "format_output", NULL);
     struct request *request = ROW(0.5f, 0.5f);
-    stand.model.info.outputs[0].type = TENSOR_I32;
+    fake.info.outputs[0].type = TENSOR_I32;
     (void)stage_format(request);
     expect_problem(&stand, PROBLEM_INTERNAL, "format_output reads FP32 or FP64, but the output \"prob\" is INT32.");
 }
