@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* API keys: who may ask, as salted hashes.
  *
- * A key is "weir_<id>_<secret>": the id (8 to 16 of a-z0-9) finds the record, the secret is 32 random bytes in base64url
- * (43 characters). The file holds SHA-256(salt || secret text): 256 random bits cannot be searched through, so a slow
+ * A key is "weir_<id>_<secret>": the id (8 to 16 of a-z0-9) finds the record, the secret is 32 random bytes in
+ * base64url (43 characters). The file holds SHA-256(salt || secret text): 256 random bits cannot be searched through, so a slow
  * hash would only slow the server down.
  *
  * The file has one key a line, eight fields with spaces between, "-" for an absent one, "#" begins a comment line:
@@ -50,8 +50,8 @@ struct key_store {
     uint32_t count;
 };
 
-/* On failure `fault` says where and what: ERR_IO or ERR_NOT_FOUND for the file, ERR_SYNTAX for a line, ERR_EXISTS for an
- * id that stands twice, ERR_LIMIT, ERR_NOMEM. `path` needs a NUL behind its end. */
+/* On failure `fault` says where and what: ERR_IO or ERR_NOT_FOUND for the file, ERR_SYNTAX for a line, ERR_EXISTS for
+ * an id that stands twice, ERR_LIMIT, ERR_NOMEM. `path` needs a NUL behind its end. */
 MUST_USE enum err key_store_load(struct slice path, struct arena *arena, struct text *fault,
                                  struct key_store **ret_store);
 /* The same from memory; `path` is for messages only. */

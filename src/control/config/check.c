@@ -155,7 +155,7 @@ static void check_limits(struct compile *compile)
             compile->report, place_of(yaml_find(yaml_find(compile->root, "limits"), "image_pixels")),
             "an image of limits.image_pixels takes %llu bytes, more than limits.request_memory: the largest images "
             "will be refused for want of memory",
-            (unsigned long long)(limits->image_pixels * PIXEL_BYTES));
+            (unsigned long long)limits->image_pixels * PIXEL_BYTES);
 }
 
 static bool serves_any_model(const struct route *route)

@@ -41,8 +41,10 @@ void chain_check_order(struct compile *compile, const struct chain_owner *owner,
 /* Mandatory middlewares, and the length. */
 void chain_check_route(struct compile *compile, const struct chain_owner *owner, const struct chain *chain);
 
-/* The file's chain, then `routes:`, then the implicit ones, into config->routes and config->table. */
+/* The file's chain, then `routes:`, then the implicit ones, into config->routes. */
 MUST_USE enum err compile_routes(struct compile *compile);
+/* Builds config->table. A route that it refuses is reported and taken out. */
+MUST_USE enum err compile_table(struct compile *compile);
 /* What rows cannot say: listen, models, limits that contradict each other. After compile_routes. */
 void compile_check(struct compile *compile);
 

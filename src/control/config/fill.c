@@ -326,6 +326,7 @@ static enum err read_list(struct fill *fill, const struct option *row, const str
     };
     static const struct option unbounded = {0};
     const struct item_type *type = &types[row->type];
+    ASSERT(type->read, "only lists of scalars come here");
     if (node->kind != YAML_LIST || !is_within(row, node->count))
         return ERR_INVALID;
     char *items = arena_alloc_array(fill->arena, node->count, type->bytes);

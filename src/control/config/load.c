@@ -112,6 +112,7 @@ static enum err load(struct compile *compile, struct slice text, const char *pat
     if (!config->model_entries)
         return ERR_NOMEM;
     TRY(compile_routes(compile));
+    TRY(compile_table(compile));
     compile_check(compile);
     return ERR_OK;
 }

@@ -15,6 +15,8 @@ static const char *const provider_missing_choices[] = {
     [MODEL_PROVIDER_STOP + 1] = NULL,
 };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): fields, types and initialisers take no parentheses */
+
 /* First pass: the C type behind each option type. */
 #define FIELD_BOOL(owner, field)     bool
 #define FIELD_COUNT(owner, field)    uint64_t
@@ -77,3 +79,5 @@ static const char *const provider_missing_choices[] = {
 #undef OPTION_TABLE_BEGIN
 #undef OPTION_TABLE_END
 #undef OPTION
+
+/* NOLINTEND(bugprone-macro-parentheses) */

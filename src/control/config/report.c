@@ -13,7 +13,7 @@ static void print_source(const struct config_note *note, FILE *out);
 void config_report_init(struct config_report *report)
 {
     memset(report, 0, sizeof *report);
-    pool_init(&report->pool, 0, 2 * MEMORY_BYTES_MAX);
+    pool_init(&report->pool, 0, 2 * (size_t)MEMORY_BYTES_MAX);
     arena_init(&report->arena, &report->pool, 4096, MEMORY_BYTES_MAX);
 }
 

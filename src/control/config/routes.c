@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Routes: `match` taken apart, targets resolved, several methods and `v2` expanded into one struct route each, and the
- * table built. A route that the table refuses is found by halving, so that its own line is named. */
+/* Routes: `match` taken apart, targets resolved, several methods and `v2` expanded into one struct route each. */
 #include "control/config/compile_int.h"
 
 #include "control/config/option_tables.h"
 
-#define FAULT_BYTES        1024
-#define QUOTE_BYTES_MAX    80
-#define TABLE_FAULTS_MAX   20 /* refused by the table in one load; each costs some trial builds */
-#define TRIAL_MEMORY_BYTES (64u << 20)
+#define QUOTE_BYTES_MAX 80
 
 struct endpoint_row {
     const char *name;
@@ -59,7 +55,6 @@ static enum err expand(struct compile *compile, const struct draft *draft);
 static enum err add(struct compile *compile, const struct draft *draft, struct slice method, struct slice pattern);
 static enum err add_implicit(struct compile *compile);
 static enum err make_unmatched(struct compile *compile);
-static enum err build_table(struct compile *compile);
 
 enum err compile_routes(struct compile *compile)
 {
@@ -81,8 +76,7 @@ enum err compile_routes(struct compile *compile)
          entry = entry->next)
         TRY(read_route(compile, entry));
     TRY(add_implicit(compile));
-    TRY(make_unmatched(compile));
-    return build_table(compile);
+    return make_unmatched(compile);
 }
 
 static enum err read_route(struct compile *compile, const struct yaml_node *node)
@@ -394,62 +388,6 @@ static enum err add_implicit(struct compile *compile)
             return ERR_NOMEM;
         draft.config->is_public = true;
         TRY(add(compile, &draft, SLICE_LIT("GET"), rows[i].pattern));
-    }
-    return ERR_OK;
-}
-
-/* Whether the table takes the first `count` routes; if not, `fault` says why. */
-static enum err try_build(struct compile *compile, uint32_t count, struct text *fault)
-{
-    struct pool pool;
-    struct arena arena;
-    struct route_table *table;
-    pool_init(&pool, 0, 2 * (size_t)TRIAL_MEMORY_BYTES);
-    arena_init(&arena, &pool, 65536, TRIAL_MEMORY_BYTES);
-    enum err err = route_table_build(&arena, compile->config->routes, count, fault, &table);
-    arena_reset(&arena);
-    pool_deinit(&pool);
-    return err;
-}
-
-/* The smallest number of routes that is refused is one more than the position of the culprit. */
-static enum err report_culprit(struct compile *compile)
-{
-    struct config *config = compile->config;
-    uint32_t good = 0;
-    uint32_t bad = config->route_count;
-    char memory[FAULT_BYTES];
-    while (bad - good > 1) {
-        struct text trial = text_init(memory, sizeof memory);
-        uint32_t middle = good + (bad - good) / 2;
-        enum err err = try_build(compile, middle, &trial);
-        if (err == ERR_NOMEM)
-            return err;
-        *(err == ERR_OK ? &good : &bad) = middle;
-    }
-    struct text fault = text_init(memory, sizeof memory);
-    if (try_build(compile, bad, &fault) == ERR_NOMEM)
-        return ERR_NOMEM;
-    config_report_error(compile->report, compile->places[good], "%s",
-                        fault.len ? memory : "this route cannot be told apart from another");
-    memmove(&config->routes[good], &config->routes[good + 1], (config->route_count - bad) * sizeof(struct route *));
-    memmove(&compile->places[good], &compile->places[good + 1], (config->route_count - bad) * sizeof *compile->places);
-    config->route_count--;
-    return ERR_OK;
-}
-
-static enum err build_table(struct compile *compile)
-{
-    struct config *config = compile->config;
-    char memory[FAULT_BYTES];
-    for (int i = 0; i < TABLE_FAULTS_MAX; i++) {
-        struct text fault = text_init(memory, sizeof memory);
-        enum err err = try_build(compile, config->route_count, &fault);
-        if (err == ERR_OK)
-            return route_table_build(&config->arena, config->routes, config->route_count, &fault, &config->table);
-        if (err == ERR_NOMEM)
-            return err;
-        TRY(report_culprit(compile));
     }
     return ERR_OK;
 }

@@ -45,6 +45,7 @@ enum err yaml_parse(struct slice text, struct arena *arena, struct config_report
     if (!diag)
         return ERR_NOMEM;
     fy_diag_set_collect_errors(diag, true);
+    /* NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): a set of bits, though its type is an enum */
     struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE, .diag = diag};
     builder.parser = fy_parser_create(&cfg);
     enum err err = ERR_NOMEM;

@@ -88,13 +88,12 @@ enum err keys_revoke(const char *path, struct slice id, int64_t now_s, struct te
 enum err keys_expiry_parse(struct slice text, int64_t now_s, int64_t *ret_expires_s)
 {
     uint64_t count;
-    char full[KEY_TIME_CHARS];
+    char full[KEY_TIME_CHARS + 1];
     if (text.len == KEY_TIME_CHARS)
         return key_time_parse(text, ret_expires_s);
     if (text.len == 10) {
-        memcpy(full, text.ptr, 10);
-        memcpy(full + 10, "T00:00:00Z", 10);
-        return key_time_parse(slice_of(full, sizeof full), ret_expires_s);
+        (void)snprintf(full, sizeof full, SLICE_FMT "T00:00:00Z", SLICE_ARG(text));
+        return key_time_parse(slice_of_text(full), ret_expires_s);
     }
     if (text.len < 2)
         return ERR_SYNTAX;

@@ -451,6 +451,18 @@ static void answers_health_checks_unless_the_file_defines_them(void **state)
     config_unref(config);
 }
 
+static void observes_what_no_route_matches_and_does_no_more(void **state)
+{
+    (void)state;
+    struct config *config = load_good("chain: [request_id, access_log, auth: {keys: k}]\n"
+                                      "routes: [{match: GET /, to: {endpoint: livez}}]\n");
+    assert_int_equal(config->unmatched->chain_count, 2);
+    assert_string_equal(config->unmatched->chain[1].middleware->name, "access_log");
+    assert_int_equal(config->unmatched->endpoint, ENDPOINT_NONE);
+    assert_null(config->unmatched->model);
+    config_unref(config);
+}
+
 static void bounds_the_number_of_routes(void **state)
 {
     (void)state;
@@ -621,6 +633,7 @@ int main(void)
         cmocka_unit_test(wants_a_model_segment_for_endpoints_of_a_model),
         cmocka_unit_test(wants_hosts_without_port_or_path),
         cmocka_unit_test(answers_health_checks_unless_the_file_defines_them),
+        cmocka_unit_test(observes_what_no_route_matches_and_does_no_more),
         cmocka_unit_test(bounds_the_number_of_routes),
         cmocka_unit_test(checks_addresses),
         cmocka_unit_test(checks_models),
