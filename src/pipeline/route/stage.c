@@ -25,7 +25,9 @@ static void refuse(struct request *request)
     struct slice allow = request->match.allow;
     if (allow.len)
         response_field_add(request, "Allow", allow);
-    if (allow.len && request->head.method == HTTP_METHOD_OPTIONS)
+    /* "OPTIONS *" asks about the server and not about a path (RFC 9110 section 9.3.7): that it answers is the answer. */
+    bool is_about_server = slice_is(request->path, "*");
+    if (is_about_server || (allow.len && request->head.method == HTTP_METHOD_OPTIONS))
         response_set(request, 204, "", (struct slice){NULL, 0});
     else if (allow.len)
         (void)request_fail(request, PROBLEM_METHOD_NOT_ALLOWED, "This path takes " SLICE_FMT ".", SLICE_ARG(allow));
