@@ -12,7 +12,7 @@
 #define LINE_BYTES 64
 
 struct meter_registry {
-    pthread_mutex_t adding; /* of everything but what walking reads */
+    struct mutex adding; /* of everything but what walking reads */
     uint32_t worker_count;
     struct map routes_by_name;
     struct map models_by_key;
@@ -32,7 +32,7 @@ enum err meter_registry_create(uint32_t worker_count, struct meter_registry **re
     struct meter_registry *registry = calloc(1, sizeof *registry);
     if (!registry)
         return ERR_NOMEM;
-    pthread_mutex_init(&registry->adding, NULL);
+    mutex_init(&registry->adding);
     map_init(&registry->routes_by_name, (struct hash_key){0}); /* names of the operator's choice: no key needed */
     map_init(&registry->models_by_key, (struct hash_key){0});
     registry->worker_count = worker_count;
@@ -56,15 +56,15 @@ void meter_registry_destroy(struct meter_registry *registry)
     }
     map_deinit(&registry->routes_by_name);
     map_deinit(&registry->models_by_key);
-    pthread_mutex_destroy(&registry->adding);
+    mutex_deinit(&registry->adding);
     free(registry);
 }
 
 enum err meter_registry_route(struct meter_registry *registry, struct slice name, struct route_meter **ret_meters)
 {
-    pthread_mutex_lock(&registry->adding);
+    mutex_lock(&registry->adding);
     enum err err = add_route(registry, name, ret_meters);
-    pthread_mutex_unlock(&registry->adding);
+    mutex_unlock(&registry->adding);
     return err;
 }
 
@@ -78,9 +78,9 @@ enum err meter_registry_model(struct meter_registry *registry, struct slice name
     text_add(&key, version);
     if (key.is_cut)
         return ERR_LIMIT;
-    pthread_mutex_lock(&registry->adding);
+    mutex_lock(&registry->adding);
     enum err err = add_model(registry, text_slice(&key), name.len, ret_meters);
-    pthread_mutex_unlock(&registry->adding);
+    mutex_unlock(&registry->adding);
     return err;
 }
 
