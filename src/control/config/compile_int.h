@@ -4,6 +4,7 @@
 #define WEIR_CONTROL_CONFIG_COMPILE_INT_H
 
 #include "control/config/fill_int.h"
+#include "lib/base/map.h"
 #include "pipeline/route.h"
 
 #define ROUTES_MAX 10000 /* after methods and v2 are expanded */
@@ -23,6 +24,7 @@ struct compile {
     struct fill fill;
     struct chain file_chain;
     struct option_place *places; /* parallel to config->routes */
+    struct map names;            /* of routes → their entry in places */
     bool has_too_many_routes;
 };
 

@@ -36,7 +36,9 @@ enum err config_load_text(struct slice text, const char *path, struct config_rep
     arena_init(&scratch, &pool, 65536, SCRATCH_BYTES_MAX);
     struct config *config = config_create();
     struct compile compile = {.report = report, .config = config, .fill = {.report = report, .scratch = &scratch}};
+    map_init(&compile.names, (struct hash_key){.k0 = (uintptr_t)config, .k1 = text.len});
     enum err err = config ? load(&compile, text, path) : ERR_NOMEM;
+    map_deinit(&compile.names);
     arena_reset(&scratch);
     pool_deinit(&pool);
     config_report_sort(report);

@@ -89,7 +89,10 @@ static enum err read_route(struct compile *compile, const struct yaml_node *node
     struct fill_job job = {.table = &option_table_route, .node = node, .place = node->place, .others = others};
     TRY(fill_table(&compile->fill, &job, draft.config));
     TRY(chain_read(compile, yaml_find(node, "chain"), &draft.chain));
-    struct chain_owner owner = {.prefix = &compile->file_chain, .is_public = draft.config->is_public};
+    /* A value that does not read was meant to be something: what a chain then lacks is not known. */
+    const struct yaml_node *public = yaml_find(node, "public");
+    bool is_public = draft.config->is_public || (public && !slice_is(public->text, "false"));
+    struct chain_owner owner = {.prefix = &compile->file_chain, .is_public = is_public};
     chain_check_order(compile, &owner, &draft.chain);
     bool has_match = draft.config->match.len > 0;
     bool is_matched = has_match && split_match(compile, &draft);
@@ -351,12 +354,21 @@ static enum err add(struct compile *compile, const struct draft *draft, struct s
     route->name = name_route(compile, route);
     if (!route->name.ptr)
         return ERR_NOMEM;
+    struct option_place *place = &compile->places[config->route_count];
+    *place = draft->place;
+    enum err err = map_add(&compile->names, route->name, place);
+    if (err == ERR_EXISTS) {
+        const struct option_place *first = map_find(&compile->names, route->name);
+        config_report_error(compile->report, draft->place, "route \"" SLICE_FMT "\" is there already, in line %u",
+                            SLICE_ARG(slice_first(route->name, QUOTE_BYTES_MAX)), first->line);
+        return ERR_OK;
+    }
+    TRY(err);
     if (!draft->is_bare) {
         memcpy(route->chain, file->links, file->count * sizeof file->links[0]);
         memcpy(route->chain + file->count, draft->chain.links, draft->chain.count * sizeof file->links[0]);
         route->chain_count = file->count + draft->chain.count;
     }
-    compile->places[config->route_count] = draft->place;
     config->routes[config->route_count++] = route;
     return ERR_OK;
 }

@@ -4,7 +4,7 @@
 #include "control/config/compile_int.h"
 
 #define FAULT_BYTES        1024
-#define FAULTS_MAX         20 /* of one load; each costs some trial builds */
+#define FAULTS_MAX         5 /* of one load; each costs some trial builds */
 #define TRIAL_MEMORY_BYTES (64u << 20)
 
 static enum err try_build(struct compile *compile, uint32_t count, struct text *fault);

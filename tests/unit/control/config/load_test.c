@@ -373,6 +373,26 @@ static void refuses_routes_that_cannot_be_told_apart_in_the_line_of_the_later_on
     config_report_deinit(&report);
 }
 
+static void refuses_a_route_that_is_there_already(void **state)
+{
+    (void)state;
+    assert_report("routes:\n  - {match: GET /a, " PUBLIC "  - {match: \"GET,GET /b\", " PUBLIC
+                  "  - {match: GET /a, " PUBLIC,
+                  "3:13: error: route \"GET /b\" is there already, in line 3\n"
+                  "4:13: error: route \"GET /a\" is there already, in line 2\n");
+    assert_report("routes:\n  - {match: GET /a, " PUBLIC "  - {match: GET /a, host: a, " PUBLIC, "");
+}
+
+static void asks_for_no_auth_where_public_does_not_read(void **state)
+{
+    (void)state;
+    assert_report("routes:\n  - {match: GET /a, public: yes, to: {endpoint: livez}}\n",
+                  "2:29: error: \"public\" in route takes true or false (default false), found \"yes\"\n");
+    assert_report("routes:\n  - {match: GET /a, public: false, to: {endpoint: livez}}\n",
+                  "2:13: error: route \"GET /a\" lacks auth, which is mandatory; add \"- auth\" to its chain or to the "
+                  "file's, or declare the route \"public: true\"\n");
+}
+
 static void wants_exactly_one_target(void **state)
 {
     (void)state;
@@ -626,6 +646,8 @@ int main(void)
         cmocka_unit_test(wants_a_method_and_a_path),
         cmocka_unit_test(refuses_a_broken_pattern_in_its_line),
         cmocka_unit_test(refuses_routes_that_cannot_be_told_apart_in_the_line_of_the_later_one),
+        cmocka_unit_test(refuses_a_route_that_is_there_already),
+        cmocka_unit_test(asks_for_no_auth_where_public_does_not_read),
         cmocka_unit_test(wants_exactly_one_target),
         cmocka_unit_test(suggests_the_nearest_endpoint_and_model),
         cmocka_unit_test(wants_no_method_for_v2),
