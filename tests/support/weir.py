@@ -142,6 +142,8 @@ class Server:
         code = self.process.wait(seconds * SLOWNESS)
         for reader in self.readers:
             reader.join(5)
+        self.process.stdout.close()
+        self.process.stderr.close()
         return code
 
     def stop(self, seconds=20):
