@@ -2,6 +2,7 @@
 #include "lib/sys/thread.h"
 
 #include "lib/sys/clock.h"
+#include "lib/sys/cpu_quota.h"
 
 #include <dirent.h>
 #include <malloc.h>
@@ -50,8 +51,9 @@ uint32_t thread_cpu_count(void)
     CPU_ZERO(&set);
     if (sched_getaffinity(0, sizeof set, &set) != 0)
         return 1;
-    int count = CPU_COUNT(&set);
-    return count > 0 ? (uint32_t)count : 1;
+    uint32_t cores = MAX((uint32_t)CPU_COUNT(&set), 1);
+    uint32_t quota = cpu_quota_read("");
+    return MIN(cores, quota);
 }
 
 void mutex_init(struct mutex *mutex)

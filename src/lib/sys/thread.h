@@ -19,7 +19,8 @@ struct thread {
  * live until the join. */
 MUST_USE enum err thread_start(struct thread *thread, const char *name, void (*run)(void *), void *argument);
 void thread_join(struct thread *thread);
-/* Cores that this process may run on; at least 1. */
+/* Threads worth starting: the cores that this process may run on, or what its control groups' CPU quota grants, rounded
+ * up, where that is less (lib/sys/cpu_quota.h). At least 1. */
 uint32_t thread_cpu_count(void);
 
 /* For control threads; the data path has none. Cannot fail once initialised. */

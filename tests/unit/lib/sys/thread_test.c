@@ -2,6 +2,7 @@
 #include "lib/sys/thread.h"
 
 #include "lib/sys/clock.h"
+#include "lib/sys/cpu_quota.h"
 
 #include <sched.h>
 #include <setjmp.h>
@@ -43,12 +44,13 @@ static void a_thread_has_its_name_and_takes_no_signal_of_others(void **state)
     assert_int_equal(sigismember(&ours, SIGTERM), 0);
 }
 
-static void the_cpu_count_follows_the_affinity(void **state)
+static void the_cpu_count_follows_affinity_and_quota(void **state)
 {
     (void)state;
     cpu_set_t before;
     assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
-    assert_int_equal(thread_cpu_count(), CPU_COUNT(&before));
+    uint32_t quota = cpu_quota_read("");
+    assert_int_equal(thread_cpu_count(), MIN((uint32_t)CPU_COUNT(&before), quota));
     cpu_set_t one;
     CPU_ZERO(&one);
     for (int cpu = 0; CPU_COUNT(&one) == 0; cpu++)
@@ -95,7 +97,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thread_has_its_name_and_takes_no_signal_of_others),
-        cmocka_unit_test(the_cpu_count_follows_the_affinity),
+        cmocka_unit_test(the_cpu_count_follows_affinity_and_quota),
         cmocka_unit_test(usage_is_plausible),
         cmocka_unit_test(raises_the_soft_limit_of_files_to_the_hard_one),
     };
