@@ -15,6 +15,7 @@ struct request;
 
 /* What a connection is waiting for; fixes the deadline. */
 enum connection_phase {
+    CONNECTION_NONE,    /* between two requests: the end of flow_input says what is next */
     CONNECTION_IDLE,    /* a request */
     CONNECTION_HEAD,    /* the rest of a head */
     CONNECTION_BODY,    /* the rest of a body */
@@ -39,9 +40,9 @@ struct connection {
     struct request *request; /* the one being read or answered */
     struct connection_buffer in;
     struct connection_buffer out;
-    struct http1_parser parser;
+    struct http1_parser parser; /* its limits are those of the day the connection was opened */
     uint64_t phase_begin_ns;
-    uint64_t body_seen_bytes; /* at phase_begin_ns: for the rate */
+    uint64_t seen_bytes; /* at phase_begin_ns, of the body or still to be sent: for progress */
     uint32_t request_count;
     uint8_t phase;
     bool is_closing;                  /* no further request after the current response */
@@ -69,8 +70,10 @@ size_t connection_room(const struct connection *connection);
 MUST_USE enum err connection_park_input(struct connection *connection, struct request *request);
 /* Room for `bytes` at the end of what will be sent; NULL without memory. The caller raises out.end. */
 MUST_USE char *connection_reserve(struct connection *connection, size_t bytes);
-/* Sends what is there. False: the connection is not usable any more and was closed. */
-bool connection_flush(struct connection *connection);
+/* Answers 503 without taking memory, if it can, and takes no further request. For when memory has run out. */
+void connection_refuse(struct connection *connection);
+/* At the end of flow_input: sends what is there and sets what is waited for next. May close the connection. */
+void connection_flush(struct connection *connection);
 /* Ends it now; inside flow_input, at its end. Its request, if any, is cancelled through flow_cancel. */
 void connection_close(struct connection *connection);
 

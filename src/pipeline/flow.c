@@ -18,7 +18,6 @@ static const stage_run stages[STAGE_COUNT] = {
 
 static bool step(struct connection *connection);
 static bool begin(struct connection *connection);
-static void refuse(struct connection *connection);
 static void run(struct request *request);
 static enum verdict run_stage(struct request *request);
 static void finish(struct request *request);
@@ -34,7 +33,7 @@ void flow_input(struct connection *connection)
     if (connection->is_broken)
         connection_close(connection);
     else
-        (void)connection_flush(connection);
+        connection_flush(connection);
 }
 
 /* True when a request was answered and the next may already be here. */
@@ -67,25 +66,11 @@ static bool begin(struct connection *connection)
         return false;
     connection->request = request_acquire(connection->worker, connection);
     if (!connection->request) {
-        refuse(connection);
+        connection_refuse(connection);
         return false;
     }
     http1_parser_reset(&connection->parser);
     return true;
-}
-
-/* There is not even memory to say it nicely. */
-static void refuse(struct connection *connection)
-{
-    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
-                                 "Connection: close\r\n\r\n";
-    char *place = connection_reserve(connection, sizeof answer - 1);
-    if (place) {
-        memcpy(place, answer, sizeof answer - 1);
-        connection->out.end += sizeof answer - 1;
-    }
-    connection->is_closing = true;
-    connection->needs_discard = true;
 }
 
 void flow_resume(struct request *request)
@@ -184,6 +169,7 @@ static void leave_connection(struct request *request)
     bool keeps_input = request->is_held || request->is_cancelled;
     connection_pin(connection, false);
     connection->request = NULL;
+    connection->phase = CONNECTION_NONE; /* the next request must not inherit this one's deadline */
     if (keeps_input && connection_park_input(connection, request) != ERR_OK)
         connection->is_broken = true;
     request->connection = NULL;

@@ -21,7 +21,8 @@ struct request *request_acquire(struct worker *worker, struct connection *connec
         return NULL;
     memset(request, 0, sizeof *request);
     arena_init(&request->arena, &worker->pool, ARENA_BLOCK_BYTES, worker->limits.request_memory);
-    request->head.headers = arena_alloc(&request->arena, worker->limits.header_count * sizeof(struct http_header));
+    size_t header_count = connection->parser.limits.header_count_max;
+    request->head.headers = arena_alloc(&request->arena, header_count * sizeof(struct http_header));
     if (!request->head.headers) {
         slab_release(&worker->requests, request);
         return NULL;

@@ -58,6 +58,7 @@ struct decode_plan {
     const struct normalize_spec *image; /* borrowed from the middleware's options */
     struct slice image_field;           /* member of a JSON body, name of a multipart part */
     struct slice input;                 /* name of the model's input; empty: the first */
+    struct slice id;                    /* of a v2 request, which its response repeats; {NULL, 0}: none */
     uint8_t background[3];
     bool has_background;
 };
@@ -97,7 +98,6 @@ struct request {
     struct arena arena;
 
     enum stage stage;
-    bool is_running; /* in flow_run: a resume now must not recurse */
     bool is_waiting;
     bool is_held; /* task is with a crew thread */
     bool is_cancelled;
@@ -144,8 +144,9 @@ struct request {
     uint64_t submit_ns;
     uint64_t queue_ns;
     uint64_t run_ns;
+    void *task_state;       /* of the stage that submitted */
+    uint64_t task_begin_ns; /* this and the next: the crew thread's while the request is held */
     enum err task_err;
-    void *task_state;                           /* of the stage that submitted */
     uint32_t outputs_wanted[MODEL_TENSORS_MAX]; /* indices, v2 `outputs`; all when count is 0 */
     uint32_t outputs_wanted_count;
     bool has_outputs;
@@ -188,7 +189,8 @@ static inline struct slice request_header(const struct request *request, enum ht
  * again. ERR_BUSY when the crew is full. */
 MUST_USE enum err request_submit(struct request *request);
 
-/* flow.c's own: from the worker's slab, with its arena; NULL at the worker's limit. */
+/* flow.c's own: from the worker's slab, with its arena and room for the headers that the connection's parser may find;
+ * NULL at the worker's limit. */
 struct request *request_acquire(struct worker *worker, struct connection *connection);
 /* Runs the cleanups and gives all back. Nobody holds it. */
 void request_release(struct request *request);

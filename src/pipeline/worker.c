@@ -24,6 +24,7 @@ static bool on_mail(struct mailbox *mailbox);
 static void on_tidy(struct timer *timer);
 static void take_order(struct worker *worker);
 static enum err add_generation(struct worker *worker, struct config *config);
+static void set_limits(struct worker *worker, const struct limits_config *limits);
 static void end_connections(struct worker *worker);
 
 enum err worker_create(const struct worker_options *options, struct worker **ret_worker)
@@ -154,7 +155,9 @@ static void take_order(struct worker *worker)
         worker->is_draining = true;
         accept_stop(worker);
         LIST_EACH(node, &worker->open_connections)
-        connection_drain(CONTAINER_OF(node, struct connection, node));
+        {
+            connection_drain(CONTAINER_OF(node, struct connection, node));
+        }
         break;
     case WORKER_STOP:
         worker->is_draining = true;
@@ -197,14 +200,21 @@ static enum err add_generation(struct worker *worker, struct config *config)
     generation->requests = 1; /* being current */
     generation->next = old;
     worker->generation = generation;
-    worker->limits = config->limits;
-    worker->connections.count_max = (uint32_t)config->limits.connections + 1;
-    worker->requests.count_max = (uint32_t)config->limits.connections + ORPHANS_MAX;
-    worker->pool.cache_bytes_max = config->limits.worker_cache;
-    worker->pool.outstanding_bytes_max = MAX(config->limits.worker_memory, worker->pool.outstanding_bytes);
+    set_limits(worker, &config->limits);
     if (old)
         worker_generation_release(worker, old);
     return ERR_OK;
+}
+
+/* A limit below what is out already is reached by and by: slabs keep what they have made, on_tidy lowers the pool's. */
+static void set_limits(struct worker *worker, const struct limits_config *limits)
+{
+    uint32_t connections = (uint32_t)limits->connections;
+    worker->limits = *limits;
+    worker->connections.count_max = MAX(connections + 1, worker->connections.count_made);
+    worker->requests.count_max = MAX(connections + ORPHANS_MAX, worker->requests.count_made);
+    worker->pool.cache_bytes_max = limits->worker_cache;
+    worker->pool.outstanding_bytes_max = MAX(limits->worker_memory, worker->pool.outstanding_bytes);
 }
 
 struct worker_generation *worker_generation_acquire(struct worker *worker)
@@ -259,5 +269,6 @@ static void on_tidy(struct timer *timer)
     counter_add(&worker->meter.memory_mallocs, worker->pool.mallocs - counter_read(&worker->meter.memory_mallocs));
     if (worker->request_count == 0 && worker->pool.cache_bytes > IDLE_CACHE_BYTES)
         pool_trim(&worker->pool, IDLE_CACHE_BYTES);
+    worker->pool.outstanding_bytes_max = MAX(worker->limits.worker_memory, worker->pool.outstanding_bytes);
     timer_set(&worker->loop.timers, &worker->tidy_timer, worker->loop.now_ns + TIDY_PERIOD_NS);
 }

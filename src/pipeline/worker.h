@@ -57,6 +57,7 @@ struct worker {
     bool is_draining;
     bool is_stopping;
 
+    char discarded[4096]; /* what connections that discard read; nobody looks at it */
     struct crypto_hasher *hasher;
     char date_line[40]; /* "Date: …" CRLF */
     uint64_t date_second;

@@ -14,7 +14,7 @@ void accept_resume(struct worker *worker);
 
 /* Takes over fd; closes it when there is no memory for it. */
 void connection_open(struct worker *worker, int fd, const struct address *peer);
-/* For draining: a connection without a request goes at once, others after their response. */
+/* For draining: an idle connection goes when no request arrives in a moment, others after their response. */
 void connection_drain(struct connection *connection);
 
 #endif

@@ -5,7 +5,9 @@
  * minute over a head. Moving a deadline back costs one store (timer.h), so phases change freely with each request.
  *
  * The receive buffer holds one head at the least. Before a request begins, what is unread moves to its front; while one
- * is in flight everything before `pinned` stays where it is, because the request's slices point there. */
+ * is in flight everything before `pinned` stays where it is, because the request's slices point there. How long a head
+ * may be is settled when the connection is opened: a reload that changes it must not leave a parser and a buffer that
+ * disagree. */
 #include "lib/sys/clock.h"
 #include "pipeline/accept/accept.h"
 #include "pipeline/flow.h"
@@ -14,14 +16,16 @@
 #define BODY_ROOM_BYTES 4096 /* behind the largest head */
 #define BODY_GRACE_NS   (5 * NS_PER_S)
 #define DISCARD_TIME_NS (2 * NS_PER_S)
+#define DRAIN_TIME_NS   (200 * NS_PER_MS) /* for a request that is on its way when draining begins */
 
 static struct iovec on_buffer(struct stream *stream);
 static void on_received(struct stream *stream, size_t bytes, enum err err);
 static void on_sent(struct stream *stream, enum err err);
 static void on_hangup(struct stream *stream);
 static void on_timer(struct timer *timer);
-static void discard(struct connection *connection);
+static enum err send_out(struct connection *connection);
 static void settle(struct connection *connection);
+static void discard(struct connection *connection);
 static void note_sent(struct connection *connection);
 static void drop_input_buffer(struct connection *connection);
 static void drop_output_buffer(struct connection *connection);
@@ -72,7 +76,7 @@ void connection_close(struct connection *connection)
         connection->is_broken = true;
         return;
     }
-    connection->is_broken = true;
+    connection->in.begin = connection->in.end; /* nobody reads the rest */
     if (connection->request) {
         counter_add(&worker->meter.connections_lost, 1);
         flow_cancel(connection->request);
@@ -87,11 +91,11 @@ void connection_close(struct connection *connection)
     worker_connection_closed(worker);
 }
 
+/* All others end with the response that they are waiting for. */
 void connection_drain(struct connection *connection)
 {
-    connection->is_closing = true;
-    if (!connection->request && connection->out.ptr == NULL)
-        connection_close(connection);
+    if (connection->phase == CONNECTION_IDLE)
+        connection_set_phase(connection, CONNECTION_IDLE);
 }
 
 /* Time. */
@@ -101,8 +105,9 @@ static uint64_t phase_time_ns(const struct connection *connection)
     const struct limits_config *limits = &connection->worker->limits;
     const struct request *request = connection->request;
     switch ((enum connection_phase)connection->phase) {
+    case CONNECTION_NONE:
     case CONNECTION_IDLE:
-        return limits->idle_time;
+        return connection->worker->is_draining ? DRAIN_TIME_NS : limits->idle_time;
     case CONNECTION_HEAD:
         return limits->header_time;
     case CONNECTION_BODY:
@@ -122,7 +127,10 @@ void connection_set_phase(struct connection *connection, enum connection_phase p
     struct loop *loop = connection->stream.watch.loop;
     connection->phase = (uint8_t)phase;
     connection->phase_begin_ns = loop->now_ns;
-    connection->body_seen_bytes = connection->request ? connection->request->body_received : 0;
+    if (phase == CONNECTION_WRITE)
+        connection->seen_bytes = connection->stream.unsent.len;
+    else
+        connection->seen_bytes = connection->request ? connection->request->body_received : 0;
     timer_set(&loop->timers, &connection->timer, loop->now_ns + phase_time_ns(connection));
 }
 
@@ -134,16 +142,26 @@ static bool is_body_in_time(struct connection *connection)
     uint64_t now_ns = connection->stream.watch.loop->now_ns;
     uint64_t passed_ns = now_ns - request->body_begin_ns;
     uint64_t period_ns = now_ns - connection->phase_begin_ns;
-    uint64_t got_bytes = request->body_received - connection->body_seen_bytes;
+    uint64_t got_bytes = request->body_received - connection->seen_bytes;
     if (passed_ns >= limits->body_time)
         return false;
     if (period_ns >= BODY_GRACE_NS && got_bytes < limits->body_rate * (period_ns / NS_PER_S))
         return false;
     connection->phase_begin_ns = now_ns;
-    connection->body_seen_bytes = request->body_received;
+    connection->seen_bytes = request->body_received;
     uint64_t next_ns = MIN(BODY_GRACE_NS, limits->body_time - passed_ns);
     timer_set(&connection->stream.watch.loop->timers, &connection->timer, now_ns + next_ns);
     return true;
+}
+
+static void on_write_timer(struct connection *connection)
+{
+    if (connection->stream.unsent.len < connection->seen_bytes) {
+        connection_set_phase(connection, CONNECTION_WRITE);
+        return;
+    }
+    counter_add(&connection->worker->meter.connections_timed_out, 1);
+    connection_close(connection);
 }
 
 static void expire(struct connection *connection, enum problem problem)
@@ -169,9 +187,9 @@ static void on_timer(struct timer *timer)
         flow_expire(connection->request, PROBLEM_DEADLINE);
         return;
     case CONNECTION_WRITE:
-        counter_add(&connection->worker->meter.connections_timed_out, 1);
-        connection_close(connection);
+        on_write_timer(connection);
         return;
+    case CONNECTION_NONE:
     case CONNECTION_IDLE:
     case CONNECTION_DISCARD:
         connection_close(connection);
@@ -183,7 +201,7 @@ static void on_timer(struct timer *timer)
 
 static size_t input_capacity(const struct connection *connection)
 {
-    return connection->worker->limits.head_bytes + BODY_ROOM_BYTES;
+    return connection->parser.limits.head_bytes_max + BODY_ROOM_BYTES;
 }
 
 static bool ensure_input_buffer(struct connection *connection)
@@ -210,20 +228,30 @@ static void compact(struct connection_buffer *in)
     in->end = in->begin + unread;
 }
 
+static void give_up_input(struct connection *connection)
+{
+    if (connection->request) {
+        connection_close(connection);
+        return;
+    }
+    connection->is_processing = true;
+    connection_refuse(connection);
+    flow_input(connection);
+}
+
 static struct iovec on_buffer(struct stream *stream)
 {
     struct connection *connection = of_stream(stream);
     struct request *request = connection->request;
-    if (connection->phase == CONNECTION_DISCARD) {
-        if (!ensure_input_buffer(connection))
-            return (struct iovec){0};
-        return (struct iovec){connection->in.ptr, connection->in.capacity};
-    }
+    if (connection->phase == CONNECTION_DISCARD)
+        return (struct iovec){connection->worker->discarded, sizeof connection->worker->discarded};
     if (request && request->body_memory && !request->head.is_chunked)
         return (struct iovec){request->body_memory + request->body_received,
                               request->body_capacity - request->body_received};
-    if (!ensure_input_buffer(connection))
+    if (!ensure_input_buffer(connection)) {
+        give_up_input(connection);
         return (struct iovec){0};
+    }
     compact(&connection->in);
     return (struct iovec){connection->in.ptr + connection->in.end, connection->in.capacity - connection->in.end};
 }
@@ -336,33 +364,66 @@ static void note_sent(struct connection *connection)
     out->begin = begin;
 }
 
-bool connection_flush(struct connection *connection)
+void connection_refuse(struct connection *connection)
+{
+    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
+                                 "Connection: close\r\n\r\n";
+    size_t bytes = sizeof answer - 1;
+    size_t sent = 0;
+    counter_add(&connection->worker->meter.connections_refused, 1);
+    connection->is_closing = true;
+    connection->needs_discard = true;
+    char *place = connection_reserve(connection, bytes);
+    if (place) {
+        memcpy(place, answer, bytes);
+        connection->out.end += bytes;
+    } else if (!connection->out.ptr && !connection->stream.unsent.len) {
+        enum err err = stream_send(&connection->stream, slice_of(answer, bytes), &sent);
+        if (err != ERR_OK && err != ERR_AGAIN)
+            connection_close(connection);
+    }
+    counter_add(&connection->worker->meter.sent_bytes, sent);
+}
+
+/* What follows from its request and its buffers. */
+static enum connection_phase next_phase(const struct connection *connection)
+{
+    const struct request *request = connection->request;
+    bool is_in_head = request && request->head.head_bytes == 0;
+    bool is_in_body = request && !is_in_head && request->stage == STAGE_receive && !request->is_held;
+    if (request && !is_in_head && !is_in_body)
+        return CONNECTION_RUN;
+    if (connection->stream.unsent.len)
+        return CONNECTION_WRITE;
+    return is_in_head ? CONNECTION_HEAD : is_in_body ? CONNECTION_BODY : CONNECTION_IDLE;
+}
+
+void connection_flush(struct connection *connection)
+{
+    enum err err = connection->stream.unsent.len ? ERR_AGAIN : send_out(connection);
+    if (err == ERR_AGAIN) {
+        /* Nothing more is read, and so nothing more is answered, until the client has taken this. */
+        stream_receive_stop(&connection->stream);
+        if (connection->phase != next_phase(connection))
+            connection_set_phase(connection, next_phase(connection));
+    } else if (err == ERR_OK) {
+        settle(connection);
+    } else {
+        connection_close(connection);
+    }
+}
+
+static enum err send_out(struct connection *connection)
 {
     struct connection_buffer *out = &connection->out;
     size_t sent = 0;
-    if (connection->stream.unsent.len) {
-        if (!connection->request && connection->phase != CONNECTION_WRITE)
-            connection_set_phase(connection, CONNECTION_WRITE);
-        return true;
-    }
-    if (out->begin < out->end) {
-        struct slice bytes = slice_of(out->ptr + out->begin, out->end - out->begin);
-        enum err err = stream_send(&connection->stream, bytes, &sent);
-        counter_add(&connection->worker->meter.sent_bytes, sent);
-        out->begin += sent;
-        if (err != ERR_OK && err != ERR_AGAIN) {
-            connection_close(connection);
-            return false;
-        }
-        if (err == ERR_AGAIN) {
-            /* Nothing more is read, and so nothing more is answered, until the client has taken this. */
-            stream_receive_stop(&connection->stream);
-            connection_set_phase(connection, connection->request ? CONNECTION_RUN : CONNECTION_WRITE);
-            return true;
-        }
-    }
-    settle(connection);
-    return true;
+    if (out->begin == out->end)
+        return ERR_OK;
+    struct slice bytes = slice_of(out->ptr + out->begin, out->end - out->begin);
+    enum err err = stream_send(&connection->stream, bytes, &sent);
+    counter_add(&connection->worker->meter.sent_bytes, sent);
+    out->begin += sent;
+    return err;
 }
 
 static void on_sent(struct stream *stream, enum err err)
@@ -374,38 +435,28 @@ static void on_sent(struct stream *stream, enum err err)
     }
     note_sent(connection);
     stream->unsent = (struct slice){NULL, 0};
+    if (connection->phase == CONNECTION_WRITE)
+        connection->phase = CONNECTION_NONE; /* what is left to send gets a time of its own */
     flow_input(connection);
 }
 
-/* All is sent: what next? */
+/* All is sent: what next? A head, a body and a run have one deadline each, however often we come by. */
 static void settle(struct connection *connection)
 {
-    struct request *request = connection->request;
     drop_output_buffer(connection);
-    if (connection->is_closing && !request) {
+    if (connection->is_closing && !connection->request) {
         if (connection->needs_discard && !connection->is_eof)
             discard(connection);
         else
             connection_close(connection);
         return;
     }
-    bool is_reading = true;
-    if (!request) {
-        if (connection->in.begin == connection->in.end)
-            drop_input_buffer(connection);
-        connection_set_phase(connection, CONNECTION_IDLE);
-    } else if (request->head.head_bytes == 0) {
-        if (connection->phase != CONNECTION_HEAD)
-            connection_set_phase(connection, CONNECTION_HEAD);
-    } else if (request->stage == STAGE_receive && !request->is_held) {
-        if (connection->phase != CONNECTION_BODY)
-            connection_set_phase(connection, CONNECTION_BODY);
-    } else {
-        is_reading = false;
-        if (connection->phase != CONNECTION_RUN)
-            connection_set_phase(connection, CONNECTION_RUN);
-    }
-    if (!is_reading)
+    enum connection_phase phase = next_phase(connection);
+    if (phase == CONNECTION_IDLE)
+        drop_input_buffer(connection);
+    if (connection->phase != phase)
+        connection_set_phase(connection, phase);
+    if (phase == CONNECTION_RUN)
         stream_receive_stop(&connection->stream);
     else if (stream_receive_start(&connection->stream) != ERR_OK)
         connection_close(connection);
@@ -417,6 +468,7 @@ static void discard(struct connection *connection)
 {
     if (connection->phase == CONNECTION_DISCARD)
         return;
+    drop_input_buffer(connection);
     socket_shutdown_write(connection->stream.watch.fd);
     connection_set_phase(connection, CONNECTION_DISCARD);
     if (stream_receive_start(&connection->stream) != ERR_OK)

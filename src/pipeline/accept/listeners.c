@@ -51,9 +51,13 @@ void accept_resume(struct worker *worker)
     if (!worker->is_accept_paused || worker->is_draining || worker->connection_count >= worker->limits.connections)
         return;
     worker->is_accept_paused = false;
-    for (uint32_t i = 0; i < worker->listener_count; i++)
-        if (listener_resume(&worker->listeners[i].listener) != ERR_OK)
-            on_exhausted(&worker->listeners[i].listener);
+    for (uint32_t i = 0; i < worker->listener_count; i++) {
+        struct listener *listener = &worker->listeners[i].listener;
+        if (listener_resume(listener) == ERR_OK)
+            continue;
+        on_exhausted(listener);
+        return;
+    }
 }
 
 static bool on_accepted(struct listener *listener, int fd, const struct address *peer)

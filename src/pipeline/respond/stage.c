@@ -29,7 +29,8 @@ enum verdict stage_respond(struct request *request)
     size_t head_room = head_bytes(response);
     char *place = connection_reserve(connection, head_room + body_bytes);
     if (!place) {
-        connection_close(connection);
+        connection_refuse(connection);
+        response->status = 503;
         return VERDICT_NEXT;
     }
     struct http1_writer writer;
@@ -46,7 +47,8 @@ enum verdict stage_respond(struct request *request)
 }
 
 /* Decides whether the connection can go on. A body that nobody wanted is skipped when it is here already; otherwise the
- * connection ends, because waiting for it would serve no one. */
+ * connection ends, because waiting for it would serve no one. A client that is not the one to end it may have sent its
+ * next request already, so that has to be discarded for the response to arrive. */
 static void end_input(struct request *request)
 {
     struct connection *connection = request->connection;
@@ -60,8 +62,12 @@ static void end_input(struct request *request)
             connection->needs_discard = true;
         }
     }
-    if (!request->head.is_keep_alive || request->response.is_closing || request->worker->is_draining ||
-        connection->request_count >= request->worker->limits.connection_requests)
+    if (request->response.is_closing || request->worker->is_draining ||
+        connection->request_count >= request->worker->limits.connection_requests) {
+        connection->is_closing = true;
+        connection->needs_discard = true;
+    }
+    if (!request->head.is_keep_alive)
         connection->is_closing = true;
 }
 

@@ -23,8 +23,11 @@ enum verdict stage_schedule(struct request *request)
 {
     if (!request->run)
         return VERDICT_NEXT;
-    if (request->was_submitted)
+    if (request->was_submitted) {
+        request->queue_ns = request->task_begin_ns - request->submit_ns;
+        request->run_ns = run_duration_ns(request->run);
         return VERDICT_NEXT;
+    }
     request->task.on_run = run_task;
     if (request_submit(request) != ERR_OK) {
         counter_add(&request->worker->meter.runs_refused, 1);
@@ -38,12 +41,11 @@ enum verdict stage_schedule(struct request *request)
     return VERDICT_WAIT;
 }
 
-/* On an executor thread. */
+/* On an executor thread, while the worker may answer a request whose time is over: of its fields only those of the task
+ * are written. */
 static void run_task(struct task *task)
 {
     struct request *request = CONTAINER_OF(task, struct request, task);
-    uint64_t begin_ns = clock_now_ns();
-    request->queue_ns = begin_ns - request->submit_ns;
+    request->task_begin_ns = clock_now_ns();
     request->task_err = run_execute(request->run);
-    request->run_ns = run_duration_ns(request->run);
 }
