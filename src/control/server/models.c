@@ -5,6 +5,7 @@
 #include "control/server/say.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/file.h"
+#include "lib/sys/thread.h"
 #include "pipeline/config_make.h"
 
 #include <stdlib.h>
@@ -15,12 +16,13 @@ struct model_slot {
     struct file_status file;    /* as it was when the slot was made: a file that changed is another model */
     struct pool pool;
     struct arena arena;
-    _Atomic uint32_t wants; /* configurations that name it */
+    _Atomic uint32_t wants; /* configurations that name it; written under models.lock */
     _Atomic(struct model_slot *) next;
 };
 
 struct models {
     _Atomic(struct model_slot *) first;
+    struct mutex lock; /* a configuration may be dropped, by whatever thread, while another takes the same model */
     struct meter_registry *registry;
     uint32_t worker_count;
 };
@@ -39,6 +41,7 @@ enum err models_create(uint32_t worker_count, struct meter_registry *registry, s
         return ERR_NOMEM;
     models->worker_count = worker_count;
     models->registry = registry;
+    mutex_init(&models->lock);
     *ret_models = models;
     return ERR_OK;
 }
@@ -53,12 +56,13 @@ static void destroy_slot(struct model_slot *slot)
 
 void models_destroy(struct models *models)
 {
-    struct model_slot *slot = models ? models->first : NULL;
-    while (slot) {
-        struct model_slot *next = slot->next;
+    if (!models)
+        return;
+    for (struct model_slot *slot = models->first, *next; slot; slot = next) {
+        next = slot->next;
         destroy_slot(slot);
-        slot = next;
     }
+    mutex_deinit(&models->lock);
     free(models);
 }
 
@@ -79,7 +83,9 @@ enum err models_attach(struct models *models, struct config *config)
         if (!slot)
             TRY(make(models, &wanted[i], file, &slot));
         TRY(config_on_release(config, release, slot));
-        atomic_fetch_add(&slot->wants, 1);
+        mutex_lock(&models->lock);
+        slot->wants++;
+        mutex_unlock(&models->lock);
         config_attach_model(config, i, &slot->entry);
     }
     return ERR_OK;
@@ -89,10 +95,14 @@ enum err models_attach(struct models *models, struct config *config)
 static void release(void *context)
 {
     struct model_slot *slot = context;
-    if (atomic_fetch_sub(&slot->wants, 1) > 1)
-        return;
-    struct model *model = atomic_exchange(&slot->entry.model, NULL);
-    atomic_store(&slot->entry.state, MODEL_LOADING);
+    struct models *models = slot->entry.owner;
+    struct model *model = NULL;
+    mutex_lock(&models->lock);
+    if (--slot->wants == 0) {
+        atomic_store(&slot->entry.state, MODEL_LOADING);
+        model = atomic_exchange(&slot->entry.model, NULL);
+    }
+    mutex_unlock(&models->lock);
     model_unref(model);
 }
 
@@ -200,11 +210,17 @@ static bool configs_equal(const struct model_config *a, const struct model_confi
            shapes_equal(a->warm_up, b->warm_up);
 }
 
+/* One that failed has a text that workers are reading: a new try gets a slot of its own. */
+static bool is_spent(const struct model_slot *slot)
+{
+    return atomic_load(&slot->entry.state) == MODEL_FAILED && atomic_load(&slot->wants) > 0;
+}
+
 static struct model_slot *find(struct models *models, const struct model_config *config, struct file_status file)
 {
     for (struct model_slot *slot = models->first; slot; slot = slot->next)
         if (configs_equal(&slot->config, config) && slot->file.bytes == file.bytes &&
-            slot->file.modified_ns == file.modified_ns)
+            slot->file.modified_ns == file.modified_ns && !is_spent(slot))
             return slot;
     return NULL;
 }

@@ -20,8 +20,8 @@ void models_destroy(struct models *models);
 /* Gives every model of the configuration its slot, shared or new; new ones are LOADING. Released with the
  * configuration. */
 MUST_USE enum err models_attach(struct models *models, struct config *config);
-/* Loads what is LOADING, and tries again what FAILED, one after the other; says how each went. Slow. Returns how many of
- * the configuration's models failed. */
+/* Loads what is LOADING, one after the other; says how each went. Slow. Returns how many of the configuration's models
+ * failed: the next configuration that names them tries again. */
 uint32_t models_load(struct models *models, struct config *config);
 
 /* Whether every model that a configuration wants is READY; if not, `why` lists the others. Any thread. */

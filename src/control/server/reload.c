@@ -47,8 +47,11 @@ static void start(struct server *server, void (*job)(void *))
 {
     atomic_store(&server->loader.is_done, false);
     server->loader.is_running = thread_start(&server->loader.thread, "loader", job, server) == ERR_OK;
-    if (!server->loader.is_running)
-        say_error("no thread to load with; nothing was changed");
+    if (server->loader.is_running)
+        return;
+    say_error("no thread to load with; nothing was changed");
+    config_unref(server->loader.config);
+    server->loader.config = NULL;
 }
 
 static void finish_job(struct server *server)
@@ -183,14 +186,4 @@ void server_loaded(struct server *server)
         loader->is_wanted_again = false;
         server_reload(server);
     }
-}
-
-void server_join_loader(struct server *server)
-{
-    if (!server->loader.is_running)
-        return;
-    thread_join(&server->loader.thread);
-    server->loader.is_running = false;
-    config_unref(server->loader.config);
-    server->loader.config = NULL;
 }

@@ -16,6 +16,7 @@
 static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP, 0};
 
 static enum err start(struct server *server, const struct server_options *options);
+static enum err start_log(struct server *server);
 static enum err start_workers(struct server *server);
 static enum err listen_all(struct server *server);
 static void stop(struct server *server);
@@ -66,11 +67,23 @@ static enum err start(struct server *server, const struct server_options *option
     TRY(meter_registry_create(server->worker_count, &server->registry));
     TRY(models_create(server->worker_count, server->registry, &server->models));
     TRY(server_attach(server, server->config));
-    TRY(access_log_create(server->worker_count, ACCESS_LOG_RECORDS, &server->log));
-    TRY(access_log_start(server->log));
+    TRY(start_log(server));
     TRY(start_workers(server));
     timer_set(&server->loop.timers, &server->watch_timer, server->begin_ns + WATCH_PERIOD_NS);
     return ERR_OK;
+}
+
+/* There is a log only with a thread: that is what stop relies on. */
+static enum err start_log(struct server *server)
+{
+    struct access_log *log;
+    TRY(access_log_create(server->worker_count, ACCESS_LOG_RECORDS, &log));
+    enum err err = access_log_start(log);
+    if (err == ERR_OK)
+        server->log = log;
+    else
+        access_log_destroy(log);
+    return err;
 }
 
 static enum err make_workers(struct server *server)
@@ -146,6 +159,8 @@ static enum err listen_one(struct server *server, struct slice text)
             err = socket_address(fd, &address); /* port 0 has become a real one */
         if (err == ERR_OK)
             err = worker_listen(server->workers[i], fd);
+        if (err != ERR_OK)
+            socket_close(fd);
     }
     if (err != ERR_OK)
         return say_listen_error(text, err);
@@ -177,8 +192,7 @@ void server_send_all(struct server *server, enum worker_order order, struct conf
 /* In the order of dependence: those who ask before those who are asked. Everything may be half made. */
 static void stop(struct server *server)
 {
-    server_join_loader(server);
-    if (server->started_count)
+    if (server->phase != SERVER_STOPPING)
         server_send_all(server, WORKER_STOP, NULL);
     for (uint32_t i = 0; i < server->started_count; i++)
         worker_join(server->workers[i]);

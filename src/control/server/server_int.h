@@ -43,7 +43,7 @@ struct server {
     uint64_t accept_paused_seen;
     struct loader loader;
     void (*on_started)(const char *address, const struct config *config);
-    char address[64];
+    char address[ADDRESS_TEXT_MAX]; /* of the first listener, as it was bound */
 
     struct worker **workers;
     const struct worker_meter **meters;
@@ -70,7 +70,6 @@ void server_load_first(struct server *server);
 void server_reload(struct server *server);
 /* From the mailbox: the slow job is done. */
 void server_loaded(struct server *server);
-void server_join_loader(struct server *server);
 
 /* shutdown.c */
 void server_shutdown_begin(struct server *server);
