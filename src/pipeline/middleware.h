@@ -12,6 +12,7 @@
 #include "pipeline/option.h"
 #include "pipeline/stage.h"
 
+struct model_info;
 struct request;
 struct route;
 
@@ -52,6 +53,8 @@ struct middleware {
     enum err (*prepare)(struct middleware_setup *setup);
     /* When it goes. */
     void (*release)(void *options);
+    /* When a model of a route is ready: whether the options fit it; if not, `fault` says why in a sentence. */
+    bool (*fits_model)(const void *options, const struct model_info *model, struct text *fault);
 
     /* Forward: before the body is read. NEXT, ANSWER or FAIL. */
     enum verdict (*on_request)(struct request *request, const void *options, void *state);

@@ -48,3 +48,11 @@ bool tensor_dims_fit(const struct tensor_spec *spec, const int64_t *dims, uint32
             return false;
     return true;
 }
+
+void tensor_shape_print(struct text *out, const int64_t *dims, uint32_t rank)
+{
+    text_add(out, SLICE_LIT("["));
+    for (uint32_t i = 0; i < rank; i++)
+        text_printf(out, "%s%lld", i ? ", " : "", (long long)dims[i]);
+    text_add(out, SLICE_LIT("]"));
+}

@@ -3,7 +3,7 @@
 #ifndef WEIR_PIPELINE_TENSOR_H
 #define WEIR_PIPELINE_TENSOR_H
 
-#include "lib/base/slice.h"
+#include "lib/base/text.h"
 
 #include <stdint.h>
 
@@ -61,5 +61,8 @@ enum tensor_type tensor_type_parse(struct slice name); /* TENSOR_NONE when unkno
 int64_t tensor_elements(const int64_t *dims, uint32_t rank);
 /* Whether concrete dims fit the spec: same rank, and equal wherever the spec is not open. */
 bool tensor_dims_fit(const struct tensor_spec *spec, const int64_t *dims, uint32_t rank);
+/* "[1, 3, 48, 192]", for messages. */
+void tensor_shape_print(struct text *out, const int64_t *dims, uint32_t rank);
+#define TENSOR_SHAPE_BYTES 200
 
 #endif

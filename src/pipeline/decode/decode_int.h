@@ -24,8 +24,4 @@ enum verdict body_find_image_in_multipart(struct request *request, struct slice 
 /* The body as a JSON document. FAIL with line and column. */
 enum verdict body_parse_json(struct request *request, yyjson_val **ret_root);
 
-/* "[1, 3, 48, 192]"; open dimensions are -1. */
-void shape_print(struct text *out, const int64_t *dims, uint32_t rank);
-#define SHAPE_TEXT_BYTES 200
-
 #endif

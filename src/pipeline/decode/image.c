@@ -9,6 +9,7 @@
 #include "lib/image/work.h"
 #include "lib/sys/clock.h"
 #include "pipeline/decode/decode_int.h"
+#include "pipeline/image_input.h"
 
 /* One image on its way, in the request's arena; with the crew thread while the request is held. */
 struct image_work {
@@ -66,52 +67,19 @@ static struct image_options options_of(const struct request *request)
     return options;
 }
 
-/* A route whose normalize_image does not fit its model is a mistake of the configuration; it can only be seen here,
- * because the model may be loaded, or replaced, after the configuration. */
-static enum verdict fail_fit(struct request *request, const struct tensor_spec *input, const int64_t dims[4],
-                             enum tensor_type type)
-{
-    char made_memory[SHAPE_TEXT_BYTES];
-    char wanted_memory[SHAPE_TEXT_BYTES];
-    struct text made = text_init(made_memory, sizeof made_memory);
-    struct text wanted = text_init(wanted_memory, sizeof wanted_memory);
-    shape_print(&made, dims, 4);
-    shape_print(&wanted, input->dims, input->rank);
-    return request_fail(
-        request, PROBLEM_INTERNAL,
-        "normalize_image does not fit the model: it makes %s %s, but the input \"" SLICE_FMT "\" is %s %s.",
-        tensor_type_name(type), made.ptr, SLICE_ARG(input->name), tensor_type_name(input->type), wanted.ptr);
-}
-
-/* Finds the input, takes a run and gives the input its shape. */
+/* A route whose normalize_image does not fit its model was complained about when the model was loaded. */
 static enum verdict prepare_input(struct request *request, struct model *model, void **ret_data)
 {
-    const struct model_info *info = model_info(model);
-    struct slice wanted = request->decode.input;
-    int index = wanted.len ? model_input_index(model, wanted) : 0;
-    if (index < 0)
-        return request_fail(request, PROBLEM_INTERNAL,
-                            "normalize_image fills the input \"" SLICE_FMT "\", which the model does not have.",
-                            SLICE_ARG(wanted));
-    if (info->input_count != 1)
-        return request_fail(request, PROBLEM_INTERNAL, "normalize_image fills one input; the model has %u.",
-                            info->input_count);
-    const struct normalize_spec *spec = request->decode.image;
-    const struct tensor_spec *input = &info->inputs[index];
-    bool is_planar = spec->layout == NORMALIZE_NCHW;
-    const int64_t dims[TENSOR_RANK_MAX] = {
-        1,
-        is_planar ? spec->channels : spec->height,
-        is_planar ? spec->height : spec->width,
-        is_planar ? spec->width : spec->channels,
-    };
-    enum tensor_type type = spec->type == NORMALIZE_F32 ? TENSOR_F32 : TENSOR_U8;
-    if (input->type != type || !tensor_dims_fit(input, dims, 4))
-        return fail_fit(request, input, dims, type);
+    char why[512];
+    struct text fault = text_init(why, sizeof why);
+    struct image_input input;
+    if (image_input_find(&request->decode, model_info(model), &fault, &input) != ERR_OK)
+        return request_fail(request, PROBLEM_INTERNAL, "%s", why);
     enum verdict verdict = decode_acquire_run(request, model);
     if (verdict != VERDICT_NEXT)
         return verdict;
-    if (run_input(request->run, (uint32_t)index, dims, request->config->limits.request_memory, ret_data) != ERR_OK)
+    uint64_t bytes_max = request->config->limits.request_memory;
+    if (run_input(request->run, input.index, input.dims, bytes_max, ret_data) != ERR_OK)
         return request_fail_memory(request);
     return VERDICT_NEXT;
 }

@@ -52,11 +52,3 @@ static void release_run(void *run)
 {
     run_release(run);
 }
-
-void shape_print(struct text *out, const int64_t *dims, uint32_t rank)
-{
-    text_add(out, SLICE_LIT("["));
-    for (uint32_t i = 0; i < rank; i++)
-        text_printf(out, "%s%lld", i ? ", " : "", (long long)dims[i]);
-    text_add(out, SLICE_LIT("]"));
-}

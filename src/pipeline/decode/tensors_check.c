@@ -163,10 +163,10 @@ static void fail_shape(struct tensors_plan *plan, const struct tensor_spec *spec
                        const char *what)
 {
     char memory[TENSORS_POINTER_BYTES];
-    char shape_memory[SHAPE_TEXT_BYTES];
+    char shape_memory[TENSOR_SHAPE_BYTES];
     struct text pointer = tensors_pointer(memory, item->position, "shape");
     struct text shape = text_init(shape_memory, sizeof shape_memory);
-    shape_print(&shape, spec->dims, spec->rank);
+    tensor_shape_print(&shape, spec->dims, spec->rank);
     tensors_fault(plan, &pointer, "%s; the input \"" SLICE_FMT "\" is %s, where -1 is any size.", what,
                   SLICE_ARG(spec->name), shape.ptr);
 }
@@ -285,14 +285,14 @@ static void check_data(struct tensors_plan *plan, yyjson_val *input, const struc
 static void check_missing(struct tensors_plan *plan)
 {
     char memory[TENSORS_POINTER_BYTES];
-    char shape_memory[SHAPE_TEXT_BYTES];
+    char shape_memory[TENSOR_SHAPE_BYTES];
     for (uint32_t i = 0; i < plan->model->input_count; i++) {
         const struct tensor_spec *spec = &plan->model->inputs[i];
         if (plan->items[i].is_given)
             continue;
         struct text pointer = pointer_to(memory, "/inputs");
         struct text shape = text_init(shape_memory, sizeof shape_memory);
-        shape_print(&shape, spec->dims, spec->rank);
+        tensor_shape_print(&shape, spec->dims, spec->rank);
         tensors_fault(plan, &pointer, "The input \"" SLICE_FMT "\" is missing: %s %s, where -1 is any size.",
                       SLICE_ARG(spec->name), tensor_type_name(spec->type), shape.ptr);
     }

@@ -77,6 +77,7 @@ static const struct option_table table = {
 };
 
 static enum err prepare(struct middleware_setup *setup);
+static bool fits_model(const void *options, const struct model_info *model, struct text *fault);
 static enum verdict on_request(struct request *request, const void *options, void *state);
 static enum verdict on_output(struct request *request, const void *options, void *state);
 
@@ -87,6 +88,7 @@ const struct middleware middleware_format_output = {
     .duty = DUTY_SKIPPABLE,
     .options = &table,
     .prepare = prepare,
+    .fits_model = fits_model,
     .on_request = on_request,
     .on_output = on_output,
 };
@@ -165,6 +167,32 @@ static enum err split_lines(struct arena *arena, struct slice text, struct optio
     }
     *ret_labels = (struct option_list){.items = labels, .count = count};
     return ERR_OK;
+}
+
+static const struct tensor_spec *find_output(const struct model_info *model, struct slice name)
+{
+    for (uint32_t i = 0; i < model->output_count; i++)
+        if (name.len == 0 || slice_equal(model->outputs[i].name, name))
+            return &model->outputs[i];
+    return NULL;
+}
+
+/* An open last dimension is known only when the model has run. */
+static bool fits_model(const void *options_, const struct model_info *model, struct text *fault)
+{
+    const struct options *options = options_;
+    const struct tensor_spec *output = find_output(model, options->output);
+    if (!output)
+        text_printf(fault, "format_output reads the output \"" SLICE_FMT "\", which the model does not have.",
+                    SLICE_ARG(options->output));
+    else if (output->type != TENSOR_F32 && output->type != TENSOR_F64)
+        text_printf(fault, "format_output reads FP32 or FP64, but the output \"" SLICE_FMT "\" is %s.",
+                    SLICE_ARG(output->name), tensor_type_name(output->type));
+    else if (options->labels.count && output->rank && output->dims[output->rank - 1] != TENSOR_DIM_ANY &&
+             output->dims[output->rank - 1] != (int64_t)options->labels.count)
+        text_printf(fault, "format_output has %u labels, but the output \"" SLICE_FMT "\" has %lld values.",
+                    options->labels.count, SLICE_ARG(output->name), (long long)output->dims[output->rank - 1]);
+    return fault->len == 0;
 }
 
 /* What the client does not take is refused before the model runs for nothing. */

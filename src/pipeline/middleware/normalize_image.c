@@ -6,6 +6,7 @@
  * of the plan has to be the one the model was trained with; the defaults are those of a plain ToTensor(): stretched,
  * RGB, NCHW, 0..1. */
 #include "lib/http/media.h"
+#include "pipeline/image_input.h"
 #include "pipeline/request.h"
 
 #define SIDE_MAX 16384
@@ -133,6 +134,7 @@ static const struct option_table table = {
 };
 
 static enum err prepare(struct middleware_setup *setup);
+static bool fits_model(const void *options, const struct model_info *model, struct text *fault);
 static enum verdict on_request(struct request *request, const void *options, void *state);
 
 const struct middleware middleware_normalize_image = {
@@ -142,6 +144,7 @@ const struct middleware middleware_normalize_image = {
     .duty = DUTY_OPTIONAL,
     .options = &table,
     .prepare = prepare,
+    .fits_model = fits_model,
     .on_request = on_request,
 };
 
@@ -220,6 +223,13 @@ static enum err make_background(struct options *options, struct text *fault)
         options->plan.background[i] = (uint8_t)colour[i];
     options->plan.has_background = true;
     return ERR_OK;
+}
+
+static bool fits_model(const void *options_, const struct model_info *model, struct text *fault)
+{
+    const struct options *options = options_;
+    struct image_input input;
+    return image_input_find(&options->plan, model, fault, &input) == ERR_OK;
 }
 
 static const char *const taken[] = {
