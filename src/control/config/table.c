@@ -10,20 +10,19 @@
 static enum err try_build(struct compile *compile, uint32_t count, struct text *fault);
 static enum err report_culprit(struct compile *compile);
 
+/* Once a route was refused the configuration is lost and trials are for the report alone. */
 enum err compile_table(struct compile *compile)
 {
     struct config *config = compile->config;
     char memory[FAULT_BYTES];
-    for (int i = 0; i < FAULTS_MAX; i++) {
-        struct text fault = text_init(memory, sizeof memory);
-        enum err err = try_build(compile, config->route_count, &fault);
-        if (err == ERR_OK)
-            return route_table_build(&config->arena, config->routes, config->route_count, &fault, &config->table);
-        if (err == ERR_NOMEM)
-            return err;
+    struct text fault = text_init(memory, sizeof memory);
+    enum err err = route_table_build(&config->arena, config->routes, config->route_count, &fault, &config->table);
+    for (int i = 0; i < FAULTS_MAX && err != ERR_OK && err != ERR_NOMEM; i++) {
         TRY(report_culprit(compile));
+        fault = text_init(memory, sizeof memory);
+        err = try_build(compile, config->route_count, &fault);
     }
-    return ERR_OK;
+    return err == ERR_NOMEM ? ERR_NOMEM : ERR_OK;
 }
 
 /* Whether the table takes the first `count` routes; if not, `fault` says why. */
