@@ -246,7 +246,9 @@ class Checker:
         """Two compilers, half of the headers each: one for each header would take longer to start than to run."""
         headers = self.files("src", ".h")
         flags = [f"-I{d}" for d in [self.root / "src", *include_dirs]]
-        command = [compiler, "-x", "c", "-std=gnu17", "-D_GNU_SOURCE", "-fsyntax-only", "-Wall", "-Werror", *flags]
+        # clang takes a header given by itself for a source, in which every inline function is one that nobody uses.
+        warnings = ["-Wall", "-Wno-unused-function", "-Werror"]
+        command = [compiler, "-x", "c", "-std=gnu17", "-D_GNU_SOURCE", "-fsyntax-only", *warnings, *flags]
 
         def compile_all(some):
             if not some:
