@@ -179,6 +179,32 @@ static void says_when_the_labels_do_not_fit_the_model(void **state)
     assert_int_equal(request->response.status, 500);
 }
 
+static const char *fit(struct tensor_spec output)
+{
+    static char why[300];
+    struct model_info info = {.outputs = {output}, .output_count = 1};
+    struct text fault = text_init(why, sizeof why);
+    const struct chain_link *link = &stand.route.chain[stand.route.chain_count - 1];
+    bool fits = link->middleware->fits_model(link->options, &info, &fault);
+    assert_int_equal(fits, why[0] == '\0');
+    return why;
+}
+
+static void knows_beforehand_whether_it_fits_a_model(void **state)
+{
+    (void)state;
+    stand_add(&stand, "format_output", "labels", "[a, b]", NULL);
+    assert_string_equal(fit(SPEC("prob", TENSOR_F32, -1, 2)), "");
+    assert_string_equal(fit(SPEC("prob", TENSOR_F32, -1, -1)), "");
+    assert_string_equal(fit(SPEC("prob", TENSOR_F32, -1, 3)),
+                        "format_output has 2 labels, but the output \"prob\" has 3 values.");
+    assert_string_equal(fit(SPEC("prob", TENSOR_I64, -1, 2)),
+                        "format_output reads FP32 or FP64, but the output \"prob\" is INT64.");
+    stand_add(&stand, "format_output", "output", "scores", NULL);
+    assert_string_equal(fit(SPEC("prob", TENSOR_F32, -1, 2)),
+                        "format_output reads the output \"scores\", which the model does not have.");
+}
+
 static void says_when_the_output_does_not_exist(void **state)
 {
     (void)state;
@@ -247,6 +273,7 @@ int main(void)
         TEST(takes_labels_from_a_file_line_by_line),
         TEST(refuses_options_that_cannot_be_meant),
         TEST(says_when_the_labels_do_not_fit_the_model),
+        TEST(knows_beforehand_whether_it_fits_a_model),
         TEST(says_when_the_output_does_not_exist),
         TEST(answers_for_one_row_only),
         TEST(refuses_integers),
