@@ -101,18 +101,19 @@ static enum err add(struct slice path, struct text *fault, uint32_t *ret_sink)
                     ACCESS_SINKS_MAX);
         return ERR_LIMIT;
     }
-    struct sink sink = {.path = strndup(path.ptr, path.len)};
-    if (!sink.path) {
+    struct sink *sink = &sinks[index]; /* nobody looks at it before it is counted */
+    *sink = (struct sink){.path = strndup(path.ptr, path.len)};
+    if (!sink->path) {
         text_printf(fault, "out of memory");
         return ERR_NOMEM;
     }
-    enum err err = file_open_append(sink.path, &sink.fd);
+    enum err err = file_open_append(sink->path, &sink->fd);
     if (err != ERR_OK) {
-        text_printf(fault, "access log %s cannot be opened for writing: %s", sink.path, strerror(errno));
-        free(sink.path);
+        text_printf(fault, "access log %s cannot be opened for writing: %s", sink->path, strerror(errno));
+        free(sink->path);
+        *sink = (struct sink){0};
         return err;
     }
-    sinks[index] = sink;
     atomic_store_explicit(&sink_count, index + 1, memory_order_release);
     *ret_sink = index;
     return ERR_OK;

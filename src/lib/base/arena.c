@@ -41,8 +41,10 @@ void arena_reset(struct arena *arena)
 
 static inline void *alloc(struct arena *arena, size_t bytes, size_t align)
 {
-    char *start = (char *)(((uintptr_t)arena->cursor + align - 1) & ~(uintptr_t)(align - 1));
-    if (LIKELY(arena->cursor && start <= arena->end && bytes <= (size_t)(arena->end - start))) {
+    size_t room = (size_t)(arena->end - arena->cursor);
+    size_t padding = -(uintptr_t)arena->cursor & (align - 1);
+    if (LIKELY(arena->cursor && padding <= room && bytes <= room - padding)) {
+        char *start = arena->cursor + padding;
         arena->cursor = start + bytes;
         MEMORY_UNPOISON(start, bytes);
         return start;
