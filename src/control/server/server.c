@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define CREW_RING_ENTRIES 1024
-#define ORDER_POLL_NS     (100 * 1000)
+#define ORDER_POLL_NS     (NS_PER_MS / 10)
 #define WATCH_PERIOD_NS   (1 * NS_PER_S)
 #define EXIT_SIGNALLED    128 /* plus the number, as shells count */
 
