@@ -62,6 +62,7 @@ class Server:
         self.lines = []
         self.process = None
         self.port = None
+        self.exit_code = 0  # what is expected of it
         self.write_config(config)
 
     def write_config(self, text):
@@ -97,7 +98,7 @@ class Server:
         try:
             code = self.stop()
             if kind is None:
-                assert code == 0, "the server ended with %s:\n%s" % (code, self.stderr())
+                assert code == self.exit_code, "the server ended with %s:\n%s" % (code, self.stderr())
         finally:
             self.remove()
 
