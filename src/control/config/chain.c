@@ -4,9 +4,8 @@
 #include "control/config/compile_int.h"
 #include "pipeline/config_make.h"
 
-#define FAULT_BYTES     1024
-#define QUOTE_BYTES_MAX 80
-#define NAMES_MAX       64
+#define FAULT_BYTES 1024
+#define NAMES_MAX   64
 
 /* Why what stands at a place must stand before what comes later. */
 static const char *const reasons[] = {
@@ -125,16 +124,11 @@ static const struct middleware *find(struct compile *compile, struct slice name,
         return found;
     for (size_t i = 0; i < count; i++) {
         names[i] = middlewares[i]->name;
-        text_printf(&list, "%s%s", i ? ", " : "", names[i]);
+        text_printf(&list, "%s%s", i ? ", " : "there are ", names[i]);
     }
-    struct slice shown = slice_first(name, QUOTE_BYTES_MAX);
-    const char *nearest = text_nearest(name, names, count);
-    if (nearest)
-        config_report_error(compile->report, place, "unknown middleware \"" SLICE_FMT "\"; did you mean \"%s\"?",
-                            SLICE_ARG(shown), nearest);
-    else
-        config_report_error(compile->report, place, "unknown middleware \"" SLICE_FMT "\"; there are %s",
-                            SLICE_ARG(shown), list_memory);
+    const struct config_unknown unknown = {
+        .kind = "middleware", .name = name, .nearest = text_nearest(name, names, count), .otherwise = list_memory};
+    config_report_unknown(compile->report, place, &unknown);
     return NULL;
 }
 

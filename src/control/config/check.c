@@ -6,8 +6,7 @@
 #include "lib/sys/file.h"
 #include "lib/sys/socket.h"
 
-#define QUOTE_BYTES_MAX 80
-#define PIXEL_BYTES     3
+#define PIXEL_BYTES 3
 
 static void check_listen(struct compile *compile);
 static void check_models(struct compile *compile);

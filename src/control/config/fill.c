@@ -6,9 +6,8 @@
 #include "control/config/scalar_int.h"
 #include "lib/json/number.h"
 
-#define NAMES_MAX       64 /* of one table, for suggestions */
-#define DIMENSION_MAX   2147483647
-#define QUOTE_BYTES_MAX 80
+#define NAMES_MAX     64 /* of one table, for suggestions */
+#define DIMENSION_MAX 2147483647
 
 /* ERR_OK; ERR_INVALID: not what the type or bounds want, to be reported by the caller, with fill->fault; ERR_NOMEM. A
  * nested table reports its own mistakes and is ERR_OK. */
@@ -113,20 +112,18 @@ static void check_names(struct fill *fill, const struct fill_job *job)
         names[count++] = job->table->rows[i].name;
     for (size_t i = 0; job->others && job->others[i] && count < NAMES_MAX; i++)
         names[count++] = job->others[i];
+    text_add(&list, count ? SLICE_LIT("it takes ") : SLICE_LIT("it takes none"));
     for (size_t i = 0; i < count; i++)
         text_printf(&list, "%s%s", i ? ", " : "", names[i]);
     for (const struct yaml_node *child = job->node->first; child; child = child->next) {
         if (is_name_of(job, child->key))
             continue;
-        struct slice shown = slice_first(child->key, QUOTE_BYTES_MAX);
-        const char *nearest = text_nearest(child->key, names, count);
-        if (nearest)
-            config_report_error(fill->report, child->key_place,
-                                "unknown option \"" SLICE_FMT "\" in %s; did you mean \"%s\"?", SLICE_ARG(shown),
-                                job->table->name, nearest);
-        else
-            config_report_error(fill->report, child->key_place, "unknown option \"" SLICE_FMT "\" in %s; it takes %s",
-                                SLICE_ARG(shown), job->table->name, list_memory);
+        const struct config_unknown unknown = {.kind = "option",
+                                               .name = child->key,
+                                               .owner = job->table->name,
+                                               .nearest = text_nearest(child->key, names, count),
+                                               .otherwise = list_memory};
+        config_report_unknown(fill->report, child->key_place, &unknown);
     }
 }
 

@@ -48,6 +48,16 @@ void config_report_warning(struct config_report *report, struct option_place pla
     va_end(args);
 }
 
+void config_report_unknown(struct config_report *report, struct option_place place,
+                           const struct config_unknown *unknown)
+{
+    struct slice name = slice_first(unknown->name, QUOTE_BYTES_MAX);
+    const char *nearest = unknown->nearest;
+    config_report_error(report, place, "unknown %s \"" SLICE_FMT "\"%s%s; %s%s%s", unknown->kind, SLICE_ARG(name),
+                        unknown->owner ? " in " : "", unknown->owner ? unknown->owner : "",
+                        nearest ? "did you mean \"" : "", nearest ? nearest : unknown->otherwise, nearest ? "\"?" : "");
+}
+
 /* Few notes, and equal places keep their order: an insertion sort. */
 void config_report_sort(struct config_report *report)
 {

@@ -18,6 +18,7 @@
 
 #define CONFIG_NOTES_MAX      100 /* beyond, they are only counted */
 #define CONFIG_NOTE_BYTES_MAX 2048
+#define QUOTE_BYTES_MAX       80 /* of what a note repeats from the file */
 
 enum config_severity { CONFIG_ERROR, CONFIG_WARNING };
 
@@ -48,6 +49,16 @@ void config_report_error(struct config_report *report, struct option_place place
     PRINTF_LIKE(3, 4);
 void config_report_warning(struct config_report *report, struct option_place place, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/* A name that stands for nothing, and what could have been meant. */
+struct config_unknown {
+    const char *kind;      /* "option" */
+    struct slice name;     /* as it is in the file */
+    const char *owner;     /* optional: whose it would be */
+    const char *nearest;   /* optional: see text_nearest */
+    const char *otherwise; /* said when nothing is near, "there are ..." */
+};
+void config_report_unknown(struct config_report *report, struct option_place place,
+                           const struct config_unknown *unknown);
 /* Brings the notes into the order of the file. */
 void config_report_sort(struct config_report *report);
 

@@ -4,8 +4,6 @@
 
 #include "control/config/option_tables.h"
 
-#define QUOTE_BYTES_MAX 80
-
 struct endpoint_row {
     const char *name;
     enum endpoint endpoint;
@@ -142,10 +140,13 @@ static bool check_methods(struct compile *compile, const struct draft *draft)
         for (size_t i = 0; i < len; i++)
             upper[i] = (char)(method.ptr[i] >= 'a' && method.ptr[i] <= 'z' ? method.ptr[i] - 32 : method.ptr[i]);
         const char *nearest = len ? text_nearest(slice_of(upper, len), names, ARRAY_LEN(names) - 1) : NULL;
-        config_report_error(compile->report, draft->place, "unknown method \"" SLICE_FMT "\"; %s%s%s",
-                            SLICE_ARG(slice_first(method, QUOTE_BYTES_MAX)), nearest ? "did you mean \"" : "",
-                            nearest ? nearest : "there are GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS and *",
-                            nearest ? "\"?" : "");
+        const struct config_unknown unknown = {
+            .kind = "method",
+            .name = method,
+            .nearest = nearest,
+            .otherwise = "there are GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS and *",
+        };
+        config_report_unknown(compile->report, draft->place, &unknown);
         return false;
     }
     return true;
@@ -203,7 +204,7 @@ static bool resolve_endpoint(struct compile *compile, struct draft *draft, struc
     struct text list = text_init(list_memory, sizeof list_memory);
     for (size_t i = 0; i < ARRAY_LEN(endpoints); i++) {
         names[i] = endpoints[i].name;
-        text_printf(&list, "%s%s", i ? ", " : "", names[i]);
+        text_printf(&list, "%s%s", i ? ", " : "there are ", names[i]);
         if (!slice_is(name, endpoints[i].name))
             continue;
         draft->endpoint = endpoints[i].endpoint;
@@ -215,13 +216,9 @@ static bool resolve_endpoint(struct compile *compile, struct draft *draft, struc
         return false;
     }
     const char *nearest = text_nearest(name, names, ARRAY_LEN(names));
-    struct slice shown = slice_first(name, QUOTE_BYTES_MAX);
-    if (nearest)
-        config_report_error(compile->report, place, "unknown endpoint \"" SLICE_FMT "\"; did you mean \"%s\"?",
-                            SLICE_ARG(shown), nearest);
-    else
-        config_report_error(compile->report, place, "unknown endpoint \"" SLICE_FMT "\"; there are %s",
-                            SLICE_ARG(shown), list_memory);
+    const struct config_unknown unknown = {
+        .kind = "endpoint", .name = name, .nearest = nearest, .otherwise = list_memory};
+    config_report_unknown(compile->report, place, &unknown);
     return false;
 }
 
@@ -239,9 +236,13 @@ static bool resolve_model(struct compile *compile, const struct draft *draft, st
         names[i] = models[i].name.ptr ? models[i].name.ptr : "";
     if (names)
         nearest = text_nearest(name, names, count);
-    config_report_error(compile->report, place, "unknown model \"" SLICE_FMT "\"; %s%s%s",
-                        SLICE_ARG(slice_first(name, QUOTE_BYTES_MAX)), nearest ? "did you mean \"" : "",
-                        nearest ? nearest : "models are declared in the list \"models\"", nearest ? "\"?" : "");
+    const struct config_unknown unknown = {
+        .kind = "model",
+        .name = name,
+        .nearest = nearest,
+        .otherwise = "models are declared in the list \"models\"",
+    };
+    config_report_unknown(compile->report, place, &unknown);
     return false;
 }
 
