@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Once warm, a worker allocates nothing: not for GET /livez, not for a JSON inference, not for an image.
+
+$MALLOC_COUNT is the library of malloc_count.c, which counts by kind of thread. What ONNX Runtime allocates on the
+executors is its own affair; it is reported."""
+
+import json
+import mmap
+import os
+import struct
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import weir  # noqa: E402
+
+WARM_UP = 300
+REQUESTS = 1000
+CONFIG = """
+listen: [127.0.0.1:0]
+workers: 1
+executors: 1
+models: [%s]
+chain: [request_id, access_log: {path: access.log}, metrics]
+routes:
+  - {match: GET /livez, public: true, to: {endpoint: livez}}
+  - {match: /v2, public: true, to: {endpoint: v2}}
+  - match: POST /v1/text-orientation
+    public: true
+    chain: %s
+    to: {model: text-orientation}
+""" % (weir.MODEL, weir.IMAGE_CHAIN)
+
+
+class Counters:
+    """The file that malloc_count.c maps: workers, executors, all others."""
+
+    def __init__(self, path):
+        with open(path, "r+b") as file:
+            self.memory = mmap.mmap(file.fileno(), 24)
+
+    def read(self):
+        return struct.unpack("<3Q", self.memory[:24])
+
+
+class Allocations(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        library = os.environ.get("MALLOC_COUNT")
+        if not library or not os.path.exists(library):
+            weir.skip("MALLOC_COUNT names no library")
+        cls.server = weir.Server(CONFIG)
+        path = cls.server.path("counts")
+        cls.server.environment.update(LD_PRELOAD=library, MALLOC_COUNT_FILE=path)
+        cls.server.start()
+        cls.counters = Counters(path)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__(None, None, None)
+
+    def measure(self, name, request, requests=REQUESTS):
+        with weir.Client(self.server.port) as client:
+            for _ in range(WARM_UP):
+                client.raw(request)
+                self.assertEqual(client.receive().status, 200)
+            begin = self.counters.read()
+            for _ in range(requests):
+                client.raw(request)
+                client.receive()
+            end = self.counters.read()
+        worker, executor, _ = (b - a for a, b in zip(begin, end))
+        print("%s: %d allocations by the worker in %d requests, %.2f a request by the executor"
+              % (name, worker, requests, executor / requests))
+        return worker
+
+    def test_the_counter_counts(self):
+        self.assertGreater(self.counters.read()[0], 0, "a worker allocates while it starts")
+        self.assertGreater(self.counters.read()[2], 100)
+
+    def test_livez(self):
+        self.assertEqual(self.measure("GET /livez", weir.request_bytes("GET", "/livez"), 5000), 0)
+
+    def test_a_new_connection(self):
+        request = weir.request_bytes("GET", "/livez", {"Connection": "close"})
+
+        def ask():
+            with weir.Client(self.server.port) as client:
+                client.raw(request)
+                client.receive()
+        for _ in range(WARM_UP):
+            ask()
+        begin = self.counters.read()[0]
+        for _ in range(REQUESTS):
+            ask()
+        self.assertEqual(self.counters.read()[0] - begin, 0)
+
+    def test_json_inference(self):
+        data = [round(i / 7, 6) for i in range(3 * 48 * 192)]
+        body = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 3, 48, 192], "data": data}]})
+        request = weir.request_bytes("POST", "/v2/models/text-orientation/infer", {}, body.encode())
+        self.assertEqual(self.measure("JSON inference", request), 0)
+
+    def test_small_json_inference(self):
+        body = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 3, 32, 32], "data": [1] * 3072}]})
+        request = weir.request_bytes("POST", "/v2/models/text-orientation/infer", {}, body.encode())
+        self.assertEqual(self.measure("small JSON inference", request), 0)
+
+    def test_problems(self):
+        request = weir.request_bytes("GET", "/nope")
+        with weir.Client(self.server.port) as client:
+            for i in range(WARM_UP + REQUESTS):
+                if i == WARM_UP:
+                    begin = self.counters.read()[0]
+                client.raw(request)
+                self.assertEqual(client.receive().status, 404)
+            self.assertEqual(self.counters.read()[0] - begin, 0)
+
+    def test_images_are_reported(self):
+        """The image libraries allocate by themselves, so an image is not free; how far from it is worth knowing."""
+        for name in ("upright-1.jpg", "upright-2.png", "upright-3.webp"):
+            self.measure(name, weir.request_bytes("POST", "/v1/text-orientation", {}, weir.image(name)), 200)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
