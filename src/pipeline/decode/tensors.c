@@ -28,6 +28,7 @@ enum verdict decode_tensors(struct request *request, struct model *model)
     verdict = fill_inputs(request, model, &plan);
     if (verdict != VERDICT_NEXT)
         return verdict;
+    request->decode.id = plan.id;
     memcpy(request->outputs_wanted, plan.outputs_wanted, sizeof plan.outputs_wanted);
     request->outputs_wanted_count = plan.outputs_wanted_count;
     return VERDICT_NEXT;

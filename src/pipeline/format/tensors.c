@@ -38,6 +38,10 @@ enum verdict format_tensors(struct request *request)
     json_write_string(&writer, model->name);
     json_write_key(&writer, SLICE_LIT("model_version"));
     json_write_string(&writer, model->version);
+    if (request->decode.id.ptr) {
+        json_write_key(&writer, SLICE_LIT("id"));
+        json_write_string(&writer, request->decode.id);
+    }
     json_write_key(&writer, SLICE_LIT("outputs"));
     json_write_array_begin(&writer);
     for (uint32_t i = 0; i < count; i++)

@@ -79,6 +79,7 @@ static void takes_the_outputs_that_are_asked_for(void **state)
     assert_int_equal(decode("{\"id\":\"q\",\"parameters\":{},\"inputs\":[" X "," N
                             "],\"outputs\":[{\"name\":\"zeta\"},{\"name\":\"y\"}]}"),
                      VERDICT_NEXT);
+    expect_slice(stand.request->decode.id, "q");
     assert_int_equal(stand.request->outputs_wanted_count, 2);
     assert_int_equal(stand.request->outputs_wanted[0], 1);
     assert_int_equal(stand.request->outputs_wanted[1], 0);

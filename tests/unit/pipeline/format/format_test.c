@@ -190,11 +190,12 @@ static void writes_outputs_as_v2_tensors(void **state)
                     "\"shape\":[2],\"data\":[-9223372036854775808,7]}]}");
 
     request = begin_outputs(specs, tensors, 2);
+    request->decode.id = SLICE_LIT("q");
     request->outputs_wanted[0] = 1;
     request->outputs_wanted_count = 1;
     (void)stage_format(request);
     expect_response(&stand, 200, "application/json",
-                    "{\"model_name\":\"net\",\"model_version\":\"3\",\"outputs\":[{\"name\":\"n\",\"datatype\":"
+                    "{\"model_name\":\"net\",\"model_version\":\"3\",\"id\":\"q\",\"outputs\":[{\"name\":\"n\",\"datatype\":"
                     "\"INT64\",\"shape\":[2],\"data\":[-9223372036854775808,7]}]}");
 }
 
