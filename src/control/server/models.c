@@ -16,7 +16,8 @@ struct model_slot {
     struct file_status file;    /* as it was when the slot was made: a file that changed is another model */
     struct pool pool;
     struct arena arena;
-    _Atomic uint32_t wants; /* configurations that name it; written under models.lock */
+    _Atomic uint32_t wants;   /* configurations that name it; written under models.lock */
+    _Atomic bool is_expected; /* the current one does */
     _Atomic(struct model_slot *) next;
 };
 
@@ -118,13 +119,27 @@ uint32_t models_load(struct models *models, struct config *config)
     return failures;
 }
 
+static bool is_named(const struct model_slot *slot, const struct config *config)
+{
+    for (uint32_t i = 0; i < config->models.count; i++)
+        if (config->model_entries[i] == &slot->entry)
+            return true;
+    return false;
+}
+
+void models_expect(struct models *models, const struct config *config)
+{
+    for (struct model_slot *slot = models->first; slot; slot = slot->next)
+        atomic_store(&slot->is_expected, is_named(slot, config));
+}
+
 bool models_are_ready(const struct models *models, struct text *why)
 {
     bool are_ready = true;
     const struct model_slot *slot = atomic_load_explicit(&models->first, memory_order_acquire);
     for (; slot; slot = atomic_load_explicit(&slot->next, memory_order_acquire)) {
         int state = atomic_load_explicit(&slot->entry.state, memory_order_acquire);
-        if (atomic_load_explicit(&slot->wants, memory_order_relaxed) == 0 || state == MODEL_READY)
+        if (!atomic_load_explicit(&slot->is_expected, memory_order_relaxed) || state == MODEL_READY)
             continue;
         text_printf(why, "%smodel " SLICE_FMT " %s%s", are_ready ? "" : "; ", SLICE_ARG(slot->config.name),
                     state == MODEL_FAILED ? "failed to load: " : "is loading",

@@ -24,7 +24,9 @@ MUST_USE enum err models_attach(struct models *models, struct config *config);
  * failed: the next configuration that names them tries again. */
 uint32_t models_load(struct models *models, struct config *config);
 
-/* Whether every model that a configuration wants is READY; if not, `why` lists the others. Any thread. */
+/* This configuration is the current one: readiness is about its models, and not about what a reload is trying out. */
+void models_expect(struct models *models, const struct config *config);
+/* Whether every model that is expected is READY; if not, `why` lists the others. Any thread. */
 bool models_are_ready(const struct models *models, struct text *why);
 
 #endif

@@ -135,6 +135,7 @@ static void swap(struct server *server, struct config *config)
     struct config *old = server->config;
     server->config = config;
     mutex_unlock(&server->config_lock);
+    models_expect(server->models, config);
     server_send_all(server, WORKER_RELOAD, config);
     config_unref(old);
 }

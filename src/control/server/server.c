@@ -67,6 +67,7 @@ static enum err start(struct server *server, const struct server_options *option
     TRY(meter_registry_create(server->worker_count, &server->registry));
     TRY(models_create(server->worker_count, server->registry, &server->models));
     TRY(server_attach(server, server->config));
+    models_expect(server->models, server->config);
     TRY(start_log(server));
     TRY(start_workers(server));
     timer_set(&server->loop.timers, &server->watch_timer, server->begin_ns + WATCH_PERIOD_NS);
