@@ -69,6 +69,25 @@ class Metrics(unittest.TestCase):
             time.sleep(1.2)
             self.assertLessEqual(weir.metrics(server.port)["weir_connections_open"], 1)
 
+    def test_stages_are_timed_with_their_waiting(self):
+        with weir.Server(CONFIG) as server:
+            image = weir.image("upright-1.jpg")
+            with weir.Client(server.port) as client:
+                for _ in range(4):
+                    head = b"POST /v1/text-orientation HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(image)
+                    client.raw(head + image[:100])
+                    time.sleep(0.1)
+                    client.raw(image[100:])
+                    self.assertEqual(client.receive().status, 200)
+            values = weir.metrics(server.port)
+            seconds = {}
+            for stage in ("route", "chain", "receive", "decode", "schedule", "infer", "format", "respond"):
+                self.assertEqual(values['weir_stage_duration_seconds_count{stage="%s"}' % stage], 4, stage)
+                seconds[stage] = values['weir_stage_duration_seconds_sum{stage="%s"}' % stage]
+            self.assertGreater(seconds["receive"], 0.38)  # the client took 0.1 s over each body
+            self.assertGreater(seconds["decode"], 0)
+            self.assertGreater(seconds["schedule"], values['weir_model_run_duration_seconds_sum{model="text-orientation",version="1"}'])
+
     def test_histograms_add_up(self):
         with weir.Server(CONFIG) as server:
             for _ in range(20):

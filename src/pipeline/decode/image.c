@@ -7,7 +7,6 @@
  * (image_work_bytes), and a fixed arena on it. It reads the file where it was received and writes the tensor where the
  * model reads it; both stay until the request ends, which cannot be while a crew thread holds it. */
 #include "lib/image/work.h"
-#include "lib/sys/clock.h"
 #include "pipeline/decode/decode_int.h"
 #include "pipeline/image_input.h"
 
@@ -20,7 +19,6 @@ struct image_work {
     struct arena memory; /* of the crew thread */
     enum err err;
     struct image_fault fault;
-    uint64_t duration_ns;
 };
 
 static struct image_options options_of(const struct request *request);
@@ -105,9 +103,7 @@ static void run_task(struct task *task)
 {
     const struct request *request = CONTAINER_OF(task, struct request, task);
     struct image_work *work = request->task_state;
-    uint64_t begin_ns = clock_now_ns();
     work->err = decode(work, &work->memory);
-    work->duration_ns = clock_now_ns() - begin_ns;
 }
 
 static enum err decode(struct image_work *work, struct arena *arena)
@@ -121,7 +117,6 @@ enum verdict decode_image_end(struct request *request)
 {
     struct image_work *work = request->task_state;
     request->was_submitted = false;
-    request->stage_ns[STAGE_decode] += work->duration_ns;
     return conclude(request, work->err, &work->fault);
 }
 

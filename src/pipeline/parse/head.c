@@ -22,6 +22,8 @@ enum err parse_head(struct request *request)
     connection_pin(connection, true);
     connection->request_count++;
     request->stage = STAGE_route;
+    request->is_timed = request->head.has_body;
+    request->stage_begin_ns = request->worker->loop.now_ns;
     TRY(read_target(request));
     return read_host(request);
 }

@@ -16,7 +16,6 @@ enum verdict stage_route(struct request *request)
         request->route = request->config->unmatched;
         return VERDICT_NEXT;
     }
-    request->is_timed = request->route->model || request->route->endpoint == ENDPOINT_v2_infer;
     return VERDICT_NEXT;
 }
 
