@@ -5,7 +5,7 @@
 
 #include "lib/image/resize_int.h"
 
-#define ALIGN       64 /* what an aligned allocation may lose in front of it */
+#define ALIGN       ((size_t)64) /* what an aligned allocation may lose in front of it */
 #define FIXED_BYTES 8192
 
 static size_t pixels_bytes(const struct image_info *info, const struct normalize_spec *spec);
@@ -17,7 +17,7 @@ size_t image_work_bytes(const struct image_info *info, const struct normalize_sp
     bool is_turned = info->orientation >= 5;
     uint64_t width = is_turned ? info->height : info->width;
     uint64_t height = is_turned ? info->width : info->height;
-    size_t table = spec->channels * 256 * sizeof(float);
+    size_t table = (size_t)spec->channels * 256 * sizeof(float);
     return FIXED_BYTES + pixels_bytes(info, spec) + axis_bytes(width, spec->width) + axis_bytes(height, spec->height) +
            rows_bytes(width, height, spec) + table;
 }
@@ -42,7 +42,7 @@ static size_t axis_bytes(uint64_t src, uint64_t dst)
     uint64_t groups = taps / RESIZE_GROUP_TAPS + dst;
     uint64_t taps_of_one = 2 * src + 3;
     return dst * sizeof(struct resize_span) + taps * sizeof(int32_t) + groups * sizeof(struct resize_group) +
-           taps_of_one * sizeof(double) + sizeof(struct resize_axis) + 5 * ARENA_ALIGN;
+           taps_of_one * sizeof(double) + sizeof(struct resize_axis) + (size_t)5 * ARENA_ALIGN;
 }
 
 static size_t padded(size_t bytes)

@@ -226,11 +226,11 @@ static inline size_t format(char *out, struct layout l)
         return len + format_exponent(out + len, l.point - 1);
     }
     if (l.point <= 0) {
-        char *digits = out + 2 - l.point;
+        size_t before = 2 + (size_t)-l.point;
         memcpy(out, "0.000000", 8);
-        digits[0] = l.first;
-        memcpy(digits + 1, l.rest, 16);
-        return (size_t)(2 - l.point + l.count);
+        out[before] = l.first;
+        memcpy(out + before + 1, l.rest, 16);
+        return before + (size_t)l.count;
     }
     /* All digits one place to the right, then those before the point back to the left. */
     out[1] = l.first;

@@ -7,6 +7,7 @@
 #include "lib/sys/cpu_quota.h"
 
 #include "lib/base/text.h"
+#include "lib/sys/file.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -22,7 +23,6 @@ static uint32_t read_line(const char *root, struct slice line);
 static uint32_t read_upward(const struct hierarchy *hierarchy, struct slice group);
 static enum err read_max(const struct hierarchy *hierarchy, struct slice group, uint32_t *ret_cpus);
 static enum err read_cfs(const struct hierarchy *hierarchy, struct slice group, uint32_t *ret_cpus);
-static enum err read_text(const char *path, struct text *text);
 static enum err divide(struct slice quota, struct slice period, uint32_t *ret_cpus);
 static struct slice without_newline(struct slice text);
 
@@ -32,7 +32,7 @@ uint32_t cpu_quota_read(const char *root)
     char memory[8192];
     struct text groups = text_init(memory, sizeof memory);
     (void)snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-    if (read_text(path, &groups) != ERR_OK)
+    if (file_read_text(path, &groups) != ERR_OK)
         return CPU_QUOTA_NONE;
     uint32_t least = CPU_QUOTA_NONE;
     struct slice rest = text_slice(&groups);
@@ -84,7 +84,7 @@ static enum err read_file(const struct hierarchy *hierarchy, struct slice group,
     char path[PATH_MAX];
     int len =
         snprintf(path, sizeof path, "%s%s" SLICE_FMT "/%s", hierarchy->root, hierarchy->mount, SLICE_ARG(group), name);
-    return len > 0 && (size_t)len < sizeof path ? read_text(path, text) : ERR_LIMIT;
+    return len > 0 && (size_t)len < sizeof path ? file_read_text(path, text) : ERR_LIMIT;
 }
 
 static enum err read_max(const struct hierarchy *hierarchy, struct slice group, uint32_t *ret_cpus)
@@ -103,19 +103,6 @@ static enum err read_cfs(const struct hierarchy *hierarchy, struct slice group, 
     TRY(read_file(hierarchy, group, "cpu.cfs_quota_us", &quota));
     TRY(read_file(hierarchy, group, "cpu.cfs_period_us", &period));
     return cpu_quota_parse_cfs(text_slice(&quota), text_slice(&period), ret_cpus);
-}
-
-/* file_read of lib/sys/file.h asks for the size first, and files made by the kernel have none. */
-static enum err read_text(const char *path, struct text *text)
-{
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return ERR_NOT_FOUND;
-    text->len = fread(text->ptr, 1, text->capacity - 1, file);
-    text->ptr[text->len] = '\0';
-    int failed = ferror(file);
-    fclose(file);
-    return failed ? ERR_IO : ERR_OK;
 }
 
 enum err cpu_quota_parse_max(struct slice text, uint32_t *ret_cpus)

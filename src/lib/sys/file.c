@@ -36,11 +36,12 @@ static enum err of_errno(int number)
     }
 }
 
-static enum err read_all(int fd, struct file_content *content)
+/* Reads until the end or until `data` is full, and puts a NUL behind it: it holds one byte more than bytes_max. */
+static enum err read_all(int fd, char *data, size_t bytes_max, size_t *ret_bytes)
 {
     size_t done = 0;
-    while (done < content->bytes) {
-        ssize_t count = read(fd, content->data + done, content->bytes - done);
+    while (done < bytes_max) {
+        ssize_t count = read(fd, data + done, bytes_max - done);
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0)
@@ -49,8 +50,8 @@ static enum err read_all(int fd, struct file_content *content)
             break;
         done += (size_t)count;
     }
-    content->bytes = done;
-    content->data[done] = '\0';
+    data[done] = '\0';
+    *ret_bytes = done;
     return ERR_OK;
 }
 
@@ -67,7 +68,7 @@ static enum err read_open(int fd, size_t bytes_max, struct file_content *ret_con
     content.data = malloc(content.bytes + 1);
     if (!content.data)
         return ERR_NOMEM;
-    enum err err = read_all(fd, &content);
+    enum err err = read_all(fd, content.data, content.bytes, &content.bytes);
     if (err == ERR_OK)
         *ret_content = content;
     else
@@ -82,6 +83,16 @@ enum err file_read(const char *path, size_t bytes_max, struct file_content *ret_
     if (fd < 0)
         return of_errno(errno);
     enum err err = read_open(fd, bytes_max, ret_content);
+    close(fd);
+    return err;
+}
+
+enum err file_read_text(const char *path, struct text *text)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return of_errno(errno);
+    enum err err = read_all(fd, text->ptr, text->capacity - 1, &text->len);
     close(fd);
     return err;
 }

@@ -4,7 +4,7 @@
 #define WEIR_LIB_SYS_FILE_H
 
 #include "lib/base/err.h"
-#include "lib/base/slice.h"
+#include "lib/base/text.h"
 
 struct file_content {
     char *data; /* heap, NUL-terminated behind its end; free with file_content_deinit */
@@ -15,6 +15,11 @@ struct file_content {
  * ERR_NOMEM or ERR_IO. */
 MUST_USE enum err file_read(const char *path, size_t bytes_max, struct file_content *ret_content);
 void file_content_deinit(struct file_content *content);
+
+/* The beginning of a file, as far as it fits into a text of the caller's. For what the kernel makes up in /proc and
+ * /sys: file_read asks for the size first, and these have none. ERR_NOT_FOUND, ERR_DENIED, ERR_INVALID or
+ * ERR_IO. */
+MUST_USE enum err file_read_text(const char *path, struct text *text);
 
 /* Writes a temporary file beside `path`, syncs it and renames it: readers see the old or the new content, whole. */
 MUST_USE enum err file_write_atomic(const char *path, unsigned mode, struct slice content);

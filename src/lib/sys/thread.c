@@ -3,6 +3,7 @@
 
 #include "lib/sys/clock.h"
 #include "lib/sys/cpu_quota.h"
+#include "lib/sys/file.h"
 
 #include <dirent.h>
 #include <malloc.h>
@@ -91,32 +92,34 @@ static uint64_t count_open_files(void)
     return count > 3 ? count - 3 : 0; /* without ".", ".." and the folder itself */
 }
 
-static uint64_t resident_bytes(void)
+/* A number in a line of fields with one space between them; 0 where there is none. */
+static uint64_t number_in(struct slice line, unsigned index)
 {
-    unsigned long size = 0;
-    unsigned long resident = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (!file)
-        return 0;
-    int fields = fscanf(file, "%lu %lu", &size, &resident);
-    fclose(file);
-    return fields == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+    uint64_t value = 0;
+    while (index--)
+        (void)slice_cut(&line, ' ');
+    return text_parse_u64(slice_cut(&line, ' '), &value) == ERR_OK ? value : 0;
 }
 
-/* Field 22 of /proc/self/stat is the start in clock ticks since boot; the name in field 2 may hold anything. */
+static uint64_t resident_bytes(void)
+{
+    char memory[256];
+    struct text text = text_init(memory, sizeof memory);
+    if (file_read_text("/proc/self/statm", &text) != ERR_OK)
+        return 0;
+    return number_in(text_slice(&text), 1) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Field 22 of /proc/self/stat is the start in clock ticks since boot; the name in field 2 may hold anything but its own
+ * end, so the fields are counted from there. */
 static uint64_t start_wall_ns(void)
 {
-    char line[1024] = {0};
-    FILE *file = fopen("/proc/self/stat", "re");
-    if (!file)
+    char memory[1024];
+    struct text text = text_init(memory, sizeof memory);
+    const char *name_end = file_read_text("/proc/self/stat", &text) == ERR_OK ? strrchr(memory, ')') : NULL;
+    if (!name_end)
         return 0;
-    size_t len = fread(line, 1, sizeof line - 1, file);
-    fclose(file);
-    const char *rest = len ? strrchr(line, ')') : NULL;
-    unsigned long long ticks = 0;
-    if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-                        &ticks) != 1)
-        return 0;
+    uint64_t ticks = number_in(slice_of_text(name_end), 20);
     struct timespec boot;
     (void)clock_gettime(CLOCK_BOOTTIME, &boot);
     uint64_t since_boot = (uint64_t)boot.tv_sec * NS_PER_S + (uint64_t)boot.tv_nsec;

@@ -34,7 +34,7 @@ enum verdict body_parse_json(struct request *request, yyjson_val **ret_root)
 
 enum verdict body_find_image_in_json(struct request *request, struct slice *ret_file)
 {
-    yyjson_val *root;
+    yyjson_val *root = NULL;
     enum verdict verdict = body_parse_json(request, &root);
     if (verdict != VERDICT_NEXT)
         return verdict;
@@ -47,7 +47,7 @@ enum verdict body_find_image_in_json(struct request *request, struct slice *ret_
     if (verdict != VERDICT_NEXT)
         return verdict;
 
-    void *place = (void *)(uintptr_t)base64.ptr; /* our own copy, see above */
+    void *place = (void *)base64.ptr; /* our own copy, see above */
     size_t bytes;
     size_t fault_at;
     if (base64_decode(base64, place, &bytes, &fault_at) == ERR_OK) {

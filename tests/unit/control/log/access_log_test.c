@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -256,6 +257,16 @@ static void with_stderr_in(const char *path, void (*work)(struct fixture *), str
     close(fd);
 }
 
+/* stderr is a file by now. */
+static void wait_for_a_complaint(void)
+{
+    struct stat status = {0};
+    for (int i = 0; i < 5000 && status.st_size == 0; i++) {
+        clock_sleep_ns(NS_PER_MS);
+        assert_int_equal(fstat(STDERR_FILENO, &status), 0);
+    }
+}
+
 static void reopen_without_a_folder(struct fixture *fixture)
 {
     char moved[80];
@@ -263,7 +274,7 @@ static void reopen_without_a_folder(struct fixture *fixture)
     (void)snprintf(moved, sizeof moved, "%s.moved", fixture->folder);
     assert_int_equal(rename(fixture->folder, moved), 0);
     access_log_reopen(log);
-    clock_sleep_ns(20 * NS_PER_MS);
+    wait_for_a_complaint();
     assert_int_equal(rename(moved, fixture->folder), 0);
     assert_true(leave_record(log, 0, fixture->sink, "/kept"));
     access_log_stop(log);

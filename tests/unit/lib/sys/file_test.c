@@ -292,9 +292,26 @@ static void knows_its_own_executable(void **state)
     assert_int_equal(file_executable_path(exact, strlen(path)), ERR_LIMIT);
 }
 
+static void reads_the_beginning_of_what_has_no_size(void **state)
+{
+    (void)state;
+    char memory[16];
+    struct text text = text_init(memory, sizeof memory);
+    assert_int_equal(file_read_text("/proc/self/maps", &text), ERR_OK);
+    assert_int_equal(text.len, sizeof memory - 1);
+    assert_int_equal(strlen(memory), sizeof memory - 1);
+    write_file("short", SLICE_LIT("abc"));
+    assert_int_equal(file_read_text(in_folder("short"), &text), ERR_OK);
+    assert_true(slice_is(text_slice(&text), "abc"));
+    assert_int_equal(file_read_text(in_folder("absent"), &text), ERR_NOT_FOUND);
+    assert_int_equal(file_read_text(folder, &text), ERR_INVALID);
+    assert_string_equal(memory, "abc");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_the_beginning_of_what_has_no_size),
         cmocka_unit_test(reads_a_file_up_to_and_with_its_limit),
         cmocka_unit_test(reads_an_empty_file),
         cmocka_unit_test(refuses_what_is_not_a_regular_file),
