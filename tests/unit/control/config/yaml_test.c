@@ -127,6 +127,36 @@ static void refuses_tags(void **state)
     assert_refused(SLICE_LIT("a: !foo 1\n"), "1:4: error: tags (!) are not supported; leave the tag out\n");
 }
 
+static void undoubles_single_quotes(void **state)
+{
+    (void)state;
+    struct parse parse;
+    begin(&parse, SLICE_LIT("\xc3\xa9: 'it''s'\n'''': ''''''\nc: ''\n"), ERR_OK);
+    assert_true(slice_is(parse.root->first->text, "it's"));
+    assert_true(slice_is(parse.root->first->next->key, "'"));
+    assert_true(slice_is(parse.root->first->next->text, "''"));
+    assert_true(slice_is(yaml_find(parse.root, "c")->text, ""));
+    assert_int_equal(yaml_find(parse.root, "c")->kind, YAML_SCALAR);
+    end(&parse);
+    assert_refused(SLICE_LIT("a: 'x''\n  y'\n"),
+                   "1:4: error: a text in single quotes with '' in it must stand on one line; use double quotes\n");
+}
+
+static void refuses_rows_of_tabs(void **state)
+{
+    (void)state;
+    char text[80] = "- ";
+    memset(text + 2, '\t', 65);
+    assert_refused(slice_of(text, 67), "1:67: error: more than 64 tabs in a row; YAML wants spaces\n");
+}
+
+static void refuses_directives(void **state)
+{
+    (void)state;
+    assert_refused(SLICE_LIT("%YAML 1.2\n---\na: 1\n"),
+                   "1:1: error: directives (%YAML, %TAG) are not supported; leave the line out\n");
+}
+
 static void refuses_a_second_document(void **state)
 {
     (void)state;
@@ -224,6 +254,9 @@ int main(void)
         cmocka_unit_test(refuses_anchors_and_aliases),
         cmocka_unit_test(refuses_a_billion_laughs_at_the_first_anchor),
         cmocka_unit_test(refuses_tags),
+        cmocka_unit_test(undoubles_single_quotes),
+        cmocka_unit_test(refuses_rows_of_tabs),
+        cmocka_unit_test(refuses_directives),
         cmocka_unit_test(refuses_a_second_document),
         cmocka_unit_test(refuses_keys_that_are_no_names),
         cmocka_unit_test(names_the_line_that_is_indented_with_a_tab),
