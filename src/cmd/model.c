@@ -253,7 +253,7 @@ static void print_sample(const struct inspection *inspection)
     printf("\nroutes:\n");
     if (image) {
         uint32_t height = is_nchw ? 2 : 1;
-        printf("  - match: POST /v1/images  # an image in, JSON out\n    chain:\n      - auth: {keys: keys.yaml}\n"
+        printf("  - match: POST /v1/images  # an image in, JSON out\n    chain:\n      - auth: {keys: keys.conf}\n"
                "      - normalize_image: {size: [%llu, %llu], layout: %s}  # width and height, as it was trained\n"
                "      - format_output\n    to: {model: ",
                (unsigned long long)warm_size(inspection, image, height + 1),
@@ -262,7 +262,7 @@ static void print_sample(const struct inspection *inspection)
         printf("}\n");
     }
     printf("  - match: /v2  # tensors in, tensors out, by the Open Inference Protocol\n    chain:\n"
-           "      - auth: {keys: keys.yaml}\n    to: {endpoint: v2}\n");
+           "      - auth: {keys: keys.conf}\n    to: {endpoint: v2}\n");
 }
 
 /* Only inputs with open dimensions need sizes. */
