@@ -131,17 +131,23 @@ static void *source_malloc(void *context, size_t bytes)
     return arena_alloc(source->arena, bytes);
 }
 
+/* Where the string ends that begins at `start`: its second quote, or the end of a text that is not well-formed. */
+static inline size_t find_string_end(struct slice text, size_t start)
+{
+    size_t end = start + 1;
+    while (end < text.len && text.ptr[end] != '"')
+        end += text.ptr[end] == '\\' ? 2 : 1;
+    return end;
+}
+
 /* Values outside strings are separated or preceded by one of these, so there is at most one more value than these. */
 static size_t count_values_max(struct slice text)
 {
     size_t count = 1;
-    bool is_string = false;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
         if (c == '"')
-            is_string = !is_string;
-        else if (is_string)
-            i += c == '\\';
+            i = find_string_end(text, i);
         else
             count += c == ',' || c == ':' || c == '[' || c == '{';
     }
@@ -210,13 +216,10 @@ static bool is_too_deep(yyjson_val *root, uint32_t depth_max)
 static size_t find_too_deep(struct slice text, uint32_t depth_max)
 {
     uint32_t depth = 0;
-    bool is_string = false;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
         if (c == '"')
-            is_string = !is_string;
-        else if (is_string)
-            i += c == '\\';
+            i = find_string_end(text, i);
         else if ((c == '[' || c == '{') && depth++ == depth_max)
             return i;
         else if (c == ']' || c == '}')

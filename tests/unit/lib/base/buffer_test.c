@@ -8,23 +8,12 @@
 
 #include <cmocka.h>
 
-static struct pool pool;
-static struct arena arena;
+#include "unit/support/arena.h"
 
 static int make_arena(void **state)
 {
     (void)state;
-    pool_init(&pool, 1 << 20, 1 << 24);
-    arena_init(&arena, &pool, 1024, 16384);
-    return 0;
-}
-
-static int drop_arena(void **state)
-{
-    (void)state;
-    arena_reset(&arena);
-    pool_deinit(&pool);
-    return 0;
+    return make_arena_of(16384);
 }
 
 static void takes_nothing_before_the_first_byte(void **state)

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/image/work.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "unit/lib/image/image_fixture.h"
 
 /* Every kind of file that takes memory of its own way: alpha, turned, CMYK, progressive, one pixel, very tall. */
 static const char *const files[] = {
@@ -28,19 +21,6 @@ static const char *const files[] = {
     "lossy_alpha.webp",
     "orientation_8.webp",
 };
-
-static struct slice read_file(const char *name)
-{
-    static char memory[1 << 20];
-    char path[1000];
-    snprintf(path, sizeof path, TESTS_DIR "/data/images/%s", name);
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        fail_msg("%s is missing", path);
-    size_t bytes = fread(memory, 1, sizeof memory, file);
-    fclose(file);
-    return slice_of(memory, bytes);
-}
 
 /* Decodes and normalises in exactly as much as was said to be enough. */
 static void make_tensor(struct slice file, const char *name, const struct normalize_spec *spec)
@@ -71,7 +51,7 @@ static void what_is_said_to_be_enough_is_enough(void **state)
     (void)state;
     static const uint32_t sizes[][2] = {{1, 1}, {192, 48}, {224, 224}, {3, 700}, {700, 3}, {1000, 1000}};
     for (size_t f = 0; f < ARRAY_LEN(files); f++) {
-        struct slice file = read_file(files[f]);
+        struct slice file = file_load(files[f]);
         for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
             for (int fit = RESIZE_STRETCH; fit <= RESIZE_COVER; fit++)
                 for (uint32_t channels = 1; channels <= 3; channels += 2) {
@@ -80,6 +60,7 @@ static void what_is_said_to_be_enough_is_enough(void **state)
                     spec.channels = channels;
                     make_tensor(file, files[f], &spec);
                 }
+        file_free(file);
     }
 }
 

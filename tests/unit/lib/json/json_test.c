@@ -6,30 +6,19 @@
 #include <stdlib.h>
 
 #include "unit/lib/malloc_count.h"
+#include "unit/support/arena.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
 
-static struct pool pool;
-static struct arena arena;
 static const struct json_limits limits = {.bytes_max = 1 << 20, .depth_max = 16};
 
 static int make_arena(void **state)
 {
     (void)state;
-    pool_init(&pool, 64 << 20, 256 << 20);
-    arena_init(&arena, &pool, 4096, 64 << 20);
-    return 0;
-}
-
-static int drop_arena(void **state)
-{
-    (void)state;
-    arena_reset(&arena);
-    pool_deinit(&pool);
-    return 0;
+    return make_arena_of(64 << 20);
 }
 
 static yyjson_val *parse(const char *text)

@@ -12,23 +12,12 @@
 
 #include <cmocka.h>
 
-static struct pool pool;
-static struct arena arena;
+#include "unit/support/arena.h"
 
 static int make_arena(void **state)
 {
     (void)state;
-    pool_init(&pool, 1 << 20, 64 << 20);
-    arena_init(&arena, &pool, 4096, 1 << 20);
-    return 0;
-}
-
-static int drop_arena(void **state)
-{
-    (void)state;
-    arena_reset(&arena);
-    pool_deinit(&pool);
-    return 0;
+    return make_arena_of(1 << 20);
 }
 
 /* One family of each kind, with all that needs care. */

@@ -6,7 +6,6 @@
 #include "lib/sys/loop.h"
 #include "lib/sys/thread.h"
 
-#include <dirent.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +14,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "unit/lib/sys/net.h"
 
 #define WORKERS        3
 #define THREADS        2
@@ -332,22 +333,12 @@ static void idle_workers_and_threads_sleep(void **state)
     deinit_worker(&workers[0]);
 }
 
-static unsigned count_open_files(void)
-{
-    unsigned count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    while (readdir(folder))
-        count++;
-    closedir(folder);
-    return count;
-}
-
 /* Descriptors run out in the middle: what was started is ended, and nothing leaks. */
 static void create_fails_cleanly_without_descriptors(void **state)
 {
     (void)state;
     init_worker(&workers[0], 0, 1);
-    unsigned open_before = count_open_files();
+    unsigned open_before = net_open_files();
     struct rlimit before;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     struct rlimit few = {.rlim_cur = (rlim_t)workers[0].mailbox.wake.fd + 3, .rlim_max = before.rlim_max};
@@ -360,7 +351,7 @@ static void create_fails_cleanly_without_descriptors(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(err, ERR_IO);
     assert_null(crew);
-    assert_int_equal(count_open_files(), open_before);
+    assert_int_equal(net_open_files(), open_before);
     deinit_worker(&workers[0]);
 }
 
