@@ -6,6 +6,7 @@
 #include "lib/json/writer.h"
 #include "lib/sys/file.h"
 #include "pipeline/model.h"
+#include "pipeline/tensor_json.h"
 
 #include <stdio.h>
 
@@ -379,20 +380,13 @@ static void write_ms(struct json_writer *out, struct slice key, uint64_t ns)
         json_write_null(out);
 }
 
-/* With the words of the Open Inference Protocol: datatype, and -1 for what is open. */
 static void write_specs(struct json_writer *out, struct slice key, const struct tensor_spec *specs, uint32_t count)
 {
     json_write_key(out, key);
     json_write_array_begin(out);
     for (uint32_t i = 0; i < count; i++) {
         json_write_object_begin(out);
-        write_text(out, SLICE_LIT("name"), specs[i].name);
-        write_text(out, SLICE_LIT("datatype"), slice_of_text(tensor_type_name(specs[i].type)));
-        json_write_key(out, SLICE_LIT("shape"));
-        json_write_array_begin(out);
-        for (uint32_t d = 0; d < specs[i].rank; d++)
-            json_write_i64(out, specs[i].dims[d]);
-        json_write_array_end(out);
+        tensor_write_members(out, &specs[i], specs[i].dims, specs[i].rank);
         json_write_key(out, SLICE_LIT("symbols"));
         json_write_array_begin(out);
         for (uint32_t d = 0; d < specs[i].rank; d++)

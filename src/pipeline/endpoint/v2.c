@@ -6,6 +6,7 @@
 #include "lib/json/writer.h"
 #include "pipeline/endpoint/endpoint_int.h"
 #include "pipeline/model_find.h"
+#include "pipeline/tensor_json.h"
 
 #define HEALTH_BYTES 256
 #define MODEL_BYTES  1024
@@ -66,15 +67,7 @@ static void write_specs(struct json_writer *writer, struct slice key, const stru
     json_write_array_begin(writer);
     for (uint32_t i = 0; i < count; i++) {
         json_write_object_begin(writer);
-        json_write_key(writer, SLICE_LIT("name"));
-        json_write_string(writer, specs[i].name);
-        json_write_key(writer, SLICE_LIT("datatype"));
-        json_write_string(writer, slice_of_text(tensor_type_name(specs[i].type)));
-        json_write_key(writer, SLICE_LIT("shape"));
-        json_write_array_begin(writer);
-        for (uint32_t d = 0; d < specs[i].rank; d++)
-            json_write_i64(writer, specs[i].dims[d]);
-        json_write_array_end(writer);
+        tensor_write_members(writer, &specs[i], specs[i].dims, specs[i].rank);
         json_write_object_end(writer);
     }
     json_write_array_end(writer);

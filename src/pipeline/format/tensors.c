@@ -5,6 +5,7 @@
  * say, become null. */
 #include "lib/json/writer.h"
 #include "pipeline/format/format_int.h"
+#include "pipeline/tensor_json.h"
 
 #define HEAD_BYTES    256
 #define ELEMENT_BYTES 13 /* of a float32 with its comma, about */
@@ -80,15 +81,7 @@ static enum verdict check_type(struct request *request, const struct tensor *ten
 static void write_output(struct json_writer *writer, const struct tensor *tensor)
 {
     json_write_object_begin(writer);
-    json_write_key(writer, SLICE_LIT("name"));
-    json_write_string(writer, tensor->spec->name);
-    json_write_key(writer, SLICE_LIT("datatype"));
-    json_write_string(writer, slice_of_text(tensor_type_name(tensor->spec->type)));
-    json_write_key(writer, SLICE_LIT("shape"));
-    json_write_array_begin(writer);
-    for (uint32_t i = 0; i < tensor->rank; i++)
-        json_write_i64(writer, tensor->dims[i]);
-    json_write_array_end(writer);
+    tensor_write_members(writer, tensor->spec, tensor->dims, tensor->rank);
     json_write_key(writer, SLICE_LIT("data"));
     write_data(writer, tensor);
     json_write_object_end(writer);
