@@ -27,6 +27,7 @@ Exit codes: 0 all as the pages say, 1 not, 77 skipped for want of bash, curl, ON
 import argparse
 import os
 import re
+import select
 import shutil
 import socket
 import subprocess
@@ -123,6 +124,12 @@ class Page:
         self.shell = subprocess.Popen(["bash", "--norc", "-m"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.DEVNULL, cwd=self.folder, env=environment, text=True,
                                       start_new_session=True)
+        # What the page leaves running ends with the bash, which ends with its input, whatever becomes of this script.
+        self.tell("trap 'kill -KILL $(jobs -p) 2>/dev/null' EXIT")
+
+    def tell(self, command):
+        self.shell.stdin.write(command + "\n")
+        self.shell.stdin.flush()
 
     def make_folder(self):
         os.makedirs(os.path.join(self.folder, ".bin"))
@@ -173,8 +180,7 @@ class Page:
         offset = os.path.getsize(os.path.join(self.folder, ".log"))
         self.write(".block", block.text)
         log = os.path.join(self.folder, ".log")
-        self.shell.stdin.write(f". ./.block >>{log} 2>&1 </dev/null; echo $?\n")
-        self.shell.stdin.flush()
+        self.tell(f". ./.block >>{log} 2>&1 </dev/null; echo $?")
         status = self.read_status()
         if self.options.verbose:
             print(f"--- {self.path}:{block.line}\n{block.text}{self.printed(offset)}", flush=True)
@@ -187,7 +193,6 @@ class Page:
         return wanted is None or self.wait_expected(wanted, offset)
 
     def read_status(self):
-        import select
         ready, _, _ = select.select([self.shell.stdout], [], [], BLOCK_SECONDS)
         line = self.shell.stdout.readline() if ready else ""
         return int(line) if line.strip() else None
@@ -216,9 +221,7 @@ class Page:
         return True
 
     def close(self):
-        """Ends what the page left running: the shell's own jobs, by their numbers."""
         try:
-            self.shell.stdin.write("kill -KILL $(jobs -p) 2>/dev/null; exit\n")
             self.shell.stdin.close()
             self.shell.wait(10)
         except (OSError, subprocess.TimeoutExpired):
