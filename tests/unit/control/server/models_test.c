@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which models configurations share, and what readiness is about. */
+#include "control/server/models.h"
+
+#include "pipeline/config_make.h"
+#include "pipeline/ports.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MISSING "/nonexistent/model.onnx"
+
+/* A port of the middlewares, which no configuration here has. */
+enum err access_log_open(struct slice path, struct text *fault, uint32_t *ret_sink)
+{
+    (void)path;
+    (void)fault;
+    (void)ret_sink;
+    return ERR_UNSUPPORTED;
+}
+
+static struct meter_registry *registry;
+static struct models *models;
+
+static int set_up(void **state)
+{
+    (void)state;
+    assert_int_equal(meter_registry_create(1, &registry), ERR_OK);
+    assert_int_equal(models_create(1, registry, &models), ERR_OK);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    models_destroy(models);
+    meter_registry_destroy(registry);
+    return 0;
+}
+
+/* A configuration with one model, attached. */
+static struct config *make(const char *path, uint64_t queue)
+{
+    struct config *config = config_create();
+    assert_non_null(config);
+    struct model_config *model = arena_alloc_zero(&config->arena, sizeof *model);
+    struct slice *provider = arena_alloc_zero(&config->arena, sizeof *provider);
+    *provider = SLICE_LIT("cpu");
+    *model = (struct model_config){
+        .name = SLICE_LIT("net"),
+        .version = SLICE_LIT("1"),
+        .path = slice_of_text(path),
+        .providers = {provider, 1},
+        .threads = 1,
+        .queue = queue,
+    };
+    config->models = (struct option_list){model, 1};
+    config->model_entries = arena_alloc_array(&config->arena, 1, sizeof(struct model_entry *));
+    assert_int_equal(models_attach(models, config), ERR_OK);
+    return config;
+}
+
+static bool is_ready(char why[512])
+{
+    struct text text = text_init(why, 512);
+    return models_are_ready(models, &text);
+}
+
+static void shares_a_model_between_configurations_that_want_the_same(void **state)
+{
+    (void)state;
+    struct config *first = make(MISSING, 4);
+    struct config *same = make(MISSING, 4);
+    struct config *other = make(MISSING, 5);
+    assert_ptr_equal(first->model_entries[0], same->model_entries[0]);
+    assert_ptr_not_equal(first->model_entries[0], other->model_entries[0]);
+    config_unref(other);
+    config_unref(same);
+    config_unref(first);
+}
+
+static void is_ready_only_when_the_current_configuration_has_its_models(void **state)
+{
+    (void)state;
+    char why[512];
+    assert_true(is_ready(why));
+    struct config *current = make(MISSING, 4);
+    models_expect(models, current);
+    assert_false(is_ready(why));
+    assert_string_equal(why, "model net is loading");
+    assert_int_equal(models_load(models, current), 1);
+    assert_false(is_ready(why));
+    assert_non_null(strstr(why, "model net failed to load: "));
+    assert_int_equal(atomic_load(&current->model_entries[0]->state), MODEL_FAILED);
+    config_unref(current);
+}
+
+static void does_not_ask_what_a_reload_is_trying_out(void **state)
+{
+    (void)state;
+    char why[512];
+    struct config *empty = config_create();
+    models_expect(models, empty);
+    struct config *tried = make(MISSING, 4);
+    assert_true(is_ready(why));
+    models_expect(models, tried);
+    assert_false(is_ready(why));
+    models_expect(models, empty);
+    assert_true(is_ready(why));
+    config_unref(tried);
+    config_unref(empty);
+}
+
+/* The text of the first failure stays as it is for those who read it; the slot of the second is used again. */
+static void tries_a_failed_model_again_in_another_place(void **state)
+{
+    (void)state;
+    struct config *current = make(MISSING, 4);
+    assert_int_equal(models_load(models, current), 1);
+    struct config *next = make(MISSING, 4);
+    struct model_entry *second = next->model_entries[0];
+    assert_ptr_not_equal(second, current->model_entries[0]);
+    assert_int_equal(atomic_load(&second->state), MODEL_LOADING);
+    assert_int_equal(models_load(models, next), 1);
+    config_unref(next);
+    next = make(MISSING, 4);
+    assert_ptr_equal(next->model_entries[0], second);
+    assert_int_equal(atomic_load(&second->state), MODEL_LOADING);
+    config_unref(next);
+    config_unref(current);
+}
+
+static void keeps_a_loaded_model_until_the_last_configuration_goes(void **state)
+{
+    (void)state;
+    char why[512];
+    struct text fault = text_init(why, sizeof why);
+    if (!runtime_version((struct slice){NULL, 0}, &fault).ptr)
+        skip();
+    struct config *first = make(TESTS_DIR "/data/models/identity.onnx", 4);
+    struct model_entry *entry = first->model_entries[0];
+    assert_int_equal(models_load(models, first), 0);
+    struct model *model = atomic_load(&entry->model);
+    assert_non_null(model);
+    struct config *second = make(TESTS_DIR "/data/models/identity.onnx", 4);
+    assert_ptr_equal(second->model_entries[0], entry);
+    config_unref(first);
+    assert_ptr_equal(atomic_load(&entry->model), model);
+    assert_int_equal(models_load(models, second), 0);
+    assert_ptr_equal(atomic_load(&entry->model), model);
+    config_unref(second);
+    assert_null(atomic_load(&entry->model));
+    assert_int_equal(atomic_load(&entry->state), MODEL_LOADING);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(shares_a_model_between_configurations_that_want_the_same, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(is_ready_only_when_the_current_configuration_has_its_models, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(does_not_ask_what_a_reload_is_trying_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tries_a_failed_model_again_in_another_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keeps_a_loaded_model_until_the_last_configuration_goes, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
