@@ -252,6 +252,22 @@ class Starting(unittest.TestCase):
         self.assertEqual(run("check", server.config_path).returncode, 0)
         server.remove()
 
+    def test_nothing_but_the_server_runs_in_its_process(self):
+        """ONNX Runtime would start threads of its own, and keep and send what it learnt (see ort.c)."""
+        server = weir.Server(config())
+        home = server.path("home")
+        os.mkdir(home)
+        server.environment.update(HOME=home, TMPDIR=home, XDG_CACHE_HOME=home)
+        server.environment.pop("ORT_DISABLE_TELEMETRY", None)
+        with server:
+            weir.ask(server.port, "POST", ROUTE, {}, weir.image("upright-1.jpg"))
+            tasks = "/proc/%d/task" % server.pid
+            names = {weir.read("%s/%s/comm" % (tasks, task)).decode().strip() for task in os.listdir(tasks)}
+            if not weir.SANITIZER:  # whose runtime may have a thread
+                self.assertEqual(names, {"weir", "weir-log", "worker0", "worker1", "executor0"})
+            self.assertEqual(os.listdir(home), [])
+            self.assertFalse(os.path.exists("/tmp/mat-debug-%d.log" % server.pid))
+
     def test_a_missing_configuration_is_said(self):
         result = run("serve", "/nonexistent/weir.yaml")
         self.assertEqual(result.returncode, 1)

@@ -14,6 +14,7 @@
 #include <dlfcn.h>
 #include <onnxruntime_c_api.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* The runtime loses a few bytes once, while it makes its environment. Only that is forgiven to it: a suppression by the
  * library's name would hide every value of ours that is never destroyed. */
@@ -85,9 +86,18 @@ enum err ort_open(struct slice library, struct text *fault)
     return err;
 }
 
+/* From 1.30 on the runtime's Linux builds tell Microsoft about machine, process and models, by a thread of their own and a
+ * database in the user's cache folder, unless this variable is set. A server must not talk to strangers, so it is, before
+ * the library can look; an operator who set it already is left his choice. */
+static void forbid_telemetry(void)
+{
+    (void)setenv("ORT_DISABLE_TELEMETRY", "1", 0);
+}
+
 static enum err open_locked(struct slice library, struct text *fault)
 {
     void *entry = NULL;
+    forbid_telemetry();
     TRY(library_find(library, try_library, fault, &entry));
     const OrtApiBase *(*get_base)(void) = NULL;
     memcpy(&get_base, &entry, sizeof(entry)); /* ISO C has no cast from object to function pointer */
