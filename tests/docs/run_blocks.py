@@ -41,6 +41,8 @@ ADDRESS = "127.0.0.1:8080"
 BLOCK_SECONDS = 60
 READY_SECONDS = 60
 OUTPUT_SECONDS = 10
+QUIET_SECONDS = 0.3
+QUIET_SECONDS_MAX = 5
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -209,7 +211,17 @@ class Page:
                 time.sleep(0.05)
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
+        self.wait_quiet()
         return time.monotonic() < end
+
+    def wait_quiet(self):
+        """What a server says once it is ready follows at once, but follows."""
+        path = os.path.join(self.folder, ".log")
+        end = time.monotonic() + QUIET_SECONDS_MAX
+        size = -1
+        while size != os.path.getsize(path) and time.monotonic() < end:
+            size = os.path.getsize(path)
+            time.sleep(QUIET_SECONDS)
 
     def wait_expected(self, wanted, offset):
         """The server's lines come when they come."""
