@@ -168,8 +168,15 @@ class Reloading(unittest.TestCase):
             self.assertEqual(weir.ask(server.port, "GET", path).json()["inputs"][0]["name"], "x")
             shutil.copy(os.path.join(weir.ROOT, "tests/data/models/mlp.onnx"), server.path("next.onnx"))
             os.rename(server.path("next.onnx"), server.path("model.onnx"))
+            not_warmed = config(model="model.onnx").replace(", warm_up: {x: [1, 3, 48, 192]}", "")
+            tensors_only = not_warmed[:not_warmed.index("  - match: POST " + ROUTE)]
             begin = len(server.lines)
-            server.write_config(config(model="model.onnx").replace(", warm_up: {x: [1, 3, 48, 192]}", ""))
+            server.write_config(not_warmed)
+            server.reload(is_good=False)  # the image route no longer fits its model, and says so
+            self.assertTrue(server.find_line("normalize_image does not fit the model", begin))
+            self.assertEqual(weir.ask(server.port, "GET", path).json()["inputs"][0]["name"], "x")
+            begin = len(server.lines)
+            server.write_config(tensors_only)
             server.reload()
             self.assertTrue(server.find_line("is ready on", begin))
             shape = weir.ask(server.port, "GET", path).json()["inputs"][0]["shape"]
