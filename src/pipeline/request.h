@@ -103,7 +103,7 @@ struct request {
     bool is_cancelled;
     bool is_answered; /* handed to the connection or given up: ends with the hold */
     bool is_timed;
-    uint64_t begin_ns; /* first byte of the head */
+    uint64_t begin_ns;       /* first byte of the head */
     uint64_t stage_begin_ns; /* when the stage before ended */
     uint64_t stage_ns[STAGE_COUNT];
     uint64_t received_bytes;

@@ -194,9 +194,10 @@ static void writes_outputs_as_v2_tensors(void **state)
     request->outputs_wanted[0] = 1;
     request->outputs_wanted_count = 1;
     (void)stage_format(request);
-    expect_response(&stand, 200, "application/json",
-                    "{\"model_name\":\"net\",\"model_version\":\"3\",\"id\":\"q\",\"outputs\":[{\"name\":\"n\",\"datatype\":"
-                    "\"INT64\",\"shape\":[2],\"data\":[-9223372036854775808,7]}]}");
+    expect_response(
+        &stand, 200, "application/json",
+        "{\"model_name\":\"net\",\"model_version\":\"3\",\"id\":\"q\",\"outputs\":[{\"name\":\"n\",\"datatype\":"
+        "\"INT64\",\"shape\":[2],\"data\":[-9223372036854775808,7]}]}");
 }
 
 static void expect_data(enum tensor_type type, void *data, const char *text)
