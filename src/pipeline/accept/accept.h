@@ -16,5 +16,7 @@ void accept_resume(struct worker *worker);
 void connection_open(struct worker *worker, int fd, const struct address *peer);
 /* For draining: an idle connection goes when no request arrives in a moment, others after their response. */
 void connection_drain(struct connection *connection);
+/* The timer of a connection: its phase has lasted too long. */
+void connection_on_timer(struct timer *timer);
 
 #endif

@@ -1,28 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One client's connection: where its bytes go and how long it may take.
- *
- * A connection is always in one phase, and the phase fixes the deadline: a client may idle for a minute but not take a
- * minute over a head. Moving a deadline back costs one store (timer.h), so phases change freely with each request.
+/* One client's connection: where its bytes go.
  *
  * The receive buffer holds one head at the least. Before a request begins, what is unread moves to its front; while one
  * is in flight everything before `pinned` stays where it is, because the request's slices point there. How long a head
  * may be is settled when the connection is opened: a reload that changes it must not leave a parser and a buffer that
  * disagree. */
-#include "lib/sys/clock.h"
 #include "pipeline/accept/accept.h"
 #include "pipeline/flow.h"
 
 #define OUT_BYTES_MIN   4096
 #define BODY_ROOM_BYTES 4096 /* behind the largest head */
-#define BODY_GRACE_NS   (5 * NS_PER_S)
-#define DISCARD_TIME_NS (2 * NS_PER_S)
-#define DRAIN_TIME_NS   (200 * NS_PER_MS) /* for a request that is on its way when draining begins */
 
 static struct iovec on_buffer(struct stream *stream);
 static void on_received(struct stream *stream, size_t bytes, enum err err);
 static void on_sent(struct stream *stream, enum err err);
 static void on_hangup(struct stream *stream);
-static void on_timer(struct timer *timer);
 static enum err send_out(struct connection *connection);
 static void settle(struct connection *connection);
 static void discard(struct connection *connection);
@@ -53,7 +45,7 @@ void connection_open(struct worker *worker, int fd, const struct address *peer)
     memset(connection, 0, sizeof *connection);
     connection->worker = worker;
     stream_open(&connection->stream, &worker->loop, fd, &handlers);
-    timer_init(&connection->timer, on_timer);
+    timer_init(&connection->timer, connection_on_timer);
     address_format_host(peer, connection->peer_text);
     struct http1_limits limits = {
         .head_bytes_max = (uint32_t)worker->limits.head_bytes,
@@ -96,105 +88,6 @@ void connection_drain(struct connection *connection)
 {
     if (connection->phase == CONNECTION_IDLE)
         connection_set_phase(connection, CONNECTION_IDLE);
-}
-
-/* Time. */
-
-static uint64_t phase_time_ns(const struct connection *connection)
-{
-    const struct limits_config *limits = &connection->worker->limits;
-    const struct request *request = connection->request;
-    switch ((enum connection_phase)connection->phase) {
-    case CONNECTION_NONE:
-    case CONNECTION_IDLE:
-        return connection->worker->is_draining ? DRAIN_TIME_NS : limits->idle_time;
-    case CONNECTION_HEAD:
-        return limits->header_time;
-    case CONNECTION_BODY:
-        return MIN(limits->body_time, BODY_GRACE_NS);
-    case CONNECTION_RUN:
-        return request && request->route ? request->route->request_time_ns : limits->request_time;
-    case CONNECTION_WRITE:
-        return limits->write_time;
-    case CONNECTION_DISCARD:
-        return DISCARD_TIME_NS;
-    }
-    return limits->idle_time;
-}
-
-void connection_set_phase(struct connection *connection, enum connection_phase phase)
-{
-    struct loop *loop = connection->stream.watch.loop;
-    connection->phase = (uint8_t)phase;
-    connection->phase_begin_ns = loop->now_ns;
-    if (phase == CONNECTION_WRITE)
-        connection->seen_bytes = connection->stream.unsent.len;
-    else
-        connection->seen_bytes = connection->request ? connection->request->body_received : 0;
-    timer_set(&loop->timers, &connection->timer, loop->now_ns + phase_time_ns(connection));
-}
-
-/* The body's rate is looked at every BODY_GRACE_NS: whoever trickles is answered with 408. */
-static bool is_body_in_time(struct connection *connection)
-{
-    const struct limits_config *limits = &connection->worker->limits;
-    const struct request *request = connection->request;
-    uint64_t now_ns = connection->stream.watch.loop->now_ns;
-    uint64_t passed_ns = now_ns - request->body_begin_ns;
-    uint64_t period_ns = now_ns - connection->phase_begin_ns;
-    uint64_t got_bytes = request->body_received - connection->seen_bytes;
-    if (passed_ns >= limits->body_time)
-        return false;
-    if (period_ns >= BODY_GRACE_NS && got_bytes < limits->body_rate * (period_ns / NS_PER_S))
-        return false;
-    connection->phase_begin_ns = now_ns;
-    connection->seen_bytes = request->body_received;
-    uint64_t next_ns = MIN(BODY_GRACE_NS, limits->body_time - passed_ns);
-    timer_set(&connection->stream.watch.loop->timers, &connection->timer, now_ns + next_ns);
-    return true;
-}
-
-static void on_write_timer(struct connection *connection)
-{
-    if (connection->stream.unsent.len < connection->seen_bytes) {
-        connection_set_phase(connection, CONNECTION_WRITE);
-        return;
-    }
-    counter_add(&connection->worker->meter.connections_timed_out, 1);
-    connection_close(connection);
-}
-
-static void expire(struct connection *connection, enum problem problem)
-{
-    counter_add(&connection->worker->meter.connections_timed_out, 1);
-    connection->is_closing = true;
-    connection->needs_discard = true;
-    flow_expire(connection->request, problem);
-}
-
-static void on_timer(struct timer *timer)
-{
-    struct connection *connection = CONTAINER_OF(timer, struct connection, timer);
-    switch ((enum connection_phase)connection->phase) {
-    case CONNECTION_HEAD:
-        expire(connection, PROBLEM_REQUEST_TIMEOUT);
-        return;
-    case CONNECTION_BODY:
-        if (!is_body_in_time(connection))
-            expire(connection, PROBLEM_REQUEST_TIMEOUT);
-        return;
-    case CONNECTION_RUN:
-        flow_expire(connection->request, PROBLEM_DEADLINE);
-        return;
-    case CONNECTION_WRITE:
-        on_write_timer(connection);
-        return;
-    case CONNECTION_NONE:
-    case CONNECTION_IDLE:
-    case CONNECTION_DISCARD:
-        connection_close(connection);
-        return;
-    }
 }
 
 /* Input. */
