@@ -7,6 +7,7 @@
 #include "lib/sys/file.h"
 #include "lib/sys/thread.h"
 #include "pipeline/config_make.h"
+#include "pipeline/route.h"
 
 #include <stdlib.h>
 
@@ -117,6 +118,32 @@ uint32_t models_load(struct models *models, struct config *config)
         failures += atomic_load(&slot->entry.state) != MODEL_READY;
     }
     return failures;
+}
+
+static uint32_t check_route(const struct route *route, const struct model_info *info)
+{
+    uint32_t misfits = 0;
+    for (uint32_t i = 0; i < route->chain_count; i++) {
+        const struct chain_link *link = &route->chain[i];
+        char why[512];
+        struct text fault = text_init(why, sizeof why);
+        if (!link->middleware->fits_model || link->middleware->fits_model(link->options, info, &fault))
+            continue;
+        say_error("route " SLICE_FMT ": %s", SLICE_ARG(route->name), why);
+        misfits++;
+    }
+    return misfits;
+}
+
+uint32_t models_check_fit(const struct config *config)
+{
+    uint32_t misfits = 0;
+    for (uint32_t i = 0; i < config->route_count; i++) {
+        const struct route *route = config->routes[i];
+        if (route->model && atomic_load(&route->model->state) == MODEL_READY)
+            misfits += check_route(route, model_info(atomic_load(&route->model->model)));
+    }
+    return misfits;
 }
 
 static bool is_named(const struct model_slot *slot, const struct config *config)

@@ -24,6 +24,10 @@ MUST_USE enum err models_attach(struct models *models, struct config *config);
  * failed: the next configuration that names them tries again. */
 uint32_t models_load(struct models *models, struct config *config);
 
+/* Says which routes' middlewares do not fit their model, and returns how many. Models that are not READY are passed over;
+ * nothing but the caller's reference to the configuration is needed. */
+uint32_t models_check_fit(const struct config *config);
+
 /* This configuration is the current one: readiness is about its models, and not about what a reload is trying out. */
 void models_expect(struct models *models, const struct config *config);
 /* Whether every model that is expected is READY; if not, `why` lists the others. Any thread. */

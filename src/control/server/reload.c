@@ -64,6 +64,7 @@ static void load_first(void *argument)
 {
     struct server *server = argument;
     (void)models_load(server->models, server->loader.config);
+    (void)models_check_fit(server->loader.config);
     finish_job(server);
 }
 
@@ -114,7 +115,7 @@ static struct config *make(struct server *server)
         return NULL;
     old = server_config(server);
     bool is_good = !wants_restart(old, config) && server_attach(server, config) == ERR_OK &&
-                   models_load(server->models, config) == 0;
+                   models_load(server->models, config) == 0 && models_check_fit(config) == 0;
     config_unref(old);
     if (is_good)
         return config;
@@ -151,6 +152,8 @@ static void count(struct server *server, bool is_good)
 static void finish_first(struct server *server)
 {
     config_unref(server->loader.config);
+    gauge_set(&server->reloads.is_last_good, 1);
+    gauge_set(&server->reloads.last_success_ms, (int64_t)(clock_wall_ns() / NS_PER_MS));
     if (server->on_started && server->phase == SERVER_SERVING)
         server->on_started(server->address, server->config);
 }
