@@ -77,9 +77,7 @@ def count_calls(path):
 def main():
     if not shutil.which("strace"):
         weir.skip("strace is not installed")
-    server = weir.Server(CONFIG)
-    server.start(is_ready=False)
-    with server, tempfile.TemporaryDirectory() as folder:
+    with weir.Server(CONFIG) as server, tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "calls")
         _, warm = load(server.port, 0.3)
         for connection in warm:

@@ -374,6 +374,7 @@ class Keys(unittest.TestCase):
             self.assertEqual(self.status(server, first), 200)
 
             entries = json.loads(run("keys", "list", "--file", path, "--json").stdout)
+            entries.sort(key=lambda entry: entry["tenant"])
             self.assertEqual([entry["tenant"] for entry in entries], ["acme", "umbrella"])
             text = run("keys", "list", "--file", path).stdout
             self.assertIn("acme", text)

@@ -66,9 +66,9 @@ class Server:
         self.write_config(config)
 
     def write_config(self, text):
-        """Put in place whole, so that a reload never sees half a file."""
+        """Put in place whole, so that a reload never sees half a file. The welcome says when all models are there."""
         with open(self.config_path + ".new", "w") as file:
-            file.write(text.replace("{folder}", self.folder))
+            file.write(text.replace("{folder}", self.folder) + '\nwelcome: "up: {address}"\n')
         os.rename(self.config_path + ".new", self.config_path)
 
     def path(self, name):
@@ -86,7 +86,7 @@ class Server:
         self.wait_for_line(r"listening on http://", START_SECONDS)
         self.port = int(re.search(r"http://[^ ]*:(\d+)", self.find_line(r"listening on http://")).group(1))
         if is_ready:
-            self.wait_for_line(r"is ready on", START_SECONDS)
+            wait_until(lambda: b"up: " in self.output or self.process.poll() is not None, 20, "the models")
         return self
 
     def __enter__(self):
@@ -111,8 +111,8 @@ class Server:
             self.lines.append(line.decode("utf-8", "replace").rstrip("\n"))
 
     def _read_stdout(self):
-        for line in self.process.stdout:
-            self.output += line
+        while data := os.read(self.process.stdout.fileno(), 4096):
+            self.output += data
 
     def stderr(self):
         return "\n".join(self.lines)
