@@ -3,6 +3,11 @@
 
 find_package(PkgConfig REQUIRED)
 
+# One run path, when built and when installed. That of the build alone, which CMake means to replace at installation, ends
+# with a colon, and to the dynamic linker the empty entry behind it is the current folder.
+set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
+
 # weir_dep(<name> <pkg-config modules>…)
 function(weir_dep name)
     pkg_check_modules(${name} REQUIRED IMPORTED_TARGET GLOBAL ${ARGN})
@@ -26,6 +31,7 @@ else()
     endif()
     target_include_directories(weir_dep_yyjson SYSTEM INTERFACE ${WEIR_YYJSON_INCLUDE})
     target_link_libraries(weir_dep_yyjson INTERFACE ${WEIR_YYJSON_LIB})
+    set(CMAKE_INSTALL_RPATH ${WEIR_DEPS_DIR}/lib)
 endif()
 
 # Only the C header: the library itself is opened at run time.
