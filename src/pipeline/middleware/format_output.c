@@ -211,11 +211,12 @@ static enum verdict on_output(struct request *request, const void *options_, voi
     enum verdict verdict = take_row(request, options, &scores);
     if (verdict != VERDICT_NEXT)
         return verdict;
+    ASSERT(scores.tensor && scores.count > 0, "a row that was taken has values");
     if (!measure(&scores, (enum activation)options->activation))
         return request_fail(request, PROBLEM_MODEL_FAILED,
                             "The model's output \"" SLICE_FMT "\" holds a value that is not finite.",
                             SLICE_ARG(scores.tensor->spec->name));
-    struct ranking ranking;
+    struct ranking ranking = {0};
     rank(&scores, options->top ? options->top : 1, &ranking);
     return write(request, options, &scores, &ranking);
 }
@@ -365,7 +366,8 @@ static enum verdict write(struct request *request, const struct options *options
     json_write_string(&writer, model->version);
     json_write_key(&writer, SLICE_LIT("latency_ms"));
     /* To the microsecond, so that it is written with at most three decimals. */
-    json_write_f64(&writer, (double)((clock_now_ns() - request->begin_ns) / 1000) / 1000);
+    uint64_t latency_us = (clock_now_ns() - request->begin_ns) / 1000;
+    json_write_f64(&writer, (double)latency_us / 1000);
     if (request->id.len) {
         json_write_key(&writer, SLICE_LIT("request_id"));
         json_write_string(&writer, request->id);
