@@ -237,7 +237,7 @@ char *connection_reserve(struct connection *connection, size_t bytes)
     char *ptr = pool_acquire(&connection->worker->pool, wanted, &capacity);
     if (!ptr)
         return NULL;
-    if (waiting)
+    if (out->ptr)
         memcpy(ptr, out->ptr + out->begin, waiting);
     if (connection->stream.unsent.len)
         connection->stream.unsent.ptr = ptr;
