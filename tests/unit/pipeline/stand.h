@@ -457,4 +457,21 @@ UNUSED static void expect_response(const struct stand *stand, int status, const 
     expect_slice(response->body, body);
 }
 
+/* The stand of a test that needs one only, anew for each. */
+static struct stand stand;
+
+UNUSED static int stand_setup(void **state)
+{
+    (void)state;
+    stand_init(&stand);
+    return 0;
+}
+
+UNUSED static int stand_teardown(void **state)
+{
+    (void)state;
+    stand_deinit(&stand);
+    return 0;
+}
+
 #endif

@@ -3,22 +3,6 @@
 
 #define GET "GET /x HTTP/1.1\r\nHost: a\r\n"
 
-static struct stand stand;
-
-static int setup(void **state)
-{
-    (void)state;
-    stand_init(&stand);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stand_deinit(&stand);
-    return 0;
-}
-
 static enum verdict ask_with(enum endpoint endpoint, const char *head, const char *model, const char *version)
 {
     stand.route.endpoint = endpoint;
@@ -182,7 +166,7 @@ static void leaves_other_routes_alone(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, stand_setup, stand_teardown)
 
 int main(void)
 {

@@ -7,22 +7,6 @@
 
 #define GET "GET /x HTTP/1.1\r\nHost: a\r\n"
 
-static struct stand stand;
-
-static int setup(void **state)
-{
-    (void)state;
-    stand_init(&stand);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stand_deinit(&stand);
-    return 0;
-}
-
 static enum verdict enter(const char *head)
 {
     stand_begin(&stand, head, (struct slice){NULL, 0});
@@ -411,7 +395,7 @@ static void refuses_buckets_that_cannot_be_meant(void **state)
     assert_string_equal(stand.fault, "header \"X User\" is no name of a header field");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, stand_setup, stand_teardown)
 
 int main(void)
 {

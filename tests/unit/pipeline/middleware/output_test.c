@@ -6,22 +6,7 @@
 
 #define POST "POST /x HTTP/1.1\r\nHost: a\r\n"
 
-static struct stand stand;
 static float values[16];
-
-static int setup(void **state)
-{
-    (void)state;
-    stand_init(&stand);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stand_deinit(&stand);
-    return 0;
-}
 
 /* A request whose run has come back with one row of float32. */
 static struct request *finish_run(const float *row, uint32_t count)
@@ -261,7 +246,7 @@ static void refuses_a_client_that_takes_no_json_before_the_run(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, stand_setup, stand_teardown)
 
 int main(void)
 {
