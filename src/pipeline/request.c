@@ -70,7 +70,7 @@ enum verdict request_fail(struct request *request, enum problem problem, const c
 enum verdict request_fail_memory(struct request *request)
 {
     uint64_t limit = request->worker->limits.request_memory;
-    if (request->arena.used_bytes > limit / 2)
+    if (request->arena.is_over_limit)
         return request_fail(request, PROBLEM_BODY_TOO_LARGE,
                             "The request needs more than the %llu bytes of memory that one request may take.",
                             (unsigned long long)limit);

@@ -59,7 +59,7 @@ void access_sinks_reopen(void)
 {
     for (uint32_t i = 0; i < access_sinks_count(); i++) {
         int fd;
-        if (strcmp(sinks[i].path, "-") == 0)
+        if (sinks[i].fd < 0 || strcmp(sinks[i].path, "-") == 0)
             continue;
         if (file_open_append(sinks[i].path, &fd) != ERR_OK) {
             fprintf(stderr, "weir: access log %s: cannot be opened anew (%s); writing to the old file\n", sinks[i].path,
@@ -107,7 +107,8 @@ static enum err add(struct slice path, struct text *fault, uint32_t *ret_sink)
         text_printf(fault, "out of memory");
         return ERR_NOMEM;
     }
-    enum err err = file_open_append(sink->path, &sink->fd);
+    sink->fd = -1;
+    enum err err = file_check_append(sink->path);
     if (err != ERR_OK) {
         text_printf(fault, "access log %s cannot be opened for writing: %s", sink->path, strerror(errno));
         free(sink->path);
@@ -119,9 +120,12 @@ static enum err add(struct slice path, struct text *fault, uint32_t *ret_sink)
     return ERR_OK;
 }
 
+/* The file is made with its first line: whoever only checks a configuration leaves no files behind. */
 static enum err append(struct sink *sink, struct slice lines)
 {
-    enum err err = sink->is_torn ? file_append(sink->fd, SLICE_LIT("\n")) : ERR_OK;
+    enum err err = sink->fd < 0 ? file_open_append(sink->path, &sink->fd) : ERR_OK;
+    if (err == ERR_OK && sink->is_torn)
+        err = file_append(sink->fd, SLICE_LIT("\n"));
     if (err == ERR_OK)
         err = file_append(sink->fd, lines);
     sink->is_torn = err != ERR_OK;

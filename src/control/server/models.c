@@ -178,13 +178,14 @@ bool models_are_ready(const struct models *models, struct text *why)
 
 /* Loading. */
 
-static void print_notices(const struct model_slot *slot, const char *notices)
+/* A notice names its model. */
+static void print_notices(const char *notices)
 {
     struct slice rest = slice_of_text(notices);
     while (rest.len) {
         struct slice notice = slice_cut(&rest, '\n');
         if (notice.len)
-            say("model " SLICE_FMT ": " SLICE_FMT, SLICE_ARG(slot->config.name), SLICE_ARG(notice));
+            say(SLICE_FMT, SLICE_ARG(notice));
     }
 }
 
@@ -204,7 +205,7 @@ static void load(struct models *models, struct model_slot *slot, struct slice li
     struct model *model = NULL;
     atomic_store(&slot->entry.state, MODEL_LOADING);
     enum err err = model_load(&options, &model);
-    print_notices(slot, notice_memory);
+    print_notices(notice_memory);
     if (err != ERR_OK) {
         memcpy(slot->entry.fault, fault_memory, sizeof fault_memory);
         atomic_store(&slot->entry.state, MODEL_FAILED);

@@ -171,7 +171,7 @@ static void finish_reload(struct server *server)
         return;
     }
     swap(server, config);
-    say("reloaded %s: %u routes, %u models", server->path, config->route_count, config->models.count);
+    say("reloaded %s", server->path);
 }
 
 void server_loaded(struct server *server)

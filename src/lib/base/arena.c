@@ -37,6 +37,7 @@ void arena_reset(struct arena *arena)
     arena->cursor = NULL;
     arena->end = NULL;
     arena->used_bytes = 0;
+    arena->is_over_limit = false;
 }
 
 static inline void *alloc(struct arena *arena, size_t bytes, size_t align)
@@ -107,8 +108,10 @@ struct slice arena_printf(struct arena *arena, const char *format, ...)
 static void *alloc_slow(struct arena *arena, size_t bytes)
 {
     size_t room = arena->limit_bytes - arena->used_bytes;
-    if (room < sizeof(struct arena_block) || bytes > room - sizeof(struct arena_block))
+    if (room < sizeof(struct arena_block) || bytes > room - sizeof(struct arena_block)) {
+        arena->is_over_limit = true;
         return NULL;
+    }
     size_t wanted = sizeof(struct arena_block) + bytes;
     bool is_large = wanted > arena->block_bytes;
     size_t charge = is_large ? wanted : MIN(arena->block_bytes, room);

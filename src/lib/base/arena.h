@@ -19,6 +19,7 @@ struct arena {
     char *end;
     size_t used_bytes;  /* charged so far: ordinary blocks whole, large pieces with their head */
     size_t limit_bytes; /* used_bytes never exceeds it; SIZE_MAX for no limit */
+    bool is_over_limit; /* a refusal was its own limit's, and not the pool's */
     size_t block_bytes; /* size of ordinary blocks */
 };
 

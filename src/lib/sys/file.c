@@ -109,13 +109,19 @@ static enum err write_synced(int fd, struct slice content)
     return fsync(fd) == 0 ? ERR_OK : of_errno(errno);
 }
 
+/* The folder that a file would be made in. */
+static void folder_of(const char *path, char out[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    int len = slash ? (int)(slash - path) : 1;
+    (void)snprintf(out, PATH_MAX, "%.*s", len ? len : 1, slash ? path : ".");
+}
+
 /* The rename itself is durable only once the folder is synced. */
 static void sync_folder_of(const char *path)
 {
     char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    int len = slash ? (int)(slash - path) : 1;
-    (void)snprintf(folder, sizeof folder, "%.*s", len ? len : 1, slash ? path : ".");
+    folder_of(path, folder);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return;
@@ -218,6 +224,20 @@ enum err file_open_append(const char *path, int *ret_fd)
         return of_errno(errno);
     *ret_fd = fd;
     return ERR_OK;
+}
+
+enum err file_check_append(const char *path)
+{
+    char folder[PATH_MAX];
+    struct stat status;
+    if (strcmp(path, "-") == 0)
+        return ERR_OK;
+    if (stat(path, &status) == 0) {
+        errno = EISDIR;
+        return !S_ISDIR(status.st_mode) && access(path, W_OK) == 0 ? ERR_OK : of_errno(errno);
+    }
+    folder_of(path, folder);
+    return errno == ENOENT && access(folder, W_OK | X_OK) == 0 ? ERR_OK : of_errno(errno);
 }
 
 void file_close(int fd)

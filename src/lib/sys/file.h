@@ -43,6 +43,8 @@ MUST_USE enum err file_append(int fd, struct slice content);
 /* For appending, made if absent; "-" is standard output. */
 MUST_USE enum err file_open_append(const char *path, int *ret_fd);
 void file_close(int fd);
+/* What file_open_append would say, as far as that can be told without opening or making anything. */
+MUST_USE enum err file_check_append(const char *path);
 /* The absolute path of the running executable, NUL-terminated. ERR_LIMIT when out is too small. */
 MUST_USE enum err file_executable_path(char *out, size_t capacity);
 bool file_is_terminal(int fd);

@@ -79,7 +79,7 @@ static enum verdict refuse(struct request *request, const struct tensors_plan *p
     char more[60] = "";
     struct text out = text_init(more, sizeof more);
     if (plan->fault_count > 1)
-        text_printf(&out, " There are %u more, see \"errors\".", plan->fault_count - 1);
+        text_printf(&out, " See \"errors\" for %u more.", plan->fault_count - 1);
     return request_fail(request, PROBLEM_INVALID_TENSOR, SLICE_FMT "%s" SLICE_FMT "%s", SLICE_ARG(first->pointer),
                         first->pointer.len ? ": " : "", SLICE_ARG(first->detail), more);
 }

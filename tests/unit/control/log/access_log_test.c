@@ -88,7 +88,10 @@ static size_t count_in_file(const char *path, const char *what)
 {
     struct file_content content;
     size_t count = 0;
-    assert_int_equal(file_read(path, 1 << 26, &content), ERR_OK);
+    enum err err = file_read(path, 1 << 26, &content);
+    if (err == ERR_NOT_FOUND) /* it is made with its first line */
+        return 0;
+    assert_int_equal(err, ERR_OK);
     for (const char *at = content.data; (at = strstr(at, what)); at += strlen(what))
         count++;
     file_content_deinit(&content);
@@ -195,6 +198,22 @@ static void the_same_path_is_the_same_sink(void **state)
     (void)unlink(other);
 }
 
+static void a_file_is_made_with_its_first_line_and_not_before(void **state)
+{
+    struct fixture *fixture = *state;
+    char memory[64];
+    struct text fault = text_init(memory, sizeof memory);
+    struct file_status status;
+    uint32_t sink;
+    assert_int_equal(access_log_open(slice_of_text(fixture->path), &fault, &sink), ERR_OK);
+    assert_int_equal(file_status(fixture->path, &status), ERR_NOT_FOUND);
+    struct access_log *log = start_log(1, 4);
+    assert_true(leave_record(log, 0, sink, "/first"));
+    assert_true(comes_into_file(fixture->path, "/first"));
+    access_log_stop(log);
+    access_log_destroy(log);
+}
+
 static void a_path_that_cannot_be_opened_is_a_fault(void **state)
 {
     (void)state;
@@ -271,6 +290,8 @@ static void reopen_without_a_folder(struct fixture *fixture)
 {
     char moved[80];
     struct access_log *log = start_log(1, 4);
+    assert_true(leave_record(log, 0, fixture->sink, "/opens"));
+    assert_true(comes_into_file(fixture->path, "/opens"));
     (void)snprintf(moved, sizeof moved, "%s.moved", fixture->folder);
     assert_int_equal(rename(fixture->folder, moved), 0);
     access_log_reopen(log);
@@ -422,6 +443,7 @@ int main(void)
         TEST(a_full_ring_refuses_and_does_not_wait),
         TEST(a_reserved_record_is_not_written_without_commit),
         TEST(the_same_path_is_the_same_sink),
+        TEST(a_file_is_made_with_its_first_line_and_not_before),
         TEST(a_path_that_cannot_be_opened_is_a_fault),
         TEST(more_sinks_than_there_is_room_for_are_a_fault),
         TEST(reopen_goes_to_a_new_file_after_a_rename),

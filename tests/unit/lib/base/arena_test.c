@@ -80,7 +80,9 @@ static void limit_holds_to_the_byte(void **state)
     for (size_t limit = HEAD_BYTES; limit < 5000; limit += 97) {
         arena_init(&arena, *state, 1024, limit);
         size_t room = limit - HEAD_BYTES;
+        assert_false(arena.is_over_limit);
         assert_null(arena_alloc(&arena, room + 1));
+        assert_true(arena.is_over_limit);
         assert_non_null(arena_alloc(&arena, room));
         assert_true(arena.used_bytes <= limit);
         assert_null(arena_alloc(&arena, 1024));

@@ -417,7 +417,20 @@ static void a_request_that_needs_too_much_memory_is_too_large(void **state)
     stand.request->arena.limit_bytes = stand.request->arena.used_bytes;
     assert_int_equal(stage_chain(stand.request), VERDICT_NEXT);
     assert_int_equal(stand_run(&stand, stage_decode), VERDICT_FAIL);
+    assert_int_equal(stand.request->problem, PROBLEM_BODY_TOO_LARGE);
+}
+
+static void a_worker_without_memory_asks_to_try_again(void **state)
+{
+    (void)state;
+    add_normalize(NULL, NULL);
+    stand.config->inline_pixels = 0;
+    stand_begin(&stand, PNG, picture);
+    assert_int_equal(stage_chain(stand.request), VERDICT_NEXT);
+    stand.worker->pool.outstanding_bytes_max = stand.worker->pool.outstanding_bytes;
+    assert_int_equal(stand_run(&stand, stage_decode), VERDICT_FAIL);
     assert_int_equal(stand.request->problem, PROBLEM_OUT_OF_MEMORY);
+    assert_int_equal(stand.request->retry_after_s, 1);
 }
 
 static void refuses_options_that_cannot_be_meant(void **state)
@@ -467,6 +480,7 @@ int main(void)
         TEST(says_when_the_plan_does_not_fit_the_model),
         TEST(says_when_the_model_cannot_serve),
         TEST(a_request_that_needs_too_much_memory_is_too_large),
+        TEST(a_worker_without_memory_asks_to_try_again),
         TEST(refuses_options_that_cannot_be_meant),
     };
     picture = read_example("upright-2.png");

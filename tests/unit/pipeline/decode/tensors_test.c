@@ -182,7 +182,7 @@ static void says_all_that_is_wrong_at_once(void **state)
     expect_fault(&stand, 2, "/inputs/1/name", "The model has no input \"nn\".");
     expect_fault(&stand, 3, "/inputs", "The input \"n\" is missing: INT64 [2], where -1 is any size.");
     expect_problem(&stand, PROBLEM_INVALID_TENSOR,
-                   "/inputs/0/datatype: Expected \"FP32\", got \"INT8\". There are 3 more, see \"errors\".");
+                   "/inputs/0/datatype: Expected \"FP32\", got \"INT8\". See \"errors\" for 3 more.");
     assert_int_equal(fake.acquired, 0); /* no run was taken for it */
 }
 
