@@ -213,13 +213,13 @@ static void load(struct models *models, struct model_slot *slot, struct slice li
                   fault_memory[0] ? fault_memory : err_text(err));
         return;
     }
+    atomic_store(&slot->entry.model, model);
+    atomic_store(&slot->entry.state, MODEL_READY);
     const struct model_info *info = model_info(model);
     say("model " SLICE_FMT " version " SLICE_FMT " is ready on " SLICE_FMT
         ": opened in %.0f ms, warmed in %.0f ms, a run takes %.2f ms",
         SLICE_ARG(info->name), SLICE_ARG(info->version), SLICE_ARG(info->provider), (double)info->load_ns / 1e6,
         (double)info->warm_up_ns / 1e6, (double)info->warm_run_ns / 1e6);
-    atomic_store(&slot->entry.model, model);
-    atomic_store(&slot->entry.state, MODEL_READY);
 }
 
 /* Slots. */
