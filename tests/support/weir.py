@@ -3,6 +3,8 @@
 
 The binary is $WEIR, the folder with the models is $WEIR_DEPS/models; CMake sets both. Only the standard library."""
 
+import array
+import fcntl
 import json
 import os
 import re
@@ -12,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 
@@ -87,7 +90,15 @@ class Server:
         self.port = int(re.search(r"http://[^ ]*:(\d+)", self.find_line(r"listening on http://")).group(1))
         if is_ready:
             wait_until(lambda: b"up: " in self.output or self.process.poll() is not None, 20, "the models")
+            self._catch_up()
         return self
+
+    def _catch_up(self):
+        """What the server has written to stderr by now is in self.lines: the welcome came by another pipe."""
+        unread = array.array("i", [1])
+        while unread[0] > 0:
+            fcntl.ioctl(self.process.stderr.fileno(), termios.FIONREAD, unread)
+            time.sleep(0.02 * SLOWNESS)
 
     def __enter__(self):
         return self if self.process else self.start()
