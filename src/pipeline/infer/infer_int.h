@@ -11,6 +11,7 @@
 struct run_pool {
     struct run *free;
     uint32_t made_count; /* free and out; at most model_config.queue */
+    uint32_t out_count;  /* while it is not 0 the pool holds a reference to the model */
 } CACHE_ALIGNED;
 
 struct model {

@@ -54,6 +54,8 @@ static enum err set_wrap(struct tensor_set *set, uint32_t index, struct shape sh
 static enum err set_reserve(struct tensor_set *set, uint32_t index, size_t bytes);
 static void drop_lent(struct run *run);
 
+/* One reference for all runs of a worker that are out: the count is shared by all workers, and a busy one would pull its
+ * cache line over with every request. */
 enum err run_acquire(struct model *model, uint32_t worker_index, struct run **ret_run)
 {
     ASSERT(worker_index < model->worker_count, "the model was loaded for this worker");
@@ -72,7 +74,8 @@ enum err run_acquire(struct model *model, uint32_t worker_index, struct run **re
         ort_run_options_set_terminate(run->options, false);
         atomic_store_explicit(&run->is_terminated, false, memory_order_relaxed);
     }
-    model_ref(model);
+    if (pool->out_count++ == 0)
+        model_ref(model);
     *ret_run = run;
     return ERR_OK;
 }
@@ -106,7 +109,8 @@ void run_release(struct run *run)
     drop_lent(run);
     run->next_free = pool->free;
     pool->free = run;
-    model_unref(model); /* may be the last, and free the run too */
+    if (--pool->out_count == 0)
+        model_unref(model); /* may be the last, and free the run too */
 }
 
 void run_pool_deinit(struct run_pool *pool)
