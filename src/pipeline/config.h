@@ -48,7 +48,6 @@ struct model_entry {
     const struct model_config *config;
     _Atomic(struct model *) model; /* set once, before state becomes READY */
     _Atomic int state;             /* enum model_state */
-    char fault[512];               /* set before state becomes FAILED */
     struct model_meter *meters;    /* one for each worker */
     void *owner;                   /* the control plane's */
 };

@@ -51,8 +51,9 @@ enum verdict model_need(struct request *request, struct model **ret_model)
         return VERDICT_NEXT;
     case MODEL_FAILED:
         request->retry_after_s = FAILED_RETRY_S;
-        return request_fail(request, PROBLEM_MODEL_NOT_READY, "The model \"" SLICE_FMT "\" could not be loaded: %s",
-                            SLICE_ARG(name), entry->fault);
+        return request_fail(request, PROBLEM_MODEL_NOT_READY,
+                            "The model \"" SLICE_FMT "\" could not be loaded; the server's own messages say why.",
+                            SLICE_ARG(name));
     case MODEL_LOADING:
         break;
     }

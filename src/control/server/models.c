@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#define FAULT_BYTES 1024
+
 struct model_slot {
     struct model_entry entry;
     struct model_config config; /* a copy of its own: the entry outlives configurations */
@@ -168,9 +170,8 @@ bool models_are_ready(const struct models *models, struct text *why)
         int state = atomic_load_explicit(&slot->entry.state, memory_order_acquire);
         if (!atomic_load_explicit(&slot->is_expected, memory_order_relaxed) || state == MODEL_READY)
             continue;
-        text_printf(why, "%smodel " SLICE_FMT " %s%s", are_ready ? "" : "; ", SLICE_ARG(slot->config.name),
-                    state == MODEL_FAILED ? "failed to load: " : "is loading",
-                    state == MODEL_FAILED ? slot->entry.fault : "");
+        text_printf(why, "%smodel " SLICE_FMT " %s", are_ready ? "" : "; ", SLICE_ARG(slot->config.name),
+                    state == MODEL_FAILED ? "could not be loaded" : "is loading");
         are_ready = false;
     }
     return are_ready;
@@ -192,7 +193,7 @@ static void print_notices(const char *notices)
 static void load(struct models *models, struct model_slot *slot, struct slice library)
 {
     char notice_memory[2048];
-    char fault_memory[sizeof slot->entry.fault];
+    char fault_memory[FAULT_BYTES];
     struct text fault = text_init(fault_memory, sizeof fault_memory);
     struct text notices = text_init(notice_memory, sizeof notice_memory);
     struct model_load_options options = {
@@ -207,7 +208,6 @@ static void load(struct models *models, struct model_slot *slot, struct slice li
     enum err err = model_load(&options, &model);
     print_notices(notice_memory);
     if (err != ERR_OK) {
-        memcpy(slot->entry.fault, fault_memory, sizeof fault_memory);
         atomic_store(&slot->entry.state, MODEL_FAILED);
         say_error("model " SLICE_FMT " cannot be served: %s", SLICE_ARG(slot->config.name),
                   fault_memory[0] ? fault_memory : err_text(err));
@@ -253,17 +253,11 @@ static bool configs_equal(const struct model_config *a, const struct model_confi
            shapes_equal(a->warm_up, b->warm_up);
 }
 
-/* One that failed has a text that workers are reading: a new try gets a slot of its own. */
-static bool is_spent(const struct model_slot *slot)
-{
-    return atomic_load(&slot->entry.state) == MODEL_FAILED && atomic_load(&slot->wants) > 0;
-}
-
 static struct model_slot *find(struct models *models, const struct model_config *config, struct file_status file)
 {
     for (struct model_slot *slot = models->first; slot; slot = slot->next)
         if (configs_equal(&slot->config, config) && slot->file.bytes == file.bytes &&
-            slot->file.modified_ns == file.modified_ns && !is_spent(slot))
+            slot->file.modified_ns == file.modified_ns)
             return slot;
     return NULL;
 }

@@ -30,7 +30,8 @@ uint32_t models_check_fit(const struct config *config);
 
 /* This configuration is the current one: readiness is about its models, and not about what a reload is trying out. */
 void models_expect(struct models *models, const struct config *config);
-/* Whether every model that is expected is READY; if not, `why` lists the others. Any thread. */
+/* Whether every model that is expected is READY; if not, `why` lists the others, without the reasons: they tell
+ * paths, and anyone may ask. Any thread. */
 bool models_are_ready(const struct models *models, struct text *why);
 
 #endif

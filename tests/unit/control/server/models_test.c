@@ -93,7 +93,7 @@ static void is_ready_only_when_the_current_configuration_has_its_models(void **s
     assert_string_equal(why, "model net is loading");
     assert_int_equal(models_load(models, current), 1);
     assert_false(is_ready(why));
-    assert_non_null(strstr(why, "model net failed to load: "));
+    assert_string_equal(why, "model net could not be loaded");
     assert_int_equal(atomic_load(&current->model_entries[0]->state), MODEL_FAILED);
     config_unref(current);
 }
@@ -114,21 +114,15 @@ static void does_not_ask_what_a_reload_is_trying_out(void **state)
     config_unref(empty);
 }
 
-/* The text of the first failure stays as it is for those who read it; the slot of the second is used again. */
-static void tries_a_failed_model_again_in_another_place(void **state)
+static void tries_a_failed_model_again(void **state)
 {
     (void)state;
     struct config *current = make(MISSING, 4);
     assert_int_equal(models_load(models, current), 1);
     struct config *next = make(MISSING, 4);
-    struct model_entry *second = next->model_entries[0];
-    assert_ptr_not_equal(second, current->model_entries[0]);
-    assert_int_equal(atomic_load(&second->state), MODEL_LOADING);
+    assert_ptr_equal(next->model_entries[0], current->model_entries[0]);
     assert_int_equal(models_load(models, next), 1);
-    config_unref(next);
-    next = make(MISSING, 4);
-    assert_ptr_equal(next->model_entries[0], second);
-    assert_int_equal(atomic_load(&second->state), MODEL_LOADING);
+    assert_int_equal(atomic_load(&next->model_entries[0]->state), MODEL_FAILED);
     config_unref(next);
     config_unref(current);
 }
@@ -162,7 +156,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(shares_a_model_between_configurations_that_want_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(is_ready_only_when_the_current_configuration_has_its_models, set_up, tear_down),
         cmocka_unit_test_setup_teardown(does_not_ask_what_a_reload_is_trying_out, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(tries_a_failed_model_again_in_another_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tries_a_failed_model_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keeps_a_loaded_model_until_the_last_configuration_goes, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

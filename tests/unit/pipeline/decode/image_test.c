@@ -396,9 +396,9 @@ static void says_when_the_model_cannot_serve(void **state)
     expect_problem(&stand, PROBLEM_MODEL_NOT_READY, "The model \"net\" is still loading.");
     assert_int_equal(stand.request->retry_after_s, 2);
     atomic_store(&stand.model_entry.state, MODEL_FAILED);
-    snprintf(stand.model_entry.fault, sizeof stand.model_entry.fault, "no such file");
     decode(PNG, picture);
-    expect_problem(&stand, PROBLEM_MODEL_NOT_READY, "The model \"net\" could not be loaded: no such file");
+    expect_problem(&stand, PROBLEM_MODEL_NOT_READY,
+                   "The model \"net\" could not be loaded; the server's own messages say why.");
     atomic_store(&stand.model_entry.state, MODEL_READY);
     fake.run.is_out = true;
     decode(PNG, picture);
