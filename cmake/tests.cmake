@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# tests/unit mirrors src: tests/unit/lib/http/h1_test.c → test_lib_http_h1, linked to that folder's library only.
+# tests/unit mirrors src: tests/unit/lib/http/http1_test.c → test_lib_http_http1, linked to that folder's library only.
 
 pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
 

@@ -32,7 +32,7 @@ Usage: setup/setup.sh [--run|--test|--dev] [--check] [--prefix DIR] [--quiet]
   --quiet       print only problems
 
 What the system has is preferred to fetching (pkg-config yyjson, pkg-config libonnxruntime). By hand:
-  WEIR_ORT_LIB=/path/libonnxruntime.so       ONNX Runtime, 1.21 or newer
+  WEIR_ORT_LIB=/path/libonnxruntime.so       ONNX Runtime, 1.17 or newer
   WEIR_ORT_INCLUDE=/path/include             folder of onnxruntime_c_api.h
   WEIR_YYJSON=/path                          folder with include/yyjson.h and lib/libyyjson.so
   WEIR_MODELS=/path/models                   folder with text-orientation.onnx, text-detection.onnx
@@ -136,7 +136,7 @@ require_debian() {
         echo "setup: error: this system has no apt-get; Debian 12 is the reference. weir needs:"
         # shellcheck disable=SC2086 # words are a list
         for word in $words; do rows packages.txt | awk -v word="$word" '$1 == word { print "  " substr($0, 8) }'; done
-        echo "  and yyjson, the C header and library of ONNX Runtime 1.21 or newer."
+        echo "  and yyjson, the C header and library of ONNX Runtime 1.17 or newer."
         echo "Install them as this system does, then build with: cmake --preset release -D WEIR_DEPS_DIR=FOLDER"
     } >&2
     exit 1

@@ -12,7 +12,8 @@
 
 static const char about[] =
     "Serves a configuration (weir.yaml unless named) until SIGTERM or SIGINT, which let running requests finish; a\n"
-    "second one ends the process at once. SIGHUP loads the configuration anew: if anything is wrong with it the old\n"
+    "second one ends the process at once, with exit code 128 plus its number. SIGHUP loads the configuration anew: if "
+    "anything is wrong with it the old\n"
     "one goes on serving. `weir check --reference` prints all that a configuration may say.\n";
 
 static struct config *load(const char *path);

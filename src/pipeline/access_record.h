@@ -41,7 +41,7 @@ struct access_record {
     uint64_t run_ns;   /* inside the model */
     uint64_t received_bytes;
     uint64_t sent_bytes;
-    uint32_t sink; /* of ports.log_open */
+    uint32_t sink; /* of access_log_open */
     uint16_t status;
     uint8_t lengths[ACCESS_TEXT_COUNT];
     char text[ACCESS_TEXT_BYTES];

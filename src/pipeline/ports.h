@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the data plane needs from above: implemented by the control plane, plugged in by cmd/serve.c, faked by tests. */
+/* What the data plane needs from above: implemented by the control plane, plugged in by control/server/ports.c, faked by tests. */
 #ifndef WEIR_PIPELINE_PORTS_H
 #define WEIR_PIPELINE_PORTS_H
 

@@ -69,13 +69,17 @@ enum verdict request_fail(struct request *request, enum problem problem, const c
 
 enum verdict request_fail_memory(struct request *request)
 {
-    uint64_t limit = request->worker->limits.request_memory;
     if (request->arena.is_over_limit)
-        return request_fail(request, PROBLEM_BODY_TOO_LARGE,
-                            "The request needs more than the %llu bytes of memory that one request may take.",
-                            (unsigned long long)limit);
+        return request_fail_too_large(request);
     request->retry_after_s = 1;
     return request_fail(request, PROBLEM_OUT_OF_MEMORY, "The memory for requests is taken; try again.");
+}
+
+enum verdict request_fail_too_large(struct request *request)
+{
+    return request_fail(request, PROBLEM_REQUEST_TOO_LARGE,
+                        "The request needs more than the %llu bytes of memory that one request may take.",
+                        (unsigned long long)request->worker->limits.request_memory);
 }
 
 void request_fault_add(struct request *request, struct slice pointer, const char *text, ...)

@@ -169,6 +169,8 @@ struct request {
 enum verdict request_fail(struct request *request, enum problem problem, const char *format, ...) PRINTF_LIKE(3, 4);
 /* The same for memory that ran out: 413 when the request's own limit is reached, 503 when the worker's is. */
 enum verdict request_fail_memory(struct request *request);
+/* For what can never fit into limits.request_memory: 413. */
+enum verdict request_fail_too_large(struct request *request);
 /* Adds one item to `errors`; what is over REQUEST_FAULTS_MAX is dropped. */
 void request_fault_add(struct request *request, struct slice pointer, const char *format, ...) PRINTF_LIKE(3, 4);
 

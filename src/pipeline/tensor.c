@@ -22,14 +22,6 @@ size_t tensor_type_bytes(enum tensor_type type)
     return types[type].bytes;
 }
 
-enum tensor_type tensor_type_parse(struct slice name)
-{
-    for (size_t i = 1; i < ARRAY_LEN(types); i++)
-        if (slice_is(name, types[i].name))
-            return (enum tensor_type)i;
-    return TENSOR_NONE;
-}
-
 int64_t tensor_elements(const int64_t *dims, uint32_t rank)
 {
     int64_t count = 1;

@@ -54,9 +54,8 @@ struct tensor {
     size_t bytes;
 };
 
-const char *tensor_type_name(enum tensor_type type);   /* as in the v2 protocol */
-size_t tensor_type_bytes(enum tensor_type type);       /* 0 for BYTES and NONE */
-enum tensor_type tensor_type_parse(struct slice name); /* TENSOR_NONE when unknown */
+const char *tensor_type_name(enum tensor_type type); /* as in the v2 protocol */
+size_t tensor_type_bytes(enum tensor_type type);     /* 0 for BYTES and NONE */
 /* The product of the dims; ERR-free: -1 on overflow or a negative dim. */
 int64_t tensor_elements(const int64_t *dims, uint32_t rank);
 /* Whether concrete dims fit the spec: same rank, and equal wherever the spec is not open. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Once warm, a worker allocates nothing: not for GET /livez, not for a JSON inference, not for an image.
+"""Once warm, a worker allocates nothing: not for GET /livez, not for a JSON inference. For an image the
+decoders of the system do; that is reported.
 
 $MALLOC_COUNT is the library of malloc_count.c, which counts by kind of thread. What ONNX Runtime allocates on the
 executors is its own affair; it is reported."""

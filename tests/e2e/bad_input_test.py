@@ -110,6 +110,7 @@ class BadInput(unittest.TestCase):
             "known id, wrong secret": {"X-API-Key": good[:-4] + ("AAAA" if good[-4:] != "AAAA" else "BBBB")},
             "known id, first letter wrong": {"X-API-Key": good[:17] + ("x" if good[17] != "x" else "y") + good[18:]},
             "nonsense": {"X-API-Key": "z" * len(good)},
+            "none": {},
         }
         requests = {kind: weir.request_bytes("GET", "/private", headers) for kind, headers in kinds.items()}
         times = {kind: [] for kind in kinds}
@@ -285,6 +286,24 @@ class BadInput(unittest.TestCase):
         with weir.Client(self.server.port) as client:
             response = client.request("POST", ROUTE, {}, bytes(2 * 1024 * 1024 + 1))
             self.assertEqual((response.status, response.problem()), (413, "body-too-large"))
+
+
+class TooLargeForever(unittest.TestCase):
+    def test_what_can_never_fit_into_request_memory_is_413_and_not_try_again(self):
+        config = """
+listen: [127.0.0.1:0]
+limits: {request_memory: 2MiB, body_bytes: 1MiB}
+models: [%s]
+routes:
+  - match: POST /wide
+    public: true
+    chain: [normalize_image: {size: [1024, 1024]}]
+    to: {model: text-orientation}
+""" % weir.MODEL
+        with weir.Server(config) as server:
+            response = weir.ask(server.port, "POST", "/wide", {}, weir.image("upright-1.jpg"))
+            self.assertEqual((response.status, response.problem()), (413, "request-too-large"), response)
+            self.assertIsNone(response.field("Retry-After"))
 
 
 if __name__ == "__main__":

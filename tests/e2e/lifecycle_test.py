@@ -282,7 +282,7 @@ class Starting(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn("/nonexistent/weir.yaml", result.stderr)
 
-    def test_readyz_says_which_model_is_missing_and_why(self):
+    def test_readyz_says_which_model_is_missing_and_the_log_says_why(self):
         for environment, path, why in (({"WEIR_ORT_LIB": "/nonexistent"}, None, "/nonexistent"),
                                        ({}, os.path.join(weir.ROOT, "README.md"), "README.md")):
             server = weir.Server(config(**({"model": path} if path else {})), environment)

@@ -189,7 +189,7 @@ static void render_stages(struct rendering *rendering)
 {
     const struct metrics_sources *sources = rendering->sources;
     family(rendering, EXPOSITION_HISTOGRAM, "weir_stage_duration_seconds", "seconds",
-           "Time that requests spent in each stage, waiting included");
+           "Time that requests with a body spent in each stage, waiting included");
     for (int stage = 0; stage < STAGE_COUNT; stage++) {
         struct exposition_label label = {"stage", slice_of_text(stage_name((enum stage)stage))};
         for (uint32_t i = 0; i < sources->worker_count; i++)

@@ -12,8 +12,6 @@
 #include "pipeline/ports.h"
 #include "pipeline/worker.h"
 
-#define SERVER_WORKERS_MAX 1024
-
 enum server_phase { SERVER_SERVING, SERVER_DELAYING, SERVER_DRAINING, SERVER_STOPPING };
 
 /* The one slow job at a time: loading the first models, or a whole new configuration. */

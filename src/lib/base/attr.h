@@ -9,7 +9,6 @@
 #define PRINTF_LIKE(f, a)             __attribute__((format(printf, f, a)))
 #define NORETURN                      __attribute__((noreturn))
 #define UNUSED                        __attribute__((unused))
-#define CLEANUP(fn)                   __attribute__((cleanup(fn)))
 #define CACHE_ALIGNED                 __attribute__((aligned(64)))
 #define LIKELY(x)                     __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)                   __builtin_expect(!!(x), 0)

@@ -256,8 +256,3 @@ enum err file_executable_path(char *out, size_t capacity)
     out[len] = '\0';
     return ERR_OK;
 }
-
-bool file_is_terminal(int fd)
-{
-    return isatty(fd) == 1;
-}

@@ -47,6 +47,5 @@ void file_close(int fd);
 MUST_USE enum err file_check_append(const char *path);
 /* The absolute path of the running executable, NUL-terminated. ERR_LIMIT when out is too small. */
 MUST_USE enum err file_executable_path(char *out, size_t capacity);
-bool file_is_terminal(int fd);
 
 #endif

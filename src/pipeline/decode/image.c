@@ -77,9 +77,10 @@ static enum verdict prepare_input(struct request *request, struct model *model, 
     if (verdict != VERDICT_NEXT)
         return verdict;
     uint64_t bytes_max = request->config->limits.request_memory;
-    if (run_input(request->run, input.index, input.dims, bytes_max, ret_data) != ERR_OK)
-        return request_fail_memory(request);
-    return VERDICT_NEXT;
+    enum err err = run_input(request->run, input.index, input.dims, bytes_max, ret_data);
+    if (err == ERR_LIMIT)
+        return request_fail_too_large(request);
+    return err == ERR_OK ? VERDICT_NEXT : request_fail_memory(request);
 }
 
 static enum verdict submit(struct request *request, struct image_work *work, const struct image_info *info)
@@ -130,6 +131,8 @@ static enum verdict conclude(struct request *request, enum err err, const struct
     if (err == ERR_NOMEM)
         return request_fail_memory(request);
     counter_add(&meter->images_refused, 1);
-    enum problem problem = err == ERR_LIMIT ? PROBLEM_IMAGE_TOO_LARGE : PROBLEM_INVALID_IMAGE;
+    /* Other limits than on pixels (scans, chunks) are met by images made to exhaust, not by large ones. */
+    bool is_large = err == ERR_LIMIT && strcmp(fault->what, "dimensions") == 0;
+    enum problem problem = is_large ? PROBLEM_IMAGE_TOO_LARGE : PROBLEM_INVALID_IMAGE;
     return request_fail(request, problem, "The image was refused: %s.", fault->text);
 }

@@ -61,8 +61,9 @@ static enum verdict fill_inputs(struct request *request, struct model *model, st
         return verdict;
     for (uint32_t i = 0; i < plan->model->input_count; i++) {
         void *data;
-        if (run_input(request->run, i, plan->items[i].dims, plan->bytes_max, &data) != ERR_OK)
-            return request_fail_memory(request);
+        enum err err = run_input(request->run, i, plan->items[i].dims, plan->bytes_max, &data);
+        if (err != ERR_OK)
+            return err == ERR_LIMIT ? request_fail_too_large(request) : request_fail_memory(request);
         tensors_fill(plan, i, data);
     }
     return plan->is_refused ? refuse(request, plan) : VERDICT_NEXT;

@@ -417,7 +417,7 @@ static void a_request_that_needs_too_much_memory_is_too_large(void **state)
     stand.request->arena.limit_bytes = stand.request->arena.used_bytes;
     assert_int_equal(stage_chain(stand.request), VERDICT_NEXT);
     assert_int_equal(stand_run(&stand, stage_decode), VERDICT_FAIL);
-    assert_int_equal(stand.request->problem, PROBLEM_BODY_TOO_LARGE);
+    assert_int_equal(stand.request->problem, PROBLEM_REQUEST_TOO_LARGE);
 }
 
 static void a_worker_without_memory_asks_to_try_again(void **state)

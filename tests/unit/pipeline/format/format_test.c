@@ -249,7 +249,7 @@ static void outputs_that_need_too_much_memory_are_a_problem(void **state)
     struct request *request = begin_outputs(&spec, &tensor, 1);
     request->arena.limit_bytes = 65536;
     (void)stage_format(request);
-    assert_int_equal(request->problem, PROBLEM_BODY_TOO_LARGE);
+    assert_int_equal(request->problem, PROBLEM_REQUEST_TOO_LARGE);
     assert_int_equal(request->response.status, 413);
     assert_true(request->response.body.len > 0);
 }

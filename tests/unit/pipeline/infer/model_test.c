@@ -116,7 +116,7 @@ static void refuses_what_it_does_not_serve_and_says_why(void **state)
 static void falls_back_from_a_provider_that_is_absent_with_a_notice(void **state)
 {
     (void)state;
-    static const char *const names[] = {"tensorrt", "no_such_provider"};
+    static const char *const names[] = {"tensorrt", "no_such_provider", "cuda"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct load load;
         load_init(&load, "identity");
