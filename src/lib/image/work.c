@@ -64,3 +64,10 @@ static size_t rows_bytes(uint64_t src_width, uint64_t src_height, const struct n
     return window + row * (taps + RESIZE_BATCH + 1) + RESIZE_BATCH * padded((size_t)src_width * spec->channels) +
            3 * ALIGN + ARENA_ALIGN;
 }
+
+uint64_t image_work_pixels(const struct image_info *info, const struct normalize_spec *spec)
+{
+    uint64_t longer = MAX(info->width, info->height);
+    uint64_t shorter = MIN(info->width, info->height);
+    return longer * MAX(shorter, spec->width);
+}

@@ -25,6 +25,9 @@ static enum err of_errno(int number)
         return ERR_EXISTS;
     case ENOMEM:
         return ERR_NOMEM;
+    case EMFILE:
+    case ENFILE:
+        return ERR_BUSY;
     case ELOOP:
     case EISDIR:
     case ENXIO: /* opening a socket */

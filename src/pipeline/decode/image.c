@@ -49,7 +49,7 @@ enum verdict decode_image(struct request *request, struct model *model)
     verdict = prepare_input(request, model, &work->tensor);
     if (verdict != VERDICT_NEXT)
         return verdict;
-    if ((uint64_t)info.width * info.height > request->config->inline_pixels)
+    if (image_work_pixels(&info, work->spec) > request->config->inline_pixels)
         return submit(request, work, &info);
     return conclude(request, decode(work, &request->arena), &work->fault);
 }

@@ -75,11 +75,24 @@ static void is_close_to_the_pixels_for_a_photograph(void **state)
     assert_in_range(bytes, pixels, pixels + pixels / 20);
 }
 
+static void a_narrow_and_high_image_is_much_work(void **state)
+{
+    (void)state;
+    const struct normalize_spec spec = normalize_spec_default(192, 48);
+    const struct image_info high = {.width = 1, .height = 65535};
+    const struct image_info wide = {.width = 65535, .height = 1}; /* may be turned by its orientation */
+    const struct image_info usual = {.width = 4000, .height = 3000};
+    assert_int_equal(image_work_pixels(&high, &spec), 65535 * 192);
+    assert_int_equal(image_work_pixels(&wide, &spec), 65535 * 192);
+    assert_int_equal(image_work_pixels(&usual, &spec), 4000 * 3000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_said_to_be_enough_is_enough),
         cmocka_unit_test(is_close_to_the_pixels_for_a_photograph),
+        cmocka_unit_test(a_narrow_and_high_image_is_much_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
