@@ -5,6 +5,8 @@
  * the same text. Whole numbers must be written without a point, so that 1.5 is never cut to 1. */
 #include "pipeline/decode/tensors_int.h"
 
+#include "lib/json/number.h"
+
 #include <float.h>
 #include <math.h>
 
@@ -181,7 +183,11 @@ static void fail_element(const struct descent *descent, const struct row *row, u
         json_pointer_add_index(&pointer, descent->indices[i]);
     json_pointer_add_index(&pointer, row->index);
     const char *wanted = kinds[descent->spec->type].wanted;
-    if (yyjson_is_num(row->value))
+    char number[NUMBER_BYTES_MAX];
+    if (yyjson_is_real(row->value)) /* with its point: "a whole number, got 1" would not help */
+        tensors_fault(descent->plan, &pointer, "Expected %s, got %.*s.", wanted,
+                      (int)number_format_f64(number, yyjson_get_real(row->value)), number);
+    else if (yyjson_is_num(row->value))
         tensors_fault(descent->plan, &pointer, "Expected %s, got %.17g.", wanted, yyjson_get_num(row->value));
     else
         tensors_fault(descent->plan, &pointer, "Expected %s, got %s.", wanted, json_kind(row->value));
