@@ -6,7 +6,6 @@
 #include "control/server/server.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define DEFAULT_PATH "weir.yaml"
 
@@ -16,7 +15,6 @@ static const char about[] =
     "anything is wrong with it the old\n"
     "one goes on serving. `weir check --reference` prints all that a configuration may say.\n";
 
-static struct config *load(const char *path);
 static void greet(const char *address, const struct config *config);
 
 int cmd_serve(int argc, char **argv)
@@ -30,25 +28,11 @@ int cmd_serve(int argc, char **argv)
     if (line.argument_count > 1)
         return cmd_misuse("serve", "takes one configuration, found %d", line.argument_count);
     const char *path = line.argument_count ? line.arguments[0] : DEFAULT_PATH;
-    struct config *config = load(path);
+    struct config *config = config_load_printed(path, stderr);
     if (!config)
         return CMD_FAILED;
     struct server_options options = {.path = path, .config = config, .on_started = greet};
     return server_run(&options) == ERR_OK ? CMD_DONE : CMD_FAILED;
-}
-
-static struct config *load(const char *path)
-{
-    struct config *config = NULL;
-    struct config_report *report = calloc(1, sizeof *report);
-    if (!report)
-        return NULL;
-    config_report_init(report);
-    enum err err = config_load(path, report, &config);
-    config_report_print(report, stderr);
-    config_report_deinit(report);
-    free(report);
-    return err == ERR_OK ? config : NULL;
 }
 
 /* The configuration's own words, with the address put in. */

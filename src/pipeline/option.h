@@ -35,6 +35,17 @@ struct option_list {
     uint32_t count;
 };
 
+/* Of lists of struct slice: the same texts in the same order. */
+static inline bool option_texts_equal(const struct option_list *a, const struct option_list *b)
+{
+    const struct slice *left = a->items;
+    const struct slice *right = b->items;
+    bool are_equal = a->count == b->count;
+    for (uint32_t i = 0; are_equal && i < a->count; i++)
+        are_equal = slice_equal(left[i], right[i]);
+    return are_equal;
+}
+
 #define OPTION_SHAPE_RANK_MAX 8
 struct option_shape {
     struct slice name;

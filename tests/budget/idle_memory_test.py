@@ -14,14 +14,6 @@ import weir  # noqa: E402
 CONNECTIONS = 1000
 ROUNDS = 4
 LIMIT_BYTES = 1024
-CONFIG = """
-listen: [127.0.0.1:0]
-workers: 1
-executors: 1
-chain: [request_id, metrics]
-routes:
-  - {match: GET /livez, public: true, to: {endpoint: livez}}
-"""
 REQUEST = weir.request_bytes("GET", "/livez")
 
 
@@ -47,7 +39,7 @@ def main():
     if hard != resource.RLIM_INFINITY and hard < wanted:
         weir.skip("%d open files are not allowed" % wanted)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-    with weir.Server(CONFIG) as server:
+    with weir.Server(weir.LIVEZ_CONFIG) as server:
         sockets = connect(server, 10)
         before = private_bytes(server)
         costs = []

@@ -21,14 +21,6 @@ import weir  # noqa: E402
 CONNECTIONS = 64
 SECONDS = 3
 LIMIT = 2.1
-CONFIG = """
-listen: [127.0.0.1:0]
-workers: 1
-executors: 1
-chain: [request_id, metrics]
-routes:
-  - {match: GET /livez, public: true, to: {endpoint: livez}}
-"""
 REQUEST = weir.request_bytes("GET", "/livez")
 
 
@@ -77,7 +69,7 @@ def count_calls(path):
 def main():
     if not shutil.which("strace"):
         weir.skip("strace is not installed")
-    with weir.Server(CONFIG) as server, tempfile.TemporaryDirectory() as folder:
+    with weir.Server(weir.LIVEZ_CONFIG) as server, tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "calls")
         _, warm = load(server.port, 0.3)
         for connection in warm:

@@ -54,6 +54,17 @@ def wait_until(condition, seconds, what):
         time.sleep(0.02)
 
 
+# The least there is to a request: one worker, one route, the chain that names and counts.
+LIVEZ_CONFIG = """
+listen: [127.0.0.1:0]
+workers: 1
+executors: 1
+chain: [request_id, metrics]
+routes:
+  - {match: GET /livez, public: true, to: {endpoint: livez}}
+"""
+
+
 class Server:
     """`weir serve` on a free port, with a folder of its own that holds its configuration."""
 

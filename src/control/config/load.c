@@ -53,6 +53,20 @@ enum err config_load_text(struct slice text, const char *path, struct config_rep
     return err;
 }
 
+struct config *config_load_printed(const char *path, FILE *out)
+{
+    struct config *config = NULL;
+    struct config_report *report = calloc(1, sizeof *report);
+    if (!report)
+        return NULL;
+    config_report_init(report);
+    enum err err = config_load(path, report, &config);
+    config_report_print(report, out);
+    config_report_deinit(report);
+    free(report);
+    return err == ERR_OK ? config : NULL;
+}
+
 void config_attach_model(struct config *config, uint32_t index, struct model_entry *entry)
 {
     const struct model_config *models = config->models.items;

@@ -19,6 +19,9 @@ MUST_USE enum err config_load(const char *path, struct config_report *report, st
 MUST_USE enum err config_load_text(struct slice text, const char *path, struct config_report *report,
                                    struct config **ret_config);
 
+/* config_load for a server: the report is printed to `out`, warnings too. NULL when anything was wrong. */
+MUST_USE struct config *config_load_printed(const char *path, FILE *out);
+
 /* Gives model `index` of config->models its entry, in model_entries and in every route to it. The entry is borrowed and
  * must outlive the configuration: see config_on_release. Before the configuration is shared. */
 void config_attach_model(struct config *config, uint32_t index, struct model_entry *entry);

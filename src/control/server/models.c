@@ -224,16 +224,6 @@ static void load(struct models *models, struct model_slot *slot, struct slice li
 
 /* Slots. */
 
-static bool lists_equal(struct option_list a, struct option_list b)
-{
-    const struct slice *left = a.items;
-    const struct slice *right = b.items;
-    bool are_equal = a.count == b.count;
-    for (uint32_t i = 0; are_equal && i < a.count; i++)
-        are_equal = slice_equal(left[i], right[i]);
-    return are_equal;
-}
-
 static bool shapes_equal(struct option_list a, struct option_list b)
 {
     const struct option_shape *left = a.items;
@@ -249,7 +239,7 @@ static bool configs_equal(const struct model_config *a, const struct model_confi
 {
     return slice_equal(a->name, b->name) && slice_equal(a->version, b->version) && slice_equal(a->path, b->path) &&
            a->optimization == b->optimization && a->provider_missing == b->provider_missing &&
-           a->threads == b->threads && a->queue == b->queue && lists_equal(a->providers, b->providers) &&
+           a->threads == b->threads && a->queue == b->queue && option_texts_equal(&a->providers, &b->providers) &&
            shapes_equal(a->warm_up, b->warm_up);
 }
 

@@ -10,7 +10,7 @@
 #include "lib/sys/clock.h"
 #include "pipeline/route.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 
 static void load_first(void *argument);
 static void load_again(void *argument);
@@ -78,12 +78,7 @@ static bool is_equal(const struct option *row, const struct config *a, const str
     if (row->type == OPTION_PATH)
         return slice_equal(*(const struct slice *)left, *(const struct slice *)right);
     ASSERT(row->type == OPTION_TEXTS, "options that need a restart are counts, paths and lists of text");
-    const struct option_list *x = left;
-    const struct option_list *y = right;
-    bool are_equal = x->count == y->count;
-    for (uint32_t i = 0; are_equal && i < x->count; i++)
-        are_equal = slice_equal(((const struct slice *)x->items)[i], ((const struct slice *)y->items)[i]);
-    return are_equal;
+    return option_texts_equal(left, right);
 }
 
 static bool wants_restart(const struct config *old, const struct config *new)
@@ -101,19 +96,10 @@ static bool wants_restart(const struct config *old, const struct config *new)
 
 static struct config *make(struct server *server)
 {
-    struct config *config = NULL;
-    struct config *old = NULL;
-    struct config_report *report = calloc(1, sizeof *report);
-    if (!report)
+    struct config *config = config_load_printed(server->path, stderr);
+    if (!config)
         return NULL;
-    config_report_init(report);
-    enum err err = config_load(server->path, report, &config);
-    config_report_print(report, stderr);
-    config_report_deinit(report);
-    free(report);
-    if (err != ERR_OK)
-        return NULL;
-    old = server_config(server);
+    struct config *old = server_config(server);
     bool is_good = !wants_restart(old, config) && server_attach(server, config) == ERR_OK &&
                    models_load(server->models, config) == 0 && models_check_fit(config) == 0;
     config_unref(old);
@@ -141,9 +127,9 @@ static void swap(struct server *server, struct config *config)
     config_unref(old);
 }
 
-static void count(struct server *server, bool is_good)
+/* The first configuration was good too, and is no reload. */
+static void note_outcome(struct server *server, bool is_good)
 {
-    counter_add(is_good ? &server->reloads.succeeded : &server->reloads.failed, 1);
     gauge_set(&server->reloads.is_last_good, is_good);
     if (is_good)
         gauge_set(&server->reloads.last_success_ms, (int64_t)(clock_wall_ns() / NS_PER_MS));
@@ -152,8 +138,7 @@ static void count(struct server *server, bool is_good)
 static void finish_first(struct server *server)
 {
     config_unref(server->loader.config);
-    gauge_set(&server->reloads.is_last_good, 1);
-    gauge_set(&server->reloads.last_success_ms, (int64_t)(clock_wall_ns() / NS_PER_MS));
+    note_outcome(server, true);
     if (server->on_started && server->phase == SERVER_SERVING)
         server->on_started(server->address, server->config);
 }
@@ -161,7 +146,8 @@ static void finish_first(struct server *server)
 static void finish_reload(struct server *server)
 {
     struct config *config = server->loader.config;
-    count(server, config != NULL);
+    counter_add(config ? &server->reloads.succeeded : &server->reloads.failed, 1);
+    note_outcome(server, config != NULL);
     if (!config) {
         say_error("the new configuration was not taken; the old one goes on serving");
         return;
