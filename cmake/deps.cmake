@@ -17,6 +17,10 @@ endfunction()
 
 weir_dep(yaml libfyaml)
 weir_dep(crypto libcrypto)
+weir_dep(tls libssl libcrypto)
+weir_dep(http2 libnghttp2)
+weir_dep(codings zlib libbrotlienc libbrotlidec libzstd)
+weir_dep(resolver libcares)
 weir_dep(images libjpeg spng libwebp)
 
 pkg_check_modules(yyjson QUIET IMPORTED_TARGET GLOBAL yyjson)

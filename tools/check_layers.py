@@ -46,11 +46,15 @@ LAYERS = {
 LIBRARIES = {
     "base": set(),
     "crypto": {"base"},
+    "codings": {"base"},
     "http": {"base"},
+    "http2": {"base", "http"},
     "image": {"base"},
     "json": {"base"},
     "meter": {"base"},
+    "resolver": {"base", "sys"},
     "sys": {"base"},
+    "tls": {"base"},
 }
 
 # Headers that any file may include: pure C, and what compilers bring.

@@ -6,16 +6,16 @@
 
 struct slice negotiate_accept(struct request *request)
 {
-    const struct http_header *header = http1_find(&request->head, HTTP_FIELD_ACCEPT);
+    const struct http_header *header = http_head_find(&request->head, HTTP_FIELD_ACCEPT);
     if (!header)
         return (struct slice){NULL, 0};
     struct slice first = header->value;
-    const struct http_header *next = http1_find_next(&request->head, header);
+    const struct http_header *next = http_head_find_next(&request->head, header);
     if (!next)
         return first;
     struct buffer joined = buffer_in_arena(&request->arena, 0);
     buffer_add(&joined, first);
-    for (; next; next = http1_find_next(&request->head, next)) {
+    for (; next; next = http_head_find_next(&request->head, next)) {
         buffer_add(&joined, SLICE_LIT(", "));
         buffer_add(&joined, next->value);
     }

@@ -110,7 +110,7 @@ struct request {
     uint64_t sent_bytes;
 
     /* parse */
-    struct http1_head head;
+    struct http_head head;
     struct slice target_path; /* as sent */
     struct slice query;
     struct slice path; /* normalised */
@@ -185,7 +185,7 @@ void request_on_release(struct request *request, void (*run)(void *argument), vo
 /* The value of a header field as sent, or {NULL, 0}. */
 static inline struct slice request_header(const struct request *request, enum http_field field)
 {
-    return http1_value(&request->head, field);
+    return http_head_value(&request->head, field);
 }
 
 /* Gives request->task to the crew; on_run must be set. When it is done the request is resumed and its stage called

@@ -18,7 +18,7 @@ static const struct http1_limits limits = {
 struct outcome {
     enum err err;
     enum http1_fault fault;
-    struct http1_head head;
+    struct http_head head;
     struct http_header headers[HEADERS_MAX];
     const char *base; /* what the slices point into */
 };
@@ -65,8 +65,8 @@ static void require_same(const struct outcome *a, const struct outcome *b)
     require(a->err == b->err && a->fault == b->fault);
     if (a->err != ERR_OK)
         return;
-    const struct http1_head *x = &a->head;
-    const struct http1_head *y = &b->head;
+    const struct http_head *x = &a->head;
+    const struct http_head *y = &b->head;
     require(x->method == y->method && x->version_minor == y->version_minor && x->has_body == y->has_body);
     require(x->is_chunked == y->is_chunked && x->has_content_length == y->has_content_length);
     require(x->is_keep_alive == y->is_keep_alive && x->expects_continue == y->expects_continue);
@@ -74,7 +74,7 @@ static void require_same(const struct outcome *a, const struct outcome *b)
     require(x->header_count == y->header_count && x->repeated == y->repeated);
     require(x->present == y->present);
     for (int field = 0; field < HTTP_FIELD_COUNT; field++)
-        require(!http1_find(x, (enum http_field)field) || x->first[field] == y->first[field]);
+        require(!http_head_find(x, (enum http_field)field) || x->first[field] == y->first[field]);
     require_same_slice(a, x->method_text, b, y->method_text);
     require_same_slice(a, x->target, b, y->target);
     require_same_slice(a, x->host, b, y->host);
@@ -87,7 +87,7 @@ static void require_same(const struct outcome *a, const struct outcome *b)
 
 static void require_promises(const struct outcome *out)
 {
-    const struct http1_head *head = &out->head;
+    const struct http_head *head = &out->head;
     require(head->head_bytes <= limits.head_bytes_max && head->target.len > 0);
     require(memcmp(out->base + head->head_bytes - 4, "\r\n\r\n", 4) == 0);
     require(!(head->is_chunked && (head->has_content_length || head->version_minor == 0)));
@@ -99,7 +99,7 @@ static void require_promises(const struct outcome *out)
         require(slice_equal(header->value, slice_trim(header->value)));
         for (size_t k = 0; k < header->value.len; k++)
             require(scan_is(header->value.ptr[k], SCAN_VALUE));
-        size_t index = (size_t)(http1_find(head, header->id) - head->headers);
+        size_t index = (size_t)(http_head_find(head, header->id) - head->headers);
         require(index <= i && head->headers[index].id == header->id);
     }
 }

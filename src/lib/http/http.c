@@ -19,7 +19,7 @@ static const struct {
 #undef FIELD
     {"", false},
 };
-_Static_assert(HTTP_FIELD_COUNT <= 64, "http1_head.repeated has a bit for each field");
+_Static_assert(HTTP_FIELD_COUNT <= 64, "http_head.repeated has a bit for each field");
 
 struct slot {
     struct scan_words words;

@@ -30,12 +30,12 @@ struct cursor {
     const char *mark; /* the start of the element */
     const char *end;
     struct http1_parser *parser;
-    struct http1_head *head;
+    struct http_head *head;
     struct http_header *header; /* the next to fill */
     struct http_header *header_end;
 };
 
-static void attach(struct http1_parser *parser, const char *base, struct http1_head *head);
+static void attach(struct http1_parser *parser, const char *base, struct http_head *head);
 static inline enum err read_head(struct cursor *c);
 
 void http1_parser_init(struct http1_parser *parser, const struct http1_limits *limits)
@@ -61,7 +61,7 @@ static enum err fail(struct http1_parser *parser, enum http1_fault fault)
     return http1_fault_err(fault);
 }
 
-enum err http1_request_parse(struct http1_parser *parser, struct slice input, struct http1_head *ret_head)
+enum err http1_request_parse(struct http1_parser *parser, struct slice input, struct http_head *ret_head)
 {
     struct slice visible = slice_first(input, parser->limits.head_bytes_max);
     if (UNLIKELY(parser->fault != HTTP1_FAULT_NONE))
@@ -101,8 +101,9 @@ static const char *moved(const char *ptr, const char *from, const char *to)
 
 /* All but the two arrays and what every good request sets. One by one: a memset of the struct becomes `rep stos`, which
  * takes longer to start than a header to parse. */
-static inline void clear(struct http1_head *head)
+static inline void clear(struct http_head *head)
 {
+    head->version_major = 1;
     head->method_text = (struct slice){NULL, 0};
     head->target = (struct slice){NULL, 0};
     head->host = (struct slice){NULL, 0};
@@ -116,7 +117,7 @@ static inline void clear(struct http1_head *head)
 }
 
 /* Clears the head before the first byte; later, when the caller moved its buffer, lets the head follow. */
-static void attach(struct http1_parser *parser, const char *base, struct http1_head *head)
+static void attach(struct http1_parser *parser, const char *base, struct http_head *head)
 {
     const char *from = parser->base;
     parser->base = base;
@@ -274,7 +275,7 @@ static enum http1_fault name_fault(char stop, bool is_line_start)
 /* Notes where a field is first found; RFC 9112 sections 3.2 and 6.3 on those that may not come twice. */
 static inline enum err note_field(struct cursor *c, enum http_field field)
 {
-    struct http1_head *head = c->head;
+    struct http_head *head = c->head;
     uint64_t bit = UINT64_C(1) << field;
     if (LIKELY(!(head->present & bit))) {
         head->present |= bit;
@@ -358,23 +359,4 @@ static inline enum err read_head(struct cursor *c)
     }
     c->parser->state = STATE_DONE;
     return ERR_OK;
-}
-
-const struct http_header *http1_find_next(const struct http1_head *head, const struct http_header *header)
-{
-    const struct http_header *end = head->headers + head->header_count;
-    if (!(head->repeated >> header->id & 1))
-        return NULL;
-    for (const struct http_header *next = header + 1; next < end; next++)
-        if (next->id == header->id && (next->id != HTTP_FIELD_OTHER || slice_equal_nocase(next->name, header->name)))
-            return next;
-    return NULL;
-}
-
-const struct http_header *http1_find_name(const struct http1_head *head, struct slice name)
-{
-    for (const struct http_header *header = head->headers; header < head->headers + head->header_count; header++)
-        if (slice_equal_nocase(header->name, name))
-            return header;
-    return NULL;
 }

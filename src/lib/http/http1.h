@@ -8,7 +8,7 @@
 #define WEIR_LIB_HTTP_HTTP1_H
 
 #include "lib/http/fault.h"
-#include "lib/http/http.h"
+#include "lib/http/head.h"
 
 #define HTTP1_METHOD_BYTES_MAX  32
 #define HTTP1_BLANK_LINES_MAX   2     /* CRLFs skipped before a request line, RFC 9112 section 2.2 */
@@ -19,26 +19,6 @@ struct http1_limits {
     uint32_t head_bytes_max; /* from the first byte to the empty line, both counted */
     uint32_t target_bytes_max;
     uint16_t header_count_max; /* the caller's array has at least as many */
-};
-
-struct http1_head {
-    enum http_method method;
-    struct slice method_text;
-    struct slice target;
-    uint8_t version_minor; /* 0 or 1; HTTP/1.2 and higher are read as 1.1 (RFC 9110 section 2.5) */
-    bool has_body;         /* is_chunked, or content_length is not 0 */
-    bool is_chunked;
-    bool has_content_length;
-    bool is_keep_alive;    /* what the client allows: the server may still close */
-    bool expects_continue; /* and is owed a 100 before it sends the body; never true without a body */
-    uint16_t header_count;
-    uint64_t content_length; /* 0 unless has_content_length */
-    struct slice host;       /* host [":" port]: of an absolute target, else the Host field; empty only in HTTP/1.0 */
-    uint64_t present;        /* bit n: there is a field with id n */
-    uint64_t repeated;       /* bit n: there is more than one */
-    size_t head_bytes;       /* the body or the next request starts here */
-    struct http_header *headers;      /* the caller's array */
-    uint16_t first[HTTP_FIELD_COUNT]; /* index of the first header with this id, where `present` says so */
 };
 
 /* The state between two calls. Set by http1_parser_init, read by the caller only for `fault`. */
@@ -64,25 +44,7 @@ void http1_parser_reset(struct http1_parser *parser);
  *
  * ERR_OK: *ret_head is complete. ERR_AGAIN: more bytes are needed. ERR_SYNTAX, ERR_LIMIT, ERR_UNSUPPORTED: refused for
  * parser->fault; answer http1_fault_status() and close. The outcome depends on the bytes alone, not on how they came. */
-MUST_USE enum err http1_request_parse(struct http1_parser *parser, struct slice input, struct http1_head *ret_head);
-
-/* The first header with that id, or NULL. Not for HTTP_FIELD_OTHER's siblings: use http1_find_name. */
-static inline const struct http_header *http1_find(const struct http1_head *head, enum http_field field)
-{
-    return head->present >> field & 1 ? &head->headers[head->first[field]] : NULL;
-}
-
-/* The value of the first header with that id, or {NULL, 0}. An empty value has a pointer. */
-static inline struct slice http1_value(const struct http1_head *head, enum http_field field)
-{
-    const struct http_header *header = http1_find(head, field);
-    return header ? header->value : (struct slice){NULL, 0};
-}
-
-/* The next header with the same id (for OTHER: with the same name), or NULL. */
-const struct http_header *http1_find_next(const struct http1_head *head, const struct http_header *header);
-/* The first header with that name, in any case of letters, or NULL. */
-const struct http_header *http1_find_name(const struct http1_head *head, struct slice name);
+MUST_USE enum err http1_request_parse(struct http1_parser *parser, struct slice input, struct http_head *ret_head);
 
 /* A response head under construction in the caller's memory. What does not fit is left out whole, and is_cut says so;
  * what could split the response (CR, LF, NUL and other controls in a value, a name that is not a token) is left out,

@@ -6,13 +6,13 @@
 #include "lib/base/text.h"
 #include "lib/http/url.h"
 
-static enum http1_fault decide_target(struct http1_head *head);
-static enum http1_fault decide_host(struct http1_head *head, const struct scan *scan, struct slice input);
-static enum http1_fault decide_framing(struct http1_head *head);
-static enum http1_fault decide_expectation(struct http1_head *head);
-static void decide_keep_alive(struct http1_head *head);
+static enum http1_fault decide_target(struct http_head *head);
+static enum http1_fault decide_host(struct http_head *head, const struct scan *scan, struct slice input);
+static enum http1_fault decide_framing(struct http_head *head);
+static enum http1_fault decide_expectation(struct http_head *head);
+static void decide_keep_alive(struct http_head *head);
 
-enum http1_fault http1_decide(struct http1_head *head, const struct scan *scan, struct slice input)
+enum http1_fault http1_decide(struct http_head *head, const struct scan *scan, struct slice input)
 {
     enum http1_fault fault = decide_target(head);
     if (fault == HTTP1_FAULT_NONE)
@@ -26,7 +26,7 @@ enum http1_fault http1_decide(struct http1_head *head, const struct scan *scan, 
 }
 
 /* The four forms of RFC 9112 section 3.2. Host must be there and valid even where an absolute target overrides it. */
-static enum http1_fault decide_target(struct http1_head *head)
+static enum http1_fault decide_target(struct http_head *head)
 {
     struct slice target = head->target;
     if (LIKELY(slice_starts(target, SLICE_LIT("/"))))
@@ -41,9 +41,9 @@ static enum http1_fault decide_target(struct http1_head *head)
 }
 
 /* An empty Host would make an http URL without a host, which RFC 9110 section 4.2.1 has us reject. */
-static enum http1_fault decide_host(struct http1_head *head, const struct scan *scan, struct slice input)
+static enum http1_fault decide_host(struct http_head *head, const struct scan *scan, struct slice input)
 {
-    const struct http_header *host = http1_find(head, HTTP_FIELD_HOST);
+    const struct http_header *host = http_head_find(head, HTTP_FIELD_HOST);
     if (!host)
         return head->version_minor == 0 ? HTTP1_FAULT_NONE : HTTP1_FAULT_HOST_MISSING;
     /* The line end stops the search, so that it may look at whole blocks of what follows. */
@@ -74,14 +74,14 @@ static enum http1_fault add_codings(struct slice list, bool *is_chunked, bool *h
     return HTTP1_FAULT_NONE;
 }
 
-static enum http1_fault decide_chunked(struct http1_head *head, const struct http_header *header)
+static enum http1_fault decide_chunked(struct http_head *head, const struct http_header *header)
 {
     bool has_unknown = false;
     if (head->version_minor == 0)
         return HTTP1_FAULT_CODING_IN_HTTP10;
-    if (http1_find(head, HTTP_FIELD_CONTENT_LENGTH))
+    if (http_head_find(head, HTTP_FIELD_CONTENT_LENGTH))
         return HTTP1_FAULT_LENGTH_WITH_CODING;
-    for (; header; header = http1_find_next(head, header)) {
+    for (; header; header = http_head_find_next(head, header)) {
         enum http1_fault fault = add_codings(header->value, &head->is_chunked, &has_unknown);
         if (fault != HTTP1_FAULT_NONE)
             return fault;
@@ -91,10 +91,10 @@ static enum http1_fault decide_chunked(struct http1_head *head, const struct htt
 }
 
 /* RFC 9112 section 6.3. "5, 5" may be read as 5 there; here it is not one number. */
-static enum http1_fault decide_framing(struct http1_head *head)
+static enum http1_fault decide_framing(struct http_head *head)
 {
-    const struct http_header *coding = http1_find(head, HTTP_FIELD_TRANSFER_ENCODING);
-    const struct http_header *length = http1_find(head, HTTP_FIELD_CONTENT_LENGTH);
+    const struct http_header *coding = http_head_find(head, HTTP_FIELD_TRANSFER_ENCODING);
+    const struct http_header *length = http_head_find(head, HTTP_FIELD_CONTENT_LENGTH);
     if (coding)
         return decide_chunked(head, coding);
     if (!length)
@@ -108,12 +108,12 @@ static enum http1_fault decide_framing(struct http1_head *head)
 }
 
 /* RFC 9112 section 9.3: close wins over keep-alive. */
-static void decide_keep_alive(struct http1_head *head)
+static void decide_keep_alive(struct http_head *head)
 {
-    const struct http_header *header = http1_find(head, HTTP_FIELD_CONNECTION);
+    const struct http_header *header = http_head_find(head, HTTP_FIELD_CONNECTION);
     bool wants_close = false;
     bool wants_keep_alive = head->version_minor > 0;
-    for (; header; header = http1_find_next(head, header)) {
+    for (; header; header = http_head_find_next(head, header)) {
         struct slice rest = header->value;
         if (LIKELY(SCAN_IS_WORD(rest, "keep-alive"))) {
             wants_keep_alive = true;
@@ -129,12 +129,12 @@ static void decide_keep_alive(struct http1_head *head)
 }
 
 /* RFC 9110 section 10.1.1: 1.0 clients do not wait, whatever they say. */
-static enum http1_fault decide_expectation(struct http1_head *head)
+static enum http1_fault decide_expectation(struct http_head *head)
 {
-    const struct http_header *header = http1_find(head, HTTP_FIELD_EXPECT);
-    for (; header; header = http1_find_next(head, header))
+    const struct http_header *header = http_head_find(head, HTTP_FIELD_EXPECT);
+    for (; header; header = http_head_find_next(head, header))
         if (!SCAN_IS_WORD(header->value, "100-continue"))
             return HTTP1_FAULT_EXPECTATION_UNKNOWN;
-    head->expects_continue = http1_find(head, HTTP_FIELD_EXPECT) && head->version_minor > 0 && head->has_body;
+    head->expects_continue = http_head_find(head, HTTP_FIELD_EXPECT) && head->version_minor > 0 && head->has_body;
     return HTTP1_FAULT_NONE;
 }

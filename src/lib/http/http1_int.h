@@ -8,6 +8,6 @@
 
 /* Fills in host, the body's framing, is_keep_alive and expects_continue of a head whose lines are all read. `input` is
  * what they point into. */
-enum http1_fault http1_decide(struct http1_head *head, const struct scan *scan, struct slice input);
+enum http1_fault http1_decide(struct http_head *head, const struct scan *scan, struct slice input);
 
 #endif

@@ -65,7 +65,7 @@ static int find_link(const struct route *route, struct slice name)
 /* X-Weir-Skip names middlewares to leave out, on routes that are declared `debug`. */
 static enum verdict read_skip(struct request *request)
 {
-    const struct http_header *header = http1_find_name(&request->head, SLICE_LIT("X-Weir-Skip"));
+    const struct http_header *header = http_head_find_name(&request->head, SLICE_LIT("X-Weir-Skip"));
     struct slice rest = header ? header->value : (struct slice){NULL, 0};
     struct slice name;
     while (http_list_next(&rest, &name)) {

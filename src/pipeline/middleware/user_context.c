@@ -199,7 +199,7 @@ static struct slice subject_of(const struct request *request, const struct optio
     case SUBJECT_REQUEST:
         return request->id;
     case SUBJECT_HEADER:
-        header = http1_find_name(&request->head, options->header);
+        header = http_head_find_name(&request->head, options->header);
         return header ? header->value : (struct slice){NULL, 0};
     }
     return (struct slice){NULL, 0};

@@ -34,7 +34,7 @@ static enum err refuse(struct request *request, enum http1_fault fault)
     enum err err = http1_fault_err(fault);
     struct http_header *headers = request->head.headers;
     enum http_method method = request->head.method; /* a HEAD is answered without a body, whatever was wrong */
-    request->head = (struct http1_head){.headers = headers, .method = method, .version_minor = 1};
+    request->head = (struct http_head){.headers = headers, .method = method, .version_major = 1, .version_minor = 1};
     (void)request_fail(request, problem_of_status(http1_fault_status(fault)), "%s.", http1_fault_text(fault));
     return err;
 }

@@ -22,7 +22,7 @@ static const struct http1_limits limits = {
 struct outcome {
     enum err err;
     enum http1_fault fault;
-    struct http1_head head;
+    struct http_head head;
     struct http_header headers[HEADERS_MAX];
 };
 
@@ -237,7 +237,7 @@ static void expect_same(const struct outcome *a, const char *a_memory, const str
     assert_true(slice_equal(a->head.method_text, b->head.method_text));
     assert_true(a->head.present == b->head.present && a->head.repeated == b->head.repeated);
     for (int field = 0; field < HTTP_FIELD_COUNT; field++)
-        if (http1_find(&a->head, (enum http_field)field))
+        if (http_head_find(&a->head, (enum http_field)field))
             assert_int_equal(a->head.first[field], b->head.first[field]);
     for (size_t i = 0; i < a->head.header_count; i++) {
         assert_int_equal(a->headers[i].name.ptr - a_memory, b->headers[i].name.ptr - b_memory);
@@ -329,18 +329,18 @@ static void reads_what_a_browser_sends(void **state)
     assert_false(out.head.expects_continue);
     expect_slice(out.head.target, "/a/b?c=d");
     expect_slice(out.head.host, "localhost:8080");
-    expect_slice(http1_value(&out.head, HTTP_FIELD_ACCEPT), "text/html,*/*;q=0.8");
-    assert_null(http1_find(&out.head, HTTP_FIELD_RANGE));
-    assert_null(http1_value(&out.head, HTTP_FIELD_RANGE).ptr);
-    const struct http_header *cookie = http1_find(&out.head, HTTP_FIELD_COOKIE);
+    expect_slice(http_head_value(&out.head, HTTP_FIELD_ACCEPT), "text/html,*/*;q=0.8");
+    assert_null(http_head_find(&out.head, HTTP_FIELD_RANGE));
+    assert_null(http_head_value(&out.head, HTTP_FIELD_RANGE).ptr);
+    const struct http_header *cookie = http_head_find(&out.head, HTTP_FIELD_COOKIE);
     expect_slice(cookie->value, "a=1");
-    cookie = http1_find_next(&out.head, cookie);
+    cookie = http_head_find_next(&out.head, cookie);
     expect_slice(cookie->value, "b=2");
-    assert_null(http1_find_next(&out.head, cookie));
-    const struct http_header *other = http1_find_name(&out.head, SLICE_LIT("X-OTHER"));
+    assert_null(http_head_find_next(&out.head, cookie));
+    const struct http_header *other = http_head_find_name(&out.head, SLICE_LIT("X-OTHER"));
     expect_slice(other->value, "1");
-    expect_slice(http1_find_next(&out.head, other)->value, "2");
-    assert_null(http1_find_name(&out.head, SLICE_LIT("x-othe")));
+    expect_slice(http_head_find_next(&out.head, other)->value, "2");
+    assert_null(http_head_find_name(&out.head, SLICE_LIT("x-othe")));
     free(memory);
 }
 
@@ -352,7 +352,7 @@ static void parses_pipelined_requests_one_after_another(void **state)
                                        "\r\nDELETE /3 HTTP/1.0\r\n\r\n");
     static const char *const targets[] = {"/1", "/2", "/3"};
     struct http_header headers[HEADERS_MAX];
-    struct http1_head head = {.headers = headers};
+    struct http_head head = {.headers = headers};
     struct http1_parser parser;
     http1_parser_init(&parser, &limits);
     for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
@@ -465,7 +465,7 @@ static void stays_refused(void **state)
 {
     (void)state;
     struct http_header headers[HEADERS_MAX];
-    struct http1_head head = {.headers = headers};
+    struct http_head head = {.headers = headers};
     struct http1_parser parser;
     http1_parser_init(&parser, &limits);
     assert_int_equal(http1_request_parse(&parser, SLICE_LIT("GET / HTTP/2.0"), &head), ERR_UNSUPPORTED);

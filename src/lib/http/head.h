@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request head as every version of HTTP gives it: what was asked for, the fields, and what they say about the body.
+ * Made by http1_request_parse and by the HTTP/2 codec; read by everybody else, who need not know which it was. */
+#ifndef WEIR_LIB_HTTP_HEAD_H
+#define WEIR_LIB_HTTP_HEAD_H
+
+#include "lib/http/http.h"
+
+struct http_head {
+    enum http_method method;
+    struct slice method_text;
+    struct slice target;
+    uint8_t version_major; /* 1 or 2 */
+    uint8_t version_minor; /* 0 or 1; HTTP/1.2 and higher are read as 1.1 (RFC 9110 section 2.5) */
+    bool has_body;         /* is_chunked, or content_length is not 0 */
+    bool is_chunked;
+    bool has_content_length;
+    bool is_keep_alive;    /* what the client allows: the server may still close */
+    bool expects_continue; /* and is owed a 100 before it sends the body; never true without a body */
+    uint16_t header_count;
+    uint64_t content_length; /* 0 unless has_content_length */
+    struct slice host;       /* host [":" port]: of an absolute target, else the Host field; empty only in HTTP/1.0 */
+    uint64_t present;        /* bit n: there is a field with id n */
+    uint64_t repeated;       /* bit n: there is more than one */
+    size_t head_bytes;       /* the body or the next request starts here */
+    struct http_header *headers;      /* the caller's array */
+    uint16_t first[HTTP_FIELD_COUNT]; /* index of the first header with this id, where `present` says so */
+};
+
+/* The first header with that id, or NULL. Not for HTTP_FIELD_OTHER's siblings: use http_head_find_name. */
+static inline const struct http_header *http_head_find(const struct http_head *head, enum http_field field)
+{
+    return head->present >> field & 1 ? &head->headers[head->first[field]] : NULL;
+}
+
+/* The value of the first header with that id, or {NULL, 0}. An empty value has a pointer. */
+static inline struct slice http_head_value(const struct http_head *head, enum http_field field)
+{
+    const struct http_header *header = http_head_find(head, field);
+    return header ? header->value : (struct slice){NULL, 0};
+}
+
+/* The next header with the same id (for OTHER: with the same name), or NULL. */
+const struct http_header *http_head_find_next(const struct http_head *head, const struct http_header *header);
+/* The first header with that name, in any case of letters, or NULL. */
+const struct http_header *http_head_find_name(const struct http_head *head, struct slice name);
+
+#endif
