@@ -7,6 +7,7 @@
 #define WEIR_PIPELINE_CONFIG_H
 
 #include "lib/base/arena.h"
+#include "lib/sys/socket.h"
 #include "pipeline/model.h"
 #include "pipeline/option.h"
 
@@ -19,6 +20,15 @@ struct limits_config {
 #define LIMIT(name, type, fallback, min, max, help) uint64_t name;
 #include "pipeline/limits.def"
 #undef LIMIT
+};
+
+/* One entry of `listen:`. What a reload may change in it holds for connections that open afterwards. */
+struct listen_config {
+    struct slice address; /* "host:port", "[ipv6]:port" */
+    uint64_t backlog;
+    bool is_http2;
+
+    struct address bound_to; /* `address`, parsed */
 };
 
 struct shutdown_config {
@@ -58,7 +68,7 @@ struct config {
     _Atomic uint32_t refs;
     struct slice path; /* of the YAML file */
 
-    struct option_list listen; /* of struct slice, "host:port" */
+    struct option_list listen; /* of struct listen_config */
     uint64_t workers;          /* 0: one for each core */
     uint64_t executors;        /* 0: one for each core */
     struct slice onnxruntime;  /* path of the library; empty: search */

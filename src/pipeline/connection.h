@@ -11,6 +11,7 @@
 #include "lib/sys/loop.h"
 
 struct worker;
+struct worker_listener;
 struct request;
 
 /* What a connection is waiting for; fixes the deadline. */
@@ -37,7 +38,8 @@ struct connection {
     struct timer timer;
     struct list node; /* of the worker's connections */
     struct worker *worker;
-    struct request *request; /* the one being read or answered */
+    const struct worker_listener *listener; /* that it came in by; its settings may change with a reload */
+    struct request *request;                /* the one being read or answered */
     struct connection_buffer in;
     struct connection_buffer out;
     struct http1_parser parser; /* its limits are those of the day the connection was opened */

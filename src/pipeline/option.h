@@ -27,24 +27,13 @@ enum option_type {
     OPTION_COUNTS,   /* struct option_list of uint64_t */
     OPTION_SHAPES,   /* struct option_list of struct option_shape: a map of tensor name → list of sizes */
     OPTION_TABLE,    /* the struct of `table`, in place */
-    OPTION_TABLES,   /* struct option_list of structs of `table` */
+    OPTION_TABLES,   /* struct option_list of structs of `table`; of those with OPTION_RESTART, the rows with it */
 };
 
 struct option_list {
     void *items;
     uint32_t count;
 };
-
-/* Of lists of struct slice: the same texts in the same order. */
-static inline bool option_texts_equal(const struct option_list *a, const struct option_list *b)
-{
-    const struct slice *left = a->items;
-    const struct slice *right = b->items;
-    bool are_equal = a->count == b->count;
-    for (uint32_t i = 0; are_equal && i < a->count; i++)
-        are_equal = slice_equal(left[i], right[i]);
-    return are_equal;
-}
 
 #define OPTION_SHAPE_RANK_MAX 8
 struct option_shape {
@@ -55,7 +44,8 @@ struct option_shape {
 
 enum option_flag {
     OPTION_REQUIRED = 1,
-    OPTION_RESTART = 2, /* a reload that changes it is refused */
+    OPTION_RESTART = 2,   /* a reload that changes it is refused */
+    OPTION_SHORTHAND = 4, /* a scalar in place of the table's map is the value of this row */
 };
 
 struct option_table;
@@ -80,6 +70,15 @@ struct option_table {
     const struct option *rows;
     size_t count;
 };
+
+/* The row that a scalar in place of a map gives its value to; NULL: only maps are taken. */
+static inline const struct option *option_shorthand(const struct option_table *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (table->rows[i].flags & OPTION_SHORTHAND)
+            return &table->rows[i];
+    return NULL;
+}
 
 /* Where a value stood, for messages after loading. line 0: it was not written. */
 struct option_place {

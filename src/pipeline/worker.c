@@ -25,6 +25,7 @@ static void on_tidy(struct timer *timer);
 static void take_order(struct worker *worker);
 static enum err add_generation(struct worker *worker, struct config *config);
 static void set_limits(struct worker *worker, const struct limits_config *limits);
+static void set_listener_config(struct worker_listener *listener);
 static void end_connections(struct worker *worker);
 
 enum err worker_create(const struct worker_options *options, struct worker **ret_worker)
@@ -87,11 +88,15 @@ void worker_destroy(struct worker *worker)
     free(worker);
 }
 
-enum err worker_listen(struct worker *worker, int fd)
+enum err worker_listen(struct worker *worker, int fd, uint32_t index)
 {
     if (worker->listener_count == WORKER_LISTENERS_MAX)
         return ERR_LIMIT;
-    worker->listeners[worker->listener_count++].listener.watch.fd = fd;
+    struct worker_listener *listener = &worker->listeners[worker->listener_count++];
+    listener->listener.watch.fd = fd;
+    listener->worker = worker;
+    listener->index = index;
+    set_listener_config(listener);
     return ERR_OK;
 }
 
@@ -201,6 +206,8 @@ static enum err add_generation(struct worker *worker, struct config *config)
     generation->next = old;
     worker->generation = generation;
     set_limits(worker, &config->limits);
+    for (uint32_t i = 0; i < worker->listener_count; i++)
+        set_listener_config(&worker->listeners[i]);
     if (old)
         worker_generation_release(worker, old);
     return ERR_OK;
@@ -215,6 +222,14 @@ static void set_limits(struct worker *worker, const struct limits_config *limits
     worker->requests.count_max = MAX(connections + ORPHANS_MAX, worker->requests.count_made);
     worker->pool.cache_bytes_max = limits->worker_cache;
     worker->pool.outstanding_bytes_max = MAX(limits->worker_memory, worker->pool.outstanding_bytes);
+}
+
+/* A reload keeps the number and order of listeners: wants_restart of control/server/reload.c. */
+static void set_listener_config(struct worker_listener *listener)
+{
+    const struct option_list *listen = &listener->worker->generation->config->listen;
+    ASSERT(listener->index < listen->count, "a listener is an entry of every configuration that a worker is given");
+    listener->config = (const struct listen_config *)listen->items + listener->index;
 }
 
 struct worker_generation *worker_generation_acquire(struct worker *worker)

@@ -30,6 +30,8 @@ enum worker_order { WORKER_RELOAD, WORKER_DRAIN, WORKER_STOP };
 struct worker_listener {
     struct listener listener;
     struct worker *worker;
+    uint32_t index;                     /* in `listen:` */
+    const struct listen_config *config; /* of the current generation */
 };
 
 struct worker {
@@ -83,8 +85,8 @@ struct worker_options {
 MUST_USE enum err worker_create(const struct worker_options *options, struct worker **ret_worker);
 /* After its thread has ended. NULL is accepted. */
 void worker_destroy(struct worker *worker);
-/* Adds a listening socket, which the worker owns from here on. Before worker_start. */
-MUST_USE enum err worker_listen(struct worker *worker, int fd);
+/* Adds a listening socket for the entry `index` of `listen:`; the worker owns it from here on. Before worker_start. */
+MUST_USE enum err worker_listen(struct worker *worker, int fd, uint32_t index);
 MUST_USE enum err worker_start(struct worker *worker);
 /* Control thread: hands over an order and returns at once. The order before must be done (worker_is_idle). */
 void worker_send(struct worker *worker, enum worker_order order, struct config *config);

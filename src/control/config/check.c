@@ -27,26 +27,31 @@ static struct option_place place_of(const struct yaml_node *node)
     return node ? node->place : (struct option_place){0};
 }
 
+static void check_address(struct compile *compile, uint32_t index, struct option_place place)
+{
+    struct listen_config *listen = compile->config->listen.items;
+    struct slice text = listen[index].address;
+    if (text.len == 0)
+        return; /* its absence is reported already */
+    if (address_parse(text, &listen[index].bound_to) != ERR_OK) {
+        config_report_error(compile->report, place,
+                            "\"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080 or :8080, found "
+                            "\"" SLICE_FMT "\"",
+                            SLICE_ARG(slice_first(text, QUOTE_BYTES_MAX)));
+        return;
+    }
+    for (uint32_t i = 0; i < index && address_port(&listen[index].bound_to); i++)
+        if (address_equal(&listen[index].bound_to, &listen[i].bound_to))
+            config_report_error(compile->report, place, "address \"" SLICE_FMT "\" is given twice", SLICE_ARG(text));
+}
+
 static void check_listen(struct compile *compile)
 {
     const struct option_list *listen = &compile->config->listen;
-    const struct slice *texts = listen->items;
     const struct yaml_node *node = yaml_find(compile->root, "listen");
     const struct yaml_node *item = node && node->count == listen->count ? node->first : NULL;
-    for (uint32_t i = 0; i < listen->count; i++, item = item ? item->next : NULL) {
-        struct address address;
-        if (address_parse(texts[i], &address) != ERR_OK) {
-            config_report_error(compile->report, place_of(item),
-                                "\"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080 or :8080, found "
-                                "\"" SLICE_FMT "\"",
-                                SLICE_ARG(slice_first(texts[i], QUOTE_BYTES_MAX)));
-            continue;
-        }
-        for (uint32_t j = 0; j < i && address_port(&address); j++)
-            if (slice_equal(texts[i], texts[j]))
-                config_report_error(compile->report, place_of(item), "address \"" SLICE_FMT "\" is given twice",
-                                    SLICE_ARG(texts[i]));
-    }
+    for (uint32_t i = 0; i < listen->count; i++, item = item ? item->next : NULL)
+        check_address(compile, i, place_of(item && item->kind == YAML_MAP ? yaml_find(item, "address") : item));
 }
 
 static bool is_model_name(struct slice name)

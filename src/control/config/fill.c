@@ -44,14 +44,15 @@ static void report_value(struct fill *fill, const struct fill_job *job, const st
 enum err fill_table(struct fill *fill, const struct fill_job *job, void *out)
 {
     struct fill_job map = *job;
-    if (map.node && map.node->kind != YAML_MAP) {
+    bool is_short = map.node && map.node->kind == YAML_SCALAR && option_shorthand(map.table);
+    if (map.node && map.node->kind != YAML_MAP && !is_short) {
         if (map.node->kind != YAML_NULL) {
             report_map(fill, &map);
             map.place.line = 0;
         }
         map.node = NULL;
     }
-    if (map.node)
+    if (map.node && !is_short)
         check_names(fill, &map);
     for (size_t i = 0; i < map.table->count; i++)
         TRY(fill_row(fill, &map, &map.table->rows[i], out));
@@ -63,8 +64,11 @@ static void report_map(struct fill *fill, const struct fill_job *job)
     char memory[256];
     struct text found = text_init(memory, sizeof memory);
     yaml_describe(job->node, &found);
-    config_report_error(fill->report, job->node->place, "%s is a map of options, each as \"name: value\"; found %s",
-                        job->table->name, memory);
+    const struct option *shorthand = option_shorthand(job->table);
+    config_report_error(fill->report, job->node->place,
+                        "%s is a map of options, each as \"name: value\"%s%s%s; found %s", job->table->name,
+                        shorthand ? ", or its \"" : "", shorthand ? shorthand->name : "", shorthand ? "\" alone" : "",
+                        memory);
 }
 
 void yaml_describe(const struct yaml_node *node, struct text *out)
@@ -127,10 +131,17 @@ static void check_names(struct fill *fill, const struct fill_job *job)
     }
 }
 
+static const struct yaml_node *find_value(const struct fill_job *job, const struct option *row)
+{
+    if (job->node && job->node->kind == YAML_SCALAR)
+        return row->flags & OPTION_SHORTHAND ? job->node : NULL;
+    return yaml_find(job->node, row->name);
+}
+
 static enum err fill_row(struct fill *fill, const struct fill_job *job, const struct option *row, void *out)
 {
     void *field = (char *)out + row->offset;
-    const struct yaml_node *node = yaml_find(job->node, row->name);
+    const struct yaml_node *node = find_value(job, row);
     TRY(fill_default(fill, row, field));
     if (!node) {
         if ((row->flags & OPTION_REQUIRED) && job->place.line)

@@ -9,13 +9,15 @@
 #define DESCRIPTION_BYTES 256
 
 static const struct option_table *const tables[] = {
-    &option_table_config, &option_table_limits, &option_table_shutdown,
+    &option_table_config, &option_table_listen, &option_table_limits, &option_table_shutdown,
     &option_table_model,  &option_table_route,  &option_table_target,
 };
 
 /* Where a table stands in the file. */
 static const char *const headings[] = {
-    "The file", "`limits:`", "`shutdown:`", "An entry of `models:`", "An entry of `routes:`", "`to:` of a route",
+    "The file",         "An entry of `listen:`", "`limits:`",
+    "`shutdown:`",      "An entry of `models:`", "An entry of `routes:`",
+    "`to:` of a route",
 };
 
 static void write_table(struct buffer *out, const struct option_table *table);
@@ -67,6 +69,8 @@ static void write_table(struct buffer *out, const struct option_table *table)
     buffer_printf(out, "| Option | Takes | Default | Meaning |\n|---|---|---|---|\n");
     for (size_t i = 0; i < table->count; i++)
         write_row(out, &table->rows[i]);
+    if (option_shorthand(table))
+        buffer_printf(out, "\nA text in place of the map stands for `{%s: …}`.\n", option_shorthand(table)->name);
     if (table == &option_table_config)
         buffer_printf(out, "| `chain` | a list of middlewares | | Stands before the chain of every route |\n"
                            "| `routes` | a list of maps | | What is served where |\n");

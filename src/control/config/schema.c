@@ -12,6 +12,7 @@ static void write_option(struct json_writer *out, const struct option *row);
 static void write_properties(struct json_writer *out, const struct option_table *table);
 static void write_extra(struct json_writer *out, const struct option_table *table);
 static void write_map(struct json_writer *out, const struct option_table *table);
+static void write_map_or_shorthand(struct json_writer *out, const struct option_table *table);
 static void write_chain(struct json_writer *out);
 static void write_required(struct json_writer *out, const struct option_table *table);
 
@@ -166,7 +167,7 @@ static void write_type(struct json_writer *out, const struct option *row)
     case OPTION_TABLES:
         write_text(out, "type", "array");
         json_write_key(out, SLICE_LIT("items"));
-        write_map(out, row->table);
+        write_map_or_shorthand(out, row->table);
         write_bounds(out, row, "minItems", "maxItems");
         break;
     }
@@ -221,6 +222,25 @@ static void write_map(struct json_writer *out, const struct option_table *table)
     write_text(out, "description", table->help);
     write_text(out, "type", "object");
     write_properties(out, table);
+    json_write_object_end(out);
+}
+
+static void write_map_or_shorthand(struct json_writer *out, const struct option_table *table)
+{
+    const struct option *shorthand = option_shorthand(table);
+    if (!shorthand) {
+        write_map(out, table);
+        return;
+    }
+    json_write_object_begin(out);
+    json_write_key(out, SLICE_LIT("anyOf"));
+    json_write_array_begin(out);
+    json_write_object_begin(out);
+    write_text(out, "description", shorthand->help);
+    write_type(out, shorthand);
+    json_write_object_end(out);
+    write_map(out, table);
+    json_write_array_end(out);
     json_write_object_end(out);
 }
 

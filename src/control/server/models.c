@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/server/models.h"
 
+#include "control/config/compare.h"
 #include "control/config/load.h"
+#include "control/config/option_tables.h"
 #include "control/server/say.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/file.h"
@@ -224,29 +226,10 @@ static void load(struct models *models, struct model_slot *slot, struct slice li
 
 /* Slots. */
 
-static bool shapes_equal(struct option_list a, struct option_list b)
-{
-    const struct option_shape *left = a.items;
-    const struct option_shape *right = b.items;
-    bool are_equal = a.count == b.count;
-    for (uint32_t i = 0; are_equal && i < a.count; i++)
-        are_equal = slice_equal(left[i].name, right[i].name) && left[i].rank == right[i].rank &&
-                    memcmp(left[i].dims, right[i].dims, left[i].rank * sizeof left[i].dims[0]) == 0;
-    return are_equal;
-}
-
-static bool configs_equal(const struct model_config *a, const struct model_config *b)
-{
-    return slice_equal(a->name, b->name) && slice_equal(a->version, b->version) && slice_equal(a->path, b->path) &&
-           a->optimization == b->optimization && a->provider_missing == b->provider_missing &&
-           a->threads == b->threads && a->queue == b->queue && option_texts_equal(&a->providers, &b->providers) &&
-           shapes_equal(a->warm_up, b->warm_up);
-}
-
 static struct model_slot *find(struct models *models, const struct model_config *config, struct file_status file)
 {
     for (struct model_slot *slot = models->first; slot; slot = slot->next)
-        if (configs_equal(&slot->config, config) && slot->file.bytes == file.bytes &&
+        if (option_table_equal(&option_table_model, &slot->config, config, 0) && slot->file.bytes == file.bytes &&
             slot->file.modified_ns == file.modified_ns)
             return slot;
     return NULL;

@@ -4,6 +4,7 @@
  * counters go on under the same names. */
 #include "control/server/server_int.h"
 
+#include "control/config/compare.h"
 #include "control/config/load.h"
 #include "control/config/option_tables.h"
 #include "control/server/say.h"
@@ -68,25 +69,12 @@ static void load_first(void *argument)
     finish_job(server);
 }
 
-/* A value of a row that needs a restart. */
-static bool is_equal(const struct option *row, const struct config *a, const struct config *b)
-{
-    const void *left = (const char *)a + row->offset;
-    const void *right = (const char *)b + row->offset;
-    if (row->type == OPTION_COUNT)
-        return *(const uint64_t *)left == *(const uint64_t *)right;
-    if (row->type == OPTION_PATH)
-        return slice_equal(*(const struct slice *)left, *(const struct slice *)right);
-    ASSERT(row->type == OPTION_TEXTS, "options that need a restart are counts, paths and lists of text");
-    return option_texts_equal(left, right);
-}
-
 static bool wants_restart(const struct config *old, const struct config *new)
 {
     bool is_wanted = false;
     for (size_t i = 0; i < option_table_config.count; i++) {
         const struct option *row = &option_table_config.rows[i];
-        if (!(row->flags & OPTION_RESTART) || is_equal(row, old, new))
+        if (!(row->flags & OPTION_RESTART) || option_equal(row, old, new, OPTION_RESTART))
             continue;
         say_error("\"%s\" has changed, which takes a restart", row->name);
         is_wanted = true;

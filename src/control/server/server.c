@@ -148,23 +148,23 @@ static enum err say_listen_error(struct slice text, enum err err)
 }
 
 /* One socket for each worker on the same address: the kernel spreads connections over them. */
-static enum err listen_one(struct server *server, struct slice text)
+static enum err listen_one(struct server *server, uint32_t index)
 {
-    struct address address;
-    TRY(address_parse(text, &address));
+    const struct listen_config *config = (const struct listen_config *)server->config->listen.items + index;
+    struct address address = config->bound_to;
     enum err err = address_port(&address) ? socket_probe_free(&address) : ERR_OK;
     for (uint32_t i = 0; err == ERR_OK && i < server->worker_count; i++) {
         int fd = -1;
-        err = socket_listen(&address, &fd);
+        err = socket_listen(&address, (int)config->backlog, &fd);
         if (err == ERR_OK && i == 0)
             err = socket_address(fd, &address); /* port 0 has become a real one */
         if (err == ERR_OK)
-            err = worker_listen(server->workers[i], fd);
+            err = worker_listen(server->workers[i], fd, index);
         if (err != ERR_OK)
             socket_close(fd);
     }
     if (err != ERR_OK)
-        return say_listen_error(text, err);
+        return say_listen_error(config->address, err);
     char shown[ADDRESS_TEXT_MAX];
     address_format(&address, shown);
     say("listening on http://%s with %u workers", shown, server->worker_count);
@@ -175,9 +175,8 @@ static enum err listen_one(struct server *server, struct slice text)
 
 static enum err listen_all(struct server *server)
 {
-    const struct slice *texts = server->config->listen.items;
     for (uint32_t i = 0; i < server->config->listen.count; i++)
-        TRY(listen_one(server, texts[i]));
+        TRY(listen_one(server, i));
     return ERR_OK;
 }
 

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
-
 static enum err split(struct slice text, struct slice *ret_host, uint64_t *ret_port)
 {
     size_t colon = text.len;
@@ -85,6 +83,15 @@ void address_format(const struct address *address, char out[ADDRESS_TEXT_MAX])
     (void)snprintf(out, ADDRESS_TEXT_MAX, form, host, address_port(address));
 }
 
+bool address_equal(const struct address *a, const struct address *b)
+{
+    if (a->any.sa_family != b->any.sa_family || address_port(a) != address_port(b))
+        return false;
+    if (a->any.sa_family == AF_INET6)
+        return memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof a->v6.sin6_addr) == 0;
+    return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+}
+
 uint16_t address_port(const struct address *address)
 {
     return ntohs(address->any.sa_family == AF_INET6 ? address->v6.sin6_port : address->v4.sin_port);
@@ -124,7 +131,7 @@ static int make(const struct address *address)
     return socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-static enum err bind_and_listen(int fd, const struct address *address)
+static enum err bind_and_listen(int fd, const struct address *address, int backlog)
 {
     int on = 1;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -133,17 +140,17 @@ static enum err bind_and_listen(int fd, const struct address *address)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (address->any.sa_family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    if (bind(fd, &address->any, address->len) != 0 || listen(fd, BACKLOG) != 0)
+    if (bind(fd, &address->any, address->len) != 0 || listen(fd, backlog) != 0)
         return of_errno(errno);
     return ERR_OK;
 }
 
-enum err socket_listen(const struct address *address, int *ret_fd)
+enum err socket_listen(const struct address *address, int backlog, int *ret_fd)
 {
     int fd = make(address);
     if (fd < 0)
         return of_errno(errno);
-    enum err err = bind_and_listen(fd, address);
+    enum err err = bind_and_listen(fd, address, backlog);
     if (err == ERR_OK)
         *ret_fd = fd;
     else

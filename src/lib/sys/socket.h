@@ -27,13 +27,15 @@ MUST_USE enum err address_parse(struct slice text, struct address *ret_address);
 void address_format(const struct address *address, char out[ADDRESS_TEXT_MAX]);
 /* Without the port. */
 void address_format_host(const struct address *address, char out[ADDRESS_TEXT_MAX]);
+/* Host and port are the same. */
+bool address_equal(const struct address *a, const struct address *b);
 uint16_t address_port(const struct address *address);
 void address_set_port(struct address *address, uint16_t port);
 
-/* With SO_REUSEPORT, so that every worker has a queue of its own, and TCP_NODELAY, which accepted sockets inherit.
+/* With SO_REUSEPORT, so that every worker has a queue of its own (of `backlog` connections), and TCP_NODELAY, which accepted sockets inherit.
  * ERR_EXISTS when the address is in use, ERR_DENIED for a privileged port, ERR_INVALID for an address that is not of
  * this machine, ERR_IO otherwise. */
-MUST_USE enum err socket_listen(const struct address *address, int *ret_fd);
+MUST_USE enum err socket_listen(const struct address *address, int backlog, int *ret_fd);
 /* The address a socket is bound to: the way to learn the port chosen for port 0. */
 MUST_USE enum err socket_address(int fd, struct address *ret_address);
 /* Waits for the connection, at most timeout_ms; for tests and tools. ERR_CLOSED when nobody listens, ERR_TIMEOUT. */

@@ -13,7 +13,7 @@ void accept_stop(struct worker *worker);
 void accept_resume(struct worker *worker);
 
 /* Takes over fd; closes it when there is no memory for it. */
-void connection_open(struct worker *worker, int fd, const struct address *peer);
+void connection_open(struct worker_listener *listener, int fd, const struct address *peer);
 /* For draining: an idle connection goes when no request arrives in a moment, others after their response. */
 void connection_drain(struct connection *connection);
 /* The timer of a connection: its phase has lasted too long. */

@@ -34,8 +34,9 @@ static struct connection *of_stream(struct stream *stream)
     return CONTAINER_OF(stream, struct connection, stream);
 }
 
-void connection_open(struct worker *worker, int fd, const struct address *peer)
+void connection_open(struct worker_listener *listener, int fd, const struct address *peer)
 {
+    struct worker *worker = listener->worker;
     struct connection *connection = slab_acquire(&worker->connections);
     if (!connection) {
         counter_add(&worker->meter.connections_refused, 1);
@@ -44,6 +45,7 @@ void connection_open(struct worker *worker, int fd, const struct address *peer)
     }
     memset(connection, 0, sizeof *connection);
     connection->worker = worker;
+    connection->listener = listener;
     stream_open(&connection->stream, &worker->loop, fd, &handlers);
     timer_init(&connection->timer, connection_on_timer);
     address_format_host(peer, connection->peer_text);

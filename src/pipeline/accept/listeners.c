@@ -11,9 +11,9 @@ static bool on_accepted(struct listener *listener, int fd, const struct address 
 static void on_exhausted(struct listener *listener);
 static void on_accept_timer(struct timer *timer);
 
-static struct worker *worker_of(struct listener *listener)
+static struct worker_listener *entry_of(struct listener *listener)
 {
-    return CONTAINER_OF(listener, struct worker_listener, listener)->worker;
+    return CONTAINER_OF(listener, struct worker_listener, listener);
 }
 
 enum err accept_start(struct worker *worker)
@@ -22,7 +22,6 @@ enum err accept_start(struct worker *worker)
     for (uint32_t i = 0; i < worker->listener_count; i++) {
         struct worker_listener *entry = &worker->listeners[i];
         int fd = entry->listener.watch.fd;
-        entry->worker = worker;
         entry->listener = (struct listener){.on_accepted = on_accepted, .on_exhausted = on_exhausted};
         TRY(listener_start(&entry->listener, &worker->loop, fd));
     }
@@ -62,8 +61,8 @@ void accept_resume(struct worker *worker)
 
 static bool on_accepted(struct listener *listener, int fd, const struct address *peer)
 {
-    struct worker *worker = worker_of(listener);
-    connection_open(worker, fd, peer);
+    struct worker *worker = entry_of(listener)->worker;
+    connection_open(entry_of(listener), fd, peer);
     if (worker->connection_count < worker->limits.connections || worker->is_draining)
         return true;
     pause_all(worker);
@@ -72,7 +71,7 @@ static bool on_accepted(struct listener *listener, int fd, const struct address 
 
 static void on_exhausted(struct listener *listener)
 {
-    struct worker *worker = worker_of(listener);
+    struct worker *worker = entry_of(listener)->worker;
     pause_all(worker);
     timer_set(&worker->loop.timers, &worker->accept_timer, worker->loop.now_ns + EXHAUSTED_PAUSE_NS);
 }

@@ -111,6 +111,7 @@ static struct config *floor_config(const struct limits_config *limits)
     struct config *config = config_create();
     assert_non_null(config);
     config->limits = *limits;
+    config->listen = (struct option_list){arena_alloc_zero(&config->arena, sizeof(struct listen_config)), 1};
     config->routes = arena_alloc_array(&config->arena, FLOOR_ROUTES + 1, sizeof(struct route *));
     const struct route_config *plain = arena_alloc_zero(&config->arena, sizeof *plain);
     for (int i = 0; i < FLOOR_ROUTES + 1; i++) {
@@ -169,9 +170,9 @@ static void floor_start(const struct limits_config *limits)
     assert_int_equal(crew_create(&crew, &floor_.crew), ERR_OK);
     floor_.worker->crew = floor_.crew;
     assert_int_equal(address_parse(SLICE_LIT("127.0.0.1:0"), &floor_.address), ERR_OK);
-    assert_int_equal(socket_listen(&floor_.address, &fd), ERR_OK);
+    assert_int_equal(socket_listen(&floor_.address, 4096, &fd), ERR_OK);
     assert_int_equal(socket_address(fd, &floor_.address), ERR_OK);
-    assert_int_equal(worker_listen(floor_.worker, fd), ERR_OK);
+    assert_int_equal(worker_listen(floor_.worker, fd, 0), ERR_OK);
     assert_int_equal(worker_start(floor_.worker), ERR_OK);
 }
 

@@ -26,7 +26,7 @@ static void gives_every_option_its_default(void **state)
     (void)state;
     struct config *config = load_reporting(SLICE_LIT("{}"), "weir.yaml", NO_ROUTES);
     assert_int_equal(config->listen.count, 1);
-    assert_true(slice_is(((struct slice *)config->listen.items)[0], "127.0.0.1:8080"));
+    assert_true(slice_is(((const struct listen_config *)config->listen.items)[0].address, "127.0.0.1:8080"));
     assert_int_equal(config->workers, 0);
     assert_int_equal(config->limits.body_bytes, 10 << 20);
     assert_int_equal(config->limits.idle_time, 75000000000);
@@ -252,7 +252,8 @@ static void goes_on_after_an_error_and_reports_in_the_order_of_the_file(void **s
         "1:10: error: \"workers\" in config takes a whole number from 0 to 1024 (default 0), found \"x\"\n2:9: error: "
         "\"routes\" takes a list of routes, each with match and to\n4:10: error: \"delay\" in shutdown takes a time "
         "from 0s to 1h, such as 250ms, 10s or 5m (default 0s), found \"y\"\n5:9: error: \"listen\" in config takes a "
-        "list of 1 to 64 texts (default [127.0.0.1:8080]), found a list of 0\n6:8: error: \"chain\" takes a list of "
+        "list of 1 to 64 maps, or of the `address` of each alone (default [127.0.0.1:8080]), found a list of 0\n6:8: "
+        "error: \"chain\" takes a list of "
         "middlewares, each a name or {name: {options}}\n");
 }
 

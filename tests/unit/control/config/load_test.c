@@ -24,8 +24,10 @@ static struct slice text_at(struct option_list list, uint32_t index)
 static void check_good_tables(const struct config *config)
 {
     const struct model_config *model = config->models.items;
+    const struct listen_config *listen = config->listen.items;
     assert_int_equal(config->listen.count, 2);
-    assert_true(slice_is(text_at(config->listen, 1), "[::1]:8081"));
+    assert_true(slice_is(listen[1].address, "[::1]:8081"));
+    assert_int_equal(address_port(&listen[1].bound_to), 8081);
     assert_int_equal(config->workers, 2);
     assert_int_equal(config->executors, 3);
     assert_string_equal(config->onnxruntime.ptr, TESTS_DIR "/data/config/lib/libonnxruntime.so.1");
@@ -503,6 +505,25 @@ static void bounds_the_number_of_routes(void **state)
 
 /* Listen, models, limits. */
 
+#define LISTEN_ADDRESS_HELP "host:port or [ipv6]:port; without a host, every address of IPv4; port 0 takes a free one"
+
+static void takes_an_address_alone_or_with_options(void **state)
+{
+    (void)state;
+    struct config *config =
+        load_good("listen:\n  - 127.0.0.1:80\n  - {address: \"[::]:81\", backlog: 7, http2: false}\n"
+                  "routes:\n  - {match: GET /, " PUBLIC);
+    const struct listen_config *listen = config->listen.items;
+    assert_int_equal(config->listen.count, 2);
+    assert_string_equal(listen[0].address.ptr, "127.0.0.1:80");
+    assert_int_equal(listen[0].backlog, 4096);
+    assert_true(listen[0].is_http2);
+    assert_string_equal(listen[1].address.ptr, "[::]:81");
+    assert_int_equal(listen[1].backlog, 7);
+    assert_false(listen[1].is_http2);
+    config_unref(config);
+}
+
 static void checks_addresses(void **state)
 {
     (void)state;
@@ -511,6 +532,15 @@ static void checks_addresses(void **state)
                   "1:26: error: \"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080 or :8080, found "
                   "\"localhost\"\n"
                   "1:37: error: address \"127.0.0.1:80\" is given twice\n");
+    assert_report("listen:\n  - 127.0.0.1:80\n  - address: localhost:80\n  - {backlog: 1}\n  - {address: x, http: 1}\n"
+                  "  - [a]\n  - ~\nroutes:\n  - {match: GET /, " PUBLIC,
+                  "3:14: error: address \"localhost:80\" is given twice\n"
+                  "4:5: error: listen lacks \"address\": " LISTEN_ADDRESS_HELP "\n"
+                  "5:15: error: \"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080 or :8080, found \"x\"\n"
+                  "5:18: error: unknown option \"http\" in listen; did you mean \"http2\"?\n"
+                  "6:5: error: listen is a map of options, each as \"name: value\", or its \"address\" alone; found a "
+                  "list of 1\n"
+                  "7:5: error: listen lacks \"address\": " LISTEN_ADDRESS_HELP "\n");
 }
 
 static void checks_models(void **state)
@@ -657,6 +687,7 @@ int main(void)
         cmocka_unit_test(answers_health_checks_unless_the_file_defines_them),
         cmocka_unit_test(observes_what_no_route_matches_and_does_no_more),
         cmocka_unit_test(bounds_the_number_of_routes),
+        cmocka_unit_test(takes_an_address_alone_or_with_options),
         cmocka_unit_test(checks_addresses),
         cmocka_unit_test(checks_models),
         cmocka_unit_test(warns_of_a_model_without_a_route),

@@ -19,7 +19,7 @@ static inline int net_listen(struct address *ret_address)
     struct address address;
     int fd = -1;
     assert_int_equal(address_parse(SLICE_LIT("127.0.0.1:0"), &address), ERR_OK);
-    assert_int_equal(socket_listen(&address, &fd), ERR_OK);
+    assert_int_equal(socket_listen(&address, 4096, &fd), ERR_OK);
     assert_int_equal(socket_address(fd, ret_address), ERR_OK);
     return fd;
 }

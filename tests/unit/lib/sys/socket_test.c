@@ -112,7 +112,7 @@ static void check_listens_and_connects(const char *text)
     struct address bound;
     int listening;
     assert_int_equal(address_parse(slice_of_text(text), &wanted), ERR_OK);
-    assert_int_equal(socket_listen(&wanted, &listening), ERR_OK);
+    assert_int_equal(socket_listen(&wanted, 4096, &listening), ERR_OK);
     assert_int_equal(socket_address(listening, &bound), ERR_OK);
     assert_true(address_port(&bound) != 0);
     int theirs = net_connect(&bound);
@@ -153,7 +153,7 @@ static void every_worker_may_listen_on_the_same_address(void **state)
     struct address bound;
     int second;
     int first = net_listen(&bound);
-    assert_int_equal(socket_listen(&bound, &second), ERR_OK);
+    assert_int_equal(socket_listen(&bound, 4096, &second), ERR_OK);
     close(first);
     close(second);
 }
@@ -185,9 +185,9 @@ static void listening_says_why_not(void **state)
     assert_int_equal(listen(exclusive, 1), 0);
     assert_int_equal(socket_address(exclusive, &bound), ERR_OK);
     unsigned open_before = net_open_files();
-    assert_int_equal(socket_listen(&bound, &fd), ERR_EXISTS);
+    assert_int_equal(socket_listen(&bound, 4096, &fd), ERR_EXISTS);
     assert_int_equal(address_parse(SLICE_LIT("192.0.2.1:0"), &foreign), ERR_OK);
-    assert_int_equal(socket_listen(&foreign, &fd), ERR_INVALID);
+    assert_int_equal(socket_listen(&foreign, 4096, &fd), ERR_INVALID);
     assert_int_equal(fd, -7);
     assert_int_equal(net_open_files(), open_before);
     close(exclusive);
