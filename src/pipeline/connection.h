@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A client's connection: bytes in, bytes out, and the clock on both. Implemented in accept/.
  *
- * Requests on it are answered one after the other. The receive buffer and the send buffer exist only while there is
- * something in them or a request is in flight. Responses to requests that came in one read leave in one send. */
+ * What the bytes mean is its protocol's affair (protocol.h). The receive buffer and the send buffer exist only while
+ * there is something in them or a request is in flight. Responses to requests that came in one read leave in one send. */
 #ifndef WEIR_PIPELINE_CONNECTION_H
 #define WEIR_PIPELINE_CONNECTION_H
 
@@ -13,14 +13,16 @@
 struct worker;
 struct worker_listener;
 struct request;
+struct protocol;
 
 /* What a connection is waiting for; fixes the deadline. */
 enum connection_phase {
-    CONNECTION_NONE,    /* between two requests: the end of flow_input says what is next */
+    CONNECTION_NONE,    /* between two requests: the end of the bracket says what is next */
     CONNECTION_IDLE,    /* a request */
     CONNECTION_HEAD,    /* the rest of a head */
     CONNECTION_BODY,    /* the rest of a body */
     CONNECTION_RUN,     /* the response */
+    CONNECTION_STREAM,  /* more of a response that has begun; its source has a clock of its own */
     CONNECTION_WRITE,   /* the client to take it */
     CONNECTION_DISCARD, /* the client to notice that no more is wanted: reads and drops, then closes */
 };
@@ -39,21 +41,39 @@ struct connection {
     struct list node; /* of the worker's connections */
     struct worker *worker;
     const struct worker_listener *listener; /* that it came in by; its settings may change with a reload */
-    struct request *request;                /* the one being read or answered */
+    const struct protocol *protocol;
+    void *protocol_state;    /* HTTP/2: its session */
+    struct request *request; /* HTTP/1: the one being read or answered */
     struct connection_buffer in;
     struct connection_buffer out;
-    struct http1_parser parser; /* its limits are those of the day the connection was opened */
+    struct http1_parser parser; /* HTTP/1; its limits are those of the day the connection was opened */
+    uint32_t head_bytes_max;    /* of the day the connection was opened: what the receive buffer holds at least */
     uint64_t phase_begin_ns;
-    uint64_t seen_bytes; /* at phase_begin_ns, of the body or still to be sent: for progress */
-    uint32_t request_count;
+    uint64_t seen_bytes;    /* at phase_begin_ns, of the body or still to be sent: for progress */
+    uint32_t request_count; /* so far */
+    uint32_t open_requests; /* that have not left it */
     uint8_t phase;
     bool is_closing;                  /* no further request after the current response */
     bool is_eof;                      /* the client will send no more */
-    bool is_processing;               /* inside flow_input: sending and closing wait for its end */
-    bool is_broken;                   /* to be closed at the end of flow_input */
+    bool is_processing;               /* within a bracket: sending and closing wait for its end */
+    bool is_broken;                   /* to be closed at the end of the bracket */
+    bool has_more_output;             /* output stopped because enough is waiting: goes on when that is sent */
+    bool is_resetting;                /* ends with a reset, which a client cannot take for the end of a body */
     bool needs_discard;               /* unread input: closing at once would reset the response away */
     char peer_text[ADDRESS_TEXT_MAX]; /* without the port */
 };
+
+/* Work on a connection is bracketed: sending and closing wait for the end of the outermost bracket, which also lets the
+ * protocol take up what came meanwhile. After the outermost connection_leave the connection may be gone. */
+MUST_USE static inline bool connection_enter(struct connection *connection)
+{
+    bool is_outermost = !connection->is_processing;
+    connection->is_processing = true;
+    return is_outermost;
+}
+void connection_leave(struct connection *connection, bool is_outermost);
+/* An empty bracket: something has changed. */
+void connection_process(struct connection *connection);
 
 void connection_set_phase(struct connection *connection, enum connection_phase phase);
 /* Everything received and not yet consumed. */
@@ -72,11 +92,11 @@ size_t connection_room(const struct connection *connection);
 MUST_USE enum err connection_park_input(struct connection *connection, struct request *request);
 /* Room for `bytes` at the end of what will be sent; NULL without memory. The caller raises out.end. */
 MUST_USE char *connection_reserve(struct connection *connection, size_t bytes);
-/* Answers 503 without taking memory, if it can, and takes no further request. For when memory has run out. */
-void connection_refuse(struct connection *connection);
-/* At the end of flow_input: sends what is there and sets what is waited for next. May close the connection. */
-void connection_flush(struct connection *connection);
-/* Ends it now; inside flow_input, at its end. Its request, if any, is cancelled through flow_cancel. */
+/* Bytes that are reserved and filled, and not yet with the kernel. */
+size_t connection_unsent(const struct connection *connection);
+/* For when memory has run out: sends `answer`, if it can without memory, and ends the connection after it. */
+void connection_refuse(struct connection *connection, struct slice answer);
+/* Ends it now; within a bracket, at its end. Its requests are cancelled. */
 void connection_close(struct connection *connection);
 
 #endif

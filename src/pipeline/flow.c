@@ -8,6 +8,7 @@
 #include "pipeline/flow.h"
 
 #include "lib/sys/clock.h"
+#include "pipeline/protocol.h"
 #include "pipeline/worker.h"
 
 static const stage_run stages[STAGE_COUNT] = {
@@ -16,87 +17,46 @@ static const stage_run stages[STAGE_COUNT] = {
 #undef STAGE
 };
 
-static bool step(struct connection *connection);
-static bool begin(struct connection *connection);
 static void run(struct request *request);
 static enum verdict run_stage(struct request *request);
 static void finish(struct request *request);
 static void leave_connection(struct request *request);
 static void abandon_task(struct request *request);
 
-void flow_input(struct connection *connection)
+void flow_start(struct request *request)
 {
-    connection->is_processing = true;
-    while (!connection->is_broken && step(connection))
-        continue;
-    connection->is_processing = false;
-    if (connection->is_broken)
-        connection_close(connection);
-    else
-        connection_flush(connection);
-}
-
-/* True when a request was answered and the next may already be here. */
-static bool step(struct connection *connection)
-{
-    if (!connection->request && !begin(connection))
-        return false;
-    struct request *request = connection->request;
-    if (request->head.head_bytes == 0) {
-        enum err err = parse_head(request);
-        if (err == ERR_AGAIN)
-            return false;
-        if (err != ERR_OK) {
-            counter_add(&connection->worker->meter.requests_malformed, 1);
-            connection->is_closing = true;
-            connection->needs_discard = true;
-            request->stage = STAGE_format;
-        }
-    } else if (!request->is_waiting || request->is_held || request->stage != STAGE_receive) {
-        return false;
-    }
     run(request);
-    return !connection->is_broken && !connection->request;
-}
-
-/* Whether a next request has begun to arrive. */
-static bool begin(struct connection *connection)
-{
-    if (connection->is_closing || connection->stream.unsent.len || connection_input(connection).len == 0)
-        return false;
-    connection->request = request_acquire(connection->worker, connection);
-    if (!connection->request) {
-        connection_refuse(connection);
-        return false;
-    }
-    http1_parser_reset(&connection->parser);
-    return true;
 }
 
 void flow_resume(struct request *request)
 {
-    if (request->is_answered) {
+    if (request->is_answered && !request->is_held) {
         request_release(request);
         return;
     }
+    if (request->is_running) {
+        request->is_resumed = true;
+        return;
+    }
+    if (request->is_held || !request->is_waiting)
+        return;
     struct connection *connection = request->connection;
     if (!connection) {
         finish(request);
         return;
     }
-    /* Sends and closes wait for flow_input, which also takes up what was pipelined behind this request. */
-    connection->is_processing = true;
+    bool is_outermost = connection_enter(connection);
     run(request);
-    flow_input(connection);
+    connection_leave(connection, is_outermost);
 }
 
 void flow_cancel(struct request *request)
 {
-    struct connection *connection = request->connection;
+    ASSERT(!request->is_running, "a connection does not end under a stage");
     counter_add(&request->worker->meter.requests_cancelled, 1);
     request->is_cancelled = true;
     request->peer = arena_copy(&request->arena, request->peer);
-    if (connection)
+    if (request->connection)
         leave_connection(request);
     if (request->is_held)
         abandon_task(request);
@@ -104,28 +64,61 @@ void flow_cancel(struct request *request)
         finish(request);
 }
 
-void flow_expire(struct request *request, enum problem problem)
+void flow_fail(struct request *request)
 {
     struct connection *connection = request->connection;
+    ASSERT(request->problem && connection && !request->is_running, "who fails a request says why, and outside of it");
+    bool is_outermost = connection_enter(connection);
+    request->sink = NULL;
+    if (request->is_head_sent) {
+        connection->protocol->abort(request);
+        finish(request);
+    } else {
+        request->stage = STAGE_format;
+        request->stage_begin_ns = request->worker->loop.now_ns;
+        run(request);
+    }
+    connection_leave(connection, is_outermost);
+}
+
+void flow_expire(struct request *request, enum problem problem)
+{
     if (request->is_held)
         abandon_task(request);
     (void)request_fail(request, problem, "%s",
                        problem == PROBLEM_DEADLINE ? "The time for this request is over; it was given up."
                                                    : "The request did not arrive in the time it is given.");
-    request->stage = STAGE_format;
-    request->stage_begin_ns = request->worker->loop.now_ns;
-    connection->is_processing = true;
-    run(request);
-    flow_input(connection);
+    flow_fail(request);
+}
+
+enum verdict flow_receive(struct request *request)
+{
+    if (!request->head.has_body || request->is_body_complete)
+        return VERDICT_NEXT;
+    request->is_body_wanted = true;
+    return request->connection->protocol->receive(request);
+}
+
+/* The bytes are taken up at the end of the bracket, where a failure finds no stage on the stack. */
+void flow_body_wanted(struct request *request)
+{
+    request->is_body_blocked = false;
+    if (request->connection && request->is_body_wanted && !request->is_body_complete)
+        connection_process(request->connection);
 }
 
 static void run(struct request *request)
 {
     request->is_waiting = false;
+    request->is_running = true;
     while (request->stage < STAGE_COUNT) {
+        request->is_resumed = false;
         enum verdict verdict = run_stage(request);
+        if (verdict == VERDICT_WAIT && request->is_resumed && !request->is_held)
+            continue;
         if (verdict == VERDICT_WAIT) {
             request->is_waiting = true;
+            request->is_running = false;
             return;
         }
         if (verdict == VERDICT_NEXT)
@@ -133,6 +126,7 @@ static void run(struct request *request)
         else
             request->stage = request->stage < STAGE_format ? STAGE_format : STAGE_COUNT;
     }
+    request->is_running = false;
     finish(request);
 }
 
@@ -154,26 +148,21 @@ static enum verdict run_stage(struct request *request)
 /* The response is with the connection, or nobody wants it any more. */
 static void finish(struct request *request)
 {
-    struct connection *connection = request->connection;
     chain_complete(request);
     request->is_answered = true;
-    if (connection)
+    if (request->connection)
         leave_connection(request);
     if (!request->is_held)
         request_release(request);
 }
 
-/* The connection goes on without the request. What the request still needs of the receive buffer goes with it. */
 static void leave_connection(struct request *request)
 {
     struct connection *connection = request->connection;
-    bool keeps_input = request->is_held || request->is_cancelled;
-    connection_pin(connection, false);
-    connection->request = NULL;
-    connection->phase = CONNECTION_NONE; /* the next request must not inherit this one's deadline */
-    if (keeps_input && connection_park_input(connection, request) != ERR_OK)
-        connection->is_broken = true;
+    connection->protocol->detach(request);
+    connection->open_requests--;
     request->connection = NULL;
+    request->sink = NULL;
 }
 
 static void abandon_task(struct request *request)

@@ -6,23 +6,37 @@
 #include "pipeline/connection.h"
 #include "pipeline/request.h"
 
-/* Bytes have come (or the end of input): parse and run what can be run. The connection may be closed on return. */
-void flow_input(struct connection *connection);
-/* The wait of a request is over: its stage is called again, and the rest after it. */
+/* For protocols: the head of a request is there, or request->problem says why it was refused. Within a bracket. The
+ * request may have ended on return. */
+void flow_start(struct request *request);
+/* The wait of a request is over: its stage is called again, and the rest after it. Too often does no harm. From a stage
+ * of the same request, the stage is called again should it return WAIT. Request and connection may be gone on return. */
 void flow_resume(struct request *request);
 /* The client has gone, or its time is up without a response being possible. */
 void flow_cancel(struct request *request);
-/* The request's time is up: answer with the problem, whatever it is waiting for. */
+/* Something that the request does not wait in a stage for has failed, and request_fail has said what: answers the problem,
+ * or aborts the response if it has begun. */
+void flow_fail(struct request *request);
+/* The request's time is up: the same with this problem, whatever it is waiting for. */
 void flow_expire(struct request *request, enum problem problem);
+
+/* For whoever streams a body (route.is_streamed) once request->sink is set: begins to read it. NEXT when all of it was
+ * taken already, WAIT when more will come into the sink, or FAIL. */
+enum verdict flow_receive(struct request *request);
+/* request->sink, which has refused bytes, has room for some. */
+void flow_body_wanted(struct request *request);
 
 /* The stages (stages.def), each in its folder. */
 #define STAGE(name, help) enum verdict stage_##name(struct request *request);
 #include "pipeline/stages.def"
 #undef STAGE
 
-/* parse/: one head. ERR_OK: request->head and what follows from it are set and the head is consumed. ERR_AGAIN. Else
- * the problem is set. */
-MUST_USE enum err parse_head(struct request *request);
+/* parse/: target and host of request->head, in the one form that later stages know. Else the problem is set. */
+MUST_USE enum err parse_target(struct request *request);
+/* parse/: the body is complete; tells the sink. */
+enum verdict receive_end(struct request *request);
+/* The answer to a body over the limit of its route, and to one whose coding is broken. */
+enum verdict receive_too_large(struct request *request);
 
 /* chain/: the backward passes. */
 enum verdict chain_output(struct request *request);

@@ -14,15 +14,15 @@
 static struct slice format(struct request *request, const char *text, va_list args) PRINTF_LIKE(2, 0);
 static void on_task_done(struct task *task);
 
-struct request *request_acquire(struct worker *worker, struct connection *connection)
+struct request *request_acquire(struct connection *connection, size_t header_count_max)
 {
+    struct worker *worker = connection->worker;
     struct request *request = slab_acquire(&worker->requests);
     if (!request)
         return NULL;
     memset(request, 0, sizeof *request);
     arena_init(&request->arena, &worker->pool, ARENA_BLOCK_BYTES, worker->limits.request_memory);
-    size_t header_count = connection->parser.limits.header_count_max;
-    request->head.headers = arena_alloc(&request->arena, header_count * sizeof(struct http_header));
+    request->head.headers = arena_alloc(&request->arena, header_count_max * sizeof(struct http_header));
     if (!request->head.headers) {
         slab_release(&worker->requests, request);
         return NULL;
@@ -35,6 +35,7 @@ struct request *request_acquire(struct worker *worker, struct connection *connec
     request->peer = slice_of_text(connection->peer_text);
     list_add_last(&worker->open_requests, &request->node);
     worker->request_count++;
+    connection->open_requests++;
     return request;
 }
 
@@ -108,6 +109,15 @@ void response_set(struct request *request, int status, const char *content_type,
     request->response.content_type = slice_of_text(content_type);
     request->response.body = body;
     request->response.has_body = true;
+}
+
+void request_respond_from(struct request *request, int status, const char *content_type, struct body_source *source,
+                          uint64_t bytes)
+{
+    response_set(request, status, content_type, (struct slice){NULL, 0});
+    request->response.source = source;
+    request->response.has_length = bytes != UINT64_MAX;
+    request->response.source_bytes = request->response.has_length ? bytes : 0;
 }
 
 void request_on_release(struct request *request, void (*run)(void *argument), void *argument)

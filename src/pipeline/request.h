@@ -18,6 +18,7 @@
 #include "lib/image/normalize.h"
 #include "lib/json/json.h"
 #include "lib/sys/crew.h"
+#include "pipeline/body.h"
 #include "pipeline/model.h"
 #include "pipeline/problem.h"
 #include "pipeline/route.h"
@@ -26,10 +27,11 @@
 struct worker;
 struct connection;
 
-#define RESPONSE_FIELDS_MAX  16
-#define REQUEST_CLEANUPS_MAX 4
-#define REQUEST_FAULTS_MAX   16
-#define REQUEST_BLOCKS_MAX   3
+#define RESPONSE_FIELDS_MAX   16
+#define RESPONSE_TRAILERS_MAX 8
+#define REQUEST_CLEANUPS_MAX  8
+#define REQUEST_FAULTS_MAX    16
+#define REQUEST_BLOCKS_MAX    3
 
 /* One thing that is wrong, for the `errors` member of a problem. */
 struct request_fault {
@@ -73,9 +75,14 @@ struct response {
     struct slice content_type;
     struct response_field fields[RESPONSE_FIELDS_MAX];
     uint32_t field_count;
-    struct slice body; /* in the arena, static, or kept by a cleanup */
-    bool has_body;     /* somebody made one, if only an empty one */
-    bool is_closing;   /* the connection ends after it */
+    struct response_field trailers[RESPONSE_TRAILERS_MAX]; /* set before the source ends; lost where there is no way */
+    uint32_t trailer_count;
+    struct slice body;          /* in the arena, static, or kept by a cleanup */
+    struct body_source *source; /* instead of body; kept by a cleanup */
+    uint64_t source_bytes;      /* all that the source will give, if has_length */
+    bool has_length;
+    bool has_body;   /* somebody made one, if only an empty one */
+    bool is_closing; /* the connection ends after it */
 };
 
 /* A receive buffer that outlives its connection because slices of the request point into it. */
@@ -98,6 +105,8 @@ struct request {
     struct arena arena;
 
     enum stage stage;
+    bool is_running; /* a stage is on the stack */
+    bool is_resumed; /* flow_resume was called meanwhile: the stage is called again should it wait */
     bool is_waiting;
     bool is_held; /* task is with a crew thread */
     bool is_cancelled;
@@ -123,8 +132,14 @@ struct request {
     size_t body_capacity;
     size_t body_received; /* bytes at body_memory or behind the head */
     struct chunked chunked;
+    struct slice body_pending; /* HTTP/1: decoded and not yet taken by the sink, in the receive buffer */
+    struct body_sink *sink;    /* takes the body as it comes; NULL: it is collected */
+    bool is_body_admitted;     /* the stage receive wants it */
     bool has_begun_body;
+    bool is_body_decoded; /* HTTP/1: nothing but body_pending is left */
     bool is_body_complete;
+    bool is_body_wanted;  /* reading has begun, by the stage receive or by flow_receive */
+    bool is_body_blocked; /* the sink has no room */
     uint64_t body_begin_ns;
 
     /* route and chain */
@@ -153,6 +168,8 @@ struct request {
     bool has_outputs;
 
     /* outcome */
+    bool is_head_sent; /* the response has begun: it can be completed or aborted, not replaced */
+    uint64_t source_sent_bytes;
     enum problem problem;
     struct slice problem_detail;
     struct request_fault faults[REQUEST_FAULTS_MAX];
@@ -192,9 +209,12 @@ static inline struct slice request_header(const struct request *request, enum ht
  * again. ERR_BUSY when the crew is full. */
 MUST_USE enum err request_submit(struct request *request);
 
-/* flow.c's own: from the worker's slab, with its arena and room for the headers that the connection's parser may find;
- * NULL at the worker's limit. */
-struct request *request_acquire(struct worker *worker, struct connection *connection);
+/* For protocols: from the worker's slab, with its arena and room for `header_count_max` header fields; NULL at the
+ * worker's limit. */
+struct request *request_acquire(struct connection *connection, size_t header_count_max);
+/* Status and media type of a response whose body comes from a source; `bytes` UINT64_MAX when nobody knows how much. */
+void request_respond_from(struct request *request, int status, const char *content_type, struct body_source *source,
+                          uint64_t bytes);
 /* Runs the cleanups and gives all back. Nobody holds it. */
 void request_release(struct request *request);
 

@@ -36,6 +36,7 @@ struct route {
     uint32_t chain_count;
     struct model_entry *model; /* of `to: {model: …}`; NULL for an endpoint. Resolved by the control plane */
     enum endpoint endpoint;
+    bool is_streamed; /* the target takes the body as it comes, by flow_receive; `receive` does not wait for it */
     uint64_t body_bytes_max;
     uint64_t request_time_ns;
     struct route_meter *meters; /* one for each worker; attached by the control plane, kept across reloads by name */

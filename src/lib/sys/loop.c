@@ -171,6 +171,19 @@ enum err stream_send(struct stream *stream, struct slice bytes, size_t *ret_sent
     return ERR_AGAIN;
 }
 
+void stream_yield(struct stream *stream)
+{
+    ASSERT(stream->unsent.len == 0 && stream->watch.armed & KNOWN, "who yields has sent all on a stream that receives");
+    stream->is_yielding = true;
+    arm(&stream->watch, (stream->watch.armed & ~KNOWN) | EPOLLOUT);
+}
+
+void stream_reset(struct stream *stream)
+{
+    struct linger now = {.l_onoff = 1};
+    (void)setsockopt(stream->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
 void stream_close(struct stream *stream)
 {
     watch_remove(&stream->watch);
@@ -235,6 +248,11 @@ static void on_stream_events(struct watch *watch, uint32_t events)
     struct stream *stream = CONTAINER_OF(watch, struct stream, watch);
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && stream->unsent.len) {
         send_rest(stream);
+        return;
+    }
+    if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && stream->is_yielding) {
+        stream->is_yielding = false;
+        stream->handlers->on_sent(stream, ERR_OK);
         return;
     }
     withdraw(stream, events);

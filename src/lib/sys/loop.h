@@ -50,6 +50,7 @@ struct stream {
     struct slice unsent; /* borrowed until on_sent */
     bool is_receiving;
     bool is_hung_up;
+    bool is_yielding;
 };
 
 void stream_open(struct stream *stream, struct loop *loop, int fd, const struct stream_handlers *handlers);
@@ -60,6 +61,11 @@ void stream_receive_stop(struct stream *stream);
 /* ERR_OK: all is with the kernel. ERR_AGAIN: the rest is borrowed, on_sent follows; no other send before it.
  * ERR_CLOSED or ERR_IO: failed. *ret_sent_bytes is what went at once. */
 MUST_USE enum err stream_send(struct stream *stream, struct slice bytes, size_t *ret_sent_bytes);
+/* With nothing unsent: on_sent with ERR_OK comes in a later turn, when the kernel takes bytes. For who has sent enough for
+ * one turn. */
+void stream_yield(struct stream *stream);
+/* Makes stream_close drop what the kernel still holds, and reset the connection. */
+void stream_reset(struct stream *stream);
 /* Closes the descriptor; no handler is called any more and the memory is free to go. */
 void stream_close(struct stream *stream);
 

@@ -6,16 +6,20 @@
  * may be is settled when the connection is opened: a reload that changes it must not leave a parser and a buffer that
  * disagree. */
 #include "pipeline/accept/accept.h"
-#include "pipeline/flow.h"
+#include "pipeline/protocol.h"
+#include "pipeline/request.h"
 
 #define OUT_BYTES_MIN   4096
 #define BODY_ROOM_BYTES 4096 /* behind the largest head */
+#define ROUNDS_MAX      8    /* of output in one turn of the loop: others wait as well */
 
 static struct iovec on_buffer(struct stream *stream);
 static void on_received(struct stream *stream, size_t bytes, enum err err);
 static void on_sent(struct stream *stream, enum err err);
 static void on_hangup(struct stream *stream);
 static enum err send_out(struct connection *connection);
+static void set_phase_once(struct connection *connection, enum connection_phase phase);
+static bool flush(struct connection *connection);
 static void settle(struct connection *connection);
 static void discard(struct connection *connection);
 static void note_sent(struct connection *connection);
@@ -49,17 +53,13 @@ void connection_open(struct worker_listener *listener, int fd, const struct addr
     stream_open(&connection->stream, &worker->loop, fd, &handlers);
     timer_init(&connection->timer, connection_on_timer);
     address_format_host(peer, connection->peer_text);
-    struct http1_limits limits = {
-        .head_bytes_max = (uint32_t)worker->limits.head_bytes,
-        .target_bytes_max = (uint32_t)worker->limits.target_bytes,
-        .header_count_max = (uint16_t)worker->limits.header_count,
-    };
-    http1_parser_init(&connection->parser, &limits);
+    connection->protocol = &protocol_http1;
+    connection->head_bytes_max = (uint32_t)worker->limits.head_bytes;
     list_add_last(&worker->open_connections, &connection->node);
     worker->connection_count++;
     counter_add(&worker->meter.connections_accepted, 1);
     connection_set_phase(connection, CONNECTION_IDLE);
-    if (stream_receive_start(&connection->stream) != ERR_OK)
+    if (connection->protocol->open(connection) != ERR_OK || stream_receive_start(&connection->stream) != ERR_OK)
         connection_close(connection);
 }
 
@@ -71,10 +71,11 @@ void connection_close(struct connection *connection)
         return;
     }
     connection->in.begin = connection->in.end; /* nobody reads the rest */
-    if (connection->request) {
+    if (connection->open_requests)
         counter_add(&worker->meter.connections_lost, 1);
-        flow_cancel(connection->request);
-    }
+    connection->protocol->close(connection);
+    if (connection->is_resetting)
+        stream_reset(&connection->stream);
     stream_close(&connection->stream);
     timer_cancel(&connection->timer);
     drop_input_buffer(connection);
@@ -85,18 +86,46 @@ void connection_close(struct connection *connection)
     worker_connection_closed(worker);
 }
 
-/* All others end with the response that they are waiting for. */
 void connection_drain(struct connection *connection)
 {
-    if (connection->phase == CONNECTION_IDLE)
-        connection_set_phase(connection, CONNECTION_IDLE);
+    connection->protocol->drain(connection);
+}
+
+void connection_leave(struct connection *connection, bool is_outermost)
+{
+    if (!is_outermost)
+        return;
+    for (int rounds = 1;; rounds++) {
+        connection->has_more_output = false;
+        if (!connection->is_broken)
+            connection->protocol->work(connection);
+        connection->is_processing = false;
+        if (connection->is_broken) {
+            connection_close(connection);
+            return;
+        }
+        if (!flush(connection))
+            return;
+        if (rounds == ROUNDS_MAX) {
+            bool wants_input;
+            set_phase_once(connection, connection->protocol->phase(connection, &wants_input));
+            stream_yield(&connection->stream);
+            return;
+        }
+        connection->is_processing = true;
+    }
+}
+
+void connection_process(struct connection *connection)
+{
+    connection_leave(connection, connection_enter(connection));
 }
 
 /* Input. */
 
 static size_t input_capacity(const struct connection *connection)
 {
-    return connection->parser.limits.head_bytes_max + BODY_ROOM_BYTES;
+    return connection->head_bytes_max + BODY_ROOM_BYTES;
 }
 
 static bool ensure_input_buffer(struct connection *connection)
@@ -125,24 +154,23 @@ static void compact(struct connection_buffer *in)
 
 static void give_up_input(struct connection *connection)
 {
-    if (connection->request) {
+    if (connection->open_requests) {
         connection_close(connection);
         return;
     }
-    connection->is_processing = true;
-    connection_refuse(connection);
-    flow_input(connection);
+    bool is_outermost = connection_enter(connection);
+    connection->protocol->refuse(connection);
+    connection_leave(connection, is_outermost);
 }
 
 static struct iovec on_buffer(struct stream *stream)
 {
     struct connection *connection = of_stream(stream);
-    struct request *request = connection->request;
     if (connection->phase == CONNECTION_DISCARD)
         return (struct iovec){connection->worker->discarded, sizeof connection->worker->discarded};
-    if (request && request->body_memory && !request->head.is_chunked)
-        return (struct iovec){request->body_memory + request->body_received,
-                              request->body_capacity - request->body_received};
+    struct iovec direct = connection->protocol->direct_buffer(connection);
+    if (direct.iov_len)
+        return direct;
     if (!ensure_input_buffer(connection)) {
         give_up_input(connection);
         return (struct iovec){0};
@@ -154,7 +182,6 @@ static struct iovec on_buffer(struct stream *stream)
 static void on_received(struct stream *stream, size_t bytes, enum err err)
 {
     struct connection *connection = of_stream(stream);
-    struct request *request = connection->request;
     if (connection->phase == CONNECTION_DISCARD) {
         if (err != ERR_OK)
             connection_close(connection);
@@ -167,16 +194,16 @@ static void on_received(struct stream *stream, size_t bytes, enum err err)
     if (err == ERR_EOF) {
         connection->is_eof = true;
         connection->is_closing = true;
-        if (request || !connection->out.ptr)
+        if (connection->open_requests || !connection->out.ptr)
             connection_close(connection);
         return;
     }
     counter_add(&connection->worker->meter.received_bytes, bytes);
-    if (request && request->body_memory && !request->head.is_chunked)
-        request->body_received += bytes;
+    if (connection->protocol->direct_buffer(connection).iov_len)
+        connection->protocol->direct_received(connection, bytes);
     else
         connection->in.end += bytes;
-    flow_input(connection);
+    connection_process(connection);
 }
 
 void connection_consume(struct connection *connection, size_t bytes)
@@ -221,7 +248,7 @@ static void on_hangup(struct stream *stream)
     struct connection *connection = of_stream(stream);
     connection->is_eof = true;
     connection->is_closing = true;
-    if (connection->request || !stream->unsent.len)
+    if (connection->open_requests || !stream->unsent.len)
         connection_close(connection);
 }
 
@@ -259,53 +286,54 @@ static void note_sent(struct connection *connection)
     out->begin = begin;
 }
 
-void connection_refuse(struct connection *connection)
+size_t connection_unsent(const struct connection *connection)
 {
-    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
-                                 "Connection: close\r\n\r\n";
-    size_t bytes = sizeof answer - 1;
+    return connection->out.end - connection->out.begin;
+}
+
+void connection_refuse(struct connection *connection, struct slice answer)
+{
     size_t sent = 0;
     counter_add(&connection->worker->meter.connections_refused, 1);
     connection->is_closing = true;
     connection->needs_discard = true;
-    char *place = connection_reserve(connection, bytes);
+    char *place = connection_reserve(connection, answer.len);
     if (place) {
-        memcpy(place, answer, bytes);
-        connection->out.end += bytes;
+        memcpy(place, answer.ptr, answer.len);
+        connection->out.end += answer.len;
     } else if (!connection->out.ptr && !connection->stream.unsent.len) {
-        enum err err = stream_send(&connection->stream, slice_of(answer, bytes), &sent);
+        enum err err = stream_send(&connection->stream, answer, &sent);
         if (err != ERR_OK && err != ERR_AGAIN)
             connection_close(connection);
     }
     counter_add(&connection->worker->meter.sent_bytes, sent);
 }
 
-/* What follows from its request and its buffers. */
-static enum connection_phase next_phase(const struct connection *connection)
+static void set_phase_once(struct connection *connection, enum connection_phase phase)
 {
-    const struct request *request = connection->request;
-    bool is_in_head = request && request->head.head_bytes == 0;
-    bool is_in_body = request && !is_in_head && request->stage == STAGE_receive && !request->is_held;
-    if (request && !is_in_head && !is_in_body)
-        return CONNECTION_RUN;
-    if (connection->stream.unsent.len)
-        return CONNECTION_WRITE;
-    return is_in_head ? CONNECTION_HEAD : is_in_body ? CONNECTION_BODY : CONNECTION_IDLE;
+    if (connection->phase != phase)
+        connection_set_phase(connection, phase);
 }
 
-void connection_flush(struct connection *connection)
+/* Sends what is there and sets what is waited for next; may close the connection. True when all is sent and there is
+ * more to come. */
+static bool flush(struct connection *connection)
 {
     enum err err = connection->stream.unsent.len ? ERR_AGAIN : send_out(connection);
+    bool has_more = err == ERR_OK && connection->has_more_output;
     if (err == ERR_AGAIN) {
-        /* Nothing more is read, and so nothing more is answered, until the client has taken this. */
-        stream_receive_stop(&connection->stream);
-        if (connection->phase != next_phase(connection))
-            connection_set_phase(connection, next_phase(connection));
-    } else if (err == ERR_OK) {
+        bool wants_input;
+        set_phase_once(connection, connection->protocol->phase(connection, &wants_input));
+        if (!wants_input)
+            stream_receive_stop(&connection->stream);
+        else if (stream_receive_start(&connection->stream) != ERR_OK)
+            connection_close(connection);
+    } else if (err == ERR_OK && !has_more) {
         settle(connection);
-    } else {
+    } else if (err != ERR_OK) {
         connection_close(connection);
     }
+    return has_more;
 }
 
 static enum err send_out(struct connection *connection)
@@ -332,26 +360,26 @@ static void on_sent(struct stream *stream, enum err err)
     stream->unsent = (struct slice){NULL, 0};
     if (connection->phase == CONNECTION_WRITE)
         connection->phase = CONNECTION_NONE; /* what is left to send gets a time of its own */
-    flow_input(connection);
+    connection_process(connection);
 }
 
 /* All is sent: what next? A head, a body and a run have one deadline each, however often we come by. */
 static void settle(struct connection *connection)
 {
     drop_output_buffer(connection);
-    if (connection->is_closing && !connection->request) {
+    if (connection->is_closing && !connection->open_requests) {
         if (connection->needs_discard && !connection->is_eof)
             discard(connection);
         else
             connection_close(connection);
         return;
     }
-    enum connection_phase phase = next_phase(connection);
+    bool wants_input;
+    enum connection_phase phase = connection->protocol->phase(connection, &wants_input);
     if (phase == CONNECTION_IDLE)
         drop_input_buffer(connection);
-    if (connection->phase != phase)
-        connection_set_phase(connection, phase);
-    if (phase == CONNECTION_RUN)
+    set_phase_once(connection, phase);
+    if (!wants_input)
         stream_receive_stop(&connection->stream);
     else if (stream_receive_start(&connection->stream) != ERR_OK)
         connection_close(connection);

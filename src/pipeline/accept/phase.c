@@ -5,14 +5,14 @@
  * a head. Moving a deadline back costs one store (timer.h), so phases change freely with each request. */
 #include "lib/sys/clock.h"
 #include "pipeline/accept/accept.h"
-#include "pipeline/flow.h"
+#include "pipeline/protocol.h"
+#include "pipeline/request.h"
 
 #define BODY_GRACE_NS   (5 * NS_PER_S)
 #define DISCARD_TIME_NS (2 * NS_PER_S)
 #define DRAIN_TIME_NS   (200 * NS_PER_MS) /* for a request that is on its way when draining begins */
 
 static uint64_t phase_time_ns(const struct connection *connection);
-static void expire(struct connection *connection, enum problem problem);
 static bool is_body_in_time(struct connection *connection);
 static void on_write_timer(struct connection *connection);
 
@@ -25,7 +25,11 @@ void connection_set_phase(struct connection *connection, enum connection_phase p
         connection->seen_bytes = connection->stream.unsent.len;
     else
         connection->seen_bytes = connection->request ? connection->request->body_received : 0;
-    timer_set(&loop->timers, &connection->timer, loop->now_ns + phase_time_ns(connection));
+    uint64_t time_ns = phase_time_ns(connection);
+    if (time_ns == UINT64_MAX)
+        timer_cancel(&connection->timer);
+    else
+        timer_set(&loop->timers, &connection->timer, loop->now_ns + time_ns);
 }
 
 static uint64_t phase_time_ns(const struct connection *connection)
@@ -42,6 +46,8 @@ static uint64_t phase_time_ns(const struct connection *connection)
         return MIN(limits->body_time, BODY_GRACE_NS);
     case CONNECTION_RUN:
         return request && request->route ? request->route->request_time_ns : limits->request_time;
+    case CONNECTION_STREAM:
+        return UINT64_MAX;
     case CONNECTION_WRITE:
         return limits->write_time;
     case CONNECTION_DISCARD:
@@ -54,15 +60,14 @@ void connection_on_timer(struct timer *timer)
 {
     struct connection *connection = CONTAINER_OF(timer, struct connection, timer);
     switch ((enum connection_phase)connection->phase) {
-    case CONNECTION_HEAD:
-        expire(connection, PROBLEM_REQUEST_TIMEOUT);
-        return;
     case CONNECTION_BODY:
         if (!is_body_in_time(connection))
-            expire(connection, PROBLEM_REQUEST_TIMEOUT);
+            connection->protocol->on_expired(connection);
         return;
+    case CONNECTION_HEAD:
     case CONNECTION_RUN:
-        flow_expire(connection->request, PROBLEM_DEADLINE);
+    case CONNECTION_STREAM:
+        connection->protocol->on_expired(connection);
         return;
     case CONNECTION_WRITE:
         on_write_timer(connection);
@@ -73,14 +78,6 @@ void connection_on_timer(struct timer *timer)
         connection_close(connection);
         return;
     }
-}
-
-static void expire(struct connection *connection, enum problem problem)
-{
-    counter_add(&connection->worker->meter.connections_timed_out, 1);
-    connection->is_closing = true;
-    connection->needs_discard = true;
-    flow_expire(connection->request, problem);
 }
 
 /* The body's rate is looked at every BODY_GRACE_NS: whoever trickles is answered with 408. */

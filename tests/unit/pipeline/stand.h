@@ -255,7 +255,6 @@ static void stand_init(struct stand *stand)
     assert_int_equal(crew_create(&crew, &stand->crew), ERR_OK);
     stand->worker->crew = stand->crew;
     stand->connection.worker = stand->worker;
-    stand->connection.parser.limits.header_count_max = 20;
     snprintf(stand->connection.peer_text, sizeof stand->connection.peer_text, "192.0.2.7");
 }
 
@@ -288,7 +287,7 @@ static struct request *stand_begin(struct stand *stand, const char *head, struct
     stand->body = malloc(body.len ? body.len : 1);
     if (body.len)
         memcpy(stand->body, body.ptr, body.len);
-    struct request *request = stand->request = request_acquire(stand->worker, &stand->connection);
+    struct request *request = stand->request = request_acquire(&stand->connection, 20);
     assert_non_null(request);
     struct http1_parser parser;
     http1_parser_init(&parser, &(struct http1_limits){4096, 1024, 20});

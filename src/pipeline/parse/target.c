@@ -1,42 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a request head to the fields of struct request that every later stage relies on: one canonical path, one host
- * without port in lower case. What the codec refuses is answered by its own status and text. */
+ * without port in lower case. */
 #include "lib/http/url.h"
 #include "pipeline/flow.h"
-#include "pipeline/worker.h"
 
-static enum err refuse(struct request *request, enum http1_fault fault);
 static enum err read_target(struct request *request);
 static enum err read_host(struct request *request);
 
-enum err parse_head(struct request *request)
+enum err parse_target(struct request *request)
 {
-    struct connection *connection = request->connection;
-    enum err err = http1_request_parse(&connection->parser, connection_input(connection), &request->head);
-    if (err == ERR_AGAIN)
-        return err;
-    if (err != ERR_OK)
-        return refuse(request, connection->parser.fault);
-    request->received_bytes = request->head.head_bytes;
-    connection_consume(connection, request->head.head_bytes);
-    connection_pin(connection, true);
-    connection->request_count++;
-    request->stage = STAGE_route;
-    request->is_timed = request->head.has_body;
-    request->stage_begin_ns = request->worker->loop.now_ns;
     TRY(read_target(request));
     return read_host(request);
-}
-
-/* The slices of a head that was refused are not to be looked at. */
-static enum err refuse(struct request *request, enum http1_fault fault)
-{
-    enum err err = http1_fault_err(fault);
-    struct http_header *headers = request->head.headers;
-    enum http_method method = request->head.method; /* a HEAD is answered without a body, whatever was wrong */
-    request->head = (struct http_head){.headers = headers, .method = method, .version_major = 1, .version_minor = 1};
-    (void)request_fail(request, problem_of_status(http1_fault_status(fault)), "%s.", http1_fault_text(fault));
-    return err;
 }
 
 static enum err read_target(struct request *request)
