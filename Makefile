@@ -5,18 +5,20 @@
 #   make run CONFIG=my.yaml     another configuration
 #   make test TESTS=unit/lib    only the tests whose name matches
 #   make fuzz FUZZ_SECONDS=600 FUZZ="http1 base64"
+#   make bench BENCH="keepalive proxy"
 #
 # Variables named WEIR_... (see setup/setup.sh --help) are handed on, from the environment or from this command line.
 
 CONFIG ?= examples/demo.yaml
 JOBS ?= 2
 TESTS ?= .
+BENCH ?=
 FUZZ_SECONDS ?= 60
 FUZZ ?= $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 
 MAKEFLAGS += --no-print-directory
 INPUTS = src cmake CMakeLists.txt CMakePresets.json VERSION
-SOURCES = $(shell find src tests -name '*.[ch]' | sort)
+SOURCES = $(shell find src tests bench -name '*.[ch]' | sort)
 
 # $(call setup,--run): install what is missing; silent when nothing is.
 setup = setup/setup.sh --check $(1) >/dev/null 2>&1 || setup/setup.sh $(1)
@@ -91,6 +93,12 @@ fuzz: ## Fuzz each parser for FUZZ_SECONDS=60 (FUZZ="name..." for some of them)
 	    echo "$$name: $$(sed -n 's/^stat::number_of_executed_units: *//p' build/fuzz/$$name.log) inputs," \
 	        "none of them a problem (build/fuzz/$$name.log)"; \
 	done
+
+.PHONY: bench
+bench: ## Measure against nginx and haproxy: a table, and build/bench/results.json (BENCH="row..." for some)
+	@$(call setup,--bench)
+	@$(call build,release,weir)
+	@bench/bench.py $(BENCH)
 
 .PHONY: cov
 cov: ## Run all tests and report which lines they reach

@@ -22,11 +22,12 @@ work=
 
 usage() {
     cat <<'EOF'
-Usage: setup/setup.sh [--run|--test|--dev] [--check] [--prefix DIR] [--quiet]
+Usage: setup/setup.sh [--run|--test|--dev|--bench] [--check] [--prefix DIR] [--quiet]
 
   --run         what building and serving needs (the default)
   --test        also what the tests need
   --dev         also clang, formatter, linters, fuzzing
+  --bench       what --run takes, and the servers and tools that make bench compares with
   --check       change nothing; say what is missing, exit 1 if anything is
   --prefix DIR  where fetched files go (default: build/deps)
   --quiet       print only problems
@@ -58,6 +59,7 @@ parse_options() {
             --run) words=run ;;
             --test) words='run test' ;;
             --dev) words='run test dev' ;;
+            --bench) words='run bench' ;;
             --check) check_only=yes ;;
             --quiet) quiet=yes ;;
             --prefix)

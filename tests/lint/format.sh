@@ -9,4 +9,4 @@ if ! command -v clang-format-19 >/dev/null; then
     echo "skipped: no clang-format-19 (setup/setup.sh --dev installs it)"
     exit 77
 fi
-find src tests -name '*.[ch]' -print0 | xargs -0 clang-format-19 --dry-run --Werror
+find src tests bench -name '*.[ch]' -print0 | xargs -0 clang-format-19 --dry-run --Werror
