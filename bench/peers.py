@@ -6,10 +6,8 @@ Why each line of a peer's configuration stands there: bench/README.md."""
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
-import time
 
 import harness
 
