@@ -23,7 +23,9 @@
 
 #include <cmocka.h>
 
-#define FLOOR_ROUTES 4
+#include "floor_streams.h"
+
+#define FLOOR_ROUTES 6
 
 struct floor {
     struct config *config;
@@ -107,6 +109,8 @@ static struct config *floor_config(const struct limits_config *limits)
         {"*", "/hold/{n}", ENDPOINT_livez, {&hold, &echo}},
         {"*", "/slow/{n}", ENDPOINT_metrics, {&echo, NULL}},
         {"GET", "/report", ENDPOINT_metrics, {NULL, NULL}},
+        {"*", "/swallow/{n}", ENDPOINT_livez, {&swallow, NULL}},
+        {"GET", "/pour/{mode}/{n}", ENDPOINT_NONE, {&pour, NULL}},
     };
     struct config *config = config_create();
     assert_non_null(config);

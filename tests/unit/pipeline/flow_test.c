@@ -63,7 +63,7 @@ static void add_chunks(struct stream_text *out, const char *body, size_t len)
 /* One request to the stream, its answer's body to `expected`. */
 static void add_request(struct stream_text *out, unsigned index, char expected[128])
 {
-    static const char *const routes[] = {"echo", "echo", "hold", "slow"};
+    static const char *const routes[] = {"echo", "swallow", "hold", "slow"};
     const char *route = routes[random_below(ARRAY_LEN(routes))];
     size_t len = random_body_bytes();
     char *body = malloc(len + 1);
