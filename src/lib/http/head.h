@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request head as every version of HTTP gives it: what was asked for, the fields, and what they say about the body.
- * Made by http1_request_parse and by the HTTP/2 codec; read by everybody else, who need not know which it was. */
+/* The head of a message as every version of HTTP gives it: what was asked for or answered, the fields, and what they say
+ * about the body. Made by http1_request_parse, http1_response_parse and the HTTP/2 codec; read by everybody else, who
+ * need not know which it was. */
 #ifndef WEIR_LIB_HTTP_HEAD_H
 #define WEIR_LIB_HTTP_HEAD_H
 
 #include "lib/http/http.h"
 
 struct http_head {
-    enum http_method method;
+    uint16_t status;         /* 0: a request */
+    enum http_method method; /* this and the next two: of a request */
     struct slice method_text;
     struct slice target;
     uint8_t version_major; /* 1 or 2 */
     uint8_t version_minor; /* 0 or 1; HTTP/1.2 and higher are read as 1.1 (RFC 9110 section 2.5) */
-    bool has_body;         /* is_chunked, or content_length is not 0 */
+    bool has_body; /* is_chunked, is_until_close, or content_length is not 0; a response may have none for all that */
     bool is_chunked;
+    bool is_until_close; /* of a response: the body ends with the connection */
     bool has_content_length;
-    bool is_keep_alive;    /* what the client allows: the server may still close */
+    bool is_keep_alive;    /* what the sender allows: the other side may still close */
     bool expects_continue; /* and is owed a 100 before it sends the body; never true without a body */
     uint16_t header_count;
     uint64_t content_length; /* 0 unless has_content_length */

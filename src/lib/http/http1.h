@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP/1.x requests in, response heads out (RFC 9112). Bytes in, structs out: no I/O, no memory of its own.
+/* HTTP/1.x heads in and out (RFC 9112): of requests and responses, for a server and for the client of an upstream.
+ * Bytes in, structs out: no I/O, no memory of its own.
  *
- * A request is refused whenever two readers could disagree about it. What is accepted comes back as slices of the input
+ * A message is refused whenever two readers could disagree about it. What is accepted comes back as slices of the input
  * and needs no second validation: names are tokens, values hold no control character, Host is a host, the framing is
  * decided. */
 #ifndef WEIR_LIB_HTTP_HTTP1_H
@@ -33,7 +34,7 @@ struct http1_parser {
     enum http1_fault fault; /* why it was refused */
 };
 
-/* Before the first request of a connection, and again before each next one. */
+/* Before the first message of a connection, and again before each next one. */
 void http1_parser_init(struct http1_parser *parser, const struct http1_limits *limits);
 /* The same with the limits as they are. */
 void http1_parser_reset(struct http1_parser *parser);
@@ -46,8 +47,14 @@ void http1_parser_reset(struct http1_parser *parser);
  * parser->fault; answer http1_fault_status() and close. The outcome depends on the bytes alone, not on how they came. */
 MUST_USE enum err http1_request_parse(struct http1_parser *parser, struct slice input, struct http_head *ret_head);
 
-/* A response head under construction in the caller's memory. What does not fit is left out whole, and is_cut says so;
- * what could split the response (CR, LF, NUL and other controls in a value, a name that is not a token) is left out,
+/* The same for the head of a response to a request with that method, which decides whether there is a body. Statuses of
+ * 1xx come back like any other and without a body: reset the parser and go on for the one that counts; 101 is refused.
+ * With every refusal the connection is of no further use, and the answer is 502. */
+MUST_USE enum err http1_response_parse(struct http1_parser *parser, enum http_method method, struct slice input,
+                                       struct http_head *ret_head);
+
+/* A head under construction in the caller's memory. What does not fit is left out whole, and is_cut says so;
+ * what could split the message (CR, LF, NUL and other controls in a value, a name that is not a token) is left out,
  * and is_refused says so. Check both once, at the end. */
 struct http1_writer {
     char *ptr;
@@ -60,7 +67,12 @@ struct http1_writer {
 void http1_writer_init(struct http1_writer *writer, char *memory, size_t capacity);
 /* "HTTP/1.1 200 OK" CRLF. `status` is 100..999. */
 void http1_write_status(struct http1_writer *writer, int status);
+/* "GET /path HTTP/1.1" CRLF. `method` is a token and `target` has no character that could end it, or the line is left
+ * out and is_refused says so. */
+void http1_write_request(struct http1_writer *writer, struct slice method, struct slice target);
 void http1_write_field(struct http1_writer *writer, struct slice name, struct slice value);
+/* The same for what a parser of ours has already found good: nothing is looked at again. */
+void http1_write_parsed(struct http1_writer *writer, const struct http_header *header);
 /* Content-Length. */
 void http1_write_length(struct http1_writer *writer, uint64_t length);
 /* Lines made beforehand and trusted to be whole, CRLF included: Date, Server. */

@@ -107,6 +107,32 @@ static enum http1_fault decide_framing(struct http_head *head)
     return HTTP1_FAULT_NONE;
 }
 
+/* Of the statuses that never have a body 304 and 200 to HEAD may say how long it would have been; a 1xx or 204 must not
+ * (RFC 9110 section 8.6), and if it says so all the same, whoever believes it waits for what never comes, or takes the
+ * next response for it. A zero does no harm and is common. */
+static enum http1_fault decide_bodyless(struct http_head *head)
+{
+    bool is_forbidden = head->status < 200 || head->status == 204;
+    if (is_forbidden && head->has_body)
+        return HTTP1_FAULT_BODY_FORBIDDEN;
+    head->has_body = false;
+    return HTTP1_FAULT_NONE;
+}
+
+enum http1_fault http1_decide_response(struct http_head *head, enum http_method method)
+{
+    enum http1_fault fault = decide_framing(head);
+    decide_keep_alive(head);
+    if (fault != HTTP1_FAULT_NONE)
+        return fault;
+    if (head->status < 200 || head->status == 204 || head->status == 304 || method == HTTP_METHOD_HEAD)
+        return decide_bodyless(head);
+    head->is_until_close = !head->is_chunked && !head->has_content_length;
+    head->has_body |= head->is_until_close;
+    head->is_keep_alive &= !head->is_until_close;
+    return HTTP1_FAULT_NONE;
+}
+
 /* RFC 9112 section 9.3: close wins over keep-alive. */
 static void decide_keep_alive(struct http_head *head)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between the two halves of the request parser: http1.c reads lines, http1_decide.c what they mean together. */
+/* Between the halves of the parsers: http1.c and http1_response.c read lines, http1_decide.c what they mean together. */
 #ifndef WEIR_LIB_HTTP_HTTP1_INT_H
 #define WEIR_LIB_HTTP_HTTP1_INT_H
 
@@ -9,5 +9,7 @@
 /* Fills in host, the body's framing, is_keep_alive and expects_continue of a head whose lines are all read. `input` is
  * what they point into. */
 enum http1_fault http1_decide(struct http_head *head, const struct scan *scan, struct slice input);
+/* The same for the framing and is_keep_alive of the response to a request with that method (RFC 9112 section 6.3). */
+enum http1_fault http1_decide_response(struct http_head *head, enum http_method method);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Response heads. The lines of registered status codes are made at compile time. */
+/* Heads. The lines of registered status codes are made at compile time. */
 #include "lib/http/http1.h"
 
 #include "lib/base/text.h"
@@ -68,15 +68,31 @@ static void write_unregistered(struct http1_writer *writer, int status)
     http1_write_prebuilt(writer, slice_of(line, sizeof line - 1));
 }
 
-void http1_write_field(struct http1_writer *writer, struct slice name, struct slice value)
+static inline bool is_all(scan_fn find, struct slice text)
+{
+    return text.len == 0 || find(text.ptr, text.ptr, text.ptr + text.len) == text.ptr + text.len;
+}
+
+void http1_write_request(struct http1_writer *writer, struct slice method, struct slice target)
 {
     const struct scan *scan = scan_for(cpu_level());
-    bool is_name = name.len > 0 && scan->tchar(name.ptr, name.ptr, name.ptr + name.len) == name.ptr + name.len;
-    bool is_value = value.len == 0 || scan->value(value.ptr, value.ptr, value.ptr + value.len) == value.ptr + value.len;
-    if (UNLIKELY(!is_name || !is_value)) {
+    bool is_good = method.len > 0 && target.len > 0 && is_all(scan->tchar, method) && is_all(scan->target, target);
+    if (UNLIKELY(!is_good)) {
         writer->is_refused = true;
         return;
     }
+    struct slice version = SLICE_LIT(" HTTP/1.1\r\n");
+    char *room = claim(writer, method.len + 1 + target.len + version.len);
+    if (!room)
+        return;
+    room = put(room, method);
+    room = put(room, SLICE_LIT(" "));
+    room = put(room, target);
+    put(room, version);
+}
+
+static inline void write_line(struct http1_writer *writer, struct slice name, struct slice value)
+{
     char *room = claim(writer, name.len + 2 + value.len + 2);
     if (!room)
         return;
@@ -84,6 +100,21 @@ void http1_write_field(struct http1_writer *writer, struct slice name, struct sl
     room = put(room, SLICE_LIT(": "));
     room = put(room, value);
     put(room, SLICE_LIT("\r\n"));
+}
+
+void http1_write_field(struct http1_writer *writer, struct slice name, struct slice value)
+{
+    const struct scan *scan = scan_for(cpu_level());
+    if (UNLIKELY(name.len == 0 || !is_all(scan->tchar, name) || !is_all(scan->value, value))) {
+        writer->is_refused = true;
+        return;
+    }
+    write_line(writer, name, value);
+}
+
+void http1_write_parsed(struct http1_writer *writer, const struct http_header *header)
+{
+    write_line(writer, header->name, header->value);
 }
 
 void http1_write_length(struct http1_writer *writer, uint64_t length)

@@ -27,6 +27,34 @@ static void writes_a_response_head(void **state)
                          "Content-Length: 18446744073709551615\r\n\r\n"));
 }
 
+static void writes_a_request_head(void **state)
+{
+    (void)state;
+    char memory[256];
+    struct http1_writer writer;
+    struct http_header header = {.name = SLICE_LIT("Accept"), .value = SLICE_LIT("*/*")};
+    http1_writer_init(&writer, memory, sizeof memory);
+    http1_write_request(&writer, SLICE_LIT("PURGE"), SLICE_LIT("/a?b"));
+    http1_write_parsed(&writer, &header);
+    http1_write_end(&writer);
+    assert_false(writer.is_cut || writer.is_refused);
+    assert_true(slice_is(slice_of(writer.ptr, writer.len), "PURGE /a?b HTTP/1.1\r\nAccept: */*\r\n\r\n"));
+}
+
+static void refuses_what_would_split_the_request(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {{"", "/"},      {"GET", ""},      {"G T", "/"},        {"GET", "/ HTTP/1.1"},
+                                           {"GET", "/\r"}, {"GET\r\n", "/"}, {"GET", "/\n\nHost"}};
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+        char memory[64];
+        struct http1_writer writer;
+        http1_writer_init(&writer, memory, sizeof memory);
+        http1_write_request(&writer, slice_of_text(pairs[i][0]), slice_of_text(pairs[i][1]));
+        assert_true(writer.is_refused && writer.len == 0);
+    }
+}
+
 static void writes_every_status(void **state)
 {
     (void)state;
@@ -89,6 +117,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_a_response_head),
+        cmocka_unit_test(writes_a_request_head),
+        cmocka_unit_test(refuses_what_would_split_the_request),
         cmocka_unit_test(writes_every_status),
         cmocka_unit_test(refuses_what_would_split_the_response),
         cmocka_unit_test(leaves_out_whole_what_does_not_fit),

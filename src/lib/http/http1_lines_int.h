@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a request head and a response head have in common: the cursor over the lines of a message, and the field lines.
+ *
+ * Each step reads one element from the cursor and either moves on, or leaves the cursor where the bytes ended and asks
+ * for more. What a step decides depends only on bytes before the cursor, so that the outcome cannot depend on how the
+ * bytes were split into reads; the fuzz targets hold it to that. For the same reason the input is cut at
+ * head_bytes_max before anything is looked at: a fault behind the limit does not exist.
+ *
+ * The steps are inline because http1.c and http1_response.c each want one function without a call in it. */
+#ifndef WEIR_LIB_HTTP_HTTP1_LINES_INT_H
+#define WEIR_LIB_HTTP_HTTP1_LINES_INT_H
+
+#include "lib/http/http1.h"
+#include "lib/http/http1_int.h"
+
+#define VERSION_BYTES 8 /* HTTP/1.1 */
+
+enum http1_state {
+    STATE_BLANK, /* before the first line */
+    STATE_METHOD,
+    STATE_TARGET,
+    STATE_VERSION,
+    STATE_STATUS,
+    STATE_REASON,
+    STATE_NAME, /* at the start of a line, or in a name */
+    STATE_VALUE,
+    STATE_DONE,
+};
+
+struct cursor {
+    const char *from; /* the start of the input */
+    const char *at;   /* the next byte to look at */
+    const char *mark; /* the start of the element */
+    const char *end;
+    struct http1_parser *parser;
+    struct http_head *head;
+    struct http_header *header; /* the next to fill */
+    struct http_header *header_end;
+};
+
+/* Lets a head that was begun follow its input, which the caller has moved to `base`. */
+void http1_follow(const struct http1_parser *parser, const char *base, struct http_head *head);
+/* The bytes of a version up to the first wrong one. */
+MUST_USE enum err http1_check_version(struct http1_parser *parser, const char *text, size_t text_len);
+/* Why a name cannot end in `stop`. */
+enum http1_fault http1_name_fault(char stop, bool is_line_start);
+
+static inline enum err http1_fail(struct http1_parser *parser, enum http1_fault fault)
+{
+    parser->fault = fault;
+    return http1_fault_err(fault);
+}
+
+/* All but the two arrays and what every good message sets. One by one: a memset of the struct becomes `rep stos`, which
+ * takes longer to start than a header to parse. */
+static inline void http1_head_clear(struct http_head *head)
+{
+    head->version_major = 1;
+    head->status = 0;
+    head->is_until_close = false;
+    head->method_text = (struct slice){NULL, 0};
+    head->target = (struct slice){NULL, 0};
+    head->host = (struct slice){NULL, 0};
+    head->has_body = false;
+    head->is_chunked = false;
+    head->has_content_length = false;
+    head->header_count = 0;
+    head->content_length = 0;
+    head->present = 0;
+    head->repeated = 0;
+}
+
+/* Where the call before stopped. `visible` is not empty, and cut at head_bytes_max. */
+static inline struct cursor cursor_enter(struct http1_parser *parser, struct slice visible, struct http_head *head)
+{
+    if (parser->base != visible.ptr) {
+        if (LIKELY(!parser->base))
+            http1_head_clear(head);
+        else
+            http1_follow(parser, visible.ptr, head);
+        parser->base = visible.ptr;
+    }
+    return (struct cursor){
+        .from = visible.ptr,
+        .at = visible.ptr + parser->offset,
+        .mark = visible.ptr + parser->mark,
+        .end = visible.ptr + visible.len,
+        .parser = parser,
+        .head = head,
+        .header = head->headers + head->header_count,
+        .header_end = head->headers + parser->limits.header_count_max,
+    };
+}
+
+/* Notes where this call stops; `err` is how. */
+static inline enum err cursor_leave(struct cursor *c, enum err err)
+{
+    struct http1_parser *parser = c->parser;
+    parser->offset = (uint32_t)(c->at - c->from);
+    parser->mark = (uint32_t)(c->mark - c->from);
+    c->head->header_count = (uint16_t)(c->header - c->head->headers);
+    if (LIKELY(err == ERR_OK))
+        c->head->head_bytes = parser->offset;
+    else if (err == ERR_AGAIN && (size_t)(c->end - c->from) == parser->limits.head_bytes_max)
+        return http1_fail(parser,
+                          parser->state == STATE_TARGET ? HTTP1_FAULT_TARGET_TOO_LONG : HTTP1_FAULT_HEAD_TOO_LARGE);
+    return err;
+}
+
+/* Takes CR LF; `otherwise` is the fault of a byte that begins no line end. */
+static inline enum err cursor_line_end(struct cursor *c, enum http1_fault otherwise)
+{
+    if (LIKELY(c->end - c->at >= 2 && memcmp(c->at, "\r\n", 2) == 0)) {
+        c->at += 2;
+        c->mark = c->at;
+        return ERR_OK;
+    }
+    if (c->at == c->end)
+        return ERR_AGAIN;
+    if (*c->at == '\n')
+        return http1_fail(c->parser, HTTP1_FAULT_BARE_LF);
+    if (*c->at != '\r')
+        return http1_fail(c->parser, otherwise);
+    if (c->end - c->at < 2)
+        return ERR_AGAIN;
+    return http1_fail(c->parser, HTTP1_FAULT_BARE_CR);
+}
+
+/* Notes where a field is first found; RFC 9112 sections 3.2 and 6.3 on those that may not come twice. */
+static inline enum err cursor_note(struct cursor *c, enum http_field field)
+{
+    struct http_head *head = c->head;
+    uint64_t bit = UINT64_C(1) << field;
+    if (LIKELY(!(head->present & bit))) {
+        head->present |= bit;
+        head->first[field] = (uint16_t)(c->header - head->headers);
+        return ERR_OK;
+    }
+    head->repeated |= bit;
+    if (!http_field_is_single(field))
+        return ERR_OK;
+    return http1_fail(c->parser, field == HTTP_FIELD_HOST             ? HTTP1_FAULT_HOST_REPEATED
+                                 : field == HTTP_FIELD_CONTENT_LENGTH ? HTTP1_FAULT_LENGTH_REPEATED
+                                                                      : HTTP1_FAULT_FIELD_REPEATED);
+}
+
+static inline enum err cursor_name(struct cursor *c)
+{
+    if (c->header == c->header_end)
+        return http1_fail(c->parser, HTTP1_FAULT_TOO_MANY_FIELDS);
+    c->at = c->parser->scan->tchar(c->from, c->at, c->end);
+    if (c->at == c->end)
+        return ERR_AGAIN;
+    if (UNLIKELY(*c->at != ':' || c->at == c->mark))
+        return http1_fail(c->parser, http1_name_fault(*c->at, c->at == c->mark));
+    c->header->name = slice_of(c->mark, (size_t)(c->at - c->mark));
+    c->header->id = http_field_parse(c->header->name);
+    TRY(cursor_note(c, c->header->id));
+    c->mark = ++c->at;
+    c->parser->state = STATE_VALUE;
+    return ERR_OK;
+}
+
+/* Nearly every value has one space before it and none behind. */
+static inline struct slice cursor_trim(struct slice value)
+{
+    bool is_usual = value.len >= 2 && value.ptr[0] == ' ' && (unsigned char)value.ptr[1] > ' ' &&
+                    (unsigned char)value.ptr[value.len - 1] > ' ';
+    return LIKELY(is_usual) ? slice_skip(value, 1) : slice_trim(value);
+}
+
+static inline enum err cursor_value(struct cursor *c)
+{
+    c->at = c->parser->scan->value(c->from, c->at, c->end);
+    struct slice value = slice_of(c->mark, (size_t)(c->at - c->mark));
+    TRY(cursor_line_end(c, HTTP1_FAULT_VALUE_CHAR));
+    c->header++->value = cursor_trim(value);
+    c->parser->state = STATE_NAME;
+    return ERR_OK;
+}
+
+static inline enum err cursor_fields(struct cursor *c)
+{
+    for (;;) {
+        if (c->parser->state == STATE_NAME) {
+            if (c->at == c->end)
+                return ERR_AGAIN;
+            if (*c->at == '\r' && c->at == c->mark)
+                return cursor_line_end(c, HTTP1_FAULT_BARE_CR);
+            TRY(cursor_name(c));
+        }
+        TRY(cursor_value(c));
+    }
+}
+
+#endif
