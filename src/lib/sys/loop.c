@@ -135,8 +135,22 @@ void stream_open(struct stream *stream, struct loop *loop, int fd, const struct 
     *stream = (struct stream){.watch = {.on_events = on_stream_events, .loop = loop, .fd = fd}, .handlers = handlers};
 }
 
+enum err stream_connect(struct stream *stream, struct loop *loop, const struct address *address,
+                        const struct stream_handlers *handlers)
+{
+    int fd;
+    TRY(socket_connect_start(address, &fd));
+    stream_open(stream, loop, fd, handlers);
+    stream->is_connecting = true;
+    enum err err = watch_add(&stream->watch, loop, EPOLLOUT);
+    if (err != ERR_OK)
+        stream_close(stream);
+    return err;
+}
+
 enum err stream_receive_start(struct stream *stream)
 {
+    ASSERT(!stream->is_connecting, "a stream is used once it is connected");
     if (!(stream->watch.armed & KNOWN))
         TRY(watch_add(&stream->watch, stream->watch.loop, EPOLLIN | EPOLLRDHUP));
     else if (!(stream->watch.armed & EPOLLIN))
@@ -152,7 +166,7 @@ void stream_receive_stop(struct stream *stream)
 
 enum err stream_send(struct stream *stream, struct slice bytes, size_t *ret_sent_bytes)
 {
-    ASSERT(stream->unsent.len == 0, "one send at a time");
+    ASSERT(stream->unsent.len == 0 && !stream->is_connecting, "one send at a time, on a stream that is connected");
     *ret_sent_bytes = 0;
     ssize_t count;
     do
@@ -241,11 +255,29 @@ static void withdraw(struct stream *stream, uint32_t events)
         arm(&stream->watch, stream->watch.armed & ~KNOWN & ~(stale & events));
 }
 
+/* Whoever connects means to receive: one change of interest does for both. */
+static void finish_connecting(struct stream *stream, uint32_t events)
+{
+    enum err err = events & (EPOLLERR | EPOLLHUP) ? socket_failure(stream->watch.fd) : ERR_OK;
+    stream->is_connecting = false;
+    if (err == ERR_OK && events & EPOLLERR)
+        err = ERR_IO;
+    if (err == ERR_OK)
+        arm(&stream->watch, EPOLLIN | EPOLLRDHUP);
+    else
+        watch_remove(&stream->watch);
+    stream->handlers->on_connected(stream, err);
+}
+
 /* A handler may close the stream, which frees its memory: at most one is called, and nothing is touched after it.
  * What else there is comes again in the next turn. */
 static void on_stream_events(struct watch *watch, uint32_t events)
 {
     struct stream *stream = CONTAINER_OF(watch, struct stream, watch);
+    if (stream->is_connecting) {
+        finish_connecting(stream, events);
+        return;
+    }
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && stream->unsent.len) {
         send_rest(stream);
         return;

@@ -42,6 +42,8 @@ struct stream_handlers {
     void (*on_sent)(struct stream *stream, enum err err);
     /* While not receiving: the other side has closed or reset the connection. Said once. */
     void (*on_hangup)(struct stream *stream);
+    /* Of stream_connect, once, and before anything else: ERR_OK, or why not (the stream is still to be closed). */
+    void (*on_connected)(struct stream *stream, enum err err);
 };
 
 struct stream {
@@ -51,9 +53,14 @@ struct stream {
     bool is_receiving;
     bool is_hung_up;
     bool is_yielding;
+    bool is_connecting;
 };
 
 void stream_open(struct stream *stream, struct loop *loop, int fd, const struct stream_handlers *handlers);
+/* Opens the stream by connecting to an address, without waiting: on_connected follows, in a later turn. How long that may
+ * take is for the owner's timer. An error leaves nothing to close. */
+MUST_USE enum err stream_connect(struct stream *stream, struct loop *loop, const struct address *address,
+                                 const struct stream_handlers *handlers);
 /* Registers with the loop on first use. ERR_IO when the system refuses. */
 MUST_USE enum err stream_receive_start(struct stream *stream);
 /* No on_received any more; bytes that come wait in the kernel. */

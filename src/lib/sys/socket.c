@@ -120,7 +120,10 @@ static enum err of_errno(int number)
     case ENFILE:
         return ERR_BUSY;
     case ECONNREFUSED:
+    case ENOENT: /* of a Unix socket */
         return ERR_CLOSED;
+    case ETIMEDOUT:
+        return ERR_TIMEOUT;
     default:
         return ERR_IO;
     }
@@ -167,6 +170,33 @@ enum err socket_address(int fd, struct address *ret_address)
     return ERR_OK;
 }
 
+enum err socket_failure(int fd)
+{
+    int failure = 0;
+    socklen_t len = sizeof failure;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &len) != 0)
+        return ERR_IO;
+    return failure ? of_errno(failure) : ERR_OK;
+}
+
+/* EAGAIN is a Unix socket's word for a queue that is full: nothing will tell when it is not. */
+enum err socket_connect_start(const struct address *address, int *ret_fd)
+{
+    int on = 1;
+    int fd = make(address);
+    if (fd < 0)
+        return of_errno(errno);
+    if (address->any.sa_family != AF_UNIX)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (connect(fd, &address->any, address->len) != 0 && errno != EINPROGRESS) {
+        enum err err = errno == EAGAIN ? ERR_BUSY : of_errno(errno);
+        close(fd);
+        return err;
+    }
+    *ret_fd = fd;
+    return ERR_OK;
+}
+
 static enum err await_connected(int fd, int timeout_ms)
 {
     struct pollfd wait = {.fd = fd, .events = POLLOUT};
@@ -176,21 +206,14 @@ static enum err await_connected(int fd, int timeout_ms)
     while (ready < 0 && errno == EINTR);
     if (ready == 0)
         return ERR_TIMEOUT;
-    int failure = 0;
-    socklen_t len = sizeof failure;
-    if (ready < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &len) != 0)
-        return ERR_IO;
-    return failure ? of_errno(failure) : ERR_OK;
+    return ready < 0 ? ERR_IO : socket_failure(fd);
 }
 
 enum err socket_connect(const struct address *address, int timeout_ms, int *ret_fd)
 {
-    int fd = make(address);
-    if (fd < 0)
-        return of_errno(errno);
-    enum err err = ERR_OK;
-    if (connect(fd, &address->any, address->len) != 0)
-        err = errno == EINPROGRESS ? await_connected(fd, timeout_ms) : of_errno(errno);
+    int fd;
+    TRY(socket_connect_start(address, &fd));
+    enum err err = await_connected(fd, timeout_ms);
     if (err == ERR_OK)
         *ret_fd = fd;
     else

@@ -105,7 +105,8 @@ static void run_turns(unsigned count)
 static void closes_inside_on_buffer(void **state)
 {
     (void)state;
-    static const struct stream_handlers handlers = {close_self_for_room, ignore_received, ignore_sent, ignore_hangup};
+    static const struct stream_handlers handlers = {close_self_for_room, ignore_received, ignore_sent, ignore_hangup,
+                                                    NULL};
     int theirs;
     (void)make_victim(&handlers, &theirs);
     assert_int_equal(send(theirs, "x", 1, 0), 1);
@@ -117,7 +118,7 @@ static void closes_inside_on_buffer(void **state)
 static void closes_inside_on_received(void **state)
 {
     (void)state;
-    static const struct stream_handlers handlers = {give_room, close_self_received, ignore_sent, ignore_hangup};
+    static const struct stream_handlers handlers = {give_room, close_self_received, ignore_sent, ignore_hangup, NULL};
     int theirs;
     (void)make_victim(&handlers, &theirs);
     assert_int_equal(send(theirs, "x", 1, 0), 1);
@@ -137,7 +138,7 @@ static void closes_inside_on_received(void **state)
 static void closes_inside_on_hangup(void **state)
 {
     (void)state;
-    static const struct stream_handlers handlers = {give_room, ignore_received, ignore_sent, close_self};
+    static const struct stream_handlers handlers = {give_room, ignore_received, ignore_sent, close_self, NULL};
     for (int is_reset = 0; is_reset < 2; is_reset++) {
         int theirs;
         struct victim *victim = make_victim(&handlers, &theirs);
@@ -154,7 +155,7 @@ static void closes_inside_on_hangup(void **state)
 static void closes_inside_on_sent(void **state)
 {
     (void)state;
-    static const struct stream_handlers handlers = {give_room, ignore_received, close_self_sent, ignore_hangup};
+    static const struct stream_handlers handlers = {give_room, ignore_received, close_self_sent, ignore_hangup, NULL};
     static char big[8 << 20];
     static char chunk[1 << 16];
     for (int is_reset = 0; is_reset < 2; is_reset++) {
@@ -188,7 +189,7 @@ static void close_other_received(struct stream *stream, size_t bytes, enum err e
     destroy(victim->other);
 }
 
-static const struct stream_handlers closing_other = {give_room, close_other_received, ignore_sent, ignore_hangup};
+static const struct stream_handlers closing_other = {give_room, close_other_received, ignore_sent, ignore_hangup, NULL};
 
 /* Both have bytes in the same turn, and whichever comes first closes the other. */
 static void make_rivals(struct victim *rivals[2], int theirs[2])
@@ -237,7 +238,7 @@ static void count_reborn_hangup(struct stream *stream)
 static void replace_other_received(struct stream *stream, size_t bytes, enum err err)
 {
     static const struct stream_handlers handlers = {count_reborn_room, ignore_received, ignore_sent,
-                                                    count_reborn_hangup};
+                                                    count_reborn_hangup, NULL};
     struct victim *victim = CONTAINER_OF(stream, struct victim, stream);
     (void)bytes;
     (void)err;
@@ -253,7 +254,8 @@ static void replace_other_received(struct stream *stream, size_t bytes, enum err
 static void a_new_stream_gets_no_event_of_the_old_owner_of_its_number(void **state)
 {
     (void)state;
-    static const struct stream_handlers handlers = {give_room, replace_other_received, ignore_sent, ignore_hangup};
+    static const struct stream_handlers handlers = {give_room, replace_other_received, ignore_sent, ignore_hangup,
+                                                    NULL};
     static struct victim rivals[2];
     int theirs[2];
     int quiet;

@@ -58,7 +58,7 @@ static void count_hangup(struct stream *stream)
     CONTAINER_OF(stream, struct probe, stream)->hangups++;
 }
 
-static const struct stream_handlers counting = {give_room, count_received, count_sent, count_hangup};
+static const struct stream_handlers counting = {give_room, count_received, count_sent, count_hangup, NULL};
 
 static int setup(void **state)
 {
