@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The resolver against a small DNS server of our own. */
+#include "lib/resolver/resolver.h"
+
+#include "lib/sys/clock.h"
+#include "lib/sys/thread.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define RCODE_NXDOMAIN 3
+#define RCODE_REFUSED  5
+#define TYPE_A         1
+#define TYPE_AAAA      28
+#define HEADER_BYTES   12
+#define WAIT_MS        5000
+
+/* Answers every question for A with `count` addresses from 192.0.2.`first` on, and one AAAA question the same way. */
+struct fake {
+    int fd;
+    struct thread thread;
+    char servers[32];
+    _Atomic unsigned first;
+    _Atomic unsigned count;
+    _Atomic unsigned count_v6;
+    _Atomic uint32_t ttl_s;
+    _Atomic int rcode;
+    _Atomic bool is_mute;
+    _Atomic bool is_stopping;
+    _Atomic unsigned questions; /* for A */
+};
+
+static struct fake fake;
+
+static size_t put_record(uint8_t *out, unsigned type, uint32_t ttl_s, const void *data, size_t bytes)
+{
+    const uint8_t head[] = {0xc0, HEADER_BYTES,  0, (uint8_t)type, 0, 1, 0, 0, 0, (uint8_t)ttl_s, /* < 256 */
+                            0,    (uint8_t)bytes};
+    memcpy(out, head, sizeof head);
+    memcpy(out + sizeof head, data, bytes);
+    return sizeof head + bytes;
+}
+
+static size_t answer(uint8_t *message, size_t question_end, unsigned type)
+{
+    size_t len = question_end;
+    unsigned count = atomic_load(type == TYPE_A ? &fake.count : &fake.count_v6);
+    unsigned first = atomic_load(&fake.first);
+    int rcode = atomic_load(&fake.rcode);
+    if (rcode != 0 || (type != TYPE_A && type != TYPE_AAAA))
+        count = 0;
+    message[2] = 0x85;
+    message[3] = (uint8_t)(0x80 | rcode);
+    message[7] = (uint8_t)count;
+    memset(message + 8, 0, 4);
+    for (unsigned i = 0; i < count; i++) {
+        uint8_t last = (uint8_t)(first + (count - 1 - i)); /* descending: not the order to expect */
+        const uint8_t v4[4] = {192, 0, 2, last};
+        const uint8_t v6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = last};
+        len += type == TYPE_A ? put_record(message + len, type, atomic_load(&fake.ttl_s), v4, sizeof v4)
+                              : put_record(message + len, type, atomic_load(&fake.ttl_s), v6, sizeof v6);
+    }
+    return len;
+}
+
+static void serve(void *argument)
+{
+    (void)argument;
+    while (!atomic_load(&fake.is_stopping)) {
+        uint8_t message[1500];
+        struct sockaddr_in peer;
+        socklen_t peer_len = sizeof peer;
+        ssize_t len = recvfrom(fake.fd, message, 512, 0, (struct sockaddr *)&peer, &peer_len);
+        if (len < HEADER_BYTES)
+            continue;
+        size_t at = HEADER_BYTES;
+        while (message[at] != 0)
+            at += message[at] + 1U;
+        unsigned type = message[at + 2];
+        if (type == TYPE_A)
+            atomic_fetch_add(&fake.questions, 1);
+        if (!atomic_load(&fake.is_mute))
+            (void)sendto(fake.fd, message, answer(message, at + 5, type), 0, (struct sockaddr *)&peer, peer_len);
+    }
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    const struct timeval tick = {.tv_usec = 20000};
+    fake = (struct fake){.fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), .first = 1, .count = 1, .ttl_s = 60};
+    assert_int_equal(bind(fake.fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(fake.fd, (struct sockaddr *)&address, &len), 0);
+    assert_int_equal(setsockopt(fake.fd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick), 0);
+    (void)snprintf(fake.servers, sizeof fake.servers, "127.0.0.1:%u", ntohs(address.sin_port));
+    return thread_start(&fake.thread, "dns", serve, NULL) == ERR_OK ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    atomic_store(&fake.is_stopping, true);
+    thread_join(&fake.thread);
+    close(fake.fd);
+    return 0;
+}
+
+static struct resolver *create(struct resolver_options options)
+{
+    struct resolver *resolver;
+    options.servers = fake.servers;
+    options.timeout_ms = options.timeout_ms ? options.timeout_ms : 100;
+    options.tries = 1;
+    assert_int_equal(resolver_create(&options, &resolver), ERR_OK);
+    return resolver;
+}
+
+static struct resolver_name *add(struct resolver *resolver, const char *host)
+{
+    struct resolver_name *name;
+    assert_int_equal(resolver_add(resolver, slice_of_text(host), &name), ERR_OK);
+    assert_true(resolver_wait(resolver, WAIT_MS));
+    return name;
+}
+
+static void end(struct resolver *resolver, struct resolver_name *name)
+{
+    resolver_drop(name);
+    resolver_destroy(resolver);
+}
+
+static void await_questions(unsigned count)
+{
+    uint64_t end_ns = clock_now_ns() + WAIT_MS * NS_PER_MS;
+    while (atomic_load(&fake.questions) < count) {
+        assert_true(clock_now_ns() < end_ns);
+        clock_sleep_ns(NS_PER_MS);
+    }
+}
+
+static bool await_change(const struct resolver_name *name, uint64_t *version, struct resolver_addresses *addresses)
+{
+    uint64_t end_ns = clock_now_ns() + WAIT_MS * NS_PER_MS;
+    while (!resolver_read(name, version, addresses)) {
+        if (clock_now_ns() >= end_ns)
+            return false;
+        clock_sleep_ns(NS_PER_MS);
+    }
+    return true;
+}
+
+static void expect_address(const struct address *address, const char *expected)
+{
+    char text[ADDRESS_TEXT_MAX];
+    address_format_host(address, text);
+    assert_string_equal(text, expected);
+    assert_int_equal(address_port(address), 0);
+}
+
+static void finds_all_addresses_in_ascending_order(void **state)
+{
+    (void)state;
+    struct resolver_addresses addresses;
+    uint64_t version = 0;
+    atomic_store(&fake.count, 3);
+    atomic_store(&fake.count_v6, 2);
+    struct resolver *resolver = create((struct resolver_options){0});
+    struct resolver_name *name = add(resolver, "Host_1.example.test");
+    assert_true(resolver_read(name, &version, &addresses));
+    assert_int_equal(addresses.count, 5);
+    expect_address(&addresses.list[0], "192.0.2.1");
+    expect_address(&addresses.list[2], "192.0.2.3");
+    expect_address(&addresses.list[4], "2001:db8::2");
+    assert_false(resolver_read(name, &version, &addresses)); /* nothing new */
+    end(resolver, name);
+}
+
+static void keeps_no_more_addresses_than_it_has_room_for(void **state)
+{
+    (void)state;
+    struct resolver_addresses addresses;
+    uint64_t version = 0;
+    atomic_store(&fake.count, 20);
+    struct resolver *resolver = create((struct resolver_options){0});
+    struct resolver_name *name = add(resolver, "many.test");
+    assert_true(resolver_read(name, &version, &addresses));
+    assert_int_equal(addresses.count, RESOLVER_ADDRESSES_MAX);
+    end(resolver, name);
+}
+
+static void asks_again_when_the_time_to_live_runs_out_and_not_before(void **state)
+{
+    (void)state;
+    struct resolver_addresses addresses;
+    uint64_t version = 0;
+    atomic_store(&fake.ttl_s, 1);
+    struct resolver *resolver = create((struct resolver_options){.ttl_min_ns = 10 * NS_PER_MS});
+    struct resolver_name *name = add(resolver, "short.test");
+    uint64_t begin_ns = clock_now_ns();
+    assert_true(resolver_read(name, &version, &addresses));
+    atomic_store(&fake.first, 7);
+    assert_true(await_change(name, &version, &addresses));
+    assert_in_range(clock_now_ns() - begin_ns, 900 * NS_PER_MS, 4 * NS_PER_S);
+    expect_address(&addresses.list[0], "192.0.2.7");
+    end(resolver, name);
+}
+
+static void bounds_the_time_to_live_on_both_sides(void **state)
+{
+    (void)state;
+    struct resolver *resolver =
+        create((struct resolver_options){.ttl_max_ns = 20 * NS_PER_MS, .ttl_min_ns = NS_PER_MS});
+    struct resolver_name *name = add(resolver, "long.test");
+    await_questions(3); /* although each answer is good for a minute */
+    end(resolver, name);
+
+    atomic_store(&fake.ttl_s, 0);
+    atomic_store(&fake.questions, 0);
+    resolver = create((struct resolver_options){.ttl_min_ns = 3600 * NS_PER_S});
+    name = add(resolver, "never.test");
+    clock_sleep_ns(100 * NS_PER_MS);
+    assert_int_equal(atomic_load(&fake.questions), 1);
+    end(resolver, name);
+}
+
+static void an_answer_that_says_nothing_new_changes_nothing(void **state)
+{
+    (void)state;
+    struct resolver_addresses addresses;
+    uint64_t version = 0;
+    struct resolver *resolver = create((struct resolver_options){.ttl_max_ns = 10 * NS_PER_MS, .ttl_min_ns = 1});
+    struct resolver_name *name = add(resolver, "same.test");
+    assert_true(resolver_read(name, &version, &addresses));
+    await_questions(4);
+    assert_false(resolver_read(name, &version, &addresses));
+    end(resolver, name);
+}
+
+struct changes {
+    _Atomic unsigned failed;
+    _Atomic unsigned found;
+};
+
+static void count_change(void *owner, struct slice host, const char *why)
+{
+    struct changes *changes = owner;
+    assert_true(slice_is(host, "flaky.test"));
+    atomic_fetch_add(why ? &changes->failed : &changes->found, 1);
+}
+
+static void failures_keep_the_last_good_answer_and_are_told_once(void **state)
+{
+    (void)state;
+    static const int rcodes[] = {RCODE_NXDOMAIN, RCODE_REFUSED};
+    struct changes changes = {0};
+    struct resolver_addresses addresses;
+    uint64_t version = 0;
+    struct resolver *resolver = create((struct resolver_options){.ttl_max_ns = 5 * NS_PER_MS,
+                                                                 .ttl_min_ns = 1,
+                                                                 .retry_ns = 5 * NS_PER_MS,
+                                                                 .timeout_ms = 20,
+                                                                 .on_change = count_change,
+                                                                 .owner = &changes});
+    struct resolver_name *name = add(resolver, "flaky.test");
+    assert_true(resolver_read(name, &version, &addresses));
+    for (unsigned i = 0; i < 3; i++) {
+        atomic_store(&fake.rcode, i < 2 ? rcodes[i] : 0);
+        atomic_store(&fake.is_mute, i == 2);
+        await_questions(atomic_load(&fake.questions) + 3);
+        assert_false(resolver_read(name, &version, &addresses));
+    }
+    assert_int_equal(atomic_load(&changes.failed), 1);
+    atomic_store(&fake.is_mute, false);
+    atomic_store(&fake.first, 9);
+    assert_true(await_change(name, &version, &addresses));
+    expect_address(&addresses.list[0], "192.0.2.9");
+    await_questions(atomic_load(&fake.questions) + 1);
+    assert_int_equal(atomic_load(&changes.found), 1);
+    end(resolver, name);
+}
+
+static void a_name_that_was_never_found_has_no_addresses(void **state)
+{
+    (void)state;
+    struct resolver_addresses addresses;
+    uint64_t version = 0;
+    atomic_store(&fake.rcode, RCODE_NXDOMAIN);
+    struct resolver *resolver = create((struct resolver_options){.retry_ns = 5 * NS_PER_MS});
+    struct resolver_name *name = add(resolver, "late.test");
+    assert_false(resolver_read(name, &version, &addresses));
+    atomic_store(&fake.rcode, 0);
+    assert_true(await_change(name, &version, &addresses));
+    end(resolver, name);
+}
+
+static void reads_the_hosts_file(void **state)
+{
+    (void)state;
+    struct resolver_addresses addresses;
+    uint64_t version = 0;
+    struct resolver *resolver = create((struct resolver_options){0});
+    struct resolver_name *name = add(resolver, "localhost");
+    assert_true(resolver_read(name, &version, &addresses));
+    expect_address(&addresses.list[0], "127.0.0.1");
+    assert_int_equal(atomic_load(&fake.questions), 0);
+    end(resolver, name);
+}
+
+static void a_name_may_be_dropped_while_it_is_asked_for(void **state)
+{
+    (void)state;
+    struct resolver_name *names[20];
+    char host[32];
+    atomic_store(&fake.is_mute, true);
+    struct resolver *resolver = create((struct resolver_options){.timeout_ms = 50});
+    for (unsigned i = 0; i < 20; i++) {
+        (void)snprintf(host, sizeof host, "mute%u.test", i);
+        assert_int_equal(resolver_add(resolver, slice_of_text(host), &names[i]), ERR_OK);
+    }
+    await_questions(1);
+    assert_false(resolver_wait(resolver, 1));
+    for (unsigned i = 0; i < 10; i++)
+        resolver_drop(names[i]);
+    assert_true(resolver_wait(resolver, WAIT_MS));
+    for (unsigned i = 10; i < 20; i++)
+        resolver_drop(names[i]);
+    resolver_destroy(resolver);
+}
+
+static void refuses_what_is_no_host(void **state)
+{
+    (void)state;
+    char longest[RESOLVER_HOST_BYTES_MAX + 2];
+    memset(longest, 'a', sizeof longest);
+    struct resolver *resolver = create((struct resolver_options){0});
+    struct resolver_name *name;
+    static const char *const hosts[] = {"", "a b", "a:80", "[::1]", "a/b", "\xc3\xa9.test"};
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++)
+        assert_int_equal(resolver_add(resolver, slice_of_text(hosts[i]), &name), ERR_INVALID);
+    assert_int_equal(resolver_add(resolver, slice_of("a\0b", 3), &name), ERR_INVALID);
+    assert_int_equal(resolver_add(resolver, slice_of(longest, RESOLVER_HOST_BYTES_MAX + 1), &name), ERR_INVALID);
+    resolver_destroy(resolver);
+    struct resolver_options options = {.servers = "nonsense"};
+    assert_int_equal(resolver_create(&options, &resolver), ERR_INVALID);
+}
+
+/* Readers on other threads see whole lists only: all addresses of one answer. */
+static void read_until_stopped(void *argument)
+{
+    const struct resolver_name *name = argument;
+    struct resolver_addresses addresses = {0};
+    uint64_t version = 0;
+    while (!atomic_load(&fake.is_stopping)) {
+        if (!resolver_read(name, &version, &addresses))
+            continue;
+        uint32_t first = ntohl(addresses.list[0].v4.sin_addr.s_addr);
+        for (uint32_t i = 0; i < addresses.count; i++)
+            assert_int_equal(ntohl(addresses.list[i].v4.sin_addr.s_addr), first + i);
+    }
+}
+
+static void readers_see_whole_lists(void **state)
+{
+    (void)state;
+    struct thread readers[2];
+    atomic_store(&fake.count, 8);
+    struct resolver *resolver = create((struct resolver_options){.ttl_max_ns = NS_PER_MS, .ttl_min_ns = 1});
+    struct resolver_name *name = add(resolver, "busy.test");
+    for (size_t i = 0; i < ARRAY_LEN(readers); i++)
+        assert_int_equal(thread_start(&readers[i], "reader", read_until_stopped, name), ERR_OK);
+    for (unsigned i = 0; i < 50; i++) {
+        atomic_store(&fake.first, i * 4);
+        clock_sleep_ns(4 * NS_PER_MS);
+    }
+    atomic_store(&fake.is_stopping, true);
+    for (size_t i = 0; i < ARRAY_LEN(readers); i++)
+        thread_join(&readers[i]);
+    end(resolver, name);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(finds_all_addresses_in_ascending_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(keeps_no_more_addresses_than_it_has_room_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(asks_again_when_the_time_to_live_runs_out_and_not_before, setup, teardown),
+        cmocka_unit_test_setup_teardown(bounds_the_time_to_live_on_both_sides, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_answer_that_says_nothing_new_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(failures_keep_the_last_good_answer_and_are_told_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_name_that_was_never_found_has_no_addresses, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_the_hosts_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_name_may_be_dropped_while_it_is_asked_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(refuses_what_is_no_host, setup, teardown),
+        cmocka_unit_test_setup_teardown(readers_see_whole_lists, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
