@@ -75,6 +75,7 @@ struct config {
     uint64_t inline_pixels;    /* larger images are decoded by an executor */
     struct limits_config limits;
     struct shutdown_config shutdown;
+    bool server_header;        /* names weir in responses */
     struct slice welcome;      /* printed once ready */
     struct option_list models; /* of struct model_config */
 

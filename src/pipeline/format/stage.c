@@ -13,6 +13,8 @@ enum verdict stage_format(struct request *request)
         ASSERT(request->problem, "whoever fails says why");
     if (request->problem)
         format_problem(request);
+    if (request->config->server_header)
+        response_field_add(request, "Server", SLICE_LIT("weir"));
     chain_response_head(request);
     chain_response_chunk(request, &request->response.body);
     return VERDICT_NEXT;

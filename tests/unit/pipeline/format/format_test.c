@@ -273,11 +273,33 @@ static void no_response_at_all_is_our_own_fault(void **state)
     assert_int_equal(stand.request->response.status, 500);
 }
 
+static bool names_server(const struct request *request)
+{
+    for (uint32_t i = 0; i < request->response.field_count; i++)
+        if (slice_is(request->response.fields[i].name, "Server"))
+            return true;
+    return false;
+}
+
+static void names_the_server_only_when_told_to(void **state)
+{
+    (void)state;
+    for (int is_told = 0; is_told < 2; is_told++) {
+        struct request *request = begin(HEAD);
+        request->config->server_header = is_told;
+        response_set(request, 200, "text/plain", SLICE_LIT("x"));
+        assert_int_equal(stage_format(request), VERDICT_NEXT);
+        assert_int_equal(names_server(request), is_told);
+    }
+    stand.config->server_header = false;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(names_the_server_only_when_told_to),
         TEST(writes_a_problem_document),
         TEST(adds_faults_request_id_and_what_v2_clients_read),
         TEST(says_when_to_come_again),
