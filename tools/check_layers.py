@@ -54,7 +54,7 @@ LIBRARIES = {
     "meter": {"base"},
     "resolver": {"base", "sys"},
     "sys": {"base"},
-    "tls": {"base"},
+    "tls": {"base", "crypto"},
 }
 
 # Headers that any file may include: pure C, and what compilers bring.
