@@ -10,6 +10,7 @@
 
 #include "lib/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,11 @@ void pool_deinit(struct pool *pool);
 MUST_USE void *pool_acquire(struct pool *pool, size_t bytes, size_t *ret_bytes);
 /* `bytes` is the *ret_bytes of pool_acquire. NULL is accepted. */
 void pool_release(struct pool *pool, void *block, size_t bytes);
+/* Whether `bytes` more may be out, all together. */
+static inline bool pool_has(const struct pool *pool, size_t bytes)
+{
+    return bytes <= pool->outstanding_bytes_max && pool->outstanding_bytes <= pool->outstanding_bytes_max - bytes;
+}
 /* Gives cached blocks back to the system until at most `keep_bytes` are kept. */
 void pool_trim(struct pool *pool, size_t keep_bytes);
 

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* zstd: the door to the library of that name. Memory of the caller is in the part of its interface that asks to be
+ * unlocked; the shared library has exported it since 1.3. */
+#define ZSTD_STATIC_LINKING_ONLY
+#include "lib/codings/codings_int.h"
+
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#define LEVEL_DEFAULT 3
+#define LEVEL_MAX     19 /* beyond it windows grow past what RFC 9659 lets a decoder refuse */
+/* The encoder's memory follows the window and the tables. Streams are many and long: theirs end below 1 MiB. */
+#define WINDOW_BITS_STREAM 16
+#define HASH_BITS_STREAM   16
+#define CHAIN_BITS_STREAM  15
+#define WINDOW_BITS_WHOLE  18
+
+struct zstd_encoder {
+    struct encoder encoder;
+    ZSTD_CCtx *context;
+};
+
+struct zstd_decoder {
+    struct decoder decoder;
+    ZSTD_DCtx *context;
+};
+
+/* Encoder. */
+
+static bool set(struct zstd_encoder *zstd, ZSTD_cParameter parameter, int value)
+{
+    return !ZSTD_isError(ZSTD_CCtx_setParameter(zstd->context, parameter, value));
+}
+
+static enum err encoder_open(struct encoder *encoder)
+{
+    struct zstd_encoder *zstd = CONTAINER_OF(encoder, struct zstd_encoder, encoder);
+    int level = encoder->level == 0 ? LEVEL_DEFAULT : MIN(MAX(encoder->level, 1), LEVEL_MAX);
+    if (!encoder->is_open) {
+        ZSTD_customMem memory = {coding_memory_alloc, coding_memory_free, &encoder->memory};
+        zstd->context = ZSTD_createCCtx_advanced(memory);
+        if (!zstd->context)
+            return coding_memory_err(&encoder->memory);
+        encoder->is_open = true;
+    }
+    if (ZSTD_isError(ZSTD_CCtx_reset(zstd->context, ZSTD_reset_session_and_parameters)))
+        return ERR_INTERNAL;
+    bool is_set = set(zstd, ZSTD_c_compressionLevel, level);
+    if (encoder->known_bytes > 0)
+        is_set = is_set && set(zstd, ZSTD_c_windowLog, WINDOW_BITS_WHOLE) &&
+                 set(zstd, ZSTD_c_srcSizeHint, (int)MIN(encoder->known_bytes, ZSTD_SRCSIZEHINT_MAX));
+    else
+        is_set = is_set && set(zstd, ZSTD_c_windowLog, WINDOW_BITS_STREAM) &&
+                 set(zstd, ZSTD_c_hashLog, HASH_BITS_STREAM) && set(zstd, ZSTD_c_chainLog, CHAIN_BITS_STREAM);
+    return is_set ? ERR_OK : ERR_INTERNAL;
+}
+
+static enum err encoder_step(struct encoder *encoder, struct slice *input, enum encoder_mode mode, struct room *out,
+                             bool *ret_is_done)
+{
+    static const ZSTD_EndDirective directives[] = {
+        [ENCODER_CONTINUE] = ZSTD_e_continue, [ENCODER_FLUSH] = ZSTD_e_flush, [ENCODER_FINISH] = ZSTD_e_end};
+    struct zstd_encoder *zstd = CONTAINER_OF(encoder, struct zstd_encoder, encoder);
+    ZSTD_inBuffer in = {.src = input->ptr, .size = input->len};
+    ZSTD_outBuffer room = {.dst = out->ptr, .size = out->len};
+    size_t left;
+    do {
+        left = ZSTD_compressStream2(zstd->context, &room, &in, directives[mode]);
+        if (ZSTD_isError(left))
+            return ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation ? ERR_NOMEM : ERR_INTERNAL;
+        /* With ZSTD_e_continue `left` is a hint only, and it may return with input left and room. */
+    } while (mode == ENCODER_CONTINUE && in.pos < in.size && room.pos < room.size);
+    if (in.pos)
+        *input = slice_skip(*input, in.pos);
+    *out = (struct room){out->ptr + room.pos, out->len - room.pos};
+    *ret_is_done = input->len == 0 && (mode == ENCODER_CONTINUE ? out->len > 0 : left == 0);
+    return ERR_OK;
+}
+
+static void encoder_close(struct encoder *encoder)
+{
+    (void)ZSTD_freeCCtx(CONTAINER_OF(encoder, struct zstd_encoder, encoder)->context);
+}
+
+const struct encoder_kind encoder_zstd = {
+    .bytes = sizeof(struct zstd_encoder), .open = encoder_open, .step = encoder_step, .close = encoder_close};
+
+/* Decoder. */
+
+static enum err decoder_open(struct decoder *decoder)
+{
+    struct zstd_decoder *zstd = CONTAINER_OF(decoder, struct zstd_decoder, decoder);
+    if (!decoder->is_open) {
+        ZSTD_customMem memory = {coding_memory_alloc, coding_memory_free, &decoder->memory};
+        zstd->context = ZSTD_createDCtx_advanced(memory);
+        if (!zstd->context)
+            return coding_memory_err(&decoder->memory);
+        decoder->is_open = true;
+    }
+    size_t result = ZSTD_DCtx_reset(zstd->context, ZSTD_reset_session_only);
+    if (!ZSTD_isError(result))
+        result = ZSTD_DCtx_setParameter(zstd->context, ZSTD_d_windowLogMax, DECODER_ZSTD_WINDOW_BITS);
+    return ZSTD_isError(result) ? ERR_INTERNAL : ERR_OK;
+}
+
+static enum err err_of(const struct zstd_decoder *zstd, size_t result)
+{
+    switch (ZSTD_getErrorCode(result)) {
+    case ZSTD_error_memory_allocation:
+        return coding_memory_err(&zstd->decoder.memory);
+    case ZSTD_error_frameParameter_windowTooLarge:
+        return ERR_LIMIT;
+    default: /* a dictionary that HTTP does not know is as bad as damage */
+        return ERR_SYNTAX;
+    }
+}
+
+/* RFC 8878 section 3: frames follow one another, skippable ones (which decode to nothing) too. */
+static enum err decoder_step(struct decoder *decoder, struct slice *input, struct room *out)
+{
+    struct zstd_decoder *zstd = CONTAINER_OF(decoder, struct zstd_decoder, decoder);
+    ZSTD_inBuffer in = {.src = input->ptr, .size = input->len};
+    ZSTD_outBuffer room = {.dst = out->ptr, .size = out->len};
+    if (decoder->is_at_end && in.size == 0)
+        return ERR_OK;
+    do {
+        size_t result = ZSTD_decompressStream(zstd->context, &room, &in);
+        if (ZSTD_isError(result))
+            return err_of(zstd, result);
+        decoder->is_at_end = result == 0;
+    } while (in.pos < in.size && room.pos < room.size);
+    if (in.pos)
+        *input = slice_skip(*input, in.pos);
+    *out = (struct room){out->ptr + room.pos, out->len - room.pos};
+    return ERR_OK;
+}
+
+static void decoder_close(struct decoder *decoder)
+{
+    (void)ZSTD_freeDCtx(CONTAINER_OF(decoder, struct zstd_decoder, decoder)->context);
+}
+
+const struct decoder_kind decoder_zstd = {
+    .bytes = sizeof(struct zstd_decoder), .open = decoder_open, .step = decoder_step, .close = decoder_close};
