@@ -15,6 +15,8 @@
 #define CHAIN_BITS_STREAM  15
 #define WINDOW_BITS_WHOLE  18
 
+#define MAGIC_BYTES 4
+
 struct zstd_encoder {
     struct encoder encoder;
     ZSTD_CCtx *context;
@@ -23,6 +25,8 @@ struct zstd_encoder {
 struct zstd_decoder {
     struct decoder decoder;
     ZSTD_DCtx *context;
+    uint8_t magic_bytes; /* of this frame's magic number, seen and right */
+    uint8_t magic_first;
 };
 
 /* Encoder. */
@@ -97,6 +101,7 @@ static enum err decoder_open(struct decoder *decoder)
             return coding_memory_err(&decoder->memory);
         decoder->is_open = true;
     }
+    zstd->magic_bytes = 0;
     size_t result = ZSTD_DCtx_reset(zstd->context, ZSTD_reset_session_only);
     if (!ZSTD_isError(result))
         result = ZSTD_DCtx_setParameter(zstd->context, ZSTD_d_windowLogMax, DECODER_ZSTD_WINDOW_BITS);
@@ -115,6 +120,25 @@ static enum err err_of(const struct zstd_decoder *zstd, size_t result)
     }
 }
 
+/* Sections 3.1.1 and 3.1.2 of RFC 8878: a frame begins with one of two magic numbers. Checked here, because a library
+ * that was built so (Debian's is) takes those of its formats before the RFC as well. */
+static enum err check_magic(struct zstd_decoder *zstd, struct slice input)
+{
+    static const unsigned char frame[MAGIC_BYTES] = {0x28, 0xB5, 0x2F, 0xFD};
+    static const unsigned char skippable[MAGIC_BYTES] = {0x50, 0x2A, 0x4D, 0x18}; /* the first is 0x50 to 0x5F */
+    for (size_t i = 0; i < input.len && zstd->magic_bytes < MAGIC_BYTES; i++) {
+        unsigned char byte = (unsigned char)input.ptr[i];
+        if (zstd->magic_bytes == 0)
+            zstd->magic_first = byte & 0xF0;
+        bool is_skippable = zstd->magic_first == 0x50;
+        unsigned char wanted = is_skippable ? skippable[zstd->magic_bytes] : frame[zstd->magic_bytes];
+        if (wanted != (is_skippable && zstd->magic_bytes == 0 ? zstd->magic_first : byte))
+            return ERR_SYNTAX;
+        zstd->magic_bytes++;
+    }
+    return ERR_OK;
+}
+
 /* RFC 8878 section 3: frames follow one another, skippable ones (which decode to nothing) too. */
 static enum err decoder_step(struct decoder *decoder, struct slice *input, struct room *out)
 {
@@ -124,10 +148,13 @@ static enum err decoder_step(struct decoder *decoder, struct slice *input, struc
     if (decoder->is_at_end && in.size == 0)
         return ERR_OK;
     do {
+        TRY(check_magic(zstd, slice_of((const char *)in.src + in.pos, in.size - in.pos)));
         size_t result = ZSTD_decompressStream(zstd->context, &room, &in);
         if (ZSTD_isError(result))
             return err_of(zstd, result);
         decoder->is_at_end = result == 0;
+        if (decoder->is_at_end)
+            zstd->magic_bytes = 0;
     } while (in.pos < in.size && room.pos < room.size);
     if (in.pos)
         *input = slice_skip(*input, in.pos);

@@ -143,8 +143,8 @@ struct slice media_type_parameter(const struct media_type *type, const char *nam
     return (struct slice){NULL, 0};
 }
 
-/* RFC 9110 section 12.4.2: ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] ). -1 for anything else. */
-static int parse_quality(struct slice text)
+/* ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] ). */
+int media_quality_parse(struct slice text)
 {
     if (text.len < 1 || text.len > 5 || (text.ptr[0] != '0' && text.ptr[0] != '1'))
         return -1;
@@ -173,7 +173,7 @@ static bool parse_range(struct slice element, struct range *range)
     struct media_parameter parameter;
     while (media_parameter_next(&rest, &parameter) == ERR_OK) {
         if (slice_equal_nocase(parameter.name, SLICE_LIT("q")))
-            range->quality = parse_quality(parameter.value);
+            range->quality = media_quality_parse(parameter.value);
     }
     return range->quality >= 0;
 }

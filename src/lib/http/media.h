@@ -43,6 +43,9 @@ static inline struct slice media_type_boundary(const struct media_type *type)
     return media_type_parameter(type, "boundary");
 }
 
+/* A weight of RFC 9110 section 12.4.2 in thousandths, 0 to 1000; -1 for anything else. */
+int media_quality_parse(struct slice text);
+
 /* How much the client wants type/subtype, 0 (not at all) to 1000, by the most specific range that matches. Parameters
  * of a range other than q do not take part: who asks for application/json;charset=utf-8 is content with
  * application/json. Malformed elements are passed over. An empty Accept: 1000. */

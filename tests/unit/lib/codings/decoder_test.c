@@ -214,6 +214,47 @@ static void raw_deflate_is_refused(void **state)
     fixture_close(&fixture);
 }
 
+/* Magic numbers of zstd 0.1 to 0.7 (RFC 8878 knows none of them), at once and byte by byte. */
+static void formats_before_the_rfc_of_zstd_are_refused(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture);
+    for (int low = 0x1e; low < 0x30; low++) {
+        char frame[] = "\x28\xB5\x2F\xFD\x00\x40\x01\x00\x00";
+        frame[0] = (char)low;
+        for (size_t step = 1; step < 20; step += 10) {
+            struct decoder *decoder = acquire_decoder(&fixture, CODING_ZSTD);
+            size_t bytes;
+            enum err err = decode_with(decoder, slice_of(frame, sizeof frame - 1), fixture.decoded, step, 100, &bytes);
+            assert_int_equal(err, low == 0x28 ? ERR_OK : ERR_SYNTAX);
+            decoder_release(decoder);
+        }
+    }
+    fixture_close(&fixture);
+}
+
+static void skippable_frames_are_skipped(void **state)
+{
+    (void)state;
+    static const char frames[] = "\x50\x2A\x4D\x18\x03\x00\x00\x00"
+                                 "abc"
+                                 "\x5F\x2A\x4D\x18\x00\x00\x00\x00"
+                                 "\x28\xB5\x2F\xFD\x20\x02\x11\x00\x00"
+                                 "ok";
+    struct fixture fixture;
+    fixture_open(&fixture);
+    for (size_t step = 1; step < 50; step++) {
+        struct decoder *decoder = acquire_decoder(&fixture, CODING_ZSTD);
+        size_t bytes;
+        assert_int_equal(decode_with(decoder, slice_of(frames, sizeof frames - 1), fixture.decoded, step, 100, &bytes),
+                         ERR_OK);
+        assert_true(slice_is(slice_of(fixture.decoded, bytes), "ok"));
+        decoder_release(decoder);
+    }
+    fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +268,8 @@ int main(void)
         cmocka_unit_test(a_window_beyond_the_limit_is_refused_before_memory_is_taken),
         cmocka_unit_test(memory_beyond_the_limit_of_a_context_is_a_limit),
         cmocka_unit_test(raw_deflate_is_refused),
+        cmocka_unit_test(formats_before_the_rfc_of_zstd_are_refused),
+        cmocka_unit_test(skippable_frames_are_skipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
