@@ -15,7 +15,7 @@
 #define CHAIN_BITS_STREAM  15
 #define WINDOW_BITS_WHOLE  18
 
-#define MAGIC_BYTES 4
+#define HEAD_BYTES_MAX 18 /* RFC 8878 section 3.1.1: magic number and Frame_Header */
 
 struct zstd_encoder {
     struct encoder encoder;
@@ -25,8 +25,12 @@ struct zstd_encoder {
 struct zstd_decoder {
     struct decoder decoder;
     ZSTD_DCtx *context;
-    uint8_t magic_bytes; /* of this frame's magic number, seen and right */
-    uint8_t magic_first;
+    /* The beginning of the frame, as far as it has come. */
+    uint8_t head[HEAD_BYTES_MAX];
+    uint8_t head_bytes;
+    bool has_size;
+    uint64_t frame_bytes;   /* ZSTD_CONTENTSIZE_UNKNOWN: it does not say */
+    uint64_t decoded_bytes; /* of this frame */
 };
 
 /* Encoder. */
@@ -91,6 +95,13 @@ const struct encoder_kind encoder_zstd = {
 
 /* Decoder. */
 
+static void begin_frame(struct zstd_decoder *zstd)
+{
+    zstd->head_bytes = 0;
+    zstd->has_size = false;
+    zstd->decoded_bytes = 0;
+}
+
 static enum err decoder_open(struct decoder *decoder)
 {
     struct zstd_decoder *zstd = CONTAINER_OF(decoder, struct zstd_decoder, decoder);
@@ -101,7 +112,7 @@ static enum err decoder_open(struct decoder *decoder)
             return coding_memory_err(&decoder->memory);
         decoder->is_open = true;
     }
-    zstd->magic_bytes = 0;
+    begin_frame(zstd);
     size_t result = ZSTD_DCtx_reset(zstd->context, ZSTD_reset_session_only);
     if (!ZSTD_isError(result))
         result = ZSTD_DCtx_setParameter(zstd->context, ZSTD_d_windowLogMax, DECODER_ZSTD_WINDOW_BITS);
@@ -122,21 +133,37 @@ static enum err err_of(const struct zstd_decoder *zstd, size_t result)
 
 /* Sections 3.1.1 and 3.1.2 of RFC 8878: a frame begins with one of two magic numbers. Checked here, because a library
  * that was built so (Debian's is) takes those of its formats before the RFC as well. */
-static enum err check_magic(struct zstd_decoder *zstd, struct slice input)
+static bool is_magic(const uint8_t *head, size_t len)
 {
-    static const unsigned char frame[MAGIC_BYTES] = {0x28, 0xB5, 0x2F, 0xFD};
-    static const unsigned char skippable[MAGIC_BYTES] = {0x50, 0x2A, 0x4D, 0x18}; /* the first is 0x50 to 0x5F */
-    for (size_t i = 0; i < input.len && zstd->magic_bytes < MAGIC_BYTES; i++) {
-        unsigned char byte = (unsigned char)input.ptr[i];
-        if (zstd->magic_bytes == 0)
-            zstd->magic_first = byte & 0xF0;
-        bool is_skippable = zstd->magic_first == 0x50;
-        unsigned char wanted = is_skippable ? skippable[zstd->magic_bytes] : frame[zstd->magic_bytes];
-        if (wanted != (is_skippable && zstd->magic_bytes == 0 ? zstd->magic_first : byte))
-            return ERR_SYNTAX;
-        zstd->magic_bytes++;
-    }
+    static const uint8_t frame[] = {0x28, 0xB5, 0x2F, 0xFD};
+    static const uint8_t skippable[] = {0x2A, 0x4D, 0x18}; /* behind 0x50 to 0x5F */
+    len = MIN(len, sizeof frame);
+    if (len == 0 || (head[0] & 0xF0) == 0x50)
+        return len == 0 || memcmp(head + 1, skippable, len - 1) == 0;
+    return memcmp(head, frame, len) == 0;
+}
+
+/* A size that the frame announces is held to by the library, but not when its last block is empty and came in pieces:
+ * what is taken must not depend on how it came. */
+static enum err read_head(struct zstd_decoder *zstd, struct slice input)
+{
+    size_t len = MIN(input.len, (size_t)(HEAD_BYTES_MAX - zstd->head_bytes));
+    if (zstd->has_size)
+        return ERR_OK;
+    memcpy(zstd->head + zstd->head_bytes, input.ptr, len);
+    zstd->head_bytes = (uint8_t)(zstd->head_bytes + len);
+    if (!is_magic(zstd->head, zstd->head_bytes))
+        return ERR_SYNTAX;
+    zstd->frame_bytes = ZSTD_getFrameContentSize(zstd->head, zstd->head_bytes);
+    zstd->has_size = zstd->frame_bytes != ZSTD_CONTENTSIZE_ERROR;
     return ERR_OK;
+}
+
+static enum err end_frame(struct zstd_decoder *zstd)
+{
+    bool is_right = zstd->frame_bytes == ZSTD_CONTENTSIZE_UNKNOWN || zstd->frame_bytes == zstd->decoded_bytes;
+    begin_frame(zstd);
+    return is_right ? ERR_OK : ERR_SYNTAX;
 }
 
 /* RFC 8878 section 3: frames follow one another, skippable ones (which decode to nothing) too. */
@@ -148,13 +175,16 @@ static enum err decoder_step(struct decoder *decoder, struct slice *input, struc
     if (decoder->is_at_end && in.size == 0)
         return ERR_OK;
     do {
-        TRY(check_magic(zstd, slice_of((const char *)in.src + in.pos, in.size - in.pos)));
+        size_t written = room.pos;
+        if (in.pos < in.size)
+            TRY(read_head(zstd, slice_of((const char *)in.src + in.pos, in.size - in.pos)));
         size_t result = ZSTD_decompressStream(zstd->context, &room, &in);
         if (ZSTD_isError(result))
             return err_of(zstd, result);
+        zstd->decoded_bytes += room.pos - written;
         decoder->is_at_end = result == 0;
         if (decoder->is_at_end)
-            zstd->magic_bytes = 0;
+            TRY(end_frame(zstd));
     } while (in.pos < in.size && room.pos < room.size);
     if (in.pos)
         *input = slice_skip(*input, in.pos);
