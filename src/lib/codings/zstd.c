@@ -143,15 +143,14 @@ static bool is_magic(const uint8_t *head, size_t len)
     return memcmp(head, frame, len) == 0;
 }
 
-/* A size that the frame announces is held to by the library, but not when its last block is empty and came in pieces:
- * what is taken must not depend on how it came. */
-static enum err read_head(struct zstd_decoder *zstd, struct slice input)
+/* What is taken must not depend on how it came, but the library takes a few frames that are wrong only when it has them
+ * whole, or only when it has not. So the head is fed byte by byte, after which a frame is never whole to it, and the size
+ * that it announces is held to here. */
+static enum err read_head(struct zstd_decoder *zstd, char byte)
 {
-    size_t len = MIN(input.len, (size_t)(HEAD_BYTES_MAX - zstd->head_bytes));
-    if (zstd->has_size)
-        return ERR_OK;
-    memcpy(zstd->head + zstd->head_bytes, input.ptr, len);
-    zstd->head_bytes = (uint8_t)(zstd->head_bytes + len);
+    if (zstd->head_bytes == HEAD_BYTES_MAX)
+        return ERR_SYNTAX;
+    zstd->head[zstd->head_bytes++] = (uint8_t)byte;
     if (!is_magic(zstd->head, zstd->head_bytes))
         return ERR_SYNTAX;
     zstd->frame_bytes = ZSTD_getFrameContentSize(zstd->head, zstd->head_bytes);
@@ -176,8 +175,9 @@ static enum err decoder_step(struct decoder *decoder, struct slice *input, struc
         return ERR_OK;
     do {
         size_t written = room.pos;
-        if (in.pos < in.size)
-            TRY(read_head(zstd, slice_of((const char *)in.src + in.pos, in.size - in.pos)));
+        in.size = zstd->has_size ? input->len : MIN(in.pos + 1, input->len);
+        if (!zstd->has_size && in.pos < in.size)
+            TRY(read_head(zstd, input->ptr[in.pos]));
         size_t result = ZSTD_decompressStream(zstd->context, &room, &in);
         if (ZSTD_isError(result))
             return err_of(zstd, result);
@@ -185,7 +185,7 @@ static enum err decoder_step(struct decoder *decoder, struct slice *input, struc
         decoder->is_at_end = result == 0;
         if (decoder->is_at_end)
             TRY(end_frame(zstd));
-    } while (in.pos < in.size && room.pos < room.size);
+    } while (in.pos < input->len && room.pos < room.size);
     if (in.pos)
         *input = slice_skip(*input, in.pos);
     *out = (struct room){out->ptr + room.pos, out->len - room.pos};

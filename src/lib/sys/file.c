@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/sys/file.h"
 
+#include "lib/sys/file_int.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum err of_errno(int number)
+enum err file_err_of(int number)
 {
     switch (number) {
     case ENOENT:
@@ -48,7 +50,7 @@ static enum err read_all(int fd, char *data, size_t bytes_max, size_t *ret_bytes
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0)
-            return of_errno(errno);
+            return file_err_of(errno);
         if (count == 0)
             break;
         done += (size_t)count;
@@ -62,7 +64,7 @@ static enum err read_open(int fd, size_t bytes_max, struct file_content *ret_con
 {
     struct stat status;
     if (fstat(fd, &status) != 0)
-        return of_errno(errno);
+        return file_err_of(errno);
     if (!S_ISREG(status.st_mode))
         return ERR_INVALID;
     if ((uint64_t)status.st_size > bytes_max)
@@ -84,7 +86,7 @@ enum err file_read(const char *path, size_t bytes_max, struct file_content *ret_
     /* O_NONBLOCK: opening a FIFO must not hang; regular files ignore it. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return of_errno(errno);
+        return file_err_of(errno);
     enum err err = read_open(fd, bytes_max, ret_content);
     close(fd);
     return err;
@@ -94,7 +96,7 @@ enum err file_read_text(const char *path, struct text *text)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return of_errno(errno);
+        return file_err_of(errno);
     enum err err = read_all(fd, text->ptr, text->capacity - 1, &text->len);
     close(fd);
     return err;
@@ -109,7 +111,7 @@ void file_content_deinit(struct file_content *content)
 static enum err write_synced(int fd, struct slice content)
 {
     TRY(file_append(fd, content));
-    return fsync(fd) == 0 ? ERR_OK : of_errno(errno);
+    return fsync(fd) == 0 ? ERR_OK : file_err_of(errno);
 }
 
 /* The folder that a file would be made in. */
@@ -140,11 +142,11 @@ enum err file_write_atomic(const char *path, unsigned mode, struct slice content
         return ERR_LIMIT;
     int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
-        return of_errno(errno);
-    enum err err = fchmod(fd, (mode_t)mode) == 0 ? write_synced(fd, content) : of_errno(errno);
+        return file_err_of(errno);
+    enum err err = fchmod(fd, (mode_t)mode) == 0 ? write_synced(fd, content) : file_err_of(errno);
     close(fd);
     if (err == ERR_OK && rename(temporary, path) != 0)
-        err = of_errno(errno);
+        err = file_err_of(errno);
     if (err != ERR_OK)
         (void)unlink(temporary);
     else
@@ -156,11 +158,11 @@ enum err file_lock(const char *path, int *ret_lock)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        return of_errno(errno);
+        return file_err_of(errno);
     while (flock(fd, LOCK_EX) != 0) {
         if (errno == EINTR)
             continue;
-        enum err err = of_errno(errno);
+        enum err err = file_err_of(errno);
         close(fd);
         return err;
     }
@@ -174,18 +176,32 @@ void file_unlock(int lock)
         close(lock);
 }
 
+static void take_status(const struct stat *status, struct file_status *ret_status)
+{
+    *ret_status = (struct file_status){
+        .bytes = (uint64_t)status->st_size,
+        .modified_ns = (uint64_t)status->st_mtim.tv_sec * 1000000000U + (uint64_t)status->st_mtim.tv_nsec,
+        .mode = status->st_mode & 07777,
+        .is_regular = S_ISREG(status->st_mode),
+        .is_folder = S_ISDIR(status->st_mode),
+    };
+}
+
 enum err file_status(const char *path, struct file_status *ret_status)
 {
     struct stat status;
     if (stat(path, &status) != 0)
-        return of_errno(errno);
-    *ret_status = (struct file_status){
-        .bytes = (uint64_t)status.st_size,
-        .modified_ns = (uint64_t)status.st_mtim.tv_sec * 1000000000U + (uint64_t)status.st_mtim.tv_nsec,
-        .mode = status.st_mode & 07777,
-        .is_regular = S_ISREG(status.st_mode),
-        .is_folder = S_ISDIR(status.st_mode),
-    };
+        return file_err_of(errno);
+    take_status(&status, ret_status);
+    return ERR_OK;
+}
+
+enum err file_status_of(int fd, struct file_status *ret_status)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return file_err_of(errno);
+    take_status(&status, ret_status);
     return ERR_OK;
 }
 
@@ -212,7 +228,7 @@ enum err file_append(int fd, struct slice content)
             continue;
         }
         if (count < 0)
-            return of_errno(errno);
+            return file_err_of(errno);
         content = slice_skip(content, (size_t)count);
     }
     return ERR_OK;
@@ -224,7 +240,7 @@ enum err file_open_append(const char *path, int *ret_fd)
     int fd = is_stdout ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
                        : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (fd < 0)
-        return of_errno(errno);
+        return file_err_of(errno);
     *ret_fd = fd;
     return ERR_OK;
 }
@@ -237,10 +253,10 @@ enum err file_check_append(const char *path)
         return ERR_OK;
     if (stat(path, &status) == 0) {
         errno = EISDIR;
-        return !S_ISDIR(status.st_mode) && access(path, W_OK) == 0 ? ERR_OK : of_errno(errno);
+        return !S_ISDIR(status.st_mode) && access(path, W_OK) == 0 ? ERR_OK : file_err_of(errno);
     }
     folder_of(path, folder);
-    return errno == ENOENT && access(folder, W_OK | X_OK) == 0 ? ERR_OK : of_errno(errno);
+    return errno == ENOENT && access(folder, W_OK | X_OK) == 0 ? ERR_OK : file_err_of(errno);
 }
 
 void file_close(int fd)
@@ -253,7 +269,7 @@ enum err file_executable_path(char *out, size_t capacity)
 {
     ssize_t len = readlink("/proc/self/exe", out, capacity);
     if (len < 0)
-        return of_errno(errno);
+        return file_err_of(errno);
     if ((size_t)len >= capacity)
         return ERR_LIMIT;
     out[len] = '\0';

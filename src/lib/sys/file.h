@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files, for the control plane: these calls block. */
+/* Files, for the control plane: these calls block. For the data plane there is folder.h. */
 #ifndef WEIR_LIB_SYS_FILE_H
 #define WEIR_LIB_SYS_FILE_H
 
@@ -37,7 +37,15 @@ struct file_status {
 };
 /* ERR_NOT_FOUND, ERR_DENIED or ERR_IO. */
 MUST_USE enum err file_status(const char *path, struct file_status *ret_status);
+MUST_USE enum err file_status_of(int fd, struct file_status *ret_status);
 bool file_is_readable(const char *path);
+/* A range of an open file. */
+struct file_piece {
+    int fd; /* borrowed */
+    uint64_t offset;
+    uint64_t bytes; /* 0: nothing */
+};
+
 /* Appends to a descriptor until all is written. */
 MUST_USE enum err file_append(int fd, struct slice content);
 /* For appending, made if absent; "-" is standard output. */

@@ -4,7 +4,9 @@
 #include "lib/sys/clock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/epoll.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -164,6 +166,14 @@ void stream_receive_stop(struct stream *stream)
     stream->is_receiving = false;
 }
 
+static enum err wait_writable(struct stream *stream)
+{
+    if (!(stream->watch.armed & KNOWN))
+        return watch_add(&stream->watch, stream->watch.loop, EPOLLOUT | EPOLLRDHUP);
+    arm(&stream->watch, (stream->watch.armed & ~KNOWN) | EPOLLOUT);
+    return ERR_OK;
+}
+
 enum err stream_send(struct stream *stream, struct slice bytes, size_t *ret_sent_bytes)
 {
     ASSERT(stream->unsent.len == 0 && !stream->is_connecting, "one send at a time, on a stream that is connected");
@@ -177,17 +187,48 @@ enum err stream_send(struct stream *stream, struct slice bytes, size_t *ret_sent
     *ret_sent_bytes = count > 0 ? (size_t)count : 0;
     if (*ret_sent_bytes == bytes.len)
         return ERR_OK;
-    if (!(stream->watch.armed & KNOWN))
-        TRY(watch_add(&stream->watch, stream->watch.loop, EPOLLOUT | EPOLLRDHUP));
-    else
-        arm(&stream->watch, (stream->watch.armed & ~KNOWN) | EPOLLOUT);
+    TRY(wait_writable(stream));
     stream->unsent = slice_skip(bytes, *ret_sent_bytes);
+    return ERR_AGAIN;
+}
+
+/* Moves *piece on. ERR_AGAIN while the kernel takes no more. */
+static enum err send_piece(struct stream *stream, struct file_piece *piece)
+{
+    while (piece->bytes > 0) {
+        off_t offset = (off_t)piece->offset;
+        ssize_t count = sendfile(stream->watch.fd, piece->fd, &offset, (size_t)MIN(piece->bytes, (uint64_t)SSIZE_MAX));
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0 && errno == EAGAIN)
+            return ERR_AGAIN;
+        if (count < 0)
+            return errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : ERR_IO;
+        if (count == 0)
+            return ERR_TRUNCATED;
+        piece->offset += (uint64_t)count;
+        piece->bytes -= (uint64_t)count;
+    }
+    return ERR_OK;
+}
+
+enum err stream_send_file(struct stream *stream, struct file_piece piece, uint64_t *ret_sent_bytes)
+{
+    ASSERT(stream->unsent.len == 0 && stream->unsent_file.bytes == 0, "one send at a time");
+    uint64_t all_bytes = piece.bytes;
+    enum err err = send_piece(stream, &piece);
+    *ret_sent_bytes = all_bytes - piece.bytes;
+    if (err != ERR_AGAIN)
+        return err;
+    TRY(wait_writable(stream));
+    stream->unsent_file = piece;
     return ERR_AGAIN;
 }
 
 void stream_yield(struct stream *stream)
 {
-    ASSERT(stream->unsent.len == 0 && stream->watch.armed & KNOWN, "who yields has sent all on a stream that receives");
+    ASSERT(stream->unsent.len == 0 && stream->unsent_file.bytes == 0 && stream->watch.armed & KNOWN,
+           "who yields has sent all on a stream that receives");
     stream->is_yielding = true;
     arm(&stream->watch, (stream->watch.armed & ~KNOWN) | EPOLLOUT);
 }
@@ -204,9 +245,19 @@ void stream_close(struct stream *stream)
     close(stream->watch.fd);
     stream->watch.fd = -1;
     stream->unsent = (struct slice){NULL, 0};
+    stream->unsent_file = (struct file_piece){0};
 }
 
 /* Interest in writing stays: what is sent next probably has to wait as well. */
+static void send_rest_of_file(struct stream *stream)
+{
+    enum err err = send_piece(stream, &stream->unsent_file);
+    if (err == ERR_AGAIN)
+        return;
+    stream->unsent_file = (struct file_piece){0};
+    stream->handlers->on_sent(stream, err);
+}
+
 static void send_rest(struct stream *stream)
 {
     ssize_t count = send(stream->watch.fd, stream->unsent.ptr, stream->unsent.len, MSG_NOSIGNAL);
@@ -246,7 +297,7 @@ static void receive(struct stream *stream)
  * masked: epoll must forget the descriptor. */
 static void withdraw(struct stream *stream, uint32_t events)
 {
-    uint32_t stale = stream->unsent.len ? 0 : EPOLLOUT;
+    uint32_t stale = stream->unsent.len || stream->unsent_file.bytes ? 0 : EPOLLOUT;
     if (!stream->is_receiving)
         stale |= EPOLLIN | EPOLLRDHUP;
     if (!stream->is_receiving && events & (EPOLLHUP | EPOLLERR))
@@ -280,6 +331,10 @@ static void on_stream_events(struct watch *watch, uint32_t events)
     }
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && stream->unsent.len) {
         send_rest(stream);
+        return;
+    }
+    if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && stream->unsent_file.bytes) {
+        send_rest_of_file(stream);
         return;
     }
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && stream->is_yielding) {

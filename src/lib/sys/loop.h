@@ -12,6 +12,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/slice.h"
+#include "lib/sys/file.h"
 #include "lib/sys/socket.h"
 #include "lib/sys/timer.h"
 #include "lib/sys/wake.h"
@@ -49,7 +50,8 @@ struct stream_handlers {
 struct stream {
     struct watch watch;
     const struct stream_handlers *handlers;
-    struct slice unsent; /* borrowed until on_sent */
+    struct slice unsent;           /* borrowed until on_sent */
+    struct file_piece unsent_file; /* the same; at most one of the two */
     bool is_receiving;
     bool is_hung_up;
     bool is_yielding;
@@ -68,6 +70,9 @@ void stream_receive_stop(struct stream *stream);
 /* ERR_OK: all is with the kernel. ERR_AGAIN: the rest is borrowed, on_sent follows; no other send before it.
  * ERR_CLOSED or ERR_IO: failed. *ret_sent_bytes is what went at once. */
 MUST_USE enum err stream_send(struct stream *stream, struct slice bytes, size_t *ret_sent_bytes);
+/* The same for a range of a file, from the kernel's memory to the kernel's, without a copy of ours. ERR_TRUNCATED, here or
+ * in on_sent: the file has become shorter. */
+MUST_USE enum err stream_send_file(struct stream *stream, struct file_piece piece, uint64_t *ret_sent_bytes);
 /* With nothing unsent: on_sent with ERR_OK comes in a later turn, when the kernel takes bytes. For who has sent enough for
  * one turn. */
 void stream_yield(struct stream *stream);

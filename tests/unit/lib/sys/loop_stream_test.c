@@ -5,6 +5,8 @@
 #include "lib/sys/clock.h"
 
 #include <poll.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define QUIET_TURNS_MAX 4 /* of a loop that has nothing to do */
@@ -63,6 +65,7 @@ static const struct stream_handlers counting = {give_room, count_received, count
 static int setup(void **state)
 {
     (void)state;
+    (void)signal(SIGPIPE, SIG_IGN); /* as the server does: sendfile has no MSG_NOSIGNAL */
     return loop_init(&loop) == ERR_OK ? 0 : -1;
 }
 
@@ -382,6 +385,128 @@ static void a_send_that_cannot_wait_fails_whole(void **state)
     close(theirs);
 }
 
+/* An unlinked file of so many bytes, each the low byte of its place. */
+static int open_file(size_t bytes)
+{
+    static unsigned char content[1U << 20];
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    for (size_t i = 0; i < sizeof content; i++)
+        content[i] = (unsigned char)(i * 7);
+    for (size_t done = 0; done < bytes; done += sizeof content)
+        assert_int_equal(fwrite(content, 1, MIN(sizeof content, bytes - done), file),
+                         MIN(sizeof content, bytes - done));
+    assert_int_equal(fflush(file), 0);
+    int fd = dup(fileno(file));
+    fclose(file);
+    return fd;
+}
+
+static size_t take_all(int fd, size_t at)
+{
+    unsigned char room[65536];
+    ssize_t count;
+    size_t done = 0;
+    while ((count = recv(fd, room, sizeof room, MSG_DONTWAIT)) > 0)
+        for (ssize_t i = 0; i < count; i++, done++)
+            assert_int_equal(room[i], (unsigned char)((at + done) % (1U << 20) * 7));
+    return done;
+}
+
+static void a_range_of_a_file_is_sent_at_once_when_it_fits(void **state)
+{
+    (void)state;
+    struct probe probe;
+    int theirs;
+    uint64_t sent = 0;
+    int fd = open_file(5000);
+    open_probe(&probe, &theirs);
+    struct file_piece piece = {.fd = fd, .offset = 1000, .bytes = 3000};
+    assert_int_equal(stream_send_file(&probe.stream, piece, &sent), ERR_OK);
+    assert_int_equal(sent, 3000);
+    assert_int_equal(take_all(theirs, 1000), 3000);
+    assert_quiet();
+    assert_int_equal(probe.sents, 0);
+    stream_close(&probe.stream);
+    close(theirs);
+    close(fd);
+}
+
+static void a_large_file_goes_on_by_itself_as_the_other_side_reads(void **state)
+{
+    (void)state;
+    struct probe probe;
+    int theirs;
+    uint64_t sent = 0;
+    int fd = open_file(BIG_BYTES);
+    open_probe(&probe, &theirs);
+    struct file_piece piece = {.fd = fd, .offset = 3, .bytes = BIG_BYTES - 3};
+    assert_int_equal(stream_send_file(&probe.stream, piece, &sent), ERR_AGAIN);
+    assert_int_equal(probe.stream.unsent_file.bytes, BIG_BYTES - 3 - sent);
+    assert_quiet();
+    size_t done = 0;
+    for (int i = 0; i < 100000 && done < BIG_BYTES - 3; i++) {
+        done += take_all(theirs, 3 + done);
+        loop_turn(&loop, NS_PER_MS);
+    }
+    assert_int_equal(done, BIG_BYTES - 3);
+    assert_int_equal(probe.sents, 1);
+    assert_int_equal(probe.sent, ERR_OK);
+    assert_quiet();
+    stream_close(&probe.stream);
+    close(theirs);
+    close(fd);
+}
+
+static void a_file_that_became_shorter_is_truncated(void **state)
+{
+    (void)state;
+    struct probe probe;
+    int theirs;
+    uint64_t sent = 0;
+    int fd = open_file(1000);
+    open_probe(&probe, &theirs);
+    struct file_piece piece = {.fd = fd, .offset = 0, .bytes = 1001};
+    assert_int_equal(stream_send_file(&probe.stream, piece, &sent), ERR_TRUNCATED);
+    assert_int_equal(sent, 1000);
+    stream_close(&probe.stream);
+    close(theirs);
+    close(fd);
+    fd = open_file(BIG_BYTES);
+    open_probe(&probe, &theirs);
+    piece = (struct file_piece){.fd = fd, .bytes = BIG_BYTES};
+    assert_int_equal(stream_send_file(&probe.stream, piece, &sent), ERR_AGAIN);
+    assert_int_equal(ftruncate(fd, 1000), 0);
+    static char dropped[65536]; /* pages on their way may have become zeros */
+    for (int i = 0; i < 1000 && probe.sents == 0; i++) {
+        while (recv(theirs, dropped, sizeof dropped, MSG_DONTWAIT) > 0)
+            continue;
+        loop_turn(&loop, NS_PER_MS);
+    }
+    assert_int_equal(probe.sent, ERR_TRUNCATED);
+    stream_close(&probe.stream);
+    close(theirs);
+    close(fd);
+}
+
+static void a_reset_ends_the_sending_of_a_file(void **state)
+{
+    (void)state;
+    struct probe probe;
+    int theirs;
+    uint64_t sent = 0;
+    int fd = open_file(BIG_BYTES);
+    open_probe(&probe, &theirs);
+    struct file_piece piece = {.fd = fd, .bytes = BIG_BYTES};
+    assert_int_equal(stream_send_file(&probe.stream, piece, &sent), ERR_AGAIN);
+    net_reset(theirs);
+    assert_quiet();
+    assert_int_equal(probe.sents, 1);
+    assert_true(probe.sent == ERR_CLOSED || probe.sent == ERR_IO);
+    stream_close(&probe.stream);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +522,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reset_fails_a_send_that_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(bytes_arrive_while_a_send_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(a_send_that_cannot_wait_fails_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_range_of_a_file_is_sent_at_once_when_it_fits, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_large_file_goes_on_by_itself_as_the_other_side_reads, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_that_became_shorter_is_truncated, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reset_ends_the_sending_of_a_file, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
