@@ -24,11 +24,13 @@ struct limits_config {
 
 /* One entry of `listen:`. What a reload may change in it holds for connections that open afterwards. */
 struct listen_config {
-    struct slice address; /* "host:port", "[ipv6]:port" */
+    struct slice address; /* "host:port", "[ipv6]:port", "unix:/path" */
+    struct slice mode;    /* of a unix socket's file: octal digits */
     uint64_t backlog;
     bool is_http2;
 
     struct address bound_to; /* `address`, parsed */
+    unsigned mode_bits;
 };
 
 struct shutdown_config {

@@ -215,9 +215,14 @@ class Gone(Exception):
 class Client:
     """One connection. request() sends and reads; send(), receive() and raw() are for those that want it otherwise."""
 
-    def __init__(self, port, timeout=30, host="127.0.0.1"):
-        self.socket = socket.create_connection((host, port), timeout * SLOWNESS)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, port, timeout=30, host="127.0.0.1", path=None):
+        if path:  # of a unix socket
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(timeout * SLOWNESS)
+            self.socket.connect(path)
+        else:
+            self.socket = socket.create_connection((host, port), timeout * SLOWNESS)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.input = b""
 
     def __enter__(self):

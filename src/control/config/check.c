@@ -4,54 +4,18 @@
 #include "control/config/scalar_int.h"
 
 #include "lib/sys/file.h"
-#include "lib/sys/socket.h"
 
 #define PIXEL_BYTES 3
 
-static void check_listen(struct compile *compile);
 static void check_models(struct compile *compile);
 static void check_limits(struct compile *compile);
 static void check_routes(struct compile *compile);
 
 void compile_check(struct compile *compile)
 {
-    check_listen(compile);
     check_models(compile);
     check_limits(compile);
     check_routes(compile);
-}
-
-/* Of a value, or of the file when it was not written. */
-static struct option_place place_of(const struct yaml_node *node)
-{
-    return node ? node->place : (struct option_place){0};
-}
-
-static void check_address(struct compile *compile, uint32_t index, struct option_place place)
-{
-    struct listen_config *listen = compile->config->listen.items;
-    struct slice text = listen[index].address;
-    if (text.len == 0)
-        return; /* its absence is reported already */
-    if (address_parse(text, &listen[index].bound_to) != ERR_OK) {
-        config_report_error(compile->report, place,
-                            "\"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080 or :8080, found "
-                            "\"" SLICE_FMT "\"",
-                            SLICE_ARG(slice_first(text, QUOTE_BYTES_MAX)));
-        return;
-    }
-    for (uint32_t i = 0; i < index && address_port(&listen[index].bound_to); i++)
-        if (address_equal(&listen[index].bound_to, &listen[i].bound_to))
-            config_report_error(compile->report, place, "address \"" SLICE_FMT "\" is given twice", SLICE_ARG(text));
-}
-
-static void check_listen(struct compile *compile)
-{
-    const struct option_list *listen = &compile->config->listen;
-    const struct yaml_node *node = yaml_find(compile->root, "listen");
-    const struct yaml_node *item = node && node->count == listen->count ? node->first : NULL;
-    for (uint32_t i = 0; i < listen->count; i++, item = item ? item->next : NULL)
-        check_address(compile, i, place_of(item && item->kind == YAML_MAP ? yaml_find(item, "address") : item));
 }
 
 static bool is_model_name(struct slice name)
@@ -68,7 +32,7 @@ static void check_name(struct compile *compile, uint32_t index, const struct yam
 {
     const struct model_config *models = compile->config->models.items;
     struct slice name = models[index].name;
-    struct option_place place = place_of(yaml_find(item, "name"));
+    struct option_place place = compile_place_of(yaml_find(item, "name"));
     if (!is_model_name(name))
         config_report_error(compile->report, place,
                             "a model's name is made of A-Z a-z 0-9 _ . -, as it stands in URLs; found \"" SLICE_FMT
@@ -84,7 +48,7 @@ static void check_name(struct compile *compile, uint32_t index, const struct yam
 static void check_file(struct compile *compile, const struct model_config *model, const struct yaml_node *item)
 {
     struct file_status status;
-    struct option_place place = place_of(yaml_find(item, "path"));
+    struct option_place place = compile_place_of(yaml_find(item, "path"));
     if (model->path.len == 0)
         return;
     enum err err = file_status(model->path.ptr, &status);
@@ -135,7 +99,7 @@ static void check_order(struct compile *compile, const struct order *order)
     size_format(order->less_value, &values);
     text_add(&values, SLICE_LIT(" > "));
     size_format(order->more_value, &values);
-    config_report_error(compile->report, place_of(less ? less : more),
+    config_report_error(compile->report, compile_place_of(less ? less : more),
                         "limits.%s must not be more than limits.%s (%s): %s", order->less, order->more, memory,
                         order->reason);
 }
@@ -156,7 +120,7 @@ static void check_limits(struct compile *compile)
         check_order(compile, &orders[i]);
     if (limits->image_pixels * PIXEL_BYTES > limits->request_memory)
         config_report_warning(
-            compile->report, place_of(yaml_find(yaml_find(compile->root, "limits"), "image_pixels")),
+            compile->report, compile_place_of(yaml_find(yaml_find(compile->root, "limits"), "image_pixels")),
             "an image of limits.image_pixels takes %llu bytes, more than limits.request_memory: the largest images "
             "will be refused for want of memory",
             (unsigned long long)limits->image_pixels * PIXEL_BYTES);
@@ -174,7 +138,7 @@ static void check_use(struct compile *compile, uint32_t index, const struct yaml
     for (uint32_t i = 0; i < config->route_count; i++)
         if (serves_any_model(config->routes[i]) || slice_equal(config->routes[i]->config->to.model, model->name))
             return;
-    config_report_warning(compile->report, place_of(yaml_find(item, "name")),
+    config_report_warning(compile->report, compile_place_of(yaml_find(item, "name")),
                           "no route leads to model \"" SLICE_FMT "\"", SLICE_ARG(model->name));
 }
 

@@ -47,7 +47,14 @@ void chain_check_route(struct compile *compile, const struct chain_owner *owner,
 MUST_USE enum err compile_routes(struct compile *compile);
 /* Builds config->table. A route that it refuses is reported and taken out. */
 MUST_USE enum err compile_table(struct compile *compile);
-/* What rows cannot say: listen, models, limits that contradict each other. After compile_routes. */
+/* Addresses and modes of `listen:`, into what the server binds. */
+void compile_listen(struct compile *compile);
+/* What rows cannot say: models, limits that contradict each other. After compile_routes. */
 void compile_check(struct compile *compile);
+/* Of a value, or of the file when it was not written. */
+static inline struct option_place compile_place_of(const struct yaml_node *node)
+{
+    return node ? node->place : (struct option_place){0};
+}
 
 #endif

@@ -129,6 +129,7 @@ static enum err load(struct compile *compile, struct slice text, const char *pat
         return ERR_NOMEM;
     TRY(compile_routes(compile));
     TRY(compile_table(compile));
+    compile_listen(compile);
     compile_check(compile);
     return ERR_OK;
 }

@@ -18,7 +18,6 @@ static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP, 0};
 static enum err start(struct server *server, const struct server_options *options);
 static enum err start_log(struct server *server);
 static enum err start_workers(struct server *server);
-static enum err listen_all(struct server *server);
 static void stop(struct server *server);
 static bool on_mail(struct mailbox *mailbox);
 static void on_signal(struct signals *signals, int number);
@@ -126,57 +125,11 @@ static enum err start_workers(struct server *server)
 {
     TRY(make_workers(server));
     TRY(make_crew(server));
-    TRY(listen_all(server));
+    TRY(server_listen(server));
     for (uint32_t i = 0; i < server->worker_count; i++) {
         TRY(worker_start(server->workers[i]));
         server->started_count++;
     }
-    return ERR_OK;
-}
-
-static enum err say_listen_error(struct slice text, enum err err)
-{
-    const char *why = err_text(err);
-    if (err == ERR_EXISTS)
-        why = "the address is in use; stop the other server or change `listen`";
-    else if (err == ERR_DENIED)
-        why = "not permitted; ports below 1024 need the capability CAP_NET_BIND_SERVICE";
-    else if (err == ERR_INVALID)
-        why = "the address is not one of this machine";
-    say_error("cannot listen on " SLICE_FMT ": %s", SLICE_ARG(text), why);
-    return err;
-}
-
-/* One socket for each worker on the same address: the kernel spreads connections over them. */
-static enum err listen_one(struct server *server, uint32_t index)
-{
-    const struct listen_config *config = (const struct listen_config *)server->config->listen.items + index;
-    struct address address = config->bound_to;
-    enum err err = address_port(&address) ? socket_probe_free(&address) : ERR_OK;
-    for (uint32_t i = 0; err == ERR_OK && i < server->worker_count; i++) {
-        int fd = -1;
-        err = socket_listen(&address, (int)config->backlog, &fd);
-        if (err == ERR_OK && i == 0)
-            err = socket_address(fd, &address); /* port 0 has become a real one */
-        if (err == ERR_OK)
-            err = worker_listen(server->workers[i], fd, index);
-        if (err != ERR_OK)
-            socket_close(fd);
-    }
-    if (err != ERR_OK)
-        return say_listen_error(config->address, err);
-    char shown[ADDRESS_TEXT_MAX];
-    address_format(&address, shown);
-    say("listening on http://%s with %u workers", shown, server->worker_count);
-    if (!server->address[0])
-        memcpy(server->address, shown, sizeof server->address);
-    return ERR_OK;
-}
-
-static enum err listen_all(struct server *server)
-{
-    for (uint32_t i = 0; i < server->config->listen.count; i++)
-        TRY(listen_one(server, i));
     return ERR_OK;
 }
 
@@ -194,6 +147,7 @@ static void stop(struct server *server)
 {
     if (server->phase != SERVER_STOPPING)
         server_send_all(server, WORKER_STOP, NULL);
+    server_unlink_sockets(server);
     for (uint32_t i = 0; i < server->started_count; i++)
         worker_join(server->workers[i]);
     crew_destroy(server->crew);

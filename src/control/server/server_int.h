@@ -41,7 +41,8 @@ struct server {
     uint64_t accept_paused_seen;
     struct loader loader;
     void (*on_started)(const char *address, const struct config *config);
-    char address[ADDRESS_TEXT_MAX]; /* of the first listener, as it was bound */
+    char address[ADDRESS_TEXT_MAX];                        /* of the first listener, as it was bound */
+    struct socket_file socket_files[WORKER_LISTENERS_MAX]; /* of entries of `listen:` that are unix sockets */
 
     struct worker **workers;
     const struct worker_meter **meters;
@@ -68,6 +69,12 @@ void server_load_first(struct server *server);
 void server_reload(struct server *server);
 /* From the mailbox: the slow job is done. */
 void server_loaded(struct server *server);
+
+/* listen.c */
+/* Opens what `listen:` names and gives it to the workers. What fails is said. */
+MUST_USE enum err server_listen(struct server *server);
+/* Removes the files of unix sockets. Again does no harm. */
+void server_unlink_sockets(struct server *server);
 
 /* shutdown.c */
 void server_shutdown_begin(struct server *server);

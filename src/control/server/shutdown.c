@@ -51,6 +51,7 @@ static void drain(struct server *server)
     server->deadline_ns = clock_now_ns() + server->config->shutdown.timeout_ns;
     say("draining: no new connections, running requests have %.1f s",
         (double)server->config->shutdown.timeout_ns / 1e9);
+    server_unlink_sockets(server);
     server_send_all(server, WORKER_DRAIN, NULL);
     check_drained(server);
 }

@@ -380,7 +380,7 @@ enum err listener_resume(struct listener *listener)
 /* False when there is nothing more to take for now. */
 static bool accept_one(struct listener *listener)
 {
-    struct address peer = {.len = sizeof peer.v6};
+    struct address peer = {.len = sizeof peer.local};
     int fd = accept4(listener->watch.fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
         if (listener->on_accepted(listener, fd, &peer))

@@ -5,10 +5,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+static const struct slice unix_prefix = {"unix:", 5};
 
 static enum err split(struct slice text, struct slice *ret_host, uint64_t *ret_port)
 {
@@ -53,6 +57,18 @@ static enum err parse_v4(struct slice host, struct address *address)
     return inet_pton(AF_INET, text, &address->v4.sin_addr) == 1 ? ERR_OK : ERR_SYNTAX;
 }
 
+static enum err parse_local(struct slice path, struct address *address)
+{
+    if (path.len < 2 || path.ptr[0] != '/' || path.ptr[path.len - 1] == '/')
+        return ERR_SYNTAX;
+    if (path.len > SOCKET_PATH_BYTES)
+        return ERR_LIMIT;
+    address->local = (struct sockaddr_un){.sun_family = AF_UNIX};
+    memcpy(address->local.sun_path, path.ptr, path.len);
+    address->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path.len + 1);
+    return ERR_OK;
+}
+
 enum err address_parse(struct slice text, struct address *ret_address)
 {
     struct slice host;
@@ -60,6 +76,11 @@ enum err address_parse(struct slice text, struct address *ret_address)
     struct address address = {0};
     if (slice_find(text, '\0') < text.len)
         return ERR_SYNTAX; /* inet_pton would stop there */
+    if (slice_starts(text, unix_prefix)) {
+        TRY(parse_local(slice_skip(text, unix_prefix.len), &address));
+        *ret_address = address;
+        return ERR_OK;
+    }
     TRY(split(text, &host, &port) == ERR_OK ? ERR_OK : ERR_SYNTAX);
     TRY(host.len && host.ptr[0] == '[' ? parse_v6(host, &address) : parse_v4(host, &address));
     address_set_port(&address, (uint16_t)port);
@@ -67,26 +88,39 @@ enum err address_parse(struct slice text, struct address *ret_address)
     return ERR_OK;
 }
 
-void address_format_host(const struct address *address, char out[ADDRESS_TEXT_MAX])
+struct ip address_ip(const struct address *address)
 {
-    const void *host =
-        address->any.sa_family == AF_INET6 ? (const void *)&address->v6.sin6_addr : (const void *)&address->v4.sin_addr;
-    if (!inet_ntop(address->any.sa_family, host, out, ADDRESS_TEXT_MAX))
-        (void)snprintf(out, ADDRESS_TEXT_MAX, "unknown");
+    if (address->any.sa_family == AF_INET6)
+        return ip_of_bytes(&address->v6.sin6_addr, IP_V6);
+    if (address->any.sa_family == AF_INET)
+        return ip_of_bytes(&address->v4.sin_addr, IP_V4);
+    return (struct ip){0};
+}
+
+bool address_is_local(const struct address *address)
+{
+    return address->any.sa_family == AF_UNIX;
 }
 
 void address_format(const struct address *address, char out[ADDRESS_TEXT_MAX])
 {
-    char host[ADDRESS_TEXT_MAX];
-    address_format_host(address, host);
-    const char *form = address->any.sa_family == AF_INET6 ? "[%.46s]:%u" : "%.46s:%u";
-    (void)snprintf(out, ADDRESS_TEXT_MAX, form, host, address_port(address));
+    char host[INET6_ADDRSTRLEN] = "unknown";
+    if (address_is_local(address)) {
+        (void)snprintf(out, ADDRESS_TEXT_MAX, "unix:%.*s", (int)SOCKET_PATH_BYTES, address->local.sun_path);
+        return;
+    }
+    bool is_v6 = address->any.sa_family == AF_INET6;
+    (void)inet_ntop(address->any.sa_family, is_v6 ? (const void *)&address->v6.sin6_addr : &address->v4.sin_addr, host,
+                    sizeof host);
+    (void)snprintf(out, ADDRESS_TEXT_MAX, is_v6 ? "[%s]:%u" : "%s:%u", host, address_port(address));
 }
 
 bool address_equal(const struct address *a, const struct address *b)
 {
     if (a->any.sa_family != b->any.sa_family || address_port(a) != address_port(b))
         return false;
+    if (address_is_local(a))
+        return strcmp(a->local.sun_path, b->local.sun_path) == 0;
     if (a->any.sa_family == AF_INET6)
         return memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof a->v6.sin6_addr) == 0;
     return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
@@ -94,6 +128,8 @@ bool address_equal(const struct address *a, const struct address *b)
 
 uint16_t address_port(const struct address *address)
 {
+    if (address_is_local(address))
+        return 0;
     return ntohs(address->any.sa_family == AF_INET6 ? address->v6.sin6_port : address->v4.sin_port);
 }
 
@@ -161,9 +197,80 @@ enum err socket_listen(const struct address *address, int backlog, int *ret_fd)
     return err;
 }
 
+static enum err of_path_errno(int number)
+{
+    return number == ENOENT || number == ENOTDIR ? ERR_NOT_FOUND : of_errno(number);
+}
+
+/* Only a socket that nobody listens on is debris. Two servers that start at one moment may both find it so: the second
+ * then takes the first one's place, as it would a moment later. */
+static enum err remove_stale(const struct address *address)
+{
+    struct stat status;
+    int fd = -1;
+    if (lstat(address->local.sun_path, &status) != 0)
+        return errno == ENOENT ? ERR_OK : of_path_errno(errno);
+    if (!S_ISSOCK(status.st_mode))
+        return ERR_MISMATCH;
+    enum err err = socket_connect(address, 0, &fd);
+    socket_close(fd);
+    if (err == ERR_CLOSED)
+        return unlink(address->local.sun_path) == 0 || errno == ENOENT ? ERR_OK : of_errno(errno);
+    return err == ERR_DENIED ? ERR_DENIED : ERR_EXISTS;
+}
+
+/* bind makes the file with the bits of the descriptor that the umask leaves (unix(7) says nothing of it; Linux does so),
+ * so that it is at no moment open to more than `mode` says. */
+static enum err bind_local(int fd, const struct address *address, unsigned mode, int backlog,
+                           struct socket_file *ret_file)
+{
+    struct stat status;
+    const char *path = address->local.sun_path;
+    if (fchmod(fd, mode) != 0 || bind(fd, &address->any, address->len) != 0)
+        return of_path_errno(errno);
+    if (chmod(path, mode) == 0 && lstat(path, &status) == 0 && listen(fd, backlog) == 0) {
+        *ret_file = (struct socket_file){.device = status.st_dev, .inode = status.st_ino};
+        return ERR_OK;
+    }
+    enum err err = of_errno(errno);
+    (void)unlink(path);
+    return err;
+}
+
+enum err socket_listen_local(const struct address *address, unsigned mode, int backlog, int *ret_fd,
+                             struct socket_file *ret_file)
+{
+    TRY(remove_stale(address));
+    int fd = make(address);
+    if (fd < 0)
+        return of_errno(errno);
+    enum err err = bind_local(fd, address, mode, backlog, ret_file);
+    if (err == ERR_OK)
+        *ret_fd = fd;
+    else
+        close(fd);
+    return err;
+}
+
+void socket_unlink(const struct address *address, const struct socket_file *file)
+{
+    struct stat status;
+    if (lstat(address->local.sun_path, &status) == 0 && status.st_dev == file->device && status.st_ino == file->inode)
+        (void)unlink(address->local.sun_path);
+}
+
+enum err socket_share(int fd, int *ret_fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0)
+        return ERR_BUSY;
+    *ret_fd = copy;
+    return ERR_OK;
+}
+
 enum err socket_address(int fd, struct address *ret_address)
 {
-    struct address address = {.len = sizeof address.v6};
+    struct address address = {.len = sizeof address.local};
     if (getsockname(fd, &address.any, &address.len) != 0)
         return of_errno(errno);
     *ret_address = address;

@@ -52,7 +52,12 @@ void connection_open(struct worker_listener *listener, int fd, const struct addr
     connection->listener = listener;
     stream_open(&connection->stream, &worker->loop, fd, &handlers);
     timer_init(&connection->timer, connection_on_timer);
-    address_format_host(peer, connection->peer_text);
+    if (address_is_local(peer)) {
+        memcpy(connection->peer_text, "unix", sizeof "unix");
+    } else {
+        struct ip ip = address_ip(peer);
+        (void)ip_format(&ip, connection->peer_text);
+    }
     connection->protocol = &protocol_http1;
     connection->head_bytes_max = (uint32_t)worker->limits.head_bytes;
     list_add_last(&worker->open_connections, &connection->node);

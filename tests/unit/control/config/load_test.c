@@ -505,7 +505,11 @@ static void bounds_the_number_of_routes(void **state)
 
 /* Listen, models, limits. */
 
-#define LISTEN_ADDRESS_HELP "host:port or [ipv6]:port; without a host, every address of IPv4; port 0 takes a free one"
+#define TEN_BYTES "0123456789"
+#define LONG_NAME                                                                                                      \
+    TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES "01234567"
+#define LISTEN_ADDRESS_HELP                                                                                            \
+    "host:port, [ipv6]:port or unix:/path; without a host, every address of IPv4; port 0 takes a free one"
 
 static void takes_an_address_alone_or_with_options(void **state)
 {
@@ -524,19 +528,45 @@ static void takes_an_address_alone_or_with_options(void **state)
     config_unref(config);
 }
 
+static void checks_unix_sockets(void **state)
+{
+    (void)state;
+    assert_report(
+        "listen:\n  - unix:/tmp/a\n  - unix:/tmp/a\n  - unix:a\n  - unix:/nonexistent/a\n  - \"unix:/" LONG_NAME
+        "\"\n  - {address: unix:/tmp/b, mode: 0688}\n  - {address: \":1\", mode: 0600}\n"
+        "  - {address: unix:/tmp/c, mode: 1777}\n  - unix:/a\nroutes:\n  - {match: GET /, " PUBLIC,
+        "3:5: error: address \"unix:/tmp/a\" is given twice\n"
+        "4:5: error: \"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080, :8080 or "
+        "unix:/run/weir.sock, found \"unix:a\"\n"
+        "5:5: error: there is no folder /nonexistent for the unix socket\n"
+        "6:5: error: the path of a unix socket has at most 107 bytes, as the system wants it; found 109\n"
+        "7:34: error: \"mode\" takes permission bits in octal, such as 0660, found \"0688\"\n"
+        "8:27: error: \"mode\" is for unix sockets\n"
+        "9:34: error: \"mode\" takes permission bits in octal, such as 0660, found \"1777\"\n");
+    struct config *config = load_good("listen:\n  - unix:/tmp/a\n  - {address: unix:/tmp/b, mode: 0600}\n"
+                                      "routes:\n  - {match: GET /, " PUBLIC);
+    const struct listen_config *listen = config->listen.items;
+    assert_int_equal(listen[0].mode_bits, 0660);
+    assert_int_equal(listen[1].mode_bits, 0600);
+    assert_string_equal(listen[1].bound_to.local.sun_path, "/tmp/b");
+    config_unref(config);
+}
+
 static void checks_addresses(void **state)
 {
     (void)state;
     assert_report("listen: [\"127.0.0.1:80\", localhost, \"127.0.0.1:80\", \"1.2.3.4:0\", \"1.2.3.4:0\"]\n"
                   "routes:\n  - {match: GET /, " PUBLIC,
-                  "1:26: error: \"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080 or :8080, found "
+                  "1:26: error: \"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080, :8080 or "
+                  "unix:/run/weir.sock, found "
                   "\"localhost\"\n"
                   "1:37: error: address \"127.0.0.1:80\" is given twice\n");
     assert_report("listen:\n  - 127.0.0.1:80\n  - address: localhost:80\n  - {backlog: 1}\n  - {address: x, http: 1}\n"
                   "  - [a]\n  - ~\nroutes:\n  - {match: GET /, " PUBLIC,
                   "3:14: error: address \"localhost:80\" is given twice\n"
                   "4:5: error: listen lacks \"address\": " LISTEN_ADDRESS_HELP "\n"
-                  "5:15: error: \"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080 or :8080, found \"x\"\n"
+                  "5:15: error: \"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080, :8080 or "
+                  "unix:/run/weir.sock, found \"x\"\n"
                   "5:18: error: unknown option \"http\" in listen; did you mean \"http2\"?\n"
                   "6:5: error: listen is a map of options, each as \"name: value\", or its \"address\" alone; found a "
                   "list of 1\n"
@@ -689,6 +719,7 @@ int main(void)
         cmocka_unit_test(bounds_the_number_of_routes),
         cmocka_unit_test(takes_an_address_alone_or_with_options),
         cmocka_unit_test(checks_addresses),
+        cmocka_unit_test(checks_unix_sockets),
         cmocka_unit_test(checks_models),
         cmocka_unit_test(warns_of_a_model_without_a_route),
         cmocka_unit_test(refuses_limits_that_contradict_each_other),

@@ -160,8 +160,9 @@ static bool await_change(const struct resolver_name *name, uint64_t *version, st
 
 static void expect_address(const struct address *address, const char *expected)
 {
-    char text[ADDRESS_TEXT_MAX];
-    address_format_host(address, text);
+    char text[IP_TEXT_MAX];
+    struct ip ip = address_ip(address);
+    (void)ip_format(&ip, text);
     assert_string_equal(text, expected);
     assert_int_equal(address_port(address), 0);
 }

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
 struct address_row {
     const char *text;
@@ -21,6 +23,13 @@ static const struct address_row addresses[] = {
     {"[2001:DB8:0:0:0:0:0:1]:443", "[2001:db8::1]:443"},
     {"[::ffff:127.0.0.1]:1", "[::ffff:127.0.0.1]:1"},
     {"[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535", "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"},
+    {"unix:/run/weir.sock", "unix:/run/weir.sock"},
+    {"unix:/a", "unix:/a"},
+    {"unix:", NULL},
+    {"unix:/", NULL},
+    {"unix:/a/", NULL},
+    {"unix:a", NULL},
+    {"unix:@a", NULL},
     {"", NULL},
     {":", NULL},
     {"8080", NULL},
@@ -87,15 +96,23 @@ static void host_and_port_are_told_apart(void **state)
 {
     (void)state;
     struct address address;
-    char host[ADDRESS_TEXT_MAX];
     assert_int_equal(address_parse(SLICE_LIT("[::1]:8080"), &address), ERR_OK);
-    address_format_host(&address, host);
-    assert_string_equal(host, "::1");
+    struct ip ip = address_ip(&address);
+    assert_int_equal(ip.family, IP_V6);
+    assert_int_equal(ip.bytes[15], 1);
     assert_int_equal(address_port(&address), 8080);
     address_set_port(&address, 9);
     assert_int_equal(address_port(&address), 9);
-    address_format_host(&(struct address){0}, host);
-    assert_string_equal(host, "unknown");
+    ip = address_ip(&(struct address){0});
+    assert_int_equal(ip.family, IP_NONE);
+    assert_int_equal(address_parse(SLICE_LIT("127.0.0.9:80"), &address), ERR_OK);
+    ip = address_ip(&address);
+    assert_int_equal(ip.family, IP_V4);
+    assert_int_equal(ip.bytes[3], 9);
+    assert_int_equal(address_parse(SLICE_LIT("unix:/a"), &address), ERR_OK);
+    ip = address_ip(&address);
+    assert_int_equal(ip.family, IP_NONE);
+    assert_int_equal(address_port(&address), 0);
 }
 
 static bool has_option(int fd, int level, int option)
@@ -220,6 +237,106 @@ static void shutdown_ends_one_direction_only(void **state)
     socket_close(-1);
 }
 
+/* Unix sockets. */
+
+static struct address local_of(const char *name)
+{
+    char text[ADDRESS_TEXT_MAX];
+    struct address address;
+    (void)snprintf(text, sizeof text, "unix:/tmp/weir-test-%d-%s", (int)getpid(), name);
+    assert_int_equal(address_parse(slice_of_text(text), &address), ERR_OK);
+    return address;
+}
+
+static unsigned mode_of(const struct address *address)
+{
+    struct stat status;
+    assert_int_equal(lstat(address->local.sun_path, &status), 0);
+    return status.st_mode & 0777;
+}
+
+static void listens_at_a_path_with_the_mode_whatever_the_umask(void **state)
+{
+    struct address address = local_of("mode");
+    struct socket_file file;
+    int fd;
+    int client;
+    (void)state;
+    mode_t before = umask(0777);
+    assert_int_equal(socket_listen_local(&address, 0640, 16, &fd, &file), ERR_OK);
+    umask(before);
+    assert_int_equal(mode_of(&address), 0640);
+    assert_int_equal(socket_connect(&address, 1000, &client), ERR_OK);
+    close(client);
+    int second;
+    assert_int_equal(socket_share(fd, &second), ERR_OK);
+    assert_true(fcntl(second, F_GETFD) & FD_CLOEXEC);
+    close(second);
+    assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+    socket_unlink(&address, &file);
+    assert_int_not_equal(access(address.local.sun_path, F_OK), 0);
+    close(fd);
+}
+
+static void replaces_a_socket_that_nobody_listens_on_and_no_other_file(void **state)
+{
+    struct address address = local_of("stale");
+    struct socket_file first;
+    struct socket_file second;
+    int fd;
+    (void)state;
+    assert_int_equal(socket_listen_local(&address, 0600, 16, &fd, &first), ERR_OK);
+    int other = -1;
+    assert_int_equal(socket_listen_local(&address, 0600, 16, &other, &second), ERR_EXISTS);
+    close(fd); /* as after a crash: the file stays */
+    assert_int_equal(socket_listen_local(&address, 0600, 16, &fd, &second), ERR_OK);
+    socket_unlink(&address, &(struct socket_file){.device = second.device, .inode = second.inode + 1});
+    assert_int_equal(mode_of(&address), 0600);
+    socket_unlink(&address, &second);
+    close(fd);
+    int plain = open(address.local.sun_path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    assert_int_equal(socket_listen_local(&address, 0600, 16, &fd, &first), ERR_MISMATCH);
+    close(plain);
+    assert_int_equal(unlink(address.local.sun_path), 0);
+}
+
+/* A full queue answers EAGAIN, which is no sign of death. */
+static void a_busy_socket_is_not_stale(void **state)
+{
+    struct address address = local_of("busy");
+    struct socket_file file;
+    int clients[8];
+    int fd;
+    int other;
+    (void)state;
+    assert_int_equal(socket_listen_local(&address, 0600, 1, &fd, &file), ERR_OK);
+    for (size_t i = 0; i < ARRAY_LEN(clients); i++)
+        if (socket_connect(&address, 0, &clients[i]) != ERR_OK)
+            clients[i] = -1;
+    assert_int_equal(socket_listen_local(&address, 0600, 1, &other, &file), ERR_EXISTS);
+    for (size_t i = 0; i < ARRAY_LEN(clients); i++)
+        socket_close(clients[i]);
+    socket_unlink(&address, &file);
+    close(fd);
+}
+
+static void says_what_is_wrong_with_a_path(void **state)
+{
+    struct address address;
+    struct socket_file file;
+    int fd;
+    (void)state;
+    assert_int_equal(address_parse(SLICE_LIT("unix:/nonexistent/a"), &address), ERR_OK);
+    assert_int_equal(socket_listen_local(&address, 0600, 1, &fd, &file), ERR_NOT_FOUND);
+    assert_int_equal(address_parse(SLICE_LIT("unix:/dev/null/a"), &address), ERR_OK);
+    assert_int_equal(socket_listen_local(&address, 0600, 1, &fd, &file), ERR_NOT_FOUND);
+    char text[256];
+    memset(text, 'a', sizeof text);
+    memcpy(text, "unix:/", 6);
+    assert_int_equal(address_parse(slice_of(text, 5 + SOCKET_PATH_BYTES), &address), ERR_OK);
+    assert_int_equal(address_parse(slice_of(text, 6 + SOCKET_PATH_BYTES), &address), ERR_LIMIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +350,10 @@ int main(void)
         cmocka_unit_test(listening_says_why_not),
         cmocka_unit_test(connecting_to_nobody_is_refused),
         cmocka_unit_test(shutdown_ends_one_direction_only),
+        cmocka_unit_test(listens_at_a_path_with_the_mode_whatever_the_umask),
+        cmocka_unit_test(replaces_a_socket_that_nobody_listens_on_and_no_other_file),
+        cmocka_unit_test(a_busy_socket_is_not_stale),
+        cmocka_unit_test(says_what_is_wrong_with_a_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Entries of `listen:`. Whether an address is free is found out when it is bound, and not before. */
+#include "control/config/compile_int.h"
+
+#include "lib/sys/file.h"
+
+#define MODE_MAX 0777
+
+/* One entry, and where it stands. */
+struct entry {
+    struct listen_config *config;
+    const struct yaml_node *node; /* NULL: not written */
+};
+
+static void check_entry(struct compile *compile, uint32_t index, const struct yaml_node *node);
+static bool parse_address(struct compile *compile, const struct entry *entry);
+static void check_folder(struct compile *compile, const struct entry *entry);
+static void parse_mode(struct compile *compile, const struct entry *entry);
+
+void compile_listen(struct compile *compile)
+{
+    const struct option_list *listen = &compile->config->listen;
+    const struct yaml_node *node = yaml_find(compile->root, "listen");
+    const struct yaml_node *item = node && node->count == listen->count ? node->first : NULL;
+    for (uint32_t i = 0; i < listen->count; i++, item = item ? item->next : NULL)
+        check_entry(compile, i, item);
+}
+
+static const struct yaml_node *find(const struct entry *entry, const char *name)
+{
+    return entry->node && entry->node->kind == YAML_MAP ? yaml_find(entry->node, name) : NULL;
+}
+
+static struct option_place address_place(const struct entry *entry)
+{
+    const struct yaml_node *address = find(entry, "address");
+    return compile_place_of(address ? address : entry->node);
+}
+
+static void check_entry(struct compile *compile, uint32_t index, const struct yaml_node *node)
+{
+    struct listen_config *all = compile->config->listen.items;
+    const struct entry entry = {.config = &all[index], .node = node};
+    const struct address *address = &entry.config->bound_to;
+    if (entry.config->address.len == 0 || !parse_address(compile, &entry))
+        return;
+    bool is_free_port = !address_is_local(address) && address_port(address) == 0;
+    for (uint32_t i = 0; i < index && !is_free_port; i++)
+        if (address_equal(address, &all[i].bound_to))
+            config_report_error(compile->report, address_place(&entry), "address \"" SLICE_FMT "\" is given twice",
+                                SLICE_ARG(entry.config->address));
+    if (address_is_local(address))
+        check_folder(compile, &entry);
+    parse_mode(compile, &entry);
+}
+
+static bool parse_address(struct compile *compile, const struct entry *entry)
+{
+    struct slice text = entry->config->address;
+    enum err err = address_parse(text, &entry->config->bound_to);
+    if (err == ERR_LIMIT)
+        config_report_error(compile->report, address_place(entry),
+                            "the path of a unix socket has at most %zu bytes, as the system wants it; found %zu",
+                            SOCKET_PATH_BYTES, text.len - (sizeof "unix:" - 1));
+    else if (err != ERR_OK)
+        config_report_error(compile->report, address_place(entry),
+                            "\"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080, :8080 or "
+                            "unix:/run/weir.sock, found \"" SLICE_FMT "\"",
+                            SLICE_ARG(slice_first(text, QUOTE_BYTES_MAX)));
+    return err == ERR_OK;
+}
+
+static void check_folder(struct compile *compile, const struct entry *entry)
+{
+    char folder[SOCKET_PATH_BYTES + 1];
+    struct file_status status;
+    const char *path = entry->config->bound_to.local.sun_path;
+    size_t len = (size_t)(strrchr(path, '/') - path);
+    struct text text = text_init(folder, sizeof folder);
+    text_add(&text, len ? slice_of(path, len) : SLICE_LIT("/"));
+    if (file_status(folder, &status) == ERR_OK && status.is_folder)
+        return;
+    config_report_error(compile->report, address_place(entry), "there is no folder %s for the unix socket", folder);
+}
+
+static void parse_mode(struct compile *compile, const struct entry *entry)
+{
+    const struct yaml_node *node = find(entry, "mode");
+    struct slice mode = entry->config->mode;
+    unsigned bits = 0;
+    if (node && !address_is_local(&entry->config->bound_to)) {
+        config_report_error(compile->report, node->place, "\"mode\" is for unix sockets");
+        return;
+    }
+    for (size_t i = 0; i < mode.len; i++) {
+        if (mode.ptr[i] < '0' || mode.ptr[i] > '7') {
+            bits = MODE_MAX + 1;
+            break;
+        }
+        bits = bits * 8 + (unsigned)(mode.ptr[i] - '0');
+    }
+    if (bits > MODE_MAX)
+        config_report_error(compile->report, compile_place_of(node),
+                            "\"mode\" takes permission bits in octal, such as 0660, found \"" SLICE_FMT "\"",
+                            SLICE_ARG(mode));
+    entry->config->mode_bits = bits & MODE_MAX;
+}
