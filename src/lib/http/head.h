@@ -5,6 +5,7 @@
 #ifndef WEIR_LIB_HTTP_HEAD_H
 #define WEIR_LIB_HTTP_HEAD_H
 
+#include "lib/http/fault.h"
 #include "lib/http/http.h"
 
 struct http_head {
@@ -47,5 +48,26 @@ static inline struct slice http_head_value(const struct http_head *head, enum ht
 const struct http_header *http_head_find_next(const struct http_head *head, const struct http_header *header);
 /* The first header with that name, in any case of letters, or NULL. */
 const struct http_header *http_head_find_name(const struct http_head *head, struct slice name);
+
+/* The rest is for the codecs that make a head. */
+
+/* Why a second field of an id that is single is refused (RFC 9112 sections 3.2 and 6.3), or NONE. */
+enum http1_fault http_head_repeat_fault(enum http_field field);
+/* Notes where a header, whose id is set, stands among the others. */
+static inline enum http1_fault http_head_note(struct http_head *head, const struct http_header *header)
+{
+    uint64_t bit = UINT64_C(1) << header->id;
+    if (LIKELY(!(head->present & bit))) {
+        head->present |= bit;
+        head->first[header->id] = (uint16_t)(header - head->headers);
+        return HTTP1_FAULT_NONE;
+    }
+    head->repeated |= bit;
+    return http_head_repeat_fault(header->id);
+}
+/* Content-Length, where there is one: one decimal number. Sets has_body by it. */
+enum http1_fault http_head_read_length(struct http_head *head);
+/* Expect, where there is one. Needs has_body. Sets expects_continue, which is never true for HTTP/1.0. */
+enum http1_fault http_head_read_expectation(struct http_head *head);
 
 #endif

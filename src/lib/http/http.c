@@ -138,6 +138,14 @@ bool http_is_token(struct slice text)
     return text.len > 0;
 }
 
+bool http_is_value(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!scan_is(text.ptr[i], SCAN_VALUE))
+            return false;
+    return true;
+}
+
 bool http_is_port(struct slice text)
 {
     static const char largest[] = "65535";

@@ -3,13 +3,11 @@
  * here turns down what another reader could decide otherwise. */
 #include "lib/http/http1_int.h"
 
-#include "lib/base/text.h"
 #include "lib/http/url.h"
 
 static enum http1_fault decide_target(struct http_head *head);
 static enum http1_fault decide_host(struct http_head *head, const struct scan *scan, struct slice input);
 static enum http1_fault decide_framing(struct http_head *head);
-static enum http1_fault decide_expectation(struct http_head *head);
 static void decide_keep_alive(struct http_head *head);
 
 enum http1_fault http1_decide(struct http_head *head, const struct scan *scan, struct slice input)
@@ -20,7 +18,7 @@ enum http1_fault http1_decide(struct http_head *head, const struct scan *scan, s
     if (fault == HTTP1_FAULT_NONE)
         fault = decide_framing(head);
     if (fault == HTTP1_FAULT_NONE)
-        fault = decide_expectation(head);
+        fault = http_head_read_expectation(head);
     decide_keep_alive(head);
     return fault;
 }
@@ -90,21 +88,11 @@ static enum http1_fault decide_chunked(struct http_head *head, const struct http
     return has_unknown ? HTTP1_FAULT_CODING_UNKNOWN : HTTP1_FAULT_NONE;
 }
 
-/* RFC 9112 section 6.3. "5, 5" may be read as 5 there; here it is not one number. */
+/* RFC 9112 section 6.3. */
 static enum http1_fault decide_framing(struct http_head *head)
 {
     const struct http_header *coding = http_head_find(head, HTTP_FIELD_TRANSFER_ENCODING);
-    const struct http_header *length = http_head_find(head, HTTP_FIELD_CONTENT_LENGTH);
-    if (coding)
-        return decide_chunked(head, coding);
-    if (!length)
-        return HTTP1_FAULT_NONE;
-    enum err err = text_parse_u64(length->value, &head->content_length);
-    if (err != ERR_OK)
-        return err == ERR_LIMIT ? HTTP1_FAULT_LENGTH_TOO_LARGE : HTTP1_FAULT_LENGTH_INVALID;
-    head->has_content_length = true;
-    head->has_body = head->content_length > 0;
-    return HTTP1_FAULT_NONE;
+    return coding ? decide_chunked(head, coding) : http_head_read_length(head);
 }
 
 /* Of the statuses that never have a body 304 and 200 to HEAD may say how long it would have been; a 1xx or 204 must not
@@ -152,15 +140,4 @@ static void decide_keep_alive(struct http_head *head)
         }
     }
     head->is_keep_alive = wants_keep_alive && !wants_close;
-}
-
-/* RFC 9110 section 10.1.1: 1.0 clients do not wait, whatever they say. */
-static enum http1_fault decide_expectation(struct http_head *head)
-{
-    const struct http_header *header = http_head_find(head, HTTP_FIELD_EXPECT);
-    for (; header; header = http_head_find_next(head, header))
-        if (!SCAN_IS_WORD(header->value, "100-continue"))
-            return HTTP1_FAULT_EXPECTATION_UNKNOWN;
-    head->expects_continue = http_head_find(head, HTTP_FIELD_EXPECT) && head->version_minor > 0 && head->has_body;
-    return HTTP1_FAULT_NONE;
 }

@@ -126,24 +126,6 @@ static inline enum err cursor_line_end(struct cursor *c, enum http1_fault otherw
     return http1_fail(c->parser, HTTP1_FAULT_BARE_CR);
 }
 
-/* Notes where a field is first found; RFC 9112 sections 3.2 and 6.3 on those that may not come twice. */
-static inline enum err cursor_note(struct cursor *c, enum http_field field)
-{
-    struct http_head *head = c->head;
-    uint64_t bit = UINT64_C(1) << field;
-    if (LIKELY(!(head->present & bit))) {
-        head->present |= bit;
-        head->first[field] = (uint16_t)(c->header - head->headers);
-        return ERR_OK;
-    }
-    head->repeated |= bit;
-    if (!http_field_is_single(field))
-        return ERR_OK;
-    return http1_fail(c->parser, field == HTTP_FIELD_HOST             ? HTTP1_FAULT_HOST_REPEATED
-                                 : field == HTTP_FIELD_CONTENT_LENGTH ? HTTP1_FAULT_LENGTH_REPEATED
-                                                                      : HTTP1_FAULT_FIELD_REPEATED);
-}
-
 static inline enum err cursor_name(struct cursor *c)
 {
     if (c->header == c->header_end)
@@ -155,7 +137,9 @@ static inline enum err cursor_name(struct cursor *c)
         return http1_fail(c->parser, http1_name_fault(*c->at, c->at == c->mark));
     c->header->name = slice_of(c->mark, (size_t)(c->at - c->mark));
     c->header->id = http_field_parse(c->header->name);
-    TRY(cursor_note(c, c->header->id));
+    enum http1_fault fault = http_head_note(c->head, c->header);
+    if (UNLIKELY(fault != HTTP1_FAULT_NONE))
+        return http1_fail(c->parser, fault);
     c->mark = ++c->at;
     c->parser->state = STATE_VALUE;
     return ERR_OK;

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What frames mean to us: which of them are too many, what becomes of a header block, and when a stream is over. Knows
+ * nothing of nghttp2. */
+#include "lib/http2/session_int.h"
+
+bool http2_count(struct http2_session *session, enum http2_abuse abuse)
+{
+    return http2_guard_spend(&session->guard, abuse, session->now_ns) || http2_measure(session, abuse, SIZE_MAX);
+}
+
+bool http2_measure(struct http2_session *session, enum http2_abuse abuse, size_t size)
+{
+    if (LIKELY(http2_guard_allows(&session->guard, abuse, size)))
+        return true;
+    if (session->is_failed)
+        return false;
+    http2_terminate(session, HTTP2_ENHANCE_YOUR_CALM);
+    if (session->events->on_abuse)
+        session->events->on_abuse(session->owner, abuse);
+    return false;
+}
+
+static bool frame_begun(struct http2_session *session, uint8_t type, uint8_t flags, size_t length)
+{
+    struct http2_guard *guard = &session->guard;
+    switch (type) {
+    case HTTP2_FRAME_DATA:
+        return length > 0 || (flags & HTTP2_FLAG_END_STREAM) || http2_count(session, HTTP2_ABUSE_EMPTY_FRAMES);
+    case HTTP2_FRAME_HEADERS:
+        guard->block_frames = 0;
+        http2_guard_earn(guard, HTTP2_ABUSE_PRIORITIES, 2);
+        return true;
+    case HTTP2_FRAME_CONTINUATION:
+        return http2_measure(session, HTTP2_ABUSE_CONTINUATIONS, ++guard->block_frames);
+    case HTTP2_FRAME_PRIORITY:
+    case HTTP2_FRAME_PRIORITY_UPDATE:
+        return http2_count(session, HTTP2_ABUSE_PRIORITIES);
+    case HTTP2_FRAME_RST_STREAM:
+        return http2_count(session, HTTP2_ABUSE_RESETS);
+    case HTTP2_FRAME_SETTINGS:
+        return (flags & HTTP2_FLAG_ACK) || http2_count(session, HTTP2_ABUSE_SETTINGS);
+    case HTTP2_FRAME_PING:
+        return http2_count(session, HTTP2_ABUSE_PINGS);
+    case HTTP2_FRAME_WINDOW_UPDATE:
+        return http2_count(session, HTTP2_ABUSE_WINDOW_UPDATES);
+    case HTTP2_FRAME_PUSH_PROMISE:
+    case HTTP2_FRAME_GOAWAY:
+        return true;
+    default:
+        return http2_count(session, HTTP2_ABUSE_EMPTY_FRAMES);
+    }
+}
+
+bool http2_frames_tracked(struct http2_session *session, struct slice input)
+{
+    struct http2_guard *guard = &session->guard;
+    while (input.len > 0) {
+        if (guard->skip_bytes > 0) {
+            size_t skipped = MIN(guard->skip_bytes, input.len);
+            guard->skip_bytes -= (uint32_t)skipped;
+            input = slice_skip(input, skipped);
+            continue;
+        }
+        guard->head[guard->head_bytes++] = (uint8_t)input.ptr[0];
+        input = slice_skip(input, 1);
+        if (guard->head_bytes < HTTP2_FRAME_HEAD_BYTES)
+            continue;
+        const uint8_t *head = guard->head; /* RFC 9113 section 4.1 */
+        guard->head_bytes = 0;
+        guard->skip_bytes = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
+        if (!frame_begun(session, head[3], head[4], guard->skip_bytes))
+            return false;
+    }
+    return true;
+}
+
+/* A frame of padding alone is as good as empty. */
+bool http2_data_received(struct http2_session *session, uint8_t flags, size_t length, size_t padding)
+{
+    bool is_empty = length > 0 && length <= padding && !(flags & HTTP2_FLAG_END_STREAM);
+    return !is_empty || http2_count(session, HTTP2_ABUSE_EMPTY_FRAMES);
+}
+
+/* What we reset because the client broke a rule costs us as much as what it resets itself: who may not do the one
+ * without end may not do the other. */
+static bool is_their_fault(uint32_t code)
+{
+    return code == HTTP2_PROTOCOL_ERROR || code == HTTP2_FLOW_CONTROL_ERROR || code == HTTP2_STREAM_CLOSED ||
+           code == HTTP2_FRAME_SIZE_ERROR || code == HTTP2_REFUSED_STREAM;
+}
+
+void http2_frame_sent(struct http2_session *session, struct http2_stream *stream, uint8_t type, uint8_t flags,
+                      uint32_t code)
+{
+    if (type == HTTP2_FRAME_RST_STREAM && is_their_fault(code))
+        (void)http2_count(session, HTTP2_ABUSE_RESETS);
+    if (type == HTTP2_FRAME_DATA && !session->is_frame_tiny) {
+        http2_guard_earn(&session->guard, HTTP2_ABUSE_WINDOW_UPDATES, 2);
+        http2_guard_earn(&session->guard, HTTP2_ABUSE_PINGS, 1);
+    }
+    bool may_end = type == HTTP2_FRAME_DATA || type == HTTP2_FRAME_HEADERS;
+    if (stream && may_end && flags & HTTP2_FLAG_END_STREAM) {
+        stream->has_answered = true;
+        stream->has_body = false;
+    }
+}
+
+struct http2_stream *http2_stream_opened(struct http2_session *session, int32_t id)
+{
+    struct http2_stream *stream = session->events->on_open(session->owner);
+    if (stream)
+        http2_stream_attach(session, stream, id);
+    return stream;
+}
+
+static void *memory_of(void *stream, size_t bytes)
+{
+    struct http2_stream *self = stream;
+    return self->session->events->on_memory(self, bytes);
+}
+
+void http2_block_begun(struct http2_session *session, struct http2_stream *stream)
+{
+    session->guard.block_bytes = 0;
+    session->is_in_trailers = stream->has_head;
+    if (!stream->has_head)
+        http2_head_begin(&session->builder, stream->head, &session->head_limits, memory_of, stream);
+}
+
+bool http2_field_received(struct http2_session *session, struct http2_stream *stream, struct slice name,
+                          struct slice value)
+{
+    session->guard.block_bytes += name.len + value.len + HTTP2_FIELD_OVERHEAD;
+    if (!http2_measure(session, HTTP2_ABUSE_HEADER_BYTES, session->guard.block_bytes))
+        return false;
+    if (!session->is_in_trailers)
+        http2_head_add(&session->builder, name, value);
+    else if (session->events->on_trailer && session->guard.block_bytes <= session->head_limits.head_bytes_max)
+        session->events->on_trailer(stream, name, value);
+    return true;
+}
+
+void http2_block_ended(struct http2_session *session, struct http2_stream *stream, bool is_last)
+{
+    if (session->is_in_trailers)
+        return;
+    struct http2_head *builder = &session->builder;
+    enum err err =
+        session->is_client ? http2_head_end_response(builder, !is_last) : http2_head_end_request(builder, !is_last);
+    stream->fault = builder->fault;
+    stream->has_head = !session->is_client || stream->head->status >= 200;
+    session->events->on_head(stream, err);
+}
+
+void http2_stream_attach(struct http2_session *session, struct http2_stream *stream, int32_t id)
+{
+    stream->session = session;
+    stream->id = id;
+    list_add_last(&session->streams, &stream->node);
+    session->stream_count++;
+}
+
+void http2_stream_detach(struct http2_stream *stream)
+{
+    list_remove(&stream->node);
+    stream->session->stream_count--;
+    stream->session = NULL;
+}
+
+void http2_stream_closed(struct http2_stream *stream, uint32_t code)
+{
+    struct http2_session *session = stream->session;
+    if (code == HTTP2_NO_ERROR)
+        http2_guard_earn(&session->guard, HTTP2_ABUSE_RESETS, 1);
+    http2_stream_detach(stream);
+    session->events->on_close(stream, code);
+}
+
+bool http2_is_left_out(enum http_field field, struct slice value, bool is_client)
+{
+    switch (field) {
+    case HTTP_FIELD_CONNECTION:
+    case HTTP_FIELD_KEEP_ALIVE:
+    case HTTP_FIELD_PROXY_CONNECTION:
+    case HTTP_FIELD_TRANSFER_ENCODING:
+    case HTTP_FIELD_UPGRADE:
+        return true;
+    case HTTP_FIELD_HOST:
+        return is_client;
+    case HTTP_FIELD_TE:
+        return !slice_equal_nocase(value, SLICE_LIT("trailers"));
+    default:
+        return false;
+    }
+}

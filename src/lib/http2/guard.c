@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/http2/guard_int.h"
+
+static const char *const abuse_names[] = {
+#define ABUSE(name, field, default, help) #field,
+#include "lib/http2/abuses.def"
+#undef ABUSE
+};
+
+const char *http2_abuse_name(enum http2_abuse abuse)
+{
+    return abuse_names[abuse];
+}
+
+void http2_limits_default(struct http2_limits *ret_limits)
+{
+    *ret_limits = (struct http2_limits){
+        .streams_max = 100,
+        .stream_window_bytes = HTTP2_WINDOW_BYTES_MIN,
+        .connection_window_bytes = 1u << 20,
+#define ABUSE(name, field, default, help) .field = default,
+#include "lib/http2/abuses.def"
+#undef ABUSE
+    };
+}
+
+void http2_guard_init(struct http2_guard *guard, const struct http2_limits *limits)
+{
+    *guard = (struct http2_guard){
+        .max =
+            {
+#define ABUSE(name, field, default, help) [HTTP2_ABUSE_##name] = limits->field,
+#include "lib/http2/abuses.def"
+#undef ABUSE
+            },
+    };
+}
+
+static uint64_t price_ns(const struct http2_guard *guard, enum http2_abuse abuse)
+{
+    return HTTP2_GUARD_SPAN_NS / MAX(guard->max[abuse], 1u);
+}
+
+bool http2_guard_spend(struct http2_guard *guard, enum http2_abuse abuse, uint64_t now_ns)
+{
+    uint64_t *paid_until_ns = &guard->paid_until_ns[abuse];
+    *paid_until_ns = MAX(*paid_until_ns, now_ns) + price_ns(guard, abuse);
+    return *paid_until_ns - now_ns <= HTTP2_GUARD_SPAN_NS;
+}
+
+void http2_guard_earn(struct http2_guard *guard, enum http2_abuse abuse, uint32_t count)
+{
+    uint64_t earned_ns = price_ns(guard, abuse) * count;
+    guard->paid_until_ns[abuse] -= MIN(guard->paid_until_ns[abuse], earned_ns);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counts what abuses.def limits, for one connection. */
+#ifndef WEIR_LIB_HTTP2_GUARD_INT_H
+#define WEIR_LIB_HTTP2_GUARD_INT_H
+
+#include "lib/http2/http2.h"
+
+#define HTTP2_GUARD_SPAN_NS    UINT64_C(30000000000)
+#define HTTP2_FRAME_HEAD_BYTES 9
+
+/* A rate is kept as the time at which everything so far would have been allowed at an even pace: one number, and no
+ * timer. It may run ahead of the clock by HTTP2_GUARD_SPAN_NS, which is the burst. */
+struct http2_guard {
+    uint64_t paid_until_ns[HTTP2_ABUSE_COUNT];
+    uint32_t max[HTTP2_ABUSE_COUNT];
+    uint32_t block_frames; /* CONTINUATIONs of the header block, and what it has unpacked to */
+    size_t block_bytes;
+    uint8_t head[HTTP2_FRAME_HEAD_BYTES]; /* of the next frame, as far as it is here */
+    uint8_t head_bytes;
+    uint32_t skip_bytes; /* to the next frame's head */
+};
+
+void http2_guard_init(struct http2_guard *guard, const struct http2_limits *limits);
+/* One more of a rate: false when it is one too many. */
+MUST_USE bool http2_guard_spend(struct http2_guard *guard, enum http2_abuse abuse, uint64_t now_ns);
+/* `count` more are allowed; never more than the burst. */
+void http2_guard_earn(struct http2_guard *guard, enum http2_abuse abuse, uint32_t count);
+/* Against a size. */
+static inline bool http2_guard_allows(const struct http2_guard *guard, enum http2_abuse abuse, size_t count)
+{
+    return count <= guard->max[abuse];
+}
+
+#endif

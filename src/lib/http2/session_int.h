@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between http2.c, which speaks with nghttp2, and events.c, which decides what a frame means to us. Functions here that
+ * return false have failed the session: nothing more of it is to be received. */
+#ifndef WEIR_LIB_HTTP2_SESSION_INT_H
+#define WEIR_LIB_HTTP2_SESSION_INT_H
+
+#include "lib/http2/guard_int.h"
+
+struct nghttp2_session;
+
+/* RFC 9113 section 6. */
+enum http2_frame_type {
+    HTTP2_FRAME_DATA,
+    HTTP2_FRAME_HEADERS,
+    HTTP2_FRAME_PRIORITY,
+    HTTP2_FRAME_RST_STREAM,
+    HTTP2_FRAME_SETTINGS,
+    HTTP2_FRAME_PUSH_PROMISE,
+    HTTP2_FRAME_PING,
+    HTTP2_FRAME_GOAWAY,
+    HTTP2_FRAME_WINDOW_UPDATE,
+    HTTP2_FRAME_CONTINUATION,
+};
+#define HTTP2_FRAME_PRIORITY_UPDATE 0x10 /* RFC 9218 section 7.1 */
+#define HTTP2_FLAG_ACK              1
+#define HTTP2_FLAG_END_STREAM       1
+
+struct http2_session {
+    struct nghttp2_session *ng;
+    struct http2_context *context;
+    const struct http2_events *events;
+    void *owner;
+    struct http2_head_limits head_limits;
+    struct http2_guard guard;
+    struct http2_head builder;
+    struct list streams;
+    uint32_t stream_count;
+    struct slice pending; /* of a frame that did not fit, in memory of nghttp2 that stays until its next frame */
+    char *place;          /* while in http2_send: [place, place_end) is free */
+    char *place_end;
+    uint64_t now_ns;
+    bool is_client;
+    bool is_failed;      /* nothing more is received */
+    bool is_broken;      /* nothing more is sent either */
+    bool is_in_trailers; /* the block being received */
+    bool is_frame_tiny;  /* the DATA frame being sent */
+};
+
+/* One more, or a size: fails the session for it when it is too much. */
+bool http2_count(struct http2_session *session, enum http2_abuse abuse);
+bool http2_measure(struct http2_session *session, enum http2_abuse abuse, size_t size);
+
+/* Looks at the heads of the frames in `input`, which is about to be received, and counts those that have a limit. */
+bool http2_frames_tracked(struct http2_session *session, struct slice input);
+/* A DATA frame has arrived. */
+bool http2_data_received(struct http2_session *session, uint8_t flags, size_t length, size_t padding);
+/* A frame of ours has left. `stream` may be NULL. */
+void http2_frame_sent(struct http2_session *session, struct http2_stream *stream, uint8_t type, uint8_t flags,
+                      uint32_t code);
+
+/* A header block: begins, gives fields, ends. */
+struct http2_stream *http2_stream_opened(struct http2_session *session, int32_t id);
+void http2_block_begun(struct http2_session *session, struct http2_stream *stream);
+bool http2_field_received(struct http2_session *session, struct http2_stream *stream, struct slice name,
+                          struct slice value);
+void http2_block_ended(struct http2_session *session, struct http2_stream *stream, bool is_last);
+
+/* The stream belongs to the session, and no longer. */
+void http2_stream_attach(struct http2_session *session, struct http2_stream *stream, int32_t id);
+void http2_stream_detach(struct http2_stream *stream);
+void http2_stream_closed(struct http2_stream *stream, uint32_t code);
+
+/* Whether a field that we are to send has no place in HTTP/2: RFC 9113 section 8.2.2; Host is what :authority says. */
+bool http2_is_left_out(enum http_field field, struct slice value, bool is_client);
+
+#endif
