@@ -22,15 +22,21 @@ struct limits_config {
 #undef LIMIT
 };
 
+enum proxy_protocol_mode { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V2 };
+enum forwarded_choice { FORWARDED_X_FORWARDED_FOR, FORWARDED_FORWARDED };
+
 /* One entry of `listen:`. What a reload may change in it holds for connections that open afterwards. */
 struct listen_config {
     struct slice address; /* "host:port", "[ipv6]:port", "unix:/path" */
     struct slice mode;    /* of a unix socket's file: octal digits */
     uint64_t backlog;
     bool is_http2;
+    uint32_t proxy_protocol;                /* enum proxy_protocol_mode */
+    struct option_list proxy_protocol_from; /* of struct slice */
 
     struct address bound_to; /* `address`, parsed */
     unsigned mode_bits;
+    struct ip_set proxy_senders; /* `proxy_protocol_from`, parsed */
 };
 
 struct shutdown_config {
@@ -70,11 +76,14 @@ struct config {
     _Atomic uint32_t refs;
     struct slice path; /* of the YAML file */
 
-    struct option_list listen; /* of struct listen_config */
-    uint64_t workers;          /* 0: one for each core */
-    uint64_t executors;        /* 0: one for each core */
-    struct slice onnxruntime;  /* path of the library; empty: search */
-    uint64_t inline_pixels;    /* larger images are decoded by an executor */
+    struct option_list listen;          /* of struct listen_config */
+    struct option_list trusted_proxies; /* of struct slice */
+    uint32_t forwarded_choice;          /* enum forwarded_choice: the field they tell the client's address in */
+    struct ip_set trusted;              /* `trusted_proxies`, parsed */
+    uint64_t workers;                   /* 0: one for each core */
+    uint64_t executors;                 /* 0: one for each core */
+    struct slice onnxruntime;           /* path of the library; empty: search */
+    uint64_t inline_pixels;             /* larger images are decoded by an executor */
     struct limits_config limits;
     struct shutdown_config shutdown;
     bool server_header;        /* names weir in responses */

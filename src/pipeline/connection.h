@@ -6,6 +6,7 @@
 #ifndef WEIR_PIPELINE_CONNECTION_H
 #define WEIR_PIPELINE_CONNECTION_H
 
+#include "lib/base/ip.h"
 #include "lib/base/list.h"
 #include "lib/http/http1.h"
 #include "lib/sys/loop.h"
@@ -53,14 +54,14 @@ struct connection {
     uint32_t request_count; /* so far */
     uint32_t open_requests; /* that have not left it */
     uint8_t phase;
-    bool is_closing;             /* no further request after the current response */
-    bool is_eof;                 /* the client will send no more */
-    bool is_processing;          /* within a bracket: sending and closing wait for its end */
-    bool is_broken;              /* to be closed at the end of the bracket */
-    bool has_more_output;        /* output stopped because enough is waiting: goes on when that is sent */
-    bool is_resetting;           /* ends with a reset, which a client cannot take for the end of a body */
-    bool needs_discard;          /* unread input: closing at once would reset the response away */
-    char peer_text[IP_TEXT_MAX]; /* without the port */
+    bool is_closing;      /* no further request after the current response */
+    bool is_eof;          /* the client will send no more */
+    bool is_processing;   /* within a bracket: sending and closing wait for its end */
+    bool is_broken;       /* to be closed at the end of the bracket */
+    bool has_more_output; /* output stopped because enough is waiting: goes on when that is sent */
+    bool is_resetting;    /* ends with a reset, which a client cannot take for the end of a body */
+    bool needs_discard;   /* unread input: closing at once would reset the response away */
+    struct ip peer;       /* the other side, or whom a PROXY header names; IP_NONE: at a unix socket */
 };
 
 /* Work on a connection is bracketed: sending and closing wait for the end of the outermost bracket, which also lets the

@@ -55,7 +55,6 @@ void flow_cancel(struct request *request)
     ASSERT(!request->is_running, "a connection does not end under a stage");
     counter_add(&request->worker->meter.requests_cancelled, 1);
     request->is_cancelled = true;
-    request->peer = arena_copy(&request->arena, request->peer);
     if (request->connection)
         leave_connection(request);
     if (request->is_held)

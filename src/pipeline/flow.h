@@ -33,6 +33,8 @@ void flow_body_wanted(struct request *request);
 
 /* parse/: target and host of request->head, in the one form that later stages know. Else the problem is set. */
 MUST_USE enum err parse_target(struct request *request);
+/* parse/: who the client is, where the other side is a proxy that may say so. */
+void parse_client(struct request *request);
 /* parse/: the body is complete; tells the sink. */
 enum verdict receive_end(struct request *request);
 /* The answer to a body over the limit of its route, and to one whose coding is broken. */

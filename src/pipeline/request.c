@@ -32,11 +32,18 @@ struct request *request_acquire(struct connection *connection, size_t header_cou
     request->generation = worker_generation_acquire(worker);
     request->config = request->generation->config;
     request->begin_ns = worker->loop.now_ns;
-    request->peer = slice_of_text(connection->peer_text);
+    request->peer = connection->peer;
     list_add_last(&worker->open_requests, &request->node);
     worker->request_count++;
     connection->open_requests++;
     return request;
+}
+
+struct slice request_peer_format(const struct request *request, char out[IP_TEXT_MAX])
+{
+    if (request->peer.family == IP_NONE)
+        return SLICE_LIT("unix");
+    return slice_of(out, ip_format(&request->peer, out));
 }
 
 void request_release(struct request *request)

@@ -124,7 +124,7 @@ struct request {
     struct slice query;
     struct slice path; /* normalised */
     struct slice host; /* without port, lower case */
-    struct slice peer; /* textual address of the client */
+    struct ip peer;    /* the client, as far as trusted proxies tell; IP_NONE: at a unix socket */
 
     /* receive */
     struct slice body;
@@ -198,6 +198,9 @@ void response_set(struct request *request, int status, const char *content_type,
 
 /* Run at the end of the request, last added first. Beyond REQUEST_CLEANUPS_MAX asserts. */
 void request_on_release(struct request *request, void (*run)(void *argument), void *argument);
+
+/* "192.0.2.1"; "unix" for IP_NONE. */
+struct slice request_peer_format(const struct request *request, char out[IP_TEXT_MAX]);
 
 /* The value of a header field as sent, or {NULL, 0}. */
 static inline struct slice request_header(const struct request *request, enum http_field field)

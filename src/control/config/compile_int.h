@@ -47,8 +47,10 @@ void chain_check_route(struct compile *compile, const struct chain_owner *owner,
 MUST_USE enum err compile_routes(struct compile *compile);
 /* Builds config->table. A route that it refuses is reported and taken out. */
 MUST_USE enum err compile_table(struct compile *compile);
-/* Addresses and modes of `listen:`, into what the server binds. */
-void compile_listen(struct compile *compile);
+/* Addresses and modes of `listen:`, into what the server binds. ERR_NOMEM. */
+MUST_USE enum err compile_listen(struct compile *compile);
+/* `trusted_proxies:`. ERR_NOMEM. */
+MUST_USE enum err compile_trusted(struct compile *compile);
 /* What rows cannot say: models, limits that contradict each other. After compile_routes. */
 void compile_check(struct compile *compile);
 /* Of a value, or of the file when it was not written. */

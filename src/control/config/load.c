@@ -129,7 +129,8 @@ static enum err load(struct compile *compile, struct slice text, const char *pat
         return ERR_NOMEM;
     TRY(compile_routes(compile));
     TRY(compile_table(compile));
-    compile_listen(compile);
+    TRY(compile_listen(compile));
+    TRY(compile_trusted(compile));
     compile_check(compile);
     return ERR_OK;
 }

@@ -14,6 +14,16 @@ static const char *const provider_missing_choices[] = {
     [MODEL_PROVIDER_STOP] = "stop",
     [MODEL_PROVIDER_STOP + 1] = NULL,
 };
+static const char *const proxy_protocol_choices[] = {
+    [PROXY_PROTOCOL_OFF] = "off",
+    [PROXY_PROTOCOL_V2] = "v2",
+    [PROXY_PROTOCOL_V2 + 1] = NULL,
+};
+static const char *const forwarded_choices[] = {
+    [FORWARDED_X_FORWARDED_FOR] = "x_forwarded_for",
+    [FORWARDED_FORWARDED] = "forwarded",
+    [FORWARDED_FORWARDED + 1] = NULL,
+};
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): fields, types and initialisers take no parentheses */
 

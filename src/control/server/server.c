@@ -197,12 +197,22 @@ static void on_signal(struct signals *signals, int number)
 static void on_watch_timer(struct timer *timer)
 {
     struct server *server = CONTAINER_OF(timer, struct server, watch_timer);
-    uint64_t paused = 0;
-    for (uint32_t i = 0; i < server->worker_count; i++)
-        paused += counter_read(&server->meters[i]->accept_paused);
-    if (paused > server->accept_paused_seen)
+    struct server_watched now = {0};
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        now.accept_paused += counter_read(&server->meters[i]->accept_paused);
+        now.denied += counter_read(&server->meters[i]->connections_denied);
+        now.preface_refused += counter_read(&server->meters[i]->preface_refused);
+    }
+    const struct server_watched *seen = &server->seen;
+    if (now.accept_paused > seen->accept_paused)
         say("accepting has paused %llu times: out of file descriptors or over limits.connections",
-            (unsigned long long)(paused - server->accept_paused_seen));
-    server->accept_paused_seen = paused;
+            (unsigned long long)(now.accept_paused - seen->accept_paused));
+    if (now.denied > seen->denied)
+        say("%llu connections were closed: their addresses are not in proxy_protocol_from of their listener",
+            (unsigned long long)(now.denied - seen->denied));
+    if (now.preface_refused > seen->preface_refused)
+        say("%llu connections were closed: they did not begin with a header of the PROXY protocol, version 2",
+            (unsigned long long)(now.preface_refused - seen->preface_refused));
+    server->seen = now;
     timer_set(&server->loop.timers, &server->watch_timer, clock_now_ns() + WATCH_PERIOD_NS);
 }

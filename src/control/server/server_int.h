@@ -24,6 +24,13 @@ struct loader {
     _Atomic bool is_done;
 };
 
+/* Counters of all workers together, for what is said about them once a second. */
+struct server_watched {
+    uint64_t accept_paused;
+    uint64_t denied;
+    uint64_t preface_refused;
+};
+
 struct server {
     const char *path;
     struct config *config; /* the current one: one reference. Written under config_lock */
@@ -38,7 +45,7 @@ struct server {
     enum server_phase phase;
     uint64_t deadline_ns;
     uint64_t begin_ns;
-    uint64_t accept_paused_seen;
+    struct server_watched seen;
     struct loader loader;
     void (*on_started)(const char *address, const struct config *config);
     char address[ADDRESS_TEXT_MAX];                        /* of the first listener, as it was bound */

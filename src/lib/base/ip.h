@@ -46,7 +46,8 @@ struct ip_set {
 
 /* Orders and joins the ranges in place. They stay the caller's and must live as long as the set. */
 struct ip_set ip_set_of(struct ip_range *ranges, uint32_t count);
-/* ::/0 is every address of IPv6 and none of IPv4. IP_NONE is in no set. */
+/* ::/0 is every address of IPv6 and none of IPv4. IP_NONE is in a set of which it is one of the ranges: who has no
+ * address, such as a client at a unix socket. */
 bool ip_set_has(const struct ip_set *set, const struct ip *ip);
 
 #endif

@@ -36,12 +36,17 @@ static uint16_t u16_at(struct slice bytes, size_t index)
     return (uint16_t)(*at(bytes, index) << 8 | *at(bytes, index + 1));
 }
 
+size_t proxy_protocol_wanted(struct slice bytes)
+{
+    return bytes.len < FIXED_BYTES ? FIXED_BYTES : FIXED_BYTES + (size_t)u16_at(bytes, SIGNATURE_BYTES + 2);
+}
+
 enum err proxy_protocol_parse(struct slice bytes, struct proxy_protocol *ret_header, size_t *ret_bytes)
 {
     TRY(check_begin(bytes));
     if (bytes.len < FIXED_BYTES)
         return ERR_AGAIN;
-    size_t header_bytes = FIXED_BYTES + u16_at(bytes, SIGNATURE_BYTES + 2);
+    size_t header_bytes = proxy_protocol_wanted(bytes);
     if (header_bytes > PROXY_PROTOCOL_BYTES_MAX)
         return ERR_LIMIT;
     if (bytes.len < header_bytes)

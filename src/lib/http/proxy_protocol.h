@@ -18,6 +18,8 @@ struct proxy_protocol {
     uint16_t destination_port;
 };
 
+/* How many bytes there must be, in all, before it is worth to parse again. */
+size_t proxy_protocol_wanted(struct slice bytes);
 /* Parses the header at the beginning of `bytes`; *ret_bytes is its length, behind which the connection's own bytes
  * begin. ERR_AGAIN: it is fine so far, and must be given again with more. ERR_UNSUPPORTED: version 1, or datagrams.
  * ERR_LIMIT: longer than PROXY_PROTOCOL_BYTES_MAX. ERR_MISMATCH: the checksum is wrong. ERR_SYNTAX. */

@@ -38,9 +38,21 @@ static struct connection *of_stream(struct stream *stream)
     return CONTAINER_OF(stream, struct connection, stream);
 }
 
+static bool may_connect(const struct listen_config *config, const struct address *peer)
+{
+    struct ip ip = address_ip(peer);
+    return config->proxy_protocol == PROXY_PROTOCOL_OFF || address_is_local(peer) ||
+           ip_set_has(&config->proxy_senders, &ip);
+}
+
 void connection_open(struct worker_listener *listener, int fd, const struct address *peer)
 {
     struct worker *worker = listener->worker;
+    if (!may_connect(listener->config, peer)) {
+        counter_add(&worker->meter.connections_denied, 1);
+        socket_close(fd);
+        return;
+    }
     struct connection *connection = slab_acquire(&worker->connections);
     if (!connection) {
         counter_add(&worker->meter.connections_refused, 1);
@@ -52,19 +64,22 @@ void connection_open(struct worker_listener *listener, int fd, const struct addr
     connection->listener = listener;
     stream_open(&connection->stream, &worker->loop, fd, &handlers);
     timer_init(&connection->timer, connection_on_timer);
-    if (address_is_local(peer)) {
-        memcpy(connection->peer_text, "unix", sizeof "unix");
-    } else {
-        struct ip ip = address_ip(peer);
-        (void)ip_format(&ip, connection->peer_text);
-    }
-    connection->protocol = &protocol_http1;
+    connection->peer = address_ip(peer);
+    connection->protocol = listener->config->proxy_protocol == PROXY_PROTOCOL_OFF ? &protocol_http1 : &protocol_preface;
     connection->head_bytes_max = (uint32_t)worker->limits.head_bytes;
     list_add_last(&worker->open_connections, &connection->node);
     worker->connection_count++;
     counter_add(&worker->meter.connections_accepted, 1);
-    connection_set_phase(connection, CONNECTION_IDLE);
+    connection_set_phase(connection,
+                         listener->config->proxy_protocol == PROXY_PROTOCOL_OFF ? CONNECTION_IDLE : CONNECTION_HEAD);
     if (connection->protocol->open(connection) != ERR_OK || stream_receive_start(&connection->stream) != ERR_OK)
+        connection_close(connection);
+}
+
+void connection_begin(struct connection *connection)
+{
+    connection->protocol = &protocol_http1;
+    if (connection->protocol->open(connection) != ERR_OK)
         connection_close(connection);
 }
 

@@ -86,12 +86,13 @@ static void fill(struct access_record *record, const struct request *request)
     record->status = (uint16_t)outcome_status(request);
 
     enum problem problem = request->is_cancelled ? PROBLEM_CLIENT_CLOSED : request->problem;
+    char peer[IP_TEXT_MAX];
     const struct slice texts[ACCESS_TEXT_COUNT] = {
         [ACCESS_TEXT_request_id] = request->id,
         [ACCESS_TEXT_method] = request->head.method_text,
         [ACCESS_TEXT_path] = request->path.len ? request->path : request->target_path,
         [ACCESS_TEXT_route] = request->route ? request->route->name : (struct slice){NULL, 0},
-        [ACCESS_TEXT_peer] = request->peer,
+        [ACCESS_TEXT_peer] = request_peer_format(request, peer),
         [ACCESS_TEXT_tenant] = request->identity.tenant,
         [ACCESS_TEXT_key_id] = request->identity.key_id,
         [ACCESS_TEXT_bucket] = request->identity.bucket,

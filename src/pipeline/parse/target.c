@@ -9,6 +9,7 @@ static enum err read_host(struct request *request);
 
 enum err parse_target(struct request *request)
 {
+    parse_client(request);
     TRY(read_target(request));
     return read_host(request);
 }

@@ -255,7 +255,7 @@ static void stand_init(struct stand *stand)
     assert_int_equal(crew_create(&crew, &stand->crew), ERR_OK);
     stand->worker->crew = stand->crew;
     stand->connection.worker = stand->worker;
-    snprintf(stand->connection.peer_text, sizeof stand->connection.peer_text, "192.0.2.7");
+    assert_int_equal(ip_parse(SLICE_LIT("192.0.2.7"), &stand->connection.peer), ERR_OK);
 }
 
 static void stand_end(struct stand *stand)

@@ -552,6 +552,44 @@ static void checks_unix_sockets(void **state)
     config_unref(config);
 }
 
+static void checks_who_may_speak_for_clients(void **state)
+{
+    (void)state;
+    assert_report("listen:\n"
+                  "  - {address: \":1\", proxy_protocol: v2}\n"
+                  "  - {address: \":2\", proxy_protocol_from: [10.0.0.0/8]}\n"
+                  "  - {address: unix:/tmp/a, proxy_protocol: v2, proxy_protocol_from: [::1]}\n"
+                  "  - {address: \":3\", proxy_protocol: v2, proxy_protocol_from: [10.0.0.1/8, 10.0.0.0/8, unix]}\n"
+                  "  - {address: \":4\", proxy_protocol: v1, proxy_protocol_from: []}\n"
+                  "trusted_proxies: [unix, ::/129, example.com]\nroutes:\n  - {match: GET /, " PUBLIC,
+                  "2:37: error: \"proxy_protocol\" needs \"proxy_protocol_from\": who may say who the client is\n"
+                  "3:21: error: \"proxy_protocol_from\" does nothing without proxy_protocol: v2\n"
+                  "4:48: error: \"proxy_protocol_from\" is not for unix sockets: their mode says who may connect\n"
+                  "5:63: error: \"10.0.0.1/8\" has bits behind the length of its prefix\n"
+                  "5:87: error: \"unix\" is no address or network such as 10.0.0.0/8\n"
+                  "6:37: error: \"proxy_protocol\" in listen takes one of off, v2 (default off), found \"v1\"\n"
+                  "6:62: error: \"proxy_protocol_from\" in listen takes a list of 1 to 1024 texts, found a list of 0\n"
+                  "7:25: error: \"::/129\" is no address or network such as 10.0.0.0/8\n"
+                  "7:33: error: \"example.com\" is no address or network such as 10.0.0.0/8\n");
+    assert_report("forwarded_field: forwarded\nroutes:\n  - {match: GET /, " PUBLIC,
+                  "1:18: warning: \"forwarded_field\" does nothing without trusted_proxies\n");
+    struct config *config =
+        load_good("listen: [{address: \":1\", proxy_protocol: v2, proxy_protocol_from: [10.0.0.1]}]\n"
+                  "trusted_proxies: [unix, 10.0.0.0/8]\nroutes:\n  - {match: GET /, " PUBLIC);
+    const struct listen_config *listen = config->listen.items;
+    struct ip proxy;
+    struct ip client;
+    assert_int_equal(ip_parse(SLICE_LIT("10.0.0.1"), &proxy), ERR_OK);
+    assert_int_equal(ip_parse(SLICE_LIT("192.0.2.1"), &client), ERR_OK);
+    assert_true(ip_set_has(&listen->proxy_senders, &proxy));
+    assert_false(ip_set_has(&listen->proxy_senders, &client));
+    assert_false(ip_set_has(&listen->proxy_senders, &(struct ip){0}));
+    assert_true(ip_set_has(&config->trusted, &proxy));
+    assert_false(ip_set_has(&config->trusted, &client));
+    assert_true(ip_set_has(&config->trusted, &(struct ip){0}));
+    config_unref(config);
+}
+
 static void checks_addresses(void **state)
 {
     (void)state;
@@ -720,6 +758,7 @@ int main(void)
         cmocka_unit_test(takes_an_address_alone_or_with_options),
         cmocka_unit_test(checks_addresses),
         cmocka_unit_test(checks_unix_sockets),
+        cmocka_unit_test(checks_who_may_speak_for_clients),
         cmocka_unit_test(checks_models),
         cmocka_unit_test(warns_of_a_model_without_a_route),
         cmocka_unit_test(refuses_limits_that_contradict_each_other),
