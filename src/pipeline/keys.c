@@ -4,6 +4,7 @@
 
 #include "lib/sys/file.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define FIELDS         8
@@ -34,6 +35,8 @@ static enum err parse_line(struct slice line, const struct position *at, struct 
 static enum err check_unique(const struct key_store *store, struct slice path, struct text *fault);
 static int compare_ids(const void *a, const void *b);
 static struct claim read_claim(struct slice presented);
+static bool is_secret_of(const struct key_store *store, const struct key_record *found, struct key_verifier *verifier,
+                         struct slice secret);
 static bool id_is_valid(struct slice id);
 static int64_t days_of_date(int64_t year, unsigned month, unsigned day);
 static void date_of_days(int64_t days, int64_t *year, unsigned *month, unsigned *day);
@@ -59,6 +62,8 @@ enum err key_store_parse(struct slice text, struct slice path, struct arena *are
         text_printf(fault, SLICE_FMT ": out of memory", SLICE_ARG(path));
         return ERR_NOMEM;
     }
+    static _Atomic uint64_t serials;
+    store->serial = 1 + atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed);
     store->records = records;
     struct position at = {.path = path, .fault = fault};
     while (rest.ptr) {
@@ -76,21 +81,55 @@ enum err key_store_parse(struct slice text, struct slice path, struct arena *are
     return ERR_OK;
 }
 
-enum err key_store_verify(const struct key_store *store, struct crypto_hasher *hasher, struct slice presented,
+enum err key_verifier_init(struct key_verifier *verifier)
+{
+    *verifier = (struct key_verifier){0};
+    TRY(crypto_hasher_create(&verifier->hasher));
+    return crypto_random(&verifier->key, sizeof verifier->key);
+}
+
+void key_verifier_deinit(struct key_verifier *verifier)
+{
+    crypto_hasher_destroy(verifier->hasher);
+    crypto_wipe(verifier, sizeof *verifier);
+}
+
+enum err key_store_verify(const struct key_store *store, struct key_verifier *verifier, struct slice presented,
                           int64_t now_s, struct key_identity *ret_identity)
 {
-    static const struct key_record nobody = {.revoked_s = 0};
     struct claim claim = read_claim(presented);
     const struct key_record *found = key_store_find(store, claim.id);
-    const struct key_record *record = found ? found : &nobody;
-    uint8_t hash[CRYPTO_SHA256_BYTES];
-    TRY(key_hash(hasher, record->salt, claim.secret, hash));
-    bool is_equal = crypto_equal(hash, record->hash, sizeof hash);
-    bool is_current = now_s < record->expires_s && now_s < record->revoked_s;
-    if (!((unsigned)is_equal & (unsigned)is_current & (unsigned)claim.is_well_formed & (unsigned)(found != NULL)))
+    bool is_equal = is_secret_of(store, found, verifier, claim.secret);
+    if (!((unsigned)is_equal & (unsigned)claim.is_well_formed & (unsigned)(found != NULL)))
         return ERR_DENIED;
-    *ret_identity = record->identity;
+    if (now_s >= found->expires_s || now_s >= found->revoked_s)
+        return ERR_DENIED;
+    *ret_identity = found->identity;
     return ERR_OK;
+}
+
+static bool is_same(const struct hash_wide *a, const struct hash_wide *b)
+{
+    return ((a->words[0] ^ b->words[0]) | (a->words[1] ^ b->words[1])) == 0;
+}
+
+/* Remembers what it has found to be right. A wrong secret always takes the long way, and so does one whose record was
+ * not found. */
+static bool is_secret_of(const struct key_store *store, const struct key_record *found, struct key_verifier *verifier,
+                         struct slice secret)
+{
+    static const struct key_record nobody = {.revoked_s = 0};
+    struct hash_wide hash = hash_bytes_wide(verifier->key, secret);
+    struct key_slot *slot = &verifier->slots[(found ? (size_t)(found - store->records) : 0) % KEY_SLOTS];
+    const struct key_record *record = found ? found : &nobody;
+    if (slot->serial == store->serial && slot->record == record && is_same(&slot->secret, &hash))
+        return true;
+    uint8_t long_hash[CRYPTO_SHA256_BYTES];
+    if (key_hash(verifier->hasher, record->salt, secret, long_hash) != ERR_OK ||
+        !crypto_equal(long_hash, record->hash, sizeof long_hash))
+        return false;
+    *slot = (struct key_slot){.serial = store->serial, .record = record, .secret = hash};
+    return true;
 }
 
 const struct key_record *key_store_find(const struct key_store *store, struct slice id)

@@ -59,7 +59,7 @@ static enum err init(struct worker *worker, const struct worker_options *options
     worker->loop.owner = worker;
     worker->mailbox.on_mail = on_mail;
     TRY(mailbox_start(&worker->mailbox, &worker->loop));
-    TRY(crypto_hasher_create(&worker->hasher));
+    TRY(key_verifier_init(&worker->key_verifier));
     TRY(crypto_random(worker->random_state, sizeof worker->random_state));
     return add_generation(worker, options->config);
 }
@@ -79,7 +79,7 @@ void worker_destroy(struct worker *worker)
     if (worker->loop.mailbox)
         mailbox_stop(&worker->mailbox);
     loop_deinit(&worker->loop);
-    crypto_hasher_destroy(worker->hasher);
+    key_verifier_deinit(&worker->key_verifier);
     if (worker->connections.object_bytes) {
         slab_deinit(&worker->connections);
         slab_deinit(&worker->requests);

@@ -9,10 +9,10 @@
 
 #include "lib/base/pool.h"
 #include "lib/base/slab.h"
-#include "lib/crypto/crypto.h"
 #include "lib/sys/loop.h"
 #include "lib/sys/thread.h"
 #include "pipeline/config.h"
+#include "pipeline/keys.h"
 #include "pipeline/meters.h"
 #include "pipeline/ports.h"
 
@@ -60,7 +60,7 @@ struct worker {
     bool is_stopping;
 
     char discarded[4096]; /* what connections that discard read; nobody looks at it */
-    struct crypto_hasher *hasher;
+    struct key_verifier key_verifier;
     char date_line[40]; /* "Date: …" CRLF */
     uint64_t date_second;
     uint64_t random_state[2]; /* for request ids: not secret */

@@ -28,28 +28,65 @@ static inline uint64_t read_word(const char *ptr)
     return word;
 }
 
-uint64_t hash_bytes(struct hash_key key, struct slice bytes)
+static inline void begin(uint64_t v[4], struct hash_key key)
 {
-    uint64_t v[4] = {key.k0 ^ 0x736f6d6570736575U, key.k1 ^ 0x646f72616e646f6dU, key.k0 ^ 0x6c7967656e657261U,
-                     key.k1 ^ 0x7465646279746573U};
-    size_t whole = bytes.len & ~(size_t)7;
-    for (size_t i = 0; i < whole; i += 8) {
-        uint64_t word = read_word(bytes.ptr + i);
-        v[3] ^= word;
-        mix(v);
-        v[0] ^= word;
-    }
-    char tail[8] = {0};
-    if (bytes.len > whole)
-        memcpy(tail, bytes.ptr + whole, bytes.len - whole);
-    tail[7] = (char)bytes.len;
-    uint64_t last = read_word(tail);
-    v[3] ^= last;
+    v[0] = key.k0 ^ 0x736f6d6570736575U;
+    v[1] = key.k1 ^ 0x646f72616e646f6dU;
+    v[2] = key.k0 ^ 0x6c7967656e657261U;
+    v[3] = key.k1 ^ 0x7465646279746573U;
+}
+
+static inline void absorb_word(uint64_t v[4], uint64_t word)
+{
+    v[3] ^= word;
     mix(v);
-    v[0] ^= last;
-    v[2] ^= 0xff;
+    v[0] ^= word;
+}
+
+/* Of the up to seven bytes at the end, with the length above them. */
+static inline uint64_t last_word(struct slice bytes, size_t whole)
+{
+    char tail[8] = {0};
+    for (size_t i = whole; i < bytes.len; i++)
+        tail[i - whole] = bytes.ptr[i];
+    tail[7] = (char)bytes.len;
+    return read_word(tail);
+}
+
+static inline void absorb(uint64_t v[4], struct slice bytes)
+{
+    size_t whole = bytes.len & ~(size_t)7;
+    for (size_t i = 0; i < whole; i += 8)
+        absorb_word(v, read_word(bytes.ptr + i));
+    absorb_word(v, last_word(bytes, whole));
+}
+
+static inline uint64_t squeeze(uint64_t v[4])
+{
     mix(v);
     mix(v);
     mix(v);
     return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t hash_bytes(struct hash_key key, struct slice bytes)
+{
+    uint64_t v[4];
+    begin(v, key);
+    absorb(v, bytes);
+    v[2] ^= 0xff;
+    return squeeze(v);
+}
+
+struct hash_wide hash_bytes_wide(struct hash_key key, struct slice bytes)
+{
+    uint64_t v[4];
+    begin(v, key);
+    v[1] ^= 0xee;
+    absorb(v, bytes);
+    v[2] ^= 0xee;
+    struct hash_wide hash = {.words[0] = squeeze(v)};
+    v[1] ^= 0xdd;
+    hash.words[1] = squeeze(v);
+    return hash;
 }

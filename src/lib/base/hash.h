@@ -15,4 +15,11 @@ struct hash_key {
 
 uint64_t hash_bytes(struct hash_key key, struct slice bytes);
 
+/* The same with 128 bits (SipHash-128's change of the 1-3 variant). */
+struct hash_wide {
+    uint64_t words[2];
+};
+
+struct hash_wide hash_bytes_wide(struct hash_key key, struct slice bytes);
+
 #endif

@@ -93,7 +93,7 @@ static enum verdict on_request(struct request *request, const void *options_, vo
     struct presented presented = find_key(request, options->header);
     struct key_identity identity;
     int64_t now_s = (int64_t)(clock_wall_ns() / NS_PER_S);
-    enum err err = key_store_verify(options->store, request->worker->hasher, presented.key, now_s, &identity);
+    enum err err = key_store_verify(options->store, &request->worker->key_verifier, presented.key, now_s, &identity);
     if (err != ERR_OK)
         return refuse(request, options, presented);
     request->identity.tenant = identity.tenant;

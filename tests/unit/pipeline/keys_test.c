@@ -18,7 +18,7 @@
 struct fixture {
     struct pool pool;
     struct arena arena;
-    struct crypto_hasher *hasher;
+    struct key_verifier verifier;
     struct text fault;
     char fault_memory[512];
     struct key_store *store;
@@ -31,7 +31,7 @@ static int set_up(void **state)
     pool_init(&fixture->pool, 0, 64 << 20);
     arena_init(&fixture->arena, &fixture->pool, 4096, 32 << 20);
     fixture->fault = text_init(fixture->fault_memory, sizeof fixture->fault_memory);
-    assert_int_equal(crypto_hasher_create(&fixture->hasher), ERR_OK);
+    assert_int_equal(key_verifier_init(&fixture->verifier), ERR_OK);
     *state = fixture;
     return 0;
 }
@@ -39,7 +39,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
-    crypto_hasher_destroy(fixture->hasher);
+    key_verifier_deinit(&fixture->verifier);
     arena_reset(&fixture->arena);
     pool_deinit(&fixture->pool);
     free(fixture);
@@ -56,7 +56,7 @@ static void load(struct fixture *fixture, const char *text)
 static enum err verify(struct fixture *fixture, const char *key, int64_t now_s)
 {
     struct key_identity identity;
-    return key_store_verify(fixture->store, fixture->hasher, slice_of_text(key), now_s, &identity);
+    return key_store_verify(fixture->store, &fixture->verifier, slice_of_text(key), now_s, &identity);
 }
 
 static void assert_refused(struct fixture *fixture, const char *text, enum err expected, const char *fault)
@@ -73,7 +73,7 @@ static void knows_whose_a_key_is(void **state)
     struct fixture *fixture = *state;
     struct key_identity identity;
     load(fixture, "# comment\n\n" LINE);
-    assert_int_equal(key_store_verify(fixture->store, fixture->hasher, SLICE_LIT(KEY), 0, &identity), ERR_OK);
+    assert_int_equal(key_store_verify(fixture->store, &fixture->verifier, SLICE_LIT(KEY), 0, &identity), ERR_OK);
     assert_true(slice_is(identity.id, "aaaaaaaa"));
     assert_true(slice_is(identity.tenant, "acme"));
     assert_true(slice_is(identity.name, "laptop"));
@@ -109,7 +109,7 @@ static void refuses_malformed_keys(void **state)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_int_equal(verify(fixture, bad[i], 0), ERR_DENIED);
     struct key_identity identity;
-    assert_int_equal(key_store_verify(fixture->store, fixture->hasher, slice_of(NULL, 0), 0, &identity), ERR_DENIED);
+    assert_int_equal(key_store_verify(fixture->store, &fixture->verifier, slice_of(NULL, 0), 0, &identity), ERR_DENIED);
 }
 
 static void refuses_all_with_an_empty_file(void **state)
@@ -128,7 +128,7 @@ static void lets_nobody_in_by_the_stand_in_record(void **state)
     struct key_identity identity;
     load(fixture, LINE);
     assert_int_equal(
-        key_store_verify(fixture->store, fixture->hasher, slice_of(zeros, 14 + KEY_SECRET_CHARS), -1, &identity),
+        key_store_verify(fixture->store, &fixture->verifier, slice_of(zeros, 14 + KEY_SECRET_CHARS), -1, &identity),
         ERR_DENIED);
 }
 
@@ -141,6 +141,30 @@ static void ends_a_key_at_its_expiry_and_its_revocation(void **state)
     load(fixture, "aaaaaaaa acme - " SALT " " HASH " 1970-01-01T00:00:00Z - 1970-01-01T00:00:50Z\n");
     assert_int_equal(verify(fixture, KEY, 49), ERR_OK);
     assert_int_equal(verify(fixture, KEY, 50), ERR_DENIED);
+}
+
+static void refuses_a_wrong_secret_of_a_key_it_remembers(void **state)
+{
+    struct fixture *fixture = *state;
+    load(fixture, LINE);
+    assert_int_equal(verify(fixture, KEY, 0), ERR_OK);
+    assert_int_equal(verify(fixture, "weir_aaaaaaaa_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB", 0), ERR_DENIED);
+    assert_int_equal(verify(fixture, KEY, 0), ERR_OK);
+}
+
+/* The records change under the store here, as they do when another store is loaded to the same place. */
+static void believes_what_it_remembers_of_this_store_only(void **state)
+{
+    struct fixture *fixture = *state;
+    load(fixture, LINE);
+    uint64_t serial = fixture->store->serial;
+    assert_int_equal(verify(fixture, KEY, 0), ERR_OK);
+    fixture->store->records[0].hash[0] ^= 1;
+    assert_int_equal(verify(fixture, KEY, 0), ERR_OK);
+    fixture->store->serial++;
+    assert_int_equal(verify(fixture, KEY, 0), ERR_DENIED);
+    load(fixture, LINE);
+    assert_true(fixture->store->serial != serial);
 }
 
 static void finds_each_of_many(void **state)
@@ -157,7 +181,7 @@ static void finds_each_of_many(void **state)
         struct key_identity identity;
         (void)snprintf(key, sizeof key, "weir_k%07d_" SECRET, i);
         (void)snprintf(tenant, sizeof tenant, "t%d", i);
-        assert_int_equal(key_store_verify(fixture->store, fixture->hasher, slice_of_text(key), 0, &identity), ERR_OK);
+        assert_int_equal(key_store_verify(fixture->store, &fixture->verifier, slice_of_text(key), 0, &identity), ERR_OK);
         assert_true(slice_is(identity.tenant, tenant));
     }
 }
@@ -272,6 +296,8 @@ int main(void)
         TEST(refuses_all_with_an_empty_file),
         TEST(lets_nobody_in_by_the_stand_in_record),
         TEST(ends_a_key_at_its_expiry_and_its_revocation),
+        TEST(refuses_a_wrong_secret_of_a_key_it_remembers),
+        TEST(believes_what_it_remembers_of_this_store_only),
         TEST(finds_each_of_many),
         TEST(refuses_lines_that_are_not_a_key),
         TEST(refuses_an_id_that_stands_twice),

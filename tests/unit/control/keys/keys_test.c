@@ -65,15 +65,15 @@ static enum err verify(struct fixture *fixture, const char *key, int64_t now_s)
 {
     struct pool pool;
     struct arena arena;
-    struct crypto_hasher *hasher;
+    struct key_verifier verifier;
     struct key_store *store;
     struct key_identity identity;
     pool_init(&pool, 0, 64 << 20);
     arena_init(&arena, &pool, 4096, 32 << 20);
-    assert_int_equal(crypto_hasher_create(&hasher), ERR_OK);
+    assert_int_equal(key_verifier_init(&verifier), ERR_OK);
     assert_int_equal(key_store_load(slice_of_text(fixture->path), &arena, &fixture->fault, &store), ERR_OK);
-    enum err err = key_store_verify(store, hasher, slice_of_text(key), now_s, &identity);
-    crypto_hasher_destroy(hasher);
+    enum err err = key_store_verify(store, &verifier, slice_of_text(key), now_s, &identity);
+    key_verifier_deinit(&verifier);
     arena_reset(&arena);
     pool_deinit(&pool);
     return err;

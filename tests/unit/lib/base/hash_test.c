@@ -28,6 +28,28 @@ static void equals_the_reference_for_every_tail_length(void **state)
         assert_true(hash_bytes(key, slice_of(message, cases[i].len)) == cases[i].hash);
 }
 
+/* From a third implementation, checked against the paper's SipHash-2-4-128 of the empty message. */
+static void equals_the_reference_in_128_bits(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t len;
+        struct hash_wide hash;
+    } cases[] = {
+        {0, {{0xbea58827b2bc7ee7, 0x013030dd6adb62fd}}},  {1, {{0xa8edd36004376ffc, 0x63f02f2bcc73055e}}},
+        {7, {{0xc3e0aaf223b98410, 0x77ab4808c82e2fa6}}},  {8, {{0xb4dae3d5e1fe12aa, 0x99c7f935ab164f72}}},
+        {15, {{0x6c52bdb205557ec1, 0x09017e1eeccd2129}}}, {43, {{0x46966457c8e7d43a, 0x56de624d6c0aeb11}}},
+    };
+    const struct hash_key key = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
+    char message[64];
+    for (size_t i = 0; i < sizeof message; i++)
+        message[i] = (char)i;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct hash_wide hash = hash_bytes_wide(key, slice_of(message, cases[i].len));
+        assert_memory_equal(&hash, &cases[i].hash, sizeof hash);
+    }
+}
+
 static void depends_on_the_key(void **state)
 {
     (void)state;
@@ -47,6 +69,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_the_reference_for_every_tail_length),
+        cmocka_unit_test(equals_the_reference_in_128_bits),
         cmocka_unit_test(depends_on_the_key),
         cmocka_unit_test(empty_slice_may_be_null),
     };

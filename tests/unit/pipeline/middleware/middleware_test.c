@@ -179,7 +179,7 @@ static const char *write_keys(void)
     uint8_t hash[CRYPTO_SHA256_BYTES];
     char salt_hex[2 * sizeof salt];
     char hash_hex[2 * sizeof hash];
-    assert_int_equal(key_hash(stand.worker->hasher, salt, SLICE_LIT(SECRET), hash), ERR_OK);
+    assert_int_equal(key_hash(stand.worker->key_verifier.hasher, salt, SLICE_LIT(SECRET), hash), ERR_OK);
     text_format_hex(salt_hex, slice_of(salt, sizeof salt));
     text_format_hex(hash_hex, slice_of(hash, sizeof hash));
     memcpy(path + sizeof path - 7, "XXXXXX", 6);
