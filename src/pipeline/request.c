@@ -20,7 +20,7 @@ struct request *request_acquire(struct connection *connection, size_t header_cou
     struct request *request = slab_acquire(&worker->requests);
     if (!request)
         return NULL;
-    memset(request, 0, sizeof *request);
+    memset(request, 0, REQUEST_CLEARED_BYTES);
     arena_init(&request->arena, &worker->pool, ARENA_BLOCK_BYTES, worker->limits.request_memory);
     request->head.headers = arena_alloc(&request->arena, header_count_max * sizeof(struct http_header));
     if (!request->head.headers) {

@@ -73,9 +73,7 @@ struct response_field {
 struct response {
     int status; /* 0: not decided */
     struct slice content_type;
-    struct response_field fields[RESPONSE_FIELDS_MAX];
     uint32_t field_count;
-    struct response_field trailers[RESPONSE_TRAILERS_MAX]; /* set before the source ends; lost where there is no way */
     uint32_t trailer_count;
     struct slice body;          /* in the arena, static, or kept by a cleanup */
     struct body_source *source; /* instead of body; kept by a cleanup */
@@ -83,6 +81,9 @@ struct response {
     bool has_length;
     bool has_body;   /* somebody made one, if only an empty one */
     bool is_closing; /* the connection ends after it */
+
+    struct response_field fields[RESPONSE_FIELDS_MAX];
+    struct response_field trailers[RESPONSE_TRAILERS_MAX]; /* set before the source ends; lost where there is no way */
 };
 
 /* A receive buffer that outlives its connection because slices of the request point into it. */
@@ -130,8 +131,7 @@ struct request {
     struct slice body;
     char *body_memory; /* NULL: the body stands in the receive buffer */
     size_t body_capacity;
-    size_t body_received; /* bytes at body_memory or behind the head */
-    struct chunked chunked;
+    size_t body_received;      /* bytes at body_memory or behind the head */
     struct slice body_pending; /* HTTP/1: decoded and not yet taken by the sink, in the receive buffer */
     struct body_sink *sink;    /* takes the body as it comes; NULL: it is collected */
     bool is_body_admitted;     /* the stage receive wants it */
@@ -143,11 +143,9 @@ struct request {
     uint64_t body_begin_ns;
 
     /* route and chain */
-    struct route_match match;
-    const struct route *route; /* == match.route */
-    void *states[CHAIN_LINKS_MAX];
-    uint32_t chain_done; /* links whose on_request has run */
-    uint32_t skip_mask;  /* links turned off by X-Weir-Skip */
+    const struct route *route; /* == match.route, or the configuration's `unmatched` */
+    uint32_t chain_done;       /* links whose on_request has run */
+    uint32_t skip_mask;        /* links turned off by X-Weir-Skip */
     struct slice id;
     struct request_identity identity;
 
@@ -163,7 +161,6 @@ struct request {
     void *task_state;       /* of the stage that submitted */
     uint64_t task_begin_ns; /* this and the next: the crew thread's while the request is held */
     enum err task_err;
-    uint32_t outputs_wanted[MODEL_TENSORS_MAX]; /* indices, v2 `outputs`; all when count is 0 */
     uint32_t outputs_wanted_count;
     bool has_outputs;
 
@@ -172,15 +169,24 @@ struct request {
     uint64_t source_sent_bytes;
     enum problem problem;
     struct slice problem_detail;
-    struct request_fault faults[REQUEST_FAULTS_MAX];
     uint32_t fault_count;
     uint32_t retry_after_s; /* 0: no field */
-    struct response response;
-    struct request_block blocks[REQUEST_BLOCKS_MAX];
     uint32_t block_count;
-    struct request_cleanup cleanups[REQUEST_CLEANUPS_MAX];
     uint32_t cleanup_count;
+    struct response response;
+
+    /* Not cleared when a request begins, nor are the arrays at the end of `response`: a count, a flag or the stage before
+     * says what of it is there. Clearing these 2.5 KB was 5 % of a small request's instructions. */
+    struct chunked chunked;   /* once has_begun_body */
+    struct route_match match; /* once the stage route has run */
+    void *states[CHAIN_LINKS_MAX];
+    uint32_t outputs_wanted[MODEL_TENSORS_MAX]; /* indices, v2 `outputs`; all when count is 0 */
+    struct request_fault faults[REQUEST_FAULTS_MAX];
+    struct request_block blocks[REQUEST_BLOCKS_MAX];
+    struct request_cleanup cleanups[REQUEST_CLEANUPS_MAX];
 };
+
+#define REQUEST_CLEARED_BYTES offsetof(struct request, response.fields)
 
 /* Sets the problem with a printf text (bounded; lost when the arena is full) and returns VERDICT_FAIL. */
 enum verdict request_fail(struct request *request, enum problem problem, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -318,7 +318,7 @@ static enum err make_unmatched(struct compile *compile)
         (struct route){.name = SLICE_LIT("unmatched"), .config = empty, .request_time_ns = config->limits.request_time};
     for (uint32_t i = 0; i < compile->file_chain.count; i++)
         if (compile->file_chain.links[i].middleware->place <= PLACE_OBSERVE)
-            route->chain[route->chain_count++] = compile->file_chain.links[i];
+            route_chain_add(route, compile->file_chain.links[i]);
     config->unmatched = route;
     return ERR_OK;
 }
@@ -365,11 +365,10 @@ static enum err add(struct compile *compile, const struct draft *draft, struct s
         return ERR_OK;
     }
     TRY(err);
-    if (!draft->is_bare) {
-        memcpy(route->chain, file->links, file->count * sizeof file->links[0]);
-        memcpy(route->chain + file->count, draft->chain.links, draft->chain.count * sizeof file->links[0]);
-        route->chain_count = file->count + draft->chain.count;
-    }
+    for (uint32_t i = 0; i < file->count && !draft->is_bare; i++)
+        route_chain_add(route, file->links[i]);
+    for (uint32_t i = 0; i < draft->chain.count && !draft->is_bare; i++)
+        route_chain_add(route, draft->chain.links[i]);
     config->routes[config->route_count++] = route;
     return ERR_OK;
 }

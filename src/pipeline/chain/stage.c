@@ -15,6 +15,12 @@ static enum verdict settled(const struct request *request)
     return request->response.has_body ? VERDICT_ANSWER : VERDICT_NEXT;
 }
 
+/* Bits of the route's links that have something to do there and are not skipped; none before there is a route. */
+static inline uint32_t hooks_of(const struct request *request, enum route_hook hook)
+{
+    return request->route ? request->route->hooks[hook] & ~request->skip_mask : 0;
+}
+
 enum verdict stage_chain(struct request *request)
 {
     const struct route *route = request->route;
@@ -23,27 +29,22 @@ enum verdict stage_chain(struct request *request)
         if (verdict != VERDICT_NEXT)
             return verdict;
     }
-    while (request->chain_done < route->chain_count) {
-        enum verdict verdict = run_link(request, request->chain_done);
-        if (verdict == VERDICT_WAIT)
-            return verdict;
-        request->chain_done++;
+    uint32_t hooks = hooks_of(request, ROUTE_HOOK_REQUEST) & ~0U << request->chain_done;
+    for (; hooks; hooks &= hooks - 1) {
+        uint32_t index = (uint32_t)__builtin_ctz(hooks);
+        enum verdict verdict = run_link(request, index);
+        request->chain_done = verdict == VERDICT_WAIT ? index : index + 1;
         if (verdict != VERDICT_NEXT)
             return verdict;
     }
+    request->chain_done = route->chain_count;
     return settled(request);
-}
-
-static bool is_skipped(const struct request *request, uint32_t index)
-{
-    return request->skip_mask >> index & 1;
 }
 
 static enum verdict run_link(struct request *request, uint32_t index)
 {
     const struct chain_link *link = &request->route->chain[index];
-    if (is_skipped(request, index))
-        return VERDICT_NEXT;
+    request->states[index] = NULL;
     if (link->middleware->state_bytes) {
         request->states[index] = arena_alloc_zero(&request->arena, link->middleware->state_bytes);
         if (!request->states[index])
@@ -82,19 +83,23 @@ static enum verdict read_skip(struct request *request)
     return VERDICT_NEXT;
 }
 
-/* Backward over the links that have run. */
-#define CHAIN_BACKWARD(request, index)                                                                                 \
-    for (uint32_t index = (request)->chain_done; index-- > 0;)                                                         \
-        if (!is_skipped(request, index))
+/* Backward over the links whose forward turn came and that have this hook. A link without a forward turn of its own has
+ * no state either. */
+#define CHAIN_BACKWARD(request, hook, index)                                                                           \
+    for (uint32_t left_ = hooks_of(request, hook) & ~(~0U << (request)->chain_done), index;                            \
+         left_ && (index = 31U - (uint32_t)__builtin_clz(left_), true); left_ ^= 1U << index)
+
+static void *state_of(const struct request *request, uint32_t index)
+{
+    return request->route->hooks[ROUTE_HOOK_REQUEST] >> index & 1 ? request->states[index] : NULL;
+}
 
 enum verdict chain_output(struct request *request)
 {
-    CHAIN_BACKWARD(request, i)
+    CHAIN_BACKWARD(request, ROUTE_HOOK_OUTPUT, i)
     {
         const struct chain_link *link = &request->route->chain[i];
-        if (!link->middleware->on_output)
-            continue;
-        enum verdict verdict = link->middleware->on_output(request, link->options, request->states[i]);
+        enum verdict verdict = link->middleware->on_output(request, link->options, state_of(request, i));
         if (verdict != VERDICT_NEXT)
             return verdict;
     }
@@ -103,30 +108,27 @@ enum verdict chain_output(struct request *request)
 
 void chain_response_head(struct request *request)
 {
-    CHAIN_BACKWARD(request, i)
+    CHAIN_BACKWARD(request, ROUTE_HOOK_RESPONSE_HEAD, i)
     {
         const struct chain_link *link = &request->route->chain[i];
-        if (link->middleware->on_response_head)
-            link->middleware->on_response_head(request, link->options, request->states[i]);
+        link->middleware->on_response_head(request, link->options, state_of(request, i));
     }
 }
 
 void chain_response_chunk(struct request *request, struct slice *chunk)
 {
-    CHAIN_BACKWARD(request, i)
+    CHAIN_BACKWARD(request, ROUTE_HOOK_RESPONSE_CHUNK, i)
     {
         const struct chain_link *link = &request->route->chain[i];
-        if (link->middleware->on_response_chunk)
-            link->middleware->on_response_chunk(request, link->options, request->states[i], chunk);
+        link->middleware->on_response_chunk(request, link->options, state_of(request, i), chunk);
     }
 }
 
 void chain_complete(struct request *request)
 {
-    CHAIN_BACKWARD(request, i)
+    CHAIN_BACKWARD(request, ROUTE_HOOK_COMPLETE, i)
     {
         const struct chain_link *link = &request->route->chain[i];
-        if (link->middleware->on_complete)
-            link->middleware->on_complete(request, link->options, request->states[i]);
+        link->middleware->on_complete(request, link->options, state_of(request, i));
     }
 }

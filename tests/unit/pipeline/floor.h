@@ -130,7 +130,7 @@ static struct config *floor_config(const struct limits_config *limits)
         route->pattern = slice_of_text(rows[i].pattern);
         route->endpoint = rows[i].endpoint;
         for (int link = 0; link < 2 && rows[i].links[link]; link++)
-            route->chain[route->chain_count++].middleware = rows[i].links[link];
+            route_chain_add(route, (struct chain_link){.middleware = rows[i].links[link]});
     }
     config->unmatched = config->routes[FLOOR_ROUTES];
     config->route_count = FLOOR_ROUTES;

@@ -400,7 +400,7 @@ UNUSED static enum err stand_add(struct stand *stand, const char *name, ...)
         .arena = arena, .folder = SLICE_LIT("/etc/weir"), .options = options, .fault = &fault};
     enum err err = middleware->prepare ? middleware->prepare(&setup) : ERR_OK;
     if (err == ERR_OK)
-        stand->route.chain[stand->route.chain_count++] = (struct chain_link){middleware, options};
+        route_chain_add(&stand->route, (struct chain_link){middleware, options});
     return err;
 }
 

@@ -46,7 +46,7 @@ static struct slice read_example(const char *name)
 
 static void add_normalize(const char *key, const char *value)
 {
-    stand.route.chain_count = 0;
+    route_chain_clear(&stand.route);
     if (stand_add(&stand, "normalize_image", "size", "[6, 4]", key, value, NULL) != ERR_OK)
         fail_msg("%s", stand.fault);
 }
@@ -149,7 +149,7 @@ static void finds_the_image_in_a_form(void **state)
 static void normalises_as_the_options_say(void **state)
 {
     (void)state;
-    stand.route.chain_count = 0;
+    route_chain_clear(&stand.route);
     assert_int_equal(stand_add(&stand, "normalize_image", "size", "[6, 4]", "color", "bgr", "fit", "contain_center",
                                "mean", "[0.5]", "std", "[0.1, 0.2, 0.3]", "pad", "[128]", NULL),
                      ERR_OK);
@@ -170,7 +170,7 @@ static void takes_interleaved_bytes(void **state)
 {
     (void)state;
     fake.info.inputs[0] = SPEC("x", TENSOR_U8, 1, 4, 6, 3);
-    stand.route.chain_count = 0;
+    route_chain_clear(&stand.route);
     assert_int_equal(
         stand_add(&stand, "normalize_image", "size", "[6, 4]", "layout", "nhwc", "dtype", "u8", "input", "x", NULL),
         ERR_OK);

@@ -270,7 +270,7 @@ static void lets_in_listed_tenants_only(void **state)
     add_auth("tenants", "[globex, initech]");
     assert_int_equal(enter(GET "X-API-Key: " KEY "\r\n"), VERDICT_FAIL);
     expect_problem(&stand, PROBLEM_FORBIDDEN, "The tenant \"acme\" may not use this route.");
-    stand.route.chain_count = 0;
+    route_chain_clear(&stand.route);
     add_auth("tenants", "[globex, acme]");
     assert_int_equal(enter(GET "X-API-Key: " KEY "\r\n"), VERDICT_NEXT);
 }
@@ -330,7 +330,7 @@ static void another_salt_splits_another_way(void **state)
         snprintf(user, sizeof user, "%u", i);
         before[i] = (uint8_t)bucket_of_user(user);
     }
-    stand.route.chain_count = 0;
+    route_chain_clear(&stand.route);
     stand_add(&stand, "user_context", "buckets", "[a, b]", "by", "header", "salt", "second", NULL);
     for (uint32_t i = 0; i < 200; i++) {
         char user[20];
@@ -371,7 +371,7 @@ static void shows_tenant_and_bucket_when_asked(void **state)
     chain_response_head(stand.request);
     expect_slice(stand_field(&stand, "X-Weir-Tenant"), "acme");
     expect_slice(stand_field(&stand, "X-Weir-Bucket"), "only");
-    stand.route.chain_count = 0;
+    route_chain_clear(&stand.route);
     stand_add(&stand, "user_context", "buckets", "[only]", NULL);
     enter(GET);
     chain_response_head(stand.request);

@@ -57,7 +57,7 @@ static double confidence_of(const char *activation, struct request *(*make)(void
 {
     struct json_document document;
     struct json_fault fault;
-    stand.route.chain_count = 0;
+    route_chain_clear(&stand.route);
     stand_add(&stand, "format_output", "activation", activation, NULL);
     struct request *request = make();
     assert_int_equal(stage_format(request), VERDICT_NEXT);
