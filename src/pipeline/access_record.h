@@ -57,8 +57,7 @@ static inline size_t access_record_add(struct access_record *record, enum access
 #undef ACCESS_TEXT
     };
     size_t len = text.len < longest[which] ? text.len : longest[which];
-    if (len)
-        memcpy(record->text + used, text.ptr, len);
+    slice_put(record->text + used, slice_first(text, len));
     record->lengths[which] = (uint8_t)len;
     return used + len;
 }

@@ -339,8 +339,8 @@ static bool id_is_valid(struct slice id)
     return true;
 }
 
-/* The secret's characters are not looked at: only a hash decides. Its length is: a hash of a longer text would take
- * longer. */
+/* The id's characters are not looked at, since no record has another id than a valid one; nor are the secret's: only a
+ * hash decides. Its length is: a hash of a longer text would take longer. */
 static struct claim read_claim(struct slice presented)
 {
     static const char stand_in[KEY_SECRET_CHARS] = {0};
@@ -348,10 +348,12 @@ static struct claim read_claim(struct slice presented)
     if (!slice_starts(presented, SLICE_LIT(KEY_PREFIX)))
         return claim;
     struct slice rest = slice_skip(presented, sizeof(KEY_PREFIX) - 1);
-    struct slice id = slice_cut(&rest, '_');
-    if (!id_is_valid(id) || rest.len != KEY_SECRET_CHARS)
+    if (rest.len < KEY_ID_CHARS_MIN + 1 + KEY_SECRET_CHARS || rest.len > KEY_ID_CHARS_MAX + 1 + KEY_SECRET_CHARS)
         return claim;
-    return (struct claim){.id = id, .secret = rest, .is_well_formed = true};
+    struct slice id = slice_first(rest, rest.len - KEY_SECRET_CHARS - 1);
+    if (id.ptr[id.len] != '_')
+        return claim;
+    return (struct claim){.id = id, .secret = slice_skip(rest, id.len + 1), .is_well_formed = true};
 }
 
 /* The proleptic Gregorian calendar with years that begin in March, so that the leap day is a year's last: then the day

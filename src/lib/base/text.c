@@ -52,6 +52,11 @@ size_t text_format_u64(char *out, uint64_t value)
 {
     char digits[20];
     size_t len = 0;
+    if (value < 100) { /* most lengths; half of the instructions */
+        out[0] = (char)('0' + value / 10);
+        out[value >= 10] = (char)('0' + value % 10);
+        return value >= 10 ? 2 : 1;
+    }
     do
         digits[len++] = (char)('0' + value % 10);
     while ((value /= 10) != 0);
@@ -60,13 +65,30 @@ size_t text_format_u64(char *out, uint64_t value)
     return len;
 }
 
+/* Four bytes, eight digits, in one word: a nibble to each byte, then '0' to each, and 'a' - '9' - 1 more to those over 9. */
+static inline void format_hex_4(char *out, const char *bytes)
+{
+    uint32_t word;
+    memcpy(&word, bytes, sizeof word);
+    uint64_t x = word;
+    x = (x | x << 16) & 0x0000ffff0000ffff;
+    x = (x | x << 8) & 0x00ff00ff00ff00ff;
+    uint64_t nibbles = (x >> 4 & 0x000f000f000f000f) | (x & 0x000f000f000f000f) << 8;
+    uint64_t over = (nibbles + 0x0606060606060606) >> 4 & 0x0101010101010101;
+    uint64_t digits = nibbles + 0x3030303030303030 + over * ('a' - '9' - 1);
+    memcpy(out, &digits, sizeof digits);
+}
+
 void text_format_hex(char *out, struct slice bytes)
 {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < bytes.len; i++) {
-        unsigned char byte = (unsigned char)bytes.ptr[i];
-        out[2 * i] = digits[byte >> 4];
-        out[2 * i + 1] = digits[byte & 15];
+    size_t i = 0;
+    for (; i + 4 <= bytes.len; i += 4)
+        format_hex_4(out + 2 * i, bytes.ptr + i);
+    for (; i < bytes.len; i++) {
+        char four[4] = {bytes.ptr[i]};
+        char digits[8];
+        format_hex_4(digits, four);
+        memcpy(out + 2 * i, digits, 2);
     }
 }
 

@@ -34,18 +34,11 @@ static inline char *claim(struct http1_writer *writer, size_t len)
     return room;
 }
 
-static inline char *put(char *out, struct slice text)
-{
-    if (text.len)
-        memcpy(out, text.ptr, text.len);
-    return out + text.len;
-}
-
 void http1_write_prebuilt(struct http1_writer *writer, struct slice lines)
 {
     char *room = claim(writer, lines.len);
     if (room)
-        put(room, lines);
+        slice_put(room, lines);
 }
 
 void http1_write_status(struct http1_writer *writer, int status)
@@ -85,10 +78,10 @@ void http1_write_request(struct http1_writer *writer, struct slice method, struc
     char *room = claim(writer, method.len + 1 + target.len + version.len);
     if (!room)
         return;
-    room = put(room, method);
-    room = put(room, SLICE_LIT(" "));
-    room = put(room, target);
-    put(room, version);
+    room = slice_put(room, method);
+    room = slice_put(room, SLICE_LIT(" "));
+    room = slice_put(room, target);
+    slice_put(room, version);
 }
 
 static inline void write_line(struct http1_writer *writer, struct slice name, struct slice value)
@@ -96,10 +89,10 @@ static inline void write_line(struct http1_writer *writer, struct slice name, st
     char *room = claim(writer, name.len + 2 + value.len + 2);
     if (!room)
         return;
-    room = put(room, name);
-    room = put(room, SLICE_LIT(": "));
-    room = put(room, value);
-    put(room, SLICE_LIT("\r\n"));
+    room = slice_put(room, name);
+    room = slice_put(room, SLICE_LIT(": "));
+    room = slice_put(room, value);
+    slice_put(room, SLICE_LIT("\r\n"));
 }
 
 void http1_write_field(struct http1_writer *writer, struct slice name, struct slice value)
@@ -120,9 +113,9 @@ void http1_write_parsed(struct http1_writer *writer, const struct http_header *h
 void http1_write_length(struct http1_writer *writer, uint64_t length)
 {
     char line[48];
-    char *end = put(line, SLICE_LIT("Content-Length: "));
+    char *end = slice_put(line, SLICE_LIT("Content-Length: "));
     end += text_format_u64(end, length);
-    end = put(end, SLICE_LIT("\r\n"));
+    end = slice_put(end, SLICE_LIT("\r\n"));
     http1_write_prebuilt(writer, slice_of(line, (size_t)(end - line)));
 }
 

@@ -18,49 +18,50 @@
 
 #define V      SCAN_VALUE
 #define VT     (SCAN_VALUE | SCAN_TARGET)
+#define P      SCAN_PATH
 #define VTK    (SCAN_VALUE | SCAN_TARGET | SCAN_TCHAR)
 #define LETTER (VTK | SCAN_UNRESERVED | SCAN_BCHAR)
 
-const uint8_t scan_classes[256] = {
+const uint16_t scan_classes[256] = {
     ['\t'] = V,
     [' '] = V | SCAN_BCHAR,
-    ['!'] = VTK | SCAN_SUB_DELIM,
+    ['!'] = VTK | SCAN_SUB_DELIM | P,
     ['"'] = V,
     ['#'] = V | SCAN_TCHAR,
-    ['$'] = VTK | SCAN_SUB_DELIM,
+    ['$'] = VTK | SCAN_SUB_DELIM | P,
     ['%'] = VTK,
-    ['&'] = VTK | SCAN_SUB_DELIM,
-    ['\''] = VTK | SCAN_SUB_DELIM | SCAN_BCHAR,
-    ['('] = VT | SCAN_SUB_DELIM | SCAN_BCHAR,
-    [')'] = VT | SCAN_SUB_DELIM | SCAN_BCHAR,
-    ['*'] = VTK | SCAN_SUB_DELIM,
-    ['+'] = VTK | SCAN_SUB_DELIM | SCAN_BCHAR,
-    [','] = VT | SCAN_SUB_DELIM | SCAN_BCHAR,
-    ['-'] = LETTER,
+    ['&'] = VTK | SCAN_SUB_DELIM | P,
+    ['\''] = VTK | SCAN_SUB_DELIM | SCAN_BCHAR | P,
+    ['('] = VT | SCAN_SUB_DELIM | SCAN_BCHAR | P,
+    [')'] = VT | SCAN_SUB_DELIM | SCAN_BCHAR | P,
+    ['*'] = VTK | SCAN_SUB_DELIM | P,
+    ['+'] = VTK | SCAN_SUB_DELIM | SCAN_BCHAR | P,
+    [','] = VT | SCAN_SUB_DELIM | SCAN_BCHAR | P,
+    ['-'] = LETTER | P,
     ['.'] = LETTER,
-    ['/'] = VT | SCAN_BCHAR,
-    ['0' ... '9'] = LETTER | SCAN_DIGIT | SCAN_HEX,
-    [':'] = VT | SCAN_BCHAR,
-    [';'] = VT | SCAN_SUB_DELIM,
+    ['/'] = VT | SCAN_BCHAR | P,
+    ['0' ... '9'] = LETTER | SCAN_DIGIT | SCAN_HEX | P,
+    [':'] = VT | SCAN_BCHAR | P,
+    [';'] = VT | SCAN_SUB_DELIM | P,
     ['<'] = V,
-    ['='] = VT | SCAN_SUB_DELIM | SCAN_BCHAR,
+    ['='] = VT | SCAN_SUB_DELIM | SCAN_BCHAR | P,
     ['>'] = V,
     ['?'] = VT | SCAN_BCHAR,
-    ['@'] = VT,
-    ['A' ... 'F'] = LETTER | SCAN_HEX,
-    ['G' ... 'Z'] = LETTER,
+    ['@'] = VT | P,
+    ['A' ... 'F'] = LETTER | SCAN_HEX | P,
+    ['G' ... 'Z'] = LETTER | P,
     ['['] = VT,
     ['\\'] = VT,
     [']'] = VT,
     ['^'] = VTK,
-    ['_'] = LETTER,
+    ['_'] = LETTER | P,
     ['`'] = VTK,
-    ['a' ... 'f'] = LETTER | SCAN_HEX,
-    ['g' ... 'z'] = LETTER,
+    ['a' ... 'f'] = LETTER | SCAN_HEX | P,
+    ['g' ... 'z'] = LETTER | P,
     ['{'] = VT,
     ['|'] = VTK,
     ['}'] = VT,
-    ['~'] = VTK | SCAN_UNRESERVED,
+    ['~'] = VTK | SCAN_UNRESERVED | P,
     [0x80 ... 0xff] = V,
 };
 
@@ -91,7 +92,12 @@ static const char *host_scalar(const char *from UNUSED, const char *at, const ch
     return skip(at, end, SCAN_UNRESERVED | SCAN_SUB_DELIM);
 }
 
-static const struct scan scalar = {tchar_scalar, target_scalar, value_scalar, host_scalar};
+static const char *path_scalar(const char *from UNUSED, const char *at, const char *end)
+{
+    return skip(at, end, SCAN_PATH);
+}
+
+static const struct scan scalar = {tchar_scalar, target_scalar, value_scalar, host_scalar, path_scalar};
 
 #if defined(__x86_64__)
 
@@ -109,6 +115,9 @@ static const struct scan scalar = {tchar_scalar, target_scalar, value_scalar, ho
 #define HOST_BY_LOW                                                                                                    \
     (char)0xa8, (char)0xfc, (char)0xf8, (char)0xf8, (char)0xfc, (char)0xf8, (char)0xfc, (char)0xfc, (char)0xfc,        \
         (char)0xfc, (char)0xf4, (char)0x5c, (char)0x54, (char)0x5c, (char)0xd4, (char)0x70
+#define PATH_BY_LOW                                                                                                    \
+    (char)0xb8, (char)0xfc, (char)0xf8, (char)0xf8, (char)0xfc, (char)0xf8, (char)0xfc, (char)0xfc, (char)0xfc,        \
+        (char)0xfc, (char)0xfc, (char)0x5c, (char)0x54, (char)0x5c, (char)0xd0, (char)0x74
 #define BIT_BY_HIGH 1, 2, 4, 8, 16, 32, 64, (char)128, 0, 0, 0, 0, 0, 0, 0, 0
 
 /* Bit n is set when byte n is outside of the set. */
@@ -165,6 +174,11 @@ SSE42 static const char *host_sse42(const char *from, const char *at, const char
     return set_sse42(from, at, end, _mm_setr_epi8(HOST_BY_LOW), SCAN_UNRESERVED | SCAN_SUB_DELIM);
 }
 
+SSE42 static const char *path_sse42(const char *from, const char *at, const char *end)
+{
+    return set_sse42(from, at, end, _mm_setr_epi8(PATH_BY_LOW), SCAN_PATH);
+}
+
 SSE42 static const char *value_sse42(const char *from, const char *at, const char *end)
 {
     for (; end - at >= 16; at += 16) {
@@ -177,7 +191,7 @@ SSE42 static const char *value_sse42(const char *from, const char *at, const cha
     return found_in_tail(outside_value_16(end - 16), at, end);
 }
 
-static const struct scan sse42 = {tchar_sse42, target_sse42, value_sse42, host_sse42};
+static const struct scan sse42 = {tchar_sse42, target_sse42, value_sse42, host_sse42, path_sse42};
 
 AVX2 static const char *target_avx2(const char *from, const char *at, const char *end)
 {
@@ -209,8 +223,8 @@ AVX2 static const char *value_avx2(const char *from, const char *at, const char 
     return value_sse42(from, at, end);
 }
 
-/* Names and hosts are rarely longer than 16 bytes: wider blocks would only fall through. */
-static const struct scan avx2 = {tchar_sse42, target_avx2, value_avx2, host_sse42};
+/* Names, hosts and paths between dots are rarely longer than 16 bytes: wider blocks would only fall through. */
+static const struct scan avx2 = {tchar_sse42, target_avx2, value_avx2, host_sse42, path_sse42};
 
 const struct scan *scan_for(enum cpu_level level)
 {

@@ -19,9 +19,10 @@ enum scan_class {
     SCAN_UNRESERVED = 32, /* RFC 3986 section 2.3 */
     SCAN_SUB_DELIM = 64,  /* RFC 3986 section 2.2 */
     SCAN_BCHAR = 128,     /* bchars of RFC 2046 section 5.1.1, the space included */
+    SCAN_PATH = 256,      /* what a path may hold as it is, the slash included but not the dot: it may be a segment */
 };
 
-extern const uint8_t scan_classes[256];
+extern const uint16_t scan_classes[256];
 
 static inline bool scan_is(char c, unsigned classes)
 {
@@ -37,6 +38,7 @@ struct scan {
     scan_fn target;
     scan_fn value;
     scan_fn host; /* SCAN_UNRESERVED and SCAN_SUB_DELIM */
+    scan_fn path; /* SCAN_PATH */
 };
 
 /* The fastest searches up to a level; the same answers at every level. */

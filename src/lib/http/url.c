@@ -33,6 +33,27 @@ enum err url_target_parse(struct slice target, struct url_target *ret_target)
     return ERR_OK;
 }
 
+/* A dot behind a slash may be a dot segment, which the long way decides. */
+bool url_target_is_canonical(struct slice target, struct slice *ret_path, struct slice *ret_query)
+{
+    const struct scan *scan = scan_for(cpu_level());
+    const char *end = target.ptr + target.len;
+    const char *at = target.ptr;
+    if (target.len == 0 || *at != '/')
+        return false;
+    while ((at = scan->path(target.ptr, at, end)) != end && *at == '.' && at[-1] != '/')
+        at++;
+    struct slice query = {NULL, 0};
+    if (at != end) {
+        if (*at != '?' || scan->target(target.ptr, at, end) != end)
+            return false;
+        query = slice_of(at + 1, (size_t)(end - at - 1));
+    }
+    *ret_path = slice_of(target.ptr, (size_t)(at - target.ptr));
+    *ret_query = query;
+    return true;
+}
+
 static void split_query(struct slice text, struct url_target *target)
 {
     target->path = slice_cut(&text, '?');

@@ -87,20 +87,19 @@ static void fill(struct access_record *record, const struct request *request)
 
     enum problem problem = request->is_cancelled ? PROBLEM_CLIENT_CLOSED : request->problem;
     char peer[IP_TEXT_MAX];
-    const struct slice texts[ACCESS_TEXT_COUNT] = {
-        [ACCESS_TEXT_request_id] = request->id,
-        [ACCESS_TEXT_method] = request->head.method_text,
-        [ACCESS_TEXT_path] = request->path.len ? request->path : request->target_path,
-        [ACCESS_TEXT_route] = request->route ? request->route->name : (struct slice){NULL, 0},
-        [ACCESS_TEXT_peer] = request_peer_format(request, peer),
-        [ACCESS_TEXT_tenant] = request->identity.tenant,
-        [ACCESS_TEXT_key_id] = request->identity.key_id,
-        [ACCESS_TEXT_bucket] = request->identity.bucket,
-        [ACCESS_TEXT_model] = request->model_entry ? request->model_entry->config->name : (struct slice){NULL, 0},
-        [ACCESS_TEXT_problem] = slice_of_text(problem ? problem_row(problem)->slug : NULL),
-        [ACCESS_TEXT_user_agent] = request_header(request, HTTP_FIELD_USER_AGENT),
-    };
+    const struct slice none = {NULL, 0};
     size_t used = 0;
-    for (int which = 0; which < ACCESS_TEXT_COUNT; which++)
-        used = access_record_add(record, (enum access_text)which, used, texts[which]);
+#define ADD(which, text) used = access_record_add(record, ACCESS_TEXT_##which, used, (text))
+    ADD(request_id, request->id);
+    ADD(method, request->head.method_text);
+    ADD(path, request->path.len ? request->path : request->target_path);
+    ADD(route, request->route ? request->route->name : none);
+    ADD(peer, request_peer_format(request, peer));
+    ADD(tenant, request->identity.tenant);
+    ADD(key_id, request->identity.key_id);
+    ADD(bucket, request->identity.bucket);
+    ADD(model, request->model_entry ? request->model_entry->config->name : none);
+    ADD(problem, problem ? slice_of_text(problem_row(problem)->slug) : none);
+    ADD(user_agent, request_header(request, HTTP_FIELD_USER_AGENT));
+#undef ADD
 }

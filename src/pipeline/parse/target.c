@@ -17,6 +17,10 @@ enum err parse_target(struct request *request)
 static enum err read_target(struct request *request)
 {
     struct url_target target;
+    if (LIKELY(url_target_is_canonical(request->head.target, &request->path, &request->query))) {
+        request->target_path = request->path;
+        return ERR_OK;
+    }
     if (url_target_parse(request->head.target, &target) != ERR_OK) {
         (void)request_fail(request, PROBLEM_BAD_REQUEST, "The request target is malformed.");
         return ERR_SYNTAX;
@@ -42,14 +46,17 @@ static enum err read_target(struct request *request)
     return ERR_OK;
 }
 
-static enum err read_host(struct request *request)
+static bool is_lower(struct slice text)
 {
-    struct slice host = request->head.host;
-    size_t end = host.len;
-    while (end > 0 && host.ptr[end - 1] >= '0' && host.ptr[end - 1] <= '9')
-        end--;
-    if (end > 0 && host.ptr[end - 1] == ':')
-        host = slice_first(host, end - 1);
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] >= 'A' && text.ptr[i] <= 'Z')
+            return false;
+    return true;
+}
+
+static enum err lower_host(struct request *request)
+{
+    struct slice host = request->host;
     char *lower = arena_alloc(&request->arena, host.len + 1);
     if (!lower) {
         (void)request_fail_memory(request);
@@ -59,4 +66,16 @@ static enum err read_host(struct request *request)
         lower[i] = ascii_lower(host.ptr[i]);
     request->host = slice_of(lower, host.len);
     return ERR_OK;
+}
+
+static enum err read_host(struct request *request)
+{
+    struct slice host = request->head.host;
+    size_t end = host.len;
+    while (end > 0 && host.ptr[end - 1] >= '0' && host.ptr[end - 1] <= '9')
+        end--;
+    if (end > 0 && host.ptr[end - 1] == ':')
+        host = slice_first(host, end - 1);
+    request->host = host;
+    return is_lower(host) ? ERR_OK : lower_host(request);
 }

@@ -8,6 +8,7 @@
 
 struct method_entry {
     const struct route *route;
+    bool has_params;
     struct method_entry *next;
 };
 
@@ -182,6 +183,7 @@ static enum err add_method(struct terminal *terminal, struct builder *builder)
     if (!*end)
         return ERR_NOMEM;
     (*end)->route = builder->route;
+    (*end)->has_params = slice_find(builder->route->pattern, '{') < builder->route->pattern.len;
     return ERR_OK;
 }
 
@@ -224,17 +226,17 @@ static enum err make_allow(struct route_table *table, struct arena *arena)
 
 /* Finding. */
 
-static const struct route *route_for(const struct terminal *terminal, struct slice method)
+static const struct method_entry *entry_for(const struct terminal *terminal, struct slice method)
 {
-    const struct route *any = NULL;
-    const struct route *get = NULL;
+    const struct method_entry *any = NULL;
+    const struct method_entry *get = NULL;
     for (const struct method_entry *entry = terminal->methods; entry; entry = entry->next) {
         if (slice_equal(entry->route->method, method))
-            return entry->route;
+            return entry;
         if (slice_is(entry->route->method, "*"))
-            any = entry->route;
+            any = entry;
         if (slice_is(entry->route->method, "GET"))
-            get = entry->route;
+            get = entry;
     }
     return get && slice_is(method, "HEAD") ? get : any;
 }
@@ -244,9 +246,15 @@ static void find_in(const struct node *root, struct slice method, struct slice p
     const struct terminal *terminal = find_terminal(root, slice_skip(path, 1));
     if (!terminal)
         return;
-    match->route = route_for(terminal, method);
-    if (!match->route && match->allow.len == 0)
-        match->allow = terminal->allow;
+    const struct method_entry *entry = entry_for(terminal, method);
+    if (!entry) {
+        if (match->allow.len == 0)
+            match->allow = terminal->allow;
+        return;
+    }
+    match->route = entry->route;
+    if (entry->has_params)
+        read_params(entry->route, path, match);
 }
 
 void route_table_find(const struct route_table *table, struct slice host, struct slice method, struct slice path,
@@ -262,8 +270,6 @@ void route_table_find(const struct route_table *table, struct slice host, struct
             find_in(&entry->root, method, path, ret_match);
     if (!ret_match->route)
         find_in(&table->any.root, method, path, ret_match);
-    if (ret_match->route)
-        read_params(ret_match->route, path, ret_match);
 }
 
 /* `rest` is what follows the slash behind `node`; its ptr is NULL at the end of the path. */

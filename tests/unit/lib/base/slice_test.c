@@ -79,9 +79,27 @@ static void cut_visits_every_part_and_the_empty_ones(void **state)
     assert_int_equal(count, ARRAY_LEN(parts));
 }
 
+static void puts_every_length_and_no_more(void **state)
+{
+    (void)state;
+    char from[80];
+    for (size_t i = 0; i < sizeof from; i++)
+        from[i] = (char)('A' + i % 26);
+    for (size_t len = 0; len <= 64; len++) {
+        char out[80];
+        memset(out, '.', sizeof out);
+        assert_ptr_equal(slice_put(out + 1, slice_of(from, len)), out + 1 + len);
+        assert_memory_equal(out + 1, from, len);
+        assert_true(out[0] == '.' && out[1 + len] == '.');
+    }
+    char empty[1];
+    assert_ptr_equal(slice_put(empty, (struct slice){NULL, 0}), empty);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(puts_every_length_and_no_more),
         cmocka_unit_test(empty_slices_are_equal_with_or_without_a_pointer),
         cmocka_unit_test(compares_every_byte_and_the_length),
         cmocka_unit_test(nocase_is_ascii_only),

@@ -35,6 +35,7 @@ static unsigned classes_of(int c)
     classes |= is_unreserved ? SCAN_UNRESERVED : 0;
     classes |= is_one_of(c, "!$&'()*+,;=") ? SCAN_SUB_DELIM : 0;
     classes |= is_alnum(c) || is_one_of(c, "'()+_,-./:=? ") ? SCAN_BCHAR : 0;
+    classes |= is_alnum(c) || is_one_of(c, "-_~!$&'()*+,;=:@/") ? SCAN_PATH : 0;
     return classes;
 }
 
@@ -50,10 +51,9 @@ static const struct {
     size_t offset;
     unsigned classes;
 } searches[] = {
-    {offsetof(struct scan, tchar), SCAN_TCHAR},
-    {offsetof(struct scan, target), SCAN_TARGET},
-    {offsetof(struct scan, value), SCAN_VALUE},
-    {offsetof(struct scan, host), SCAN_UNRESERVED | SCAN_SUB_DELIM},
+    {offsetof(struct scan, tchar), SCAN_TCHAR}, {offsetof(struct scan, target), SCAN_TARGET},
+    {offsetof(struct scan, value), SCAN_VALUE}, {offsetof(struct scan, host), SCAN_UNRESERVED | SCAN_SUB_DELIM},
+    {offsetof(struct scan, path), SCAN_PATH},
 };
 
 static scan_fn search_at(enum cpu_level level, size_t index)

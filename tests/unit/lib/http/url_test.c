@@ -179,13 +179,65 @@ static void decodes_percents(void **state)
         assert_int_equal(url_percent_decode(slice_of_text(bad[i]), true, out, &text), ERR_SYNTAX);
 }
 
+/* Random targets of few letters, so that dots, slashes, escapes and forbidden bytes meet. */
+static void the_short_way_says_what_the_long_way_says(void **state)
+{
+    (void)state;
+    static const char letters[] = "aaaaZ9-~//..??%4:@*&\\\"{\x80";
+    uint64_t random = 88172645463325252;
+    unsigned canonical_count = 0;
+    for (unsigned round = 0; round < 200000; round++) {
+        char text[40] = "/";
+        size_t len = 1 + round % (sizeof text - 1);
+        for (size_t i = 1; i < len; i++) {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            text[i] = letters[random % (round % 3 ? 13 : sizeof letters - 1)];
+        }
+        struct slice path;
+        struct slice query;
+        struct slice normal;
+        char memory[3 * sizeof text];
+        struct url_target target;
+        if (!url_target_is_canonical(slice_of(text, len), &path, &query))
+            continue;
+        canonical_count++;
+        assert_int_equal(url_target_parse(slice_of(text, len), &target), ERR_OK);
+        assert_int_equal(url_path_normalize(target.path, memory, sizeof memory, &normal), ERR_OK);
+        assert_true(target.form == URL_ORIGIN && slice_equal(normal, path));
+        assert_true(slice_equal(target.query, query) && target.has_query == (query.ptr != NULL));
+    }
+    assert_true(canonical_count > 20000);
+}
+
+static void the_short_way_takes_usual_targets(void **state)
+{
+    (void)state;
+    static const char *const usual[] = {"/",   "/livez",        "/v2/models/a/infer",   "/a/b.png", "/a?b=c%20/.",
+                                        "//a", "/a;b=1/c:d@e!", "/style.min.css?v=1.2", "/a../b",   "/a.b.c.d/e.f.g?"};
+    static const char *const others[] = {"",     "*",     "a",     "http://a/b", "/.", "/a/..", "/.well-known",
+                                         "/%41", "/a\"b", "/a?b c"};
+    struct slice path;
+    struct slice query;
+    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++)
+        assert_true(url_target_is_canonical(slice_of_text(usual[i]), &path, &query));
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(url_target_is_canonical(slice_of_text(others[i]), &path, &query));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(splits_the_four_forms),   cmocka_unit_test(refuses_other_targets),
-        cmocka_unit_test(makes_one_path_of_many),  cmocka_unit_test(refuses_paths_that_can_be_read_two_ways),
-        cmocka_unit_test(keeps_within_its_memory), cmocka_unit_test(walks_queries),
+        cmocka_unit_test(splits_the_four_forms),
+        cmocka_unit_test(refuses_other_targets),
+        cmocka_unit_test(makes_one_path_of_many),
+        cmocka_unit_test(refuses_paths_that_can_be_read_two_ways),
+        cmocka_unit_test(keeps_within_its_memory),
+        cmocka_unit_test(walks_queries),
         cmocka_unit_test(decodes_percents),
+        cmocka_unit_test(the_short_way_says_what_the_long_way_says),
+        cmocka_unit_test(the_short_way_takes_usual_targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
