@@ -65,31 +65,18 @@ size_t text_format_u64(char *out, uint64_t value)
     return len;
 }
 
-/* Four bytes, eight digits, in one word: a nibble to each byte, then '0' to each, and 'a' - '9' - 1 more to those over 9. */
-static inline void format_hex_4(char *out, const char *bytes)
-{
-    uint32_t word;
-    memcpy(&word, bytes, sizeof word);
-    uint64_t x = word;
-    x = (x | x << 16) & 0x0000ffff0000ffff;
-    x = (x | x << 8) & 0x00ff00ff00ff00ff;
-    uint64_t nibbles = (x >> 4 & 0x000f000f000f000f) | (x & 0x000f000f000f000f) << 8;
-    uint64_t over = (nibbles + 0x0606060606060606) >> 4 & 0x0101010101010101;
-    uint64_t digits = nibbles + 0x3030303030303030 + over * ('a' - '9' - 1);
-    memcpy(out, &digits, sizeof digits);
-}
+#define HEX_ROW(high)                                                                                                  \
+    high "0" high "1" high "2" high "3" high "4" high "5" high "6" high "7" high "8" high "9" high "a" high "b" high   \
+         "c" high "d" high "e" high "f"
 
 void text_format_hex(char *out, struct slice bytes)
 {
-    size_t i = 0;
-    for (; i + 4 <= bytes.len; i += 4)
-        format_hex_4(out + 2 * i, bytes.ptr + i);
-    for (; i < bytes.len; i++) {
-        char four[4] = {bytes.ptr[i]};
-        char digits[8];
-        format_hex_4(digits, four);
-        memcpy(out + 2 * i, digits, 2);
-    }
+    /* "000102…fdfeff" */
+    static const char pairs[] =
+        HEX_ROW("0") HEX_ROW("1") HEX_ROW("2") HEX_ROW("3") HEX_ROW("4") HEX_ROW("5") HEX_ROW("6") HEX_ROW("7")
+            HEX_ROW("8") HEX_ROW("9") HEX_ROW("a") HEX_ROW("b") HEX_ROW("c") HEX_ROW("d") HEX_ROW("e") HEX_ROW("f");
+    for (size_t i = 0; i < bytes.len; i++)
+        memcpy(out + 2 * i, pairs + (size_t)2 * (unsigned char)bytes.ptr[i], 2);
 }
 
 enum err text_decode_hex(struct slice text, void *out)

@@ -181,7 +181,8 @@ static void finds_each_of_many(void **state)
         struct key_identity identity;
         (void)snprintf(key, sizeof key, "weir_k%07d_" SECRET, i);
         (void)snprintf(tenant, sizeof tenant, "t%d", i);
-        assert_int_equal(key_store_verify(fixture->store, &fixture->verifier, slice_of_text(key), 0, &identity), ERR_OK);
+        assert_int_equal(key_store_verify(fixture->store, &fixture->verifier, slice_of_text(key), 0, &identity),
+                         ERR_OK);
         assert_true(slice_is(identity.tenant, tenant));
     }
 }
