@@ -4,6 +4,7 @@
 #ifndef WEIR_PIPELINE_ACCESS_RECORD_H
 #define WEIR_PIPELINE_ACCESS_RECORD_H
 
+#include "lib/base/ip.h"
 #include "lib/base/slice.h"
 
 #include <stdint.h>
@@ -14,7 +15,6 @@
     ACCESS_TEXT(method, 16)                                                                                            \
     ACCESS_TEXT(path, 200)                                                                                             \
     ACCESS_TEXT(route, 120)                                                                                            \
-    ACCESS_TEXT(peer, 48)                                                                                              \
     ACCESS_TEXT(tenant, 64)                                                                                            \
     ACCESS_TEXT(key_id, 16)                                                                                            \
     ACCESS_TEXT(bucket, 32)                                                                                            \
@@ -43,6 +43,7 @@ struct access_record {
     uint64_t sent_bytes;
     uint32_t sink; /* of access_log_open */
     uint16_t status;
+    struct ip peer; /* as bytes: its text is the log thread's work */
     uint8_t lengths[ACCESS_TEXT_COUNT];
     char text[ACCESS_TEXT_BYTES];
 };

@@ -39,13 +39,6 @@ struct request *request_acquire(struct connection *connection, size_t header_cou
     return request;
 }
 
-struct slice request_peer_format(const struct request *request, char out[IP_TEXT_MAX])
-{
-    if (request->peer.family == IP_NONE)
-        return SLICE_LIT("unix");
-    return slice_of(out, ip_format(&request->peer, out));
-}
-
 void request_release(struct request *request)
 {
     struct worker *worker = request->worker;

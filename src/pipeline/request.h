@@ -205,9 +205,6 @@ void response_set(struct request *request, int status, const char *content_type,
 /* Run at the end of the request, last added first. Beyond REQUEST_CLEANUPS_MAX asserts. */
 void request_on_release(struct request *request, void (*run)(void *argument), void *argument);
 
-/* "192.0.2.1"; "unix" for IP_NONE. */
-struct slice request_peer_format(const struct request *request, char out[IP_TEXT_MAX]);
-
 /* The value of a header field as sent, or {NULL, 0}. */
 static inline struct slice request_header(const struct request *request, enum http_field field)
 {

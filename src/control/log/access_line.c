@@ -15,15 +15,18 @@ static const struct slice names[] = {
 /* What happened first, then who asked and with what. */
 static const enum access_text texts_before[] = {ACCESS_TEXT_method, ACCESS_TEXT_path, ACCESS_TEXT_route};
 static const enum access_text texts_behind[] = {
-    ACCESS_TEXT_request_id, ACCESS_TEXT_tenant,  ACCESS_TEXT_key_id, ACCESS_TEXT_bucket,
-    ACCESS_TEXT_model,      ACCESS_TEXT_problem, ACCESS_TEXT_peer,   ACCESS_TEXT_user_agent,
+    ACCESS_TEXT_request_id, ACCESS_TEXT_tenant, ACCESS_TEXT_key_id,
+    ACCESS_TEXT_bucket,     ACCESS_TEXT_model,  ACCESS_TEXT_problem,
 };
-_Static_assert(ARRAY_LEN(texts_before) + ARRAY_LEN(texts_behind) == ACCESS_TEXT_COUNT, "every text has its place");
+static const enum access_text texts_last[] = {ACCESS_TEXT_user_agent}; /* behind the peer */
+_Static_assert(ARRAY_LEN(texts_before) + ARRAY_LEN(texts_behind) + ARRAY_LEN(texts_last) == ACCESS_TEXT_COUNT,
+               "every text has its place");
 
 static struct slice format_time(struct access_line_clock *clock, uint64_t wall_ns);
 static void find_texts(const struct access_record *record, struct slice texts[ACCESS_TEXT_COUNT]);
 static void write_texts(struct json_writer *writer, const struct slice *texts, const enum access_text *which,
                         size_t count);
+static void write_peer(struct json_writer *writer, const struct ip *peer);
 static void write_ms(struct json_writer *writer, struct slice name, uint64_t ns);
 static void write_ms_if_any(struct json_writer *writer, struct slice name, uint64_t ns);
 static void write_count(struct json_writer *writer, struct slice name, uint64_t count);
@@ -46,6 +49,8 @@ size_t access_line_format(struct access_line_clock *clock, const struct access_r
     write_count(&writer, SLICE_LIT("received_bytes"), record->received_bytes);
     write_count(&writer, SLICE_LIT("sent_bytes"), record->sent_bytes);
     write_texts(&writer, texts, texts_behind, ARRAY_LEN(texts_behind));
+    write_peer(&writer, &record->peer);
+    write_texts(&writer, texts, texts_last, ARRAY_LEN(texts_last));
     json_write_object_end(&writer);
     struct slice line;
     enum err err = json_writer_finish(&writer, &line);
@@ -87,6 +92,13 @@ static void write_texts(struct json_writer *writer, const struct slice *texts, c
         json_write_key(writer, names[which[i]]);
         json_write_string(writer, text);
     }
+}
+
+static void write_peer(struct json_writer *writer, const struct ip *peer)
+{
+    char text[IP_TEXT_MAX];
+    json_write_key(writer, SLICE_LIT("peer"));
+    json_write_string(writer, peer->family == IP_NONE ? SLICE_LIT("unix") : slice_of(text, ip_format(peer, text)));
 }
 
 static void write_ms(struct json_writer *writer, struct slice name, uint64_t ns)

@@ -84,9 +84,9 @@ static void fill(struct access_record *record, const struct request *request)
     record->received_bytes = request->received_bytes;
     record->sent_bytes = request->sent_bytes;
     record->status = (uint16_t)outcome_status(request);
+    record->peer = request->peer;
 
     enum problem problem = request->is_cancelled ? PROBLEM_CLIENT_CLOSED : request->problem;
-    char peer[IP_TEXT_MAX];
     const struct slice none = {NULL, 0};
     size_t used = 0;
 #define ADD(which, text) used = access_record_add(record, ACCESS_TEXT_##which, used, (text))
@@ -94,7 +94,6 @@ static void fill(struct access_record *record, const struct request *request)
     ADD(method, request->head.method_text);
     ADD(path, request->path.len ? request->path : request->target_path);
     ADD(route, request->route ? request->route->name : none);
-    ADD(peer, request_peer_format(request, peer));
     ADD(tenant, request->identity.tenant);
     ADD(key_id, request->identity.key_id);
     ADD(bucket, request->identity.bucket);

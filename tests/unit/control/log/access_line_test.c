@@ -45,7 +45,6 @@ static void writes_every_member_in_its_order(void **state)
         [ACCESS_TEXT_method] = SLICE_LIT("POST"),
         [ACCESS_TEXT_path] = SLICE_LIT("/v1/x"),
         [ACCESS_TEXT_route] = SLICE_LIT("POST /v1/{name}"),
-        [ACCESS_TEXT_peer] = SLICE_LIT("::1"),
         [ACCESS_TEXT_tenant] = SLICE_LIT("acme"),
         [ACCESS_TEXT_key_id] = SLICE_LIT("k1234567"),
         [ACCESS_TEXT_bucket] = SLICE_LIT("b"),
@@ -53,6 +52,7 @@ static void writes_every_member_in_its_order(void **state)
         [ACCESS_TEXT_problem] = SLICE_LIT("invalid-image"),
         [ACCESS_TEXT_user_agent] = SLICE_LIT("curl/8"),
     });
+    assert_int_equal(ip_parse(SLICE_LIT("::1"), &record.peer), ERR_OK);
     record.receive_ns = 1000000;
     record.decode_ns = 2500000;
     record.queue_ns = 999;
@@ -73,7 +73,7 @@ static void leaves_out_what_is_empty(void **state)
         [ACCESS_TEXT_path] = SLICE_LIT("/"),
     });
     assert_line(&record, "{\"time\":\"2026-11-23T14:34:00.123Z\",\"path\":\"/\",\"status\":200,"
-                         "\"duration_ms\":12.345,\"received_bytes\":0,\"sent_bytes\":99}\n");
+                         "\"duration_ms\":12.345,\"received_bytes\":0,\"sent_bytes\":99,\"peer\":\"unix\"}\n");
 }
 
 static void keeps_a_hostile_text_on_its_line(void **state)
@@ -82,8 +82,10 @@ static void keeps_a_hostile_text_on_its_line(void **state)
     struct access_record record = record_of((struct slice[ACCESS_TEXT_COUNT]){
         [ACCESS_TEXT_user_agent] = SLICE_LIT("a\"},\n{\xff\\"),
     });
-    assert_line(&record, "{\"time\":\"2026-11-23T14:34:00.123Z\",\"status\":200,\"duration_ms\":12.345,"
-                         "\"received_bytes\":0,\"sent_bytes\":99,\"user_agent\":\"a\\\"},\\n{\xef\xbf\xbd\\\\\"}\n");
+    assert_line(
+        &record,
+        "{\"time\":\"2026-11-23T14:34:00.123Z\",\"status\":200,\"duration_ms\":12.345,"
+        "\"received_bytes\":0,\"sent_bytes\":99,\"peer\":\"unix\",\"user_agent\":\"a\\\"},\\n{\xef\xbf\xbd\\\\\"}\n");
 }
 
 static void longest_record_fits(void **state)
