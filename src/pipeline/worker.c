@@ -17,6 +17,7 @@
 #define ORPHANS_MAX      1024 /* requests that outlive their connection */
 #define TIDY_PERIOD_NS   (1 * NS_PER_S)
 #define IDLE_CACHE_BYTES (4U << 20)
+#define CODINGS_IDLE_MAX 4 /* contexts of a coding that wait for the next body */
 
 static enum err init(struct worker *worker, const struct worker_options *options);
 static void run(void *argument);
@@ -50,6 +51,9 @@ static enum err init(struct worker *worker, const struct worker_options *options
     worker->crew = options->crew;
     worker->ports = options->ports;
     pool_init(&worker->pool, limits->worker_cache, limits->worker_memory);
+    codings_init(&worker->codings, &(struct codings_config){.pool = &worker->pool,
+                                                            .idle_max = CODINGS_IDLE_MAX,
+                                                            .in_use_max = (uint32_t)limits->codings});
     slab_init(&worker->connections, sizeof(struct connection), CONNECTION_CHUNK, (uint32_t)limits->connections + 1);
     slab_init(&worker->requests, sizeof(struct request), REQUEST_CHUNK, (uint32_t)limits->connections + ORPHANS_MAX);
     list_init(&worker->open_connections);
@@ -83,6 +87,7 @@ void worker_destroy(struct worker *worker)
     if (worker->connections.object_bytes) {
         slab_deinit(&worker->connections);
         slab_deinit(&worker->requests);
+        codings_deinit(&worker->codings);
         pool_deinit(&worker->pool);
     }
     free(worker);
@@ -218,6 +223,7 @@ static void set_limits(struct worker *worker, const struct limits_config *limits
 {
     uint32_t connections = (uint32_t)limits->connections;
     worker->limits = *limits;
+    worker->codings.in_use_max = (uint32_t)limits->codings;
     worker->connections.count_max = MAX(connections + 1, worker->connections.count_made);
     worker->requests.count_max = MAX(connections + ORPHANS_MAX, worker->requests.count_made);
     worker->pool.cache_bytes_max = limits->worker_cache;
@@ -282,6 +288,8 @@ static void on_tidy(struct timer *timer)
     gauge_set(&worker->meter.requests_in_flight, worker->request_count);
     gauge_set(&worker->meter.memory_outstanding, (int64_t)worker->pool.outstanding_bytes);
     counter_add(&worker->meter.memory_mallocs, worker->pool.mallocs - counter_read(&worker->meter.memory_mallocs));
+    if (worker->request_count == 0)
+        codings_trim(&worker->codings);
     if (worker->request_count == 0 && worker->pool.cache_bytes > IDLE_CACHE_BYTES)
         pool_trim(&worker->pool, IDLE_CACHE_BYTES);
     worker->pool.outstanding_bytes_max = MAX(worker->limits.worker_memory, worker->pool.outstanding_bytes);

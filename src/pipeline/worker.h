@@ -9,6 +9,7 @@
 
 #include "lib/base/pool.h"
 #include "lib/base/slab.h"
+#include "lib/codings/codings.h"
 #include "lib/sys/loop.h"
 #include "lib/sys/thread.h"
 #include "pipeline/config.h"
@@ -45,6 +46,7 @@ struct worker {
     struct limits_config limits;          /* of the current configuration: what a connection needs before a route */
 
     struct pool pool;
+    struct codings codings;
     struct slab connections;
     struct slab requests;
     struct list open_connections;

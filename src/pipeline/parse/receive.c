@@ -2,6 +2,7 @@
 /* The body, within the route's limit. How its bytes come is the protocol's affair; what is decided here is whether it is
  * wanted at all. A route that streams (route.is_streamed) does not wait for it here. */
 #include "pipeline/flow.h"
+#include "pipeline/parse/parse_int.h"
 #include "pipeline/protocol.h"
 #include "pipeline/worker.h"
 
@@ -24,18 +25,13 @@ enum verdict stage_receive(struct request *request)
     return request->connection->protocol->receive(request);
 }
 
-static bool is_identity(struct slice encoding)
-{
-    return encoding.len == 0 || slice_equal_nocase(encoding, SLICE_LIT("identity"));
-}
-
 static enum verdict begin_body(struct request *request)
 {
-    struct slice encoding = request_header(request, HTTP_FIELD_CONTENT_ENCODING);
-    if (!is_identity(encoding) && !request->route->is_streamed)
-        return request_fail(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
-                            "Content-Encoding " SLICE_FMT " is not taken; send the body as it is.",
-                            SLICE_ARG(slice_first(encoding, 40)));
+    if (!request->route->is_streamed && http_head_find(&request->head, HTTP_FIELD_CONTENT_ENCODING)) {
+        enum verdict verdict = content_coding_begin(request);
+        if (verdict != VERDICT_NEXT)
+            return verdict;
+    }
     if (request->head.content_length > request->route->body_bytes_max)
         return receive_too_large(request);
     return VERDICT_NEXT;
