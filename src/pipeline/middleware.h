@@ -20,6 +20,7 @@ struct route;
 enum middleware_place {
     PLACE_IDENTIFY, /* names the request */
     PLACE_OBSERVE,  /* logs and counts, refused requests too */
+    PLACE_ENCODE,   /* the last to touch a response's body, refusals too */
     PLACE_AUTHENTICATE,
     PLACE_CONTEXT, /* what follows from who is asking */
     PLACE_INPUT,   /* says how the body becomes tensors */

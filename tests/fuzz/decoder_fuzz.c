@@ -83,19 +83,28 @@ static size_t encode(struct codings *codings, enum coding coding, struct slice c
     return done;
 }
 
+static struct pool pool;
+static struct codings codings;
+
+static void give_back(void)
+{
+    codings_deinit(&codings);
+    require(pool.outstanding_bytes == 0);
+    pool_deinit(&pool);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct outcome whole;
     static struct outcome pieces;
     static char coded[CODED_MAX];
-    static struct pool pool;
-    static struct codings codings;
     if (size < 1 || size > INPUT_MAX)
         return 0;
     if (!codings.pool) {
         pool_init(&pool, 64U << 20, 256U << 20);
         struct codings_config config = {.pool = &pool, .idle_max = 1, .in_use_max = 1};
         codings_init(&codings, &config);
+        require(atexit(give_back) == 0);
     }
     enum coding coding = real_codings[data[0] % ARRAY_LEN(real_codings)];
     size_t step = 1 + data[0] / ARRAY_LEN(real_codings);

@@ -11,6 +11,7 @@
 static const char *const reasons[] = {
     [PLACE_IDENTIFY] = "what comes later refers to the request by its id",
     [PLACE_OBSERVE] = "requests that are refused later are to be seen too",
+    [PLACE_ENCODE] = "refusals, too, are sent as the client accepts them",
     [PLACE_AUTHENTICATE] = "nothing may read a body before the caller is known",
     [PLACE_CONTEXT] = "what comes later may depend on who is asking",
     [PLACE_INPUT] = "a body becomes an input before there is an output to shape",

@@ -143,6 +143,9 @@ static struct config *floor_config(const struct limits_config *limits)
 static struct limits_config floor_limits(void)
 {
     return (struct limits_config){
+        .codings = 8,
+        .coding_memory = 28 << 20,
+        .decoded_ratio = 200,
         .head_bytes = 4096,
         .target_bytes = 1024,
         .header_count = 64,

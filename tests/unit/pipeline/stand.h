@@ -224,6 +224,9 @@ static void stand_init(struct stand *stand)
     assert_non_null(config);
     config->inline_pixels = 262144;
     config->limits = (struct limits_config){
+        .codings = 8,
+        .coding_memory = 28 << 20,
+        .decoded_ratio = 200,
         .request_memory = 64 << 20,
         .worker_memory = 256 << 20,
         .connections = 4,
@@ -356,6 +359,9 @@ static void set_option(struct arena *arena, const struct option *row, const char
         break;
     case OPTION_COUNT:
         *(uint64_t *)field = strtoull(text, NULL, 10);
+        break;
+    case OPTION_BYTES:
+        *(uint64_t *)field = strtoull(text, NULL, 10) << (strstr(text, "KiB") ? 10 : 0);
         break;
     case OPTION_REAL:
         *(double *)field = strtod(text, NULL);
