@@ -15,6 +15,7 @@
 
 struct route;
 struct route_table;
+struct tls_context;
 
 struct limits_config {
 #define LIMIT(name, type, fallback, min, max, help) uint64_t name;
@@ -25,6 +26,20 @@ struct limits_config {
 enum proxy_protocol_mode { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V2 };
 enum forwarded_choice { FORWARDED_X_FORWARDED_FOR, FORWARDED_FORWARDED };
 
+struct certificate_config {
+    struct slice certificate; /* paths of PEM files */
+    struct slice key;
+};
+
+/* HTTPS on an entry of `listen:`; plain HTTP without certificates. */
+struct tls_config {
+    struct option_list certificates; /* of struct certificate_config */
+    uint32_t version_min;            /* enum tls_version */
+    uint32_t client_certificate;     /* enum tls_client_certificate */
+    struct slice client_ca;          /* path; empty: none */
+    uint64_t ticket_time;            /* ns; 0: no tickets */
+};
+
 /* One entry of `listen:`. What a reload may change in it holds for connections that open afterwards. */
 struct listen_config {
     struct slice address; /* "host:port", "[ipv6]:port", "unix:/path" */
@@ -33,10 +48,12 @@ struct listen_config {
     bool is_http2;
     uint32_t proxy_protocol;                /* enum proxy_protocol_mode */
     struct option_list proxy_protocol_from; /* of struct slice */
+    struct tls_config tls;
 
     struct address bound_to; /* `address`, parsed */
     unsigned mode_bits;
-    struct ip_set proxy_senders; /* `proxy_protocol_from`, parsed */
+    struct ip_set proxy_senders;     /* `proxy_protocol_from`, parsed */
+    struct tls_context *tls_context; /* of `tls`; NULL: plain. Goes with the configuration */
 };
 
 struct shutdown_config {

@@ -15,17 +15,20 @@ struct worker;
 struct worker_listener;
 struct request;
 struct protocol;
+struct secure;
+struct tls_peer;
 
 /* What a connection is waiting for; fixes the deadline. */
 enum connection_phase {
-    CONNECTION_NONE,    /* between two requests: the end of the bracket says what is next */
-    CONNECTION_IDLE,    /* a request */
-    CONNECTION_HEAD,    /* the rest of a head */
-    CONNECTION_BODY,    /* the rest of a body */
-    CONNECTION_RUN,     /* the response */
-    CONNECTION_STREAM,  /* more of a response that has begun; its source has a clock of its own */
-    CONNECTION_WRITE,   /* the client to take it */
-    CONNECTION_DISCARD, /* the client to notice that no more is wanted: reads and drops, then closes */
+    CONNECTION_NONE,      /* between two requests: the end of the bracket says what is next */
+    CONNECTION_HANDSHAKE, /* TLS */
+    CONNECTION_IDLE,      /* a request */
+    CONNECTION_HEAD,      /* the rest of a head */
+    CONNECTION_BODY,      /* the rest of a body */
+    CONNECTION_RUN,       /* the response */
+    CONNECTION_STREAM,    /* more of a response that has begun; its source has a clock of its own */
+    CONNECTION_WRITE,     /* the client to take it */
+    CONNECTION_DISCARD,   /* the client to notice that no more is wanted: reads and drops, then closes */
 };
 
 struct connection_buffer {
@@ -44,6 +47,7 @@ struct connection {
     const struct worker_listener *listener; /* that it came in by; its settings may change with a reload */
     const struct protocol *protocol;
     void *protocol_state;    /* HTTP/2: its session */
+    struct secure *secure;   /* TLS; NULL: none */
     struct request *request; /* HTTP/1: the one being read or answered */
     struct connection_buffer in;
     struct connection_buffer out;
@@ -97,6 +101,10 @@ MUST_USE char *connection_reserve(struct connection *connection, size_t bytes);
 size_t connection_unsent(const struct connection *connection);
 /* For when memory has run out: sends `answer`, if it can without memory, and ends the connection after it. */
 void connection_refuse(struct connection *connection, struct slice answer);
+/* TLS is between the two. */
+bool connection_is_secure(const struct connection *connection);
+/* The client's certificate, which was verified; NULL: none. Lives as long as the connection. */
+const struct tls_peer *connection_tls_peer(const struct connection *connection);
 /* Ends it now; within a bracket, at its end. Its requests are cancelled. */
 void connection_close(struct connection *connection);
 

@@ -54,7 +54,8 @@ static enum err check_entry(struct compile *compile, uint32_t index, const struc
     if (address_is_local(address))
         check_folder(compile, &entry);
     parse_mode(compile, &entry);
-    return check_proxy_protocol(compile, &entry);
+    TRY(check_proxy_protocol(compile, &entry));
+    return compile_tls(compile, &all[index], find(&entry, "tls"));
 }
 
 static bool parse_address(struct compile *compile, const struct entry *entry)

@@ -3,6 +3,7 @@
  * names the wrong type does not compile. */
 #include "control/config/option_tables.h"
 
+#include "lib/tls/context.h"
 #include "pipeline/config.h"
 
 static const char *const optimization_choices[] = {
@@ -23,6 +24,18 @@ static const char *const forwarded_choices[] = {
     [FORWARDED_X_FORWARDED_FOR] = "x_forwarded_for",
     [FORWARDED_FORWARDED] = "forwarded",
     [FORWARDED_FORWARDED + 1] = NULL,
+};
+
+static const char *const tls_version_choices[] = {
+    [TLS_VERSION_1_2] = "1.2",
+    [TLS_VERSION_1_3] = "1.3",
+    [TLS_VERSION_1_3 + 1] = NULL,
+};
+static const char *const client_certificate_choices[] = {
+    [TLS_CLIENT_CERTIFICATE_NONE] = "none",
+    [TLS_CLIENT_CERTIFICATE_OPTIONAL] = "optional",
+    [TLS_CLIENT_CERTIFICATE_REQUIRED] = "required",
+    [TLS_CLIENT_CERTIFICATE_REQUIRED + 1] = NULL,
 };
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): fields, types and initialisers take no parentheses */

@@ -7,6 +7,8 @@
 
 extern const struct option_table option_table_config;
 extern const struct option_table option_table_limits;
+extern const struct option_table option_table_certificate;
+extern const struct option_table option_table_tls;
 extern const struct option_table option_table_listen;
 extern const struct option_table option_table_model;
 extern const struct option_table option_table_route;

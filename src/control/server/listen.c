@@ -35,11 +35,12 @@ static enum err give(struct server *server, uint32_t index, int *fds)
     return err;
 }
 
-static void say_listening(struct server *server, const struct address *bound)
+static void say_listening(struct server *server, const struct listen_config *config, const struct address *bound)
 {
     char shown[ADDRESS_TEXT_MAX];
+    const char *scheme = config->tls_context ? "https://" : "http://";
     address_format(bound, shown);
-    say("listening on %s%s with %u workers", address_is_local(bound) ? "" : "http://", shown, server->worker_count);
+    say("listening on %s%s with %u workers", address_is_local(bound) ? "" : scheme, shown, server->worker_count);
     if (!server->address[0])
         memcpy(server->address, shown, sizeof server->address);
 }
@@ -64,7 +65,7 @@ static enum err listen_one(struct server *server, uint32_t index)
     free(fds);
     if (err != ERR_OK)
         return say_listen_error(config, err);
-    say_listening(server, &bound);
+    say_listening(server, config, &bound);
     return ERR_OK;
 }
 

@@ -17,8 +17,8 @@ extern const struct protocol protocol_preface;
 
 /* Takes over fd; closes it when there is no memory for it, or when its address may not connect. */
 void connection_open(struct worker_listener *listener, int fd, const struct address *peer);
-/* Speaks HTTP from here on: what a listener without a PROXY header does at once. */
-void connection_begin(struct connection *connection);
+/* Speaks TLS or HTTP from here on: what a listener without a PROXY header does at once. ERR_NOMEM. */
+MUST_USE enum err connection_begin(struct connection *connection);
 /* For draining: an idle connection goes when no request arrives in a moment, others after their response. */
 void connection_drain(struct connection *connection);
 /* The timer of a connection: its phase has lasted too long. */

@@ -6,6 +6,7 @@
  * may be is settled when the connection is opened: a reload that changes it must not leave a parser and a buffer that
  * disagree. */
 #include "pipeline/accept/accept.h"
+#include "pipeline/accept/secure_int.h"
 #include "pipeline/protocol.h"
 #include "pipeline/request.h"
 
@@ -70,17 +71,23 @@ void connection_open(struct worker_listener *listener, int fd, const struct addr
     list_add_last(&worker->open_connections, &connection->node);
     worker->connection_count++;
     counter_add(&worker->meter.connections_accepted, 1);
-    connection_set_phase(connection,
-                         listener->config->proxy_protocol == PROXY_PROTOCOL_OFF ? CONNECTION_IDLE : CONNECTION_HEAD);
-    if (connection->protocol->open(connection) != ERR_OK || stream_receive_start(&connection->stream) != ERR_OK)
+    bool has_preface = listener->config->proxy_protocol != PROXY_PROTOCOL_OFF;
+    connection_set_phase(connection, has_preface ? CONNECTION_HEAD : CONNECTION_IDLE);
+    enum err err = has_preface ? connection->protocol->open(connection) : connection_begin(connection);
+    if (err != ERR_OK || stream_receive_start(&connection->stream) != ERR_OK)
         connection_close(connection);
 }
 
-void connection_begin(struct connection *connection)
+enum err connection_begin(struct connection *connection)
 {
+    struct tls_context *tls = connection->listener->config->tls_context;
+    if (tls) {
+        TRY(secure_open(connection, tls));
+        connection_set_phase(connection, CONNECTION_HANDSHAKE);
+        return ERR_OK;
+    }
     connection->protocol = &protocol_http1;
-    if (connection->protocol->open(connection) != ERR_OK)
-        connection_close(connection);
+    return connection->protocol->open(connection);
 }
 
 void connection_close(struct connection *connection)
@@ -94,6 +101,7 @@ void connection_close(struct connection *connection)
     if (connection->open_requests)
         counter_add(&worker->meter.connections_lost, 1);
     connection->protocol->close(connection);
+    secure_close(connection);
     if (connection->is_resetting)
         stream_reset(&connection->stream);
     stream_close(&connection->stream);
@@ -117,6 +125,8 @@ void connection_leave(struct connection *connection, bool is_outermost)
         return;
     for (int rounds = 1;; rounds++) {
         connection->has_more_output = false;
+        if (connection->secure && !connection->is_broken)
+            secure_read(connection);
         if (!connection->is_broken)
             connection->protocol->work(connection);
         connection->is_processing = false;
@@ -183,11 +193,8 @@ static void give_up_input(struct connection *connection)
     connection_leave(connection, is_outermost);
 }
 
-static struct iovec on_buffer(struct stream *stream)
+struct iovec connection_place(struct connection *connection)
 {
-    struct connection *connection = of_stream(stream);
-    if (connection->phase == CONNECTION_DISCARD)
-        return (struct iovec){connection->worker->discarded, sizeof connection->worker->discarded};
     struct iovec direct = connection->protocol->direct_buffer(connection);
     if (direct.iov_len)
         return direct;
@@ -197,6 +204,35 @@ static struct iovec on_buffer(struct stream *stream)
     }
     compact(&connection->in);
     return (struct iovec){connection->in.ptr + connection->in.end, connection->in.capacity - connection->in.end};
+}
+
+static struct iovec on_buffer(struct stream *stream)
+{
+    struct connection *connection = of_stream(stream);
+    struct iovec room = {0};
+    if (connection->phase == CONNECTION_DISCARD)
+        return (struct iovec){connection->worker->discarded, sizeof connection->worker->discarded};
+    if (!connection->secure)
+        return connection_place(connection);
+    if (secure_buffer(connection, &room) != ERR_OK)
+        give_up_input(connection);
+    return room;
+}
+
+void connection_delivered(struct connection *connection, size_t bytes)
+{
+    if (connection->protocol->direct_buffer(connection).iov_len)
+        connection->protocol->direct_received(connection, bytes);
+    else
+        connection->in.end += bytes;
+}
+
+void connection_end_input(struct connection *connection)
+{
+    connection->is_eof = true;
+    connection->is_closing = true;
+    if (connection->open_requests || !connection->out.ptr)
+        connection_close(connection);
 }
 
 static void on_received(struct stream *stream, size_t bytes, enum err err)
@@ -211,18 +247,15 @@ static void on_received(struct stream *stream, size_t bytes, enum err err)
         connection_close(connection);
         return;
     }
-    if (err == ERR_EOF) {
-        connection->is_eof = true;
-        connection->is_closing = true;
-        if (connection->open_requests || !connection->out.ptr)
-            connection_close(connection);
+    if (err == ERR_EOF && (!connection->secure || secure_end_input(connection))) {
+        connection_end_input(connection);
         return;
     }
     counter_add(&connection->worker->meter.received_bytes, bytes);
-    if (connection->protocol->direct_buffer(connection).iov_len)
-        connection->protocol->direct_received(connection, bytes);
+    if (connection->secure)
+        secure_received(connection, bytes);
     else
-        connection->in.end += bytes;
+        connection_delivered(connection, bytes);
     connection_process(connection);
 }
 
@@ -288,7 +321,7 @@ char *connection_reserve(struct connection *connection, size_t bytes)
         return NULL;
     if (out->ptr)
         memcpy(ptr, out->ptr + out->begin, waiting);
-    if (connection->stream.unsent.len)
+    if (connection->stream.unsent.len && !connection->secure)
         connection->stream.unsent.ptr = ptr;
     drop_output_buffer(connection);
     *out = (struct connection_buffer){.ptr = ptr, .capacity = capacity, .end = waiting};
@@ -299,7 +332,7 @@ char *connection_reserve(struct connection *connection, size_t bytes)
 static void note_sent(struct connection *connection)
 {
     struct connection_buffer *out = &connection->out;
-    if (!out->ptr || !connection->stream.unsent.ptr)
+    if (!out->ptr || !connection->stream.unsent.ptr || connection->secure)
         return;
     size_t begin = (size_t)(connection->stream.unsent.ptr - out->ptr);
     counter_add(&connection->worker->meter.sent_bytes, begin - out->begin);
@@ -321,6 +354,8 @@ void connection_refuse(struct connection *connection, struct slice answer)
     if (place) {
         memcpy(place, answer.ptr, answer.len);
         connection->out.end += answer.len;
+    } else if (connection->secure) {
+        connection_close(connection);
     } else if (!connection->out.ptr && !connection->stream.unsent.len) {
         enum err err = stream_send(&connection->stream, answer, &sent);
         if (err != ERR_OK && err != ERR_AGAIN)
@@ -336,11 +371,13 @@ static void set_phase_once(struct connection *connection, enum connection_phase 
 }
 
 /* Sends what is there and sets what is waited for next; may close the connection. True when all is sent and there is
- * more to come. */
+ * more to come, or more to be decrypted. */
 static bool flush(struct connection *connection)
 {
     enum err err = connection->stream.unsent.len ? ERR_AGAIN : send_out(connection);
-    bool has_more = err == ERR_OK && connection->has_more_output;
+    bool is_over = connection->is_closing && !connection->open_requests;
+    bool has_input = !is_over && connection->secure && secure_has_input(connection);
+    bool has_more = err == ERR_OK && (connection->has_more_output || has_input);
     if (err == ERR_AGAIN) {
         bool wants_input;
         set_phase_once(connection, connection->protocol->phase(connection, &wants_input));
@@ -360,6 +397,8 @@ static enum err send_out(struct connection *connection)
 {
     struct connection_buffer *out = &connection->out;
     size_t sent = 0;
+    if (connection->secure)
+        return secure_send(connection);
     if (out->begin == out->end)
         return ERR_OK;
     struct slice bytes = slice_of(out->ptr + out->begin, out->end - out->begin);
@@ -378,6 +417,8 @@ static void on_sent(struct stream *stream, enum err err)
     }
     note_sent(connection);
     stream->unsent = (struct slice){NULL, 0};
+    if (connection->secure)
+        secure_sent(connection);
     if (connection->phase == CONNECTION_WRITE)
         connection->phase = CONNECTION_NONE; /* what is left to send gets a time of its own */
     connection_process(connection);
@@ -388,7 +429,7 @@ static void settle(struct connection *connection)
 {
     drop_output_buffer(connection);
     if (connection->is_closing && !connection->open_requests) {
-        if (connection->needs_discard && !connection->is_eof)
+        if ((connection->needs_discard || connection->secure) && !connection->is_eof)
             discard(connection);
         else
             connection_close(connection);
@@ -406,12 +447,14 @@ static void settle(struct connection *connection)
 }
 
 /* Closing a socket with unread input resets it, and the reset may overtake the response on its way to the client. So
- * send FIN, read and drop for a moment, then close (RFC 9112 section 9.6). */
+ * send FIN, read and drop for a moment, then close (RFC 9112 section 9.6). Under TLS there is always something to come:
+ * the client's close_notify. */
 static void discard(struct connection *connection)
 {
     if (connection->phase == CONNECTION_DISCARD)
         return;
     drop_input_buffer(connection);
+    secure_close(connection);
     socket_shutdown_write(connection->stream.watch.fd);
     connection_set_phase(connection, CONNECTION_DISCARD);
     if (stream_receive_start(&connection->stream) != ERR_OK)

@@ -40,6 +40,8 @@ static uint64_t phase_time_ns(const struct connection *connection)
     case CONNECTION_NONE:
     case CONNECTION_IDLE:
         return connection->worker->is_draining ? DRAIN_TIME_NS : limits->idle_time;
+    case CONNECTION_HANDSHAKE:
+        return connection->worker->is_draining ? DRAIN_TIME_NS : limits->handshake_time;
     case CONNECTION_HEAD:
         return limits->header_time;
     case CONNECTION_BODY:
@@ -64,6 +66,7 @@ void connection_on_timer(struct timer *timer)
         if (!is_body_in_time(connection))
             connection->protocol->on_expired(connection);
         return;
+    case CONNECTION_HANDSHAKE:
     case CONNECTION_HEAD:
     case CONNECTION_RUN:
     case CONNECTION_STREAM:

@@ -61,7 +61,8 @@ static void work(struct connection *connection)
     if (!header.is_local)
         connection->peer = header.source;
     close(connection);
-    connection_begin(connection);
+    if (connection_begin(connection) != ERR_OK)
+        connection_close(connection);
 }
 
 static enum connection_phase phase(const struct connection *connection, bool *ret_wants_input)
