@@ -97,8 +97,8 @@ class Server:
                         threading.Thread(target=self._read_stdout, daemon=True)]
         for reader in self.readers:
             reader.start()
-        self.wait_for_line(r"listening on http://", START_SECONDS)
-        self.port = int(re.search(r"http://[^ ]*:(\d+)", self.find_line(r"listening on http://")).group(1))
+        line = self.wait_for_line(r"listening on https?://", START_SECONDS)
+        self.port = int(re.search(r"https?://[^ ]*:(\d+)", line).group(1))
         if is_ready:
             wait_until(lambda: b"up: " in self.output or self.process.poll() is not None, 20, "the models")
             self._catch_up()
