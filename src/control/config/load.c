@@ -57,8 +57,10 @@ struct config *config_load_printed(const char *path, FILE *out)
 {
     struct config *config = NULL;
     struct config_report *report = calloc(1, sizeof *report);
-    if (!report)
+    if (!report) {
+        fprintf(out, "%s: error: %s\n", path, err_text(ERR_NOMEM));
         return NULL;
+    }
     config_report_init(report);
     enum err err = config_load(path, report, &config);
     config_report_print(report, out);

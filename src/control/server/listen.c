@@ -51,7 +51,7 @@ static enum err listen_one(struct server *server, uint32_t index)
     struct address bound = config->bound_to;
     int *fds = malloc(server->worker_count * sizeof *fds);
     if (!fds)
-        return ERR_NOMEM;
+        return say_listen_error(config, ERR_NOMEM);
     for (uint32_t i = 0; i < server->worker_count; i++)
         fds[i] = -1;
     enum err err =

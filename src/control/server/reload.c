@@ -15,7 +15,8 @@
 
 static void load_first(void *argument);
 static void load_again(void *argument);
-static void start(struct server *server, void (*job)(void *));
+static enum err start(struct server *server, void (*job)(void *));
+static void finish_reload(struct server *server);
 
 enum err server_attach(struct server *server, struct config *config)
 {
@@ -25,11 +26,11 @@ enum err server_attach(struct server *server, struct config *config)
     return meter_registry_route(server->registry, config->unmatched->name, &config->unmatched->meters);
 }
 
-void server_load_first(struct server *server)
+enum err server_load_first(struct server *server)
 {
     server->loader.is_first = true;
     server->loader.config = config_ref(server->config);
-    start(server, load_first);
+    return start(server, load_first);
 }
 
 void server_reload(struct server *server)
@@ -41,18 +42,22 @@ void server_reload(struct server *server)
     say("reloading %s", server->path);
     server->loader.is_first = false;
     server->loader.config = NULL;
-    start(server, load_again);
+    if (start(server, load_again) == ERR_OK)
+        return;
+    say_error("there is no thread to load with");
+    finish_reload(server);
 }
 
-static void start(struct server *server, void (*job)(void *))
+static enum err start(struct server *server, void (*job)(void *))
 {
     atomic_store(&server->loader.is_done, false);
-    server->loader.is_running = thread_start(&server->loader.thread, "loader", job, server) == ERR_OK;
-    if (server->loader.is_running)
-        return;
-    say_error("no thread to load with; nothing was changed");
+    enum err err = thread_start(&server->loader.thread, "loader", job, server);
+    server->loader.is_running = err == ERR_OK;
+    if (err == ERR_OK)
+        return ERR_OK;
     config_unref(server->loader.config);
     server->loader.config = NULL;
+    return err;
 }
 
 static void finish_job(struct server *server)

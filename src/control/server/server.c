@@ -15,7 +15,9 @@
 
 static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP, 0};
 
+static enum err told(const char *what, enum err err);
 static enum err start(struct server *server, const struct server_options *options);
+static enum err start_loop(struct server *server);
 static enum err start_log(struct server *server);
 static enum err start_workers(struct server *server);
 static void stop(struct server *server);
@@ -28,17 +30,25 @@ enum err server_run(const struct server_options *options)
     struct server *server = calloc(1, sizeof *server);
     if (!server) {
         config_unref(options->config);
-        return ERR_NOMEM;
+        return told("the server", ERR_NOMEM);
     }
     server->config = options->config;
     server->loop.epoll = -1;
     mutex_init(&server->config_lock);
     enum err err = start(server, options);
-    if (err == ERR_OK) {
-        server_load_first(server);
+    if (err == ERR_OK)
+        err = told("the thread that loads models", server_load_first(server));
+    if (err == ERR_OK)
         loop_run(&server->loop);
-    }
     stop(server);
+    return err;
+}
+
+/* Whoever starts a server is told what kept it from starting. */
+static enum err told(const char *what, enum err err)
+{
+    if (err != ERR_OK)
+        say_error("cannot start %s: %s", what, err_text(err));
     return err;
 }
 
@@ -56,21 +66,26 @@ static enum err start(struct server *server, const struct server_options *option
     server_ports_init(server);
     signals_block(signal_numbers);
     (void)process_raise_open_files();
+    TRY(told("the control loop", start_loop(server)));
+    TRY(told("the meters", meter_registry_create(server->worker_count, &server->registry)));
+    TRY(told("the models", models_create(server->worker_count, server->registry, &server->models)));
+    TRY(told("the models", server_attach(server, server->config)));
+    models_expect(server->models, server->config);
+    TRY(told("the access log", start_log(server)));
+    TRY(start_workers(server));
+    timer_set(&server->loop.timers, &server->watch_timer, server->begin_ns + WATCH_PERIOD_NS);
+    return ERR_OK;
+}
+
+static enum err start_loop(struct server *server)
+{
     TRY(loop_init(&server->loop));
     server->mailbox.on_mail = on_mail;
     TRY(mailbox_start(&server->mailbox, &server->loop));
     timer_init(&server->timer, server_on_phase_timer);
     timer_init(&server->watch_timer, on_watch_timer);
     server->signals.on_signal = on_signal;
-    TRY(signals_start(&server->signals, &server->loop, signal_numbers));
-    TRY(meter_registry_create(server->worker_count, &server->registry));
-    TRY(models_create(server->worker_count, server->registry, &server->models));
-    TRY(server_attach(server, server->config));
-    models_expect(server->models, server->config);
-    TRY(start_log(server));
-    TRY(start_workers(server));
-    timer_set(&server->loop.timers, &server->watch_timer, server->begin_ns + WATCH_PERIOD_NS);
-    return ERR_OK;
+    return signals_start(&server->signals, &server->loop, signal_numbers);
 }
 
 /* There is a log only with a thread: that is what stop relies on. */
@@ -123,11 +138,11 @@ static enum err make_crew(struct server *server)
 
 static enum err start_workers(struct server *server)
 {
-    TRY(make_workers(server));
-    TRY(make_crew(server));
+    TRY(told("the workers", make_workers(server)));
+    TRY(told("the executors", make_crew(server)));
     TRY(server_listen(server));
     for (uint32_t i = 0; i < server->worker_count; i++) {
-        TRY(worker_start(server->workers[i]));
+        TRY(told("a worker", worker_start(server->workers[i])));
         server->started_count++;
     }
     return ERR_OK;

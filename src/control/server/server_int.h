@@ -71,8 +71,9 @@ struct config *server_config(struct server *server);
 /* reload.c */
 /* Gives the configuration its models and meters. */
 MUST_USE enum err server_attach(struct server *server, struct config *config);
-/* Begins the slow job, or notes that it is wanted again. */
-void server_load_first(struct server *server);
+/* Begins the slow job. */
+MUST_USE enum err server_load_first(struct server *server);
+/* The same, or notes that it is wanted again. */
 void server_reload(struct server *server);
 /* From the mailbox: the slow job is done. */
 void server_loaded(struct server *server);

@@ -1,0 +1,337 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A server whose system calls and allocations fail answers rightly, refuses, or drops that one connection; then it serves on.
+
+A handful of acts (what clients do) is played again and again; each time the nth call of one kind fails with one error, for
+every n that the act reaches. In the end nothing is left over: no connection, no request, no descriptor, no memory."""
+
+import collections
+import json
+import os
+import re
+import signal
+import sys
+import time
+import unittest
+
+import faults
+from faults import weir
+
+PATIENCE = 5
+TRIES_MAX = 12  # of one call and error in one act: evenly spread when there are more
+ROUTE = "/v1/text-orientation"
+CONFIG = """
+listen: [127.0.0.1:0]
+workers: 1
+executors: 1
+inline_pixels: %d
+limits: {body_bytes: 1MiB%s}
+models:
+  - %s
+chain: [request_id, access_log: {path: access.log}, metrics]
+routes:
+  - {match: GET /livez, public: true, to: {endpoint: livez}}
+  - {match: GET /metrics, public: true, to: {endpoint: metrics}}
+  - {match: POST /echo, public: true, to: {endpoint: livez}}
+  - {match: /v2, public: true, to: {endpoint: v2}}
+  - match: POST /v1/text-orientation
+    public: true
+    chain: %s
+    to: {model: text-orientation}
+"""
+REFERENCE = next(entry for entry in weir.reference()["images"] if entry["file"] == "upright-1.jpg")
+
+
+def config(inline_pixels=1, limits=""):
+    return CONFIG % (inline_pixels, limits, weir.MODEL, weir.IMAGE_CHAIN)
+
+
+class Wrong(Exception):
+    pass
+
+
+def judge(response, status, is_right):
+    """"right" or "refused"; anything else is what the test is about."""
+    if response.status in (500, 503):
+        return "refused"
+    if response.status != status or not is_right(response):
+        raise Wrong("answered %r" % response)
+    return "right"
+
+
+def converse(port, exchanges):
+    """One connection; [(bytes, status, is_right)]. What a client may see is an answer, a refusal, or the end."""
+    outcome = "right"
+    try:
+        with weir.Client(port, PATIENCE) as client:
+            for data, status, is_right in exchanges:
+                client.raw(data)
+                if judge(client.receive(), status, is_right) == "refused":
+                    outcome = "refused"
+    except TimeoutError:
+        raise Wrong("neither answered nor closed")
+    except (weir.Gone, ConnectionError):
+        return "dropped"
+    return outcome
+
+
+def always(_):
+    return True
+
+
+GET = (weir.request_bytes("GET", "/livez"), 200, lambda response: response.json() == {"status": "ok"})
+
+
+def keep_alive(port):
+    return converse(port, [GET, GET, (weir.request_bytes("POST", "/echo", {}, b"abc"), 200, always), GET])
+
+
+def large_body(port):
+    return converse(port, [(weir.request_bytes("POST", "/echo", {}, b"x" * 300000), 200, always), GET])
+
+
+def chunked_body(port):
+    chunks = b"".join(b"%x\r\n%s\r\n" % (size, b"x" * size) for size in (1, 1000, 30000, 5)) + b"0\r\n\r\n"
+    head = b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return converse(port, [(head + chunks, 200, always), GET])
+
+
+def pipelined(port):
+    data, status, is_right = GET
+    return converse(port, [(data * 8, status, is_right)] + [(b"", status, is_right)] * 7)
+
+
+def metrics(port):
+    return converse(port, [(weir.request_bytes("GET", "/metrics"), 200, lambda r: b"weir_requests_total" in r.body)])
+
+
+def expectation(port):
+    try:
+        with weir.Client(port, PATIENCE) as client:
+            client.raw(b"POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+            response = client.receive()
+            if response.status != 100:
+                return judge(response, 100, always)
+            client.raw(b"abc")
+            return judge(client.receive(), 200, always)
+    except TimeoutError:
+        raise Wrong("neither answered nor closed")
+    except (weir.Gone, ConnectionError):
+        return "dropped"
+
+
+def image(port):
+    data = weir.request_bytes("POST", ROUTE, {}, weir.image(REFERENCE["file"]))
+    return converse(port, [(data, 200, lambda r: r.json()["result"] == REFERENCE["result"])])
+
+
+def tensor(port):
+    body = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 3, 48, 64],
+                                   "data": [0.25] * (3 * 48 * 64)}]}).encode()
+    data = weir.request_bytes("POST", "/v2/models/text-orientation/infer", {}, body)
+    return converse(port, [(data, 200, lambda r: len(r.json()["outputs"]) == 1)])
+
+
+def crowd(port):
+    """More connections and requests at once than the first chunk of a slab holds. Each of them may be refused."""
+    clients = []
+    try:
+        for _ in range(80):
+            clients.append(weir.Client(port, PATIENCE))
+        for client in clients:
+            client.raw(GET[0][:10])
+        time.sleep(0.02)
+        for client in clients:
+            try:
+                client.raw(GET[0][10:])
+                judge(client.receive(), 200, always)
+            except (weir.Gone, ConnectionError):
+                pass
+    except TimeoutError:
+        raise Wrong("neither answered nor closed")
+    except ConnectionError:
+        return "dropped"
+    finally:
+        for client in clients:
+            client.close()
+    return "right"
+
+
+ACTS = [keep_alive, large_body, chunked_body, pipelined, metrics, expectation, image, tensor]
+
+
+class Stage:
+    """A server with its control, and the tally of what happened on it."""
+
+    def __init__(self, text):
+        self.server = weir.Server(text)
+        self.control = faults.Control(self.server.path("control"))
+        self.server.environment.update(self.control.environment())
+        self.tally = collections.Counter()
+        self.failures = []
+
+    def __enter__(self):
+        self.server.start()
+        return self
+
+    def __exit__(self, *how):
+        self.control.disarm()
+        self.server.__exit__(*how)
+
+    def warm(self, acts):
+        for act in acts * 2:
+            outcome = act(self.server.port)
+            assert outcome == "right", "%s: %s" % (act.__name__, outcome)
+        self.descriptors = weir.open_files(self.server.pid)
+        self.wait_until_quiet()
+
+    def count(self, act, call):
+        """How many such calls the act makes."""
+        self.control.arm(call, "EINTR", 1 << 40)
+        act(self.server.port)
+        self.control.disarm()
+        return (1 << 40) - self.control.countdown()
+
+    def play(self, act, call, error, nth):
+        name = "%s, %s number %d fails with %s" % (act.__name__, call, nth, error)
+        self.control.arm(call, error, nth)
+        try:
+            outcome = act(self.server.port)
+            self.control.disarm()
+            self.tally[outcome if self.control.hits() else "not reached"] += 1
+            weir.wait_until(lambda: keep_alive(self.server.port) == "right", PATIENCE, "an answer after it")
+        except (Wrong, AssertionError) as why:
+            self.control.disarm()
+            self.failures.append("%s: %s" % (name, why))
+        if self.server.process.poll() is not None:
+            raise AssertionError("%s: the server ended:\n%s" % (name, self.server.stderr()[-3000:]))
+
+    def play_all(self, acts, calls):
+        for act in acts:
+            for call in calls:
+                total = self.count(act, call)
+                step = max(1, total // TRIES_MAX)
+                for error in faults.errors_of(call):
+                    for nth in range(1, total + 1, step):
+                        self.play(act, call, error, nth)
+
+    def is_quiet(self):
+        samples = weir.metrics(self.server.port)
+        self.last = {name: value for name, value in samples.items()
+                     if re.match(r"weir_(connections_open|requests_in_flight|memory_outstanding)", name)}
+        self.last["descriptors"] = weir.open_files(self.server.pid) - 1
+        return samples["weir_connections_open"] <= 1 and samples["weir_requests_in_flight"] <= 1 and weir.open_files(self.server.pid) <= self.descriptors + 1
+
+    def wait_until_quiet(self):
+        weir.wait_until(self.is_quiet, 10, "a server that is left alone to hold nothing")
+
+    def end(self, test):
+        print("%d plays: %s" % (sum(self.tally.values()), ", ".join("%d %s" % (count, what) for what, count
+                                                                   in sorted(self.tally.items()))))
+        try:
+            self.wait_until_quiet()
+        except AssertionError as why:
+            self.failures.append("%s: %s, %d descriptors before" % (why, self.last, self.descriptors))
+        if self.failures:
+            test.fail("%d:\n%s" % (len(self.failures), "\n".join(self.failures[:30])))
+
+
+class ServeTest(unittest.TestCase):
+    def test_calls(self):
+        with Stage(config()) as stage:
+            stage.warm(ACTS)
+            stage.play_all(ACTS, [call for call in faults.CALLS if call != "allocation"])
+            stage.end(self)
+
+    def test_transfers_of_one_byte(self):
+        """What the kernel may do at any time, it does all the time."""
+        with Stage(config()) as stage:
+            stage.warm(ACTS)
+            stage.control.shorten(1)
+            for act in [keep_alive, chunked_body, pipelined, metrics, expectation]:
+                self.assertEqual(act(stage.server.port), "right", act.__name__)
+            stage.control.shorten(100)
+            for act in ACTS:
+                self.assertEqual(act(stage.server.port), "right", act.__name__)
+            stage.control.shorten(0)
+            stage.end(self)
+
+    @unittest.skipIf(faults.IS_CALLS_ONLY, "AddressSanitizer has allocations of its own")
+    def test_allocations(self):
+        """Without a cache every request allocates."""
+        with Stage(config(inline_pixels=1 << 30, limits=", worker_cache: 0")) as stage:
+            stage.warm(ACTS)
+            stage.play_all(ACTS, ["allocation"])
+            stage.end(self)
+
+    @unittest.skipIf(faults.IS_CALLS_ONLY, "AddressSanitizer has allocations of its own")
+    def test_allocations_of_a_crowd(self):
+        """Slabs that cannot grow: once a server is warm it does not try again, so each try has a server of its own."""
+        for nth in [1, 2, 3] + list(range(4, 100, 6)):
+            with Stage(config()) as stage:
+                stage.play(crowd, "allocation", "ENOMEM", nth)
+                self.assertFalse(stage.failures)
+                if stage.tally["not reached"]:
+                    break
+        self.assertGreater(nth, 3)
+
+
+class ReloadTest(unittest.TestCase):
+    """A reload that cannot be done is told, and the old configuration serves on."""
+
+    def setUp(self):
+        self.stage = None
+        self.tally = collections.Counter()
+
+    def tearDown(self):
+        self.close()
+        print(", ".join("%d %s" % (count, what) for what, count in sorted(self.tally.items())))
+
+    def close(self):
+        if self.stage:
+            self.stage.__exit__(None, None, None)
+        self.stage = None
+
+    def open(self):
+        if not self.stage:
+            self.stage = Stage(config()).__enter__()
+        return self.stage
+
+    def reload(self, call, error, nth):
+        stage = self.open()
+        server = stage.server
+        begin = len(server.lines)
+        stage.control.arm(call, error, nth)
+        server.signal(signal.SIGHUP)
+        try:
+            line = server.wait_for_line(r"weir: reloaded |was not taken", PATIENCE, begin)
+        except AssertionError:
+            if server.process.poll() is None or not faults.library_of_crash(server.lines).startswith(faults.FRAGILE):
+                raise AssertionError("%s number %d fails with %s:\n%s" % (call, nth, error, server.stderr()[-2000:]))
+            self.tally["died in a library"] += 1
+            server.exit_code = server.process.returncode
+            self.close()
+            return
+        stage.control.disarm()
+        self.tally["reloaded" if "reloaded" in line else "not taken"] += 1
+        self.assertEqual(image(server.port), "right", "%s number %d fails with %s" % (call, nth, error))
+
+    @unittest.skipIf(faults.IS_CALLS_ONLY, "AddressSanitizer has allocations of its own")
+    def test_allocations(self):
+        stage = self.open()
+        stage.control.record(1)
+        stage.server.reload()
+        stage.control.record(0)
+        for nth in faults.indexes_to_fail(stage.control.sites()):
+            self.reload("allocation", "ENOMEM", nth)
+
+    def test_calls(self):
+        for call in ("open", "read", "pread", "fstat", "pthread_create"):
+            for error in faults.errors_of(call):
+                for nth in range(1, 7):
+                    self.reload(call, error, nth)
+
+
+if __name__ == "__main__":
+    faults.require()
+    unittest.main(verbosity=2)
