@@ -10,6 +10,7 @@
 #include "lib/sys/socket.h"
 #include "pipeline/model.h"
 #include "pipeline/option.h"
+#include "pipeline/upstream.h"
 
 #include <stdatomic.h>
 
@@ -65,6 +66,8 @@ struct shutdown_config {
 struct target_config {
     struct slice model;
     struct slice endpoint;
+    struct slice upstream;
+    struct slice proxy;
 };
 
 struct route_config {
@@ -103,11 +106,14 @@ struct config {
     uint64_t inline_pixels;             /* larger images are decoded by an executor */
     struct limits_config limits;
     struct shutdown_config shutdown;
-    bool server_header;        /* names weir in responses */
-    struct slice welcome;      /* printed once ready */
-    struct option_list models; /* of struct model_config */
+    bool server_header;                   /* names weir in responses */
+    struct slice welcome;                 /* printed once ready */
+    struct option_list models;            /* of struct model_config */
+    struct option_list upstreams_written; /* of struct upstream_config */
 
     struct model_entry **model_entries; /* parallel to models; filled by the control plane */
+    struct upstream **upstreams;        /* those of `upstreams:`, then those that routes make by `proxy:` */
+    uint32_t upstream_count;
     struct route **routes;
     uint32_t route_count;
     struct route *unmatched; /* stands in where no route matches: the observing part of the file's chain, no target */

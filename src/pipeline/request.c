@@ -96,10 +96,28 @@ void request_fault_add(struct request *request, struct slice pointer, const char
         request->faults[request->fault_count++] = (struct request_fault){.pointer = copy, .detail = detail};
 }
 
+enum err response_fields_reserve(struct request *request, uint32_t count)
+{
+    struct response *response = &request->response;
+    uint32_t capacity = count + RESPONSE_FIELDS_MAX;
+    struct response_field *fields = arena_alloc_array(&request->arena, capacity, sizeof *fields);
+    if (!fields)
+        return ERR_NOMEM;
+    if (response->field_count)
+        memcpy(fields, response->fields, response->field_count * sizeof *fields);
+    response->fields = fields;
+    response->field_capacity = capacity;
+    return ERR_OK;
+}
+
 void response_field_add(struct request *request, const char *name, struct slice value)
 {
     struct response *response = &request->response;
-    ASSERT(response->field_count < RESPONSE_FIELDS_MAX, "the stages add few response fields");
+    if (!response->fields) {
+        response->fields = response->first_fields;
+        response->field_capacity = RESPONSE_FIELDS_MAX;
+    }
+    ASSERT(response->field_count < response->field_capacity, "the stages add few response fields");
     response->fields[response->field_count++] = (struct response_field){slice_of_text(name), value};
 }
 

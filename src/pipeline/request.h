@@ -27,7 +27,7 @@
 struct worker;
 struct connection;
 
-#define RESPONSE_FIELDS_MAX   16
+#define RESPONSE_FIELDS_MAX   16 /* that stages and middlewares add; a proxied response brings room for its own */
 #define RESPONSE_TRAILERS_MAX 8
 #define REQUEST_CLEANUPS_MAX  8
 #define REQUEST_FAULTS_MAX    16
@@ -73,16 +73,19 @@ struct response_field {
 struct response {
     int status; /* 0: not decided */
     struct slice content_type;
+    struct response_field *fields; /* response_fields_reserve makes room */
     uint32_t field_count;
+    uint32_t field_capacity;
     uint32_t trailer_count;
     struct slice body;          /* in the arena, static, or kept by a cleanup */
     struct body_source *source; /* instead of body; kept by a cleanup */
     uint64_t source_bytes;      /* all that the source will give, if has_length */
     bool has_length;
+    bool has_date;   /* among the fields: that of an upstream, which the protocol must not add to */
     bool has_body;   /* somebody made one, if only an empty one */
     bool is_closing; /* the connection ends after it */
 
-    struct response_field fields[RESPONSE_FIELDS_MAX];
+    struct response_field first_fields[RESPONSE_FIELDS_MAX];
     struct response_field trailers[RESPONSE_TRAILERS_MAX]; /* set before the source ends; lost where there is no way */
 };
 
@@ -102,7 +105,8 @@ struct request {
     struct connection *connection; /* NULL once the client has gone */
     struct config *config;         /* held through the worker's generation */
     struct worker_generation *generation;
-    struct list node; /* of the worker's requests */
+    struct exchange *exchange; /* proxy/'s: with an upstream */
+    struct list node;          /* of the worker's requests */
     struct arena arena;
 
     enum stage stage;
@@ -186,7 +190,7 @@ struct request {
     struct request_cleanup cleanups[REQUEST_CLEANUPS_MAX];
 };
 
-#define REQUEST_CLEARED_BYTES offsetof(struct request, response.fields)
+#define REQUEST_CLEARED_BYTES offsetof(struct request, response.first_fields)
 
 /* Sets the problem with a printf text (bounded; lost when the arena is full) and returns VERDICT_FAIL. */
 enum verdict request_fail(struct request *request, enum problem problem, const char *format, ...) PRINTF_LIKE(3, 4);
@@ -197,7 +201,9 @@ enum verdict request_fail_too_large(struct request *request);
 /* Adds one item to `errors`; what is over REQUEST_FAULTS_MAX is dropped. */
 void request_fault_add(struct request *request, struct slice pointer, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Names and values are borrowed until the response is written. Beyond RESPONSE_FIELDS_MAX asserts. */
+/* Room for so many fields beside RESPONSE_FIELDS_MAX. ERR_NOMEM. */
+MUST_USE enum err response_fields_reserve(struct request *request, uint32_t count);
+/* Names and values are borrowed until the response is written. Beyond the room there is asserts. */
 void response_field_add(struct request *request, const char *name, struct slice value);
 /* Status, media type and body at once; body borrowed like fields. */
 void response_set(struct request *request, int status, const char *content_type, struct slice body);

@@ -48,6 +48,7 @@ struct route {
     uint32_t hooks[ROUTE_HOOK_COUNT]; /* bit n: link n has something to do there */
     struct model_entry *model;        /* of `to: {model: …}`; NULL for an endpoint. Resolved by the control plane */
     enum endpoint endpoint;
+    const struct upstream *upstream; /* of `to: {upstream: …}` and `to: {proxy: …}`; NULL otherwise */
     bool is_streamed; /* the target takes the body as it comes, by flow_receive; `receive` does not wait for it */
     uint64_t body_bytes_max;
     uint64_t request_time_ns;

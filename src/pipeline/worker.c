@@ -7,6 +7,7 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/crew.h"
 #include "pipeline/accept/accept.h"
+#include "pipeline/proxy/proxy.h"
 #include "pipeline/request.h"
 
 #include <stdio.h>
@@ -27,6 +28,7 @@ static void take_order(struct worker *worker);
 static enum err add_generation(struct worker *worker, struct config *config);
 static void set_limits(struct worker *worker, const struct limits_config *limits);
 static void set_listener_config(struct worker_listener *listener);
+static void free_generation(struct worker_generation *generation);
 static void end_connections(struct worker *worker);
 
 enum err worker_create(const struct worker_options *options, struct worker **ret_worker)
@@ -56,6 +58,7 @@ static enum err init(struct worker *worker, const struct worker_options *options
                                                             .in_use_max = (uint32_t)limits->codings});
     slab_init(&worker->connections, sizeof(struct connection), CONNECTION_CHUNK, (uint32_t)limits->connections + 1);
     slab_init(&worker->requests, sizeof(struct request), REQUEST_CHUNK, (uint32_t)limits->connections + ORPHANS_MAX);
+    proxy_worker_init(worker);
     list_init(&worker->open_connections);
     list_init(&worker->open_requests);
     timer_init(&worker->tidy_timer, on_tidy);
@@ -77,8 +80,7 @@ void worker_destroy(struct worker *worker)
     while (worker->generation) {
         struct worker_generation *generation = worker->generation;
         worker->generation = generation->next;
-        config_unref(generation->config);
-        free(generation);
+        free_generation(generation);
     }
     if (worker->loop.mailbox)
         mailbox_stop(&worker->mailbox);
@@ -88,6 +90,7 @@ void worker_destroy(struct worker *worker)
         slab_deinit(&worker->connections);
         slab_deinit(&worker->requests);
         codings_deinit(&worker->codings);
+        slab_deinit(&worker->upstream_links);
         pool_deinit(&worker->pool);
     }
     free(worker);
@@ -200,12 +203,23 @@ void worker_connection_closed(struct worker *worker)
 
 /* Generations of the configuration. */
 
+static void free_generation(struct worker_generation *generation)
+{
+    proxy_pools_destroy(generation->pools);
+    config_unref(generation->config);
+    free(generation);
+}
+
 static enum err add_generation(struct worker *worker, struct config *config)
 {
     struct worker_generation *generation = calloc(1, sizeof *generation);
     if (!generation)
         return ERR_NOMEM;
     struct worker_generation *old = worker->generation;
+    if (proxy_pools_create(worker, config, &generation->pools) != ERR_OK) {
+        free(generation);
+        return ERR_NOMEM;
+    }
     generation->config = config_ref(config);
     generation->requests = 1; /* being current */
     generation->next = old;
@@ -252,8 +266,7 @@ void worker_generation_release(struct worker *worker, struct worker_generation *
     while (*place != generation)
         place = &(*place)->next;
     *place = generation->next;
-    config_unref(generation->config);
-    free(generation);
+    free_generation(generation);
 }
 
 /* Small services. */

@@ -19,9 +19,12 @@
 
 #define WORKER_LISTENERS_MAX 64
 
+struct proxy_pools;
+
 struct worker_generation {
-    struct config *config; /* one reference */
-    uint32_t requests;     /* in flight on it, and one for being the current one */
+    struct config *config;     /* one reference */
+    uint32_t requests;         /* in flight on it, and one for being the current one */
+    struct proxy_pools *pools; /* proxy/'s: this worker's connections to the upstreams of `config` */
     struct worker_generation *next;
 };
 
@@ -49,6 +52,7 @@ struct worker {
     struct codings codings;
     struct slab connections;
     struct slab requests;
+    struct slab upstream_links; /* proxy/'s connections */
     struct list open_connections;
     struct list open_requests;
     uint32_t connection_count;

@@ -143,15 +143,35 @@ class Player:
         status = int(match.group(1))
         lengths = [value for name, value in fields if name.lower() == "content-length"]
         has_body = not self.is_head and status >= 200 and status not in (204, 304)
-        if (has_body or self.is_head) and len(lengths) != 1:
+        codings = [value for name, value in fields if name.lower() == "transfer-encoding"]
+        if codings not in ([], ["chunked"]) or (codings and not has_body and not self.is_head):
+            raise Wrong("Transfer-Encoding %r in %r" % (codings, head))
+        if (has_body or self.is_head) and len(lengths) + len(codings) != 1:
             raise Wrong("%d Content-Length fields in %r" % (len(lengths), head))
         if not has_body and not self.is_head and lengths:
             raise Wrong("a Content-Length in %r" % head)
-        length = int(lengths[0]) if has_body else 0
-        self.until(lambda: len(self.input) >= length, "expected a body of %d bytes" % length)
-        body, self.input = self.input[:length], self.input[length:]
+        body = self.take_chunks() if codings and has_body else self.take(int(lengths[0]) if has_body else 0)
         self.is_head = False
         self.response = (lines[0].decode("latin-1"), fields, body)
+
+    def take(self, length):
+        self.until(lambda: len(self.input) >= length, "expected a body of %d bytes" % length)
+        data, self.input = self.input[:length], self.input[length:]
+        return data
+
+    def take_chunks(self):
+        body = b""
+        while True:
+            self.until(lambda: b"\r\n" in self.input, "expected the size of a chunk")
+            size, _, self.input = self.input.partition(b"\r\n")
+            if not re.fullmatch(rb"[0-9a-f]{1,16}", size):
+                raise Wrong("the chunk size %r is malformed" % size)
+            data = self.take(int(size, 16) + 2)
+            if data[-2:] != b"\r\n":
+                raise Wrong("a chunk ends in %r" % data[-2:])
+            body += data[:-2]
+            if int(size, 16) == 0:
+                return body
 
     def values(self, name):
         return [value for key, value in self.response[1] if key.lower() == name.strip().lower()]

@@ -150,8 +150,10 @@ static void check_routes(struct compile *compile)
     for (const struct yaml_node *route = routes && routes->kind == YAML_LIST ? routes->first : NULL; route;
          route = route->next) {
         const struct yaml_node *node = yaml_find(route, "body_bytes");
+        const struct yaml_node *to = yaml_find(route, "to");
+        bool is_streamed = yaml_find(to, "upstream") || yaml_find(to, "proxy");
         uint64_t bytes;
-        if (node && size_parse(node->text, &bytes) == ERR_OK && bytes > config->limits.request_memory)
+        if (node && !is_streamed && size_parse(node->text, &bytes) == ERR_OK && bytes > config->limits.request_memory)
             config_report_error(compile->report, node->place,
                                 "body_bytes of a route must not be more than limits.request_memory: the body is held "
                                 "in the memory of its request");

@@ -25,6 +25,7 @@ struct compile {
     struct chain file_chain;
     struct option_place *places; /* parallel to config->routes */
     struct map names;            /* of routes → their entry in places */
+    struct map upstreams;        /* by name, and those of `proxy:` by their URL → struct upstream */
     bool has_too_many_routes;
 };
 
@@ -42,6 +43,14 @@ MUST_USE enum err chain_read(struct compile *compile, const struct yaml_node *no
 void chain_check_order(struct compile *compile, const struct chain_owner *owner, const struct chain *chain);
 /* Mandatory middlewares, and the length. */
 void chain_check_route(struct compile *compile, const struct chain_owner *owner, const struct chain *chain);
+
+/* `upstreams:` into config->upstreams. */
+MUST_USE enum err compile_upstreams(struct compile *compile);
+/* What `to: {upstream: name}` and `to: {proxy: url}` mean; NULL when it was wrong and has been reported. */
+MUST_USE enum err upstream_find(struct compile *compile, struct slice name, struct option_place place,
+                                const struct upstream **ret_upstream);
+MUST_USE enum err upstream_of_url(struct compile *compile, struct slice url, struct option_place place,
+                                  const struct upstream **ret_upstream);
 
 /* The file's chain, then `routes:`, then the implicit ones, into config->routes. */
 MUST_USE enum err compile_routes(struct compile *compile);

@@ -36,9 +36,11 @@ enum err config_load_text(struct slice text, const char *path, struct config_rep
     arena_init(&scratch, &pool, 65536, SCRATCH_BYTES_MAX);
     struct config *config = config_create();
     struct compile compile = {.report = report, .config = config, .fill = {.report = report, .scratch = &scratch}};
+    map_init(&compile.upstreams, (struct hash_key){.k0 = (uintptr_t)config, .k1 = text.len});
     map_init(&compile.names, (struct hash_key){.k0 = (uintptr_t)config, .k1 = text.len});
     enum err err = config ? load(&compile, text, path) : ERR_NOMEM;
     map_deinit(&compile.names);
+    map_deinit(&compile.upstreams);
     arena_reset(&scratch);
     pool_deinit(&pool);
     config_report_sort(report);
@@ -75,7 +77,7 @@ void config_attach_model(struct config *config, uint32_t index, struct model_ent
     ASSERT(index < config->models.count, "a model that is attached is one of the configuration");
     config->model_entries[index] = entry;
     for (uint32_t i = 0; i < config->route_count; i++)
-        if (config->routes[i]->endpoint == ENDPOINT_NONE &&
+        if (config->routes[i]->endpoint == ENDPOINT_NONE && !config->routes[i]->upstream &&
             slice_equal(config->routes[i]->config->to.model, models[index].name))
             config->routes[i]->model = entry;
 }
@@ -129,6 +131,7 @@ static enum err load(struct compile *compile, struct slice text, const char *pat
     config->model_entries = arena_alloc_array(&config->arena, config->models.count, sizeof(struct model_entry *));
     if (!config->model_entries)
         return ERR_NOMEM;
+    TRY(compile_upstreams(compile));
     TRY(compile_routes(compile));
     TRY(compile_table(compile));
     TRY(compile_listen(compile));

@@ -37,6 +37,15 @@ static const char *const client_certificate_choices[] = {
     [TLS_CLIENT_CERTIFICATE_REQUIRED] = "required",
     [TLS_CLIENT_CERTIFICATE_REQUIRED + 1] = NULL,
 };
+static const char *const upstream_host_choices[] = {
+    [UPSTREAM_HOST_CLIENT] = "client",
+    [UPSTREAM_HOST_SERVER] = "server",
+    [UPSTREAM_HOST_SERVER + 1] = NULL,
+};
+static const char *const upstream_forwarded_choices[] = {
+    [UPSTREAM_FORWARDED_X] = "x",     [UPSTREAM_FORWARDED_RFC7239] = "rfc7239", [UPSTREAM_FORWARDED_BOTH] = "both",
+    [UPSTREAM_FORWARDED_OFF] = "off", [UPSTREAM_FORWARDED_OFF + 1] = NULL,
+};
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): fields, types and initialisers take no parentheses */
 

@@ -14,5 +14,6 @@ extern const struct option_table option_table_model;
 extern const struct option_table option_table_route;
 extern const struct option_table option_table_shutdown;
 extern const struct option_table option_table_target;
+extern const struct option_table option_table_upstream;
 
 #endif

@@ -9,14 +9,22 @@
 #define DESCRIPTION_BYTES 256
 
 static const struct option_table *const tables[] = {
-    &option_table_config,   &option_table_listen, &option_table_tls,   &option_table_certificate, &option_table_limits,
-    &option_table_shutdown, &option_table_model,  &option_table_route, &option_table_target,
+    &option_table_config, &option_table_listen,   &option_table_tls,   &option_table_certificate,
+    &option_table_limits, &option_table_shutdown, &option_table_model, &option_table_upstream,
+    &option_table_route,  &option_table_target,
 };
 
 /* Where a table stands in the file. */
 static const char *const headings[] = {
-    "The file",         "An entry of `listen:`", "`tls:` of an entry of `listen:`", "An entry of `certificates:`",
-    "`limits:`",        "`shutdown:`",           "An entry of `models:`",           "An entry of `routes:`",
+    "The file",
+    "An entry of `listen:`",
+    "`tls:` of an entry of `listen:`",
+    "An entry of `certificates:`",
+    "`limits:`",
+    "`shutdown:`",
+    "An entry of `models:`",
+    "An entry of `upstreams:`",
+    "An entry of `routes:`",
     "`to:` of a route",
 };
 

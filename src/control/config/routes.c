@@ -39,7 +39,8 @@ struct draft {
     struct slice methods;      /* "GET,POST"; empty when none was written */
     struct slice pattern;
     struct slice host;
-    enum endpoint endpoint; /* ENDPOINT_NONE: a model */
+    enum endpoint endpoint; /* ENDPOINT_NONE: a model or an upstream */
+    const struct upstream *upstream;
     bool is_v2;
     bool is_bare; /* even the file's chain does not apply */
 };
@@ -48,7 +49,7 @@ static enum err read_route(struct compile *compile, const struct yaml_node *node
 static bool split_match(struct compile *compile, struct draft *draft);
 static bool check_methods(struct compile *compile, const struct draft *draft);
 static enum err read_host(struct compile *compile, struct draft *draft);
-static bool resolve_target(struct compile *compile, struct draft *draft);
+static enum err resolve_target(struct compile *compile, struct draft *draft, bool *ret_is_resolved);
 static enum err expand(struct compile *compile, const struct draft *draft);
 static enum err add(struct compile *compile, const struct draft *draft, struct slice method, struct slice pattern);
 static enum err add_implicit(struct compile *compile);
@@ -94,7 +95,8 @@ static enum err read_route(struct compile *compile, const struct yaml_node *node
     chain_check_order(compile, &owner, &draft.chain);
     bool has_match = draft.config->match.len > 0;
     bool is_matched = has_match && split_match(compile, &draft);
-    bool is_resolved = resolve_target(compile, &draft);
+    bool is_resolved = false;
+    TRY(resolve_target(compile, &draft, &is_resolved));
     TRY(read_host(compile, &draft));
     if (!has_match)
         return ERR_OK;
@@ -246,22 +248,46 @@ static bool resolve_model(struct compile *compile, const struct draft *draft, st
     return false;
 }
 
-/* A route without `to` was reported before. */
-static bool resolve_target(struct compile *compile, struct draft *draft)
+/* Exactly one of the names that a target may have; NULL: none or several, which is reported. */
+static const struct yaml_node *only_target(struct compile *compile, const struct yaml_node *to)
 {
-    const struct yaml_node *to = yaml_find(draft->node, "to");
-    const struct yaml_node *model = yaml_find(to, "model");
-    const struct yaml_node *endpoint = yaml_find(to, "endpoint");
-    if (!to || to->kind != YAML_MAP)
-        return false;
-    if (!model == !endpoint) {
-        config_report_error(compile->report, to->key_place, "\"to\" takes one of model and endpoint, found %s",
-                            model ? "both" : "neither");
-        return false;
+    static const char *const names[] = {"model", "endpoint", "upstream", "proxy"};
+    const struct yaml_node *found = NULL;
+    uint32_t count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const struct yaml_node *node = yaml_find(to, names[i]);
+        count += node != NULL;
+        found = node ? node : found;
     }
-    if (endpoint)
-        return draft->config->to.endpoint.len && resolve_endpoint(compile, draft, endpoint->place);
-    return draft->config->to.model.len && resolve_model(compile, draft, model->place);
+    if (count == 1)
+        return found;
+    config_report_error(compile->report, to->key_place,
+                        "\"to\" takes one of model, endpoint, upstream and proxy, found %s",
+                        count == 0   ? "none"
+                        : count == 2 ? "two"
+                                     : "several");
+    return NULL;
+}
+
+/* A route without `to` was reported before. */
+static enum err resolve_target(struct compile *compile, struct draft *draft, bool *ret_is_resolved)
+{
+    const struct target_config *target = &draft->config->to;
+    const struct yaml_node *to = yaml_find(draft->node, "to");
+    const struct yaml_node *node = to && to->kind == YAML_MAP ? only_target(compile, to) : NULL;
+    if (!node)
+        return ERR_OK;
+    if (target->upstream.len)
+        TRY(upstream_find(compile, target->upstream, node->place, &draft->upstream));
+    else if (target->proxy.len)
+        TRY(upstream_of_url(compile, target->proxy, node->place, &draft->upstream));
+    if (target->endpoint.len)
+        *ret_is_resolved = resolve_endpoint(compile, draft, node->place);
+    else if (target->model.len)
+        *ret_is_resolved = resolve_model(compile, draft, node->place);
+    else
+        *ret_is_resolved = draft->upstream != NULL;
+    return ERR_OK;
 }
 
 static enum err expand_v2(struct compile *compile, const struct draft *draft)
@@ -349,6 +375,8 @@ static enum err add(struct compile *compile, const struct draft *draft, struct s
         .host = draft->host,
         .config = draft->config,
         .endpoint = draft->endpoint,
+        .upstream = draft->upstream,
+        .is_streamed = draft->upstream != NULL,
         .body_bytes_max = draft->config->body_bytes ? draft->config->body_bytes : config->limits.body_bytes,
         .request_time_ns = draft->config->request_time ? draft->config->request_time : config->limits.request_time,
     };

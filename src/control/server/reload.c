@@ -8,6 +8,7 @@
 #include "control/config/load.h"
 #include "control/config/option_tables.h"
 #include "control/server/say.h"
+#include "control/server/upstreams.h"
 #include "lib/sys/clock.h"
 #include "pipeline/route.h"
 
@@ -21,6 +22,7 @@ static void finish_reload(struct server *server);
 enum err server_attach(struct server *server, struct config *config)
 {
     TRY(models_attach(server->models, config));
+    TRY(upstreams_attach(&server->resolver, config));
     for (uint32_t i = 0; i < config->route_count; i++)
         TRY(meter_registry_route(server->registry, config->routes[i]->name, &config->routes[i]->meters));
     return meter_registry_route(server->registry, config->unmatched->name, &config->unmatched->meters);

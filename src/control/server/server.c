@@ -170,6 +170,7 @@ static void stop(struct server *server)
         worker_destroy(server->workers[i]);
     config_unref(server->config);
     models_destroy(server->models);
+    resolver_destroy(server->resolver);
     if (server->log)
         access_log_stop(server->log);
     access_log_destroy(server->log);

@@ -59,6 +59,7 @@ struct server {
     struct access_log *log;
     struct meter_registry *registry;
     struct models *models;
+    struct resolver *resolver; /* NULL while no upstream has a name */
     struct reload_meter reloads;
     struct ports ports;
 };

@@ -121,7 +121,8 @@ static bool write_head(struct request *request, struct http1_writer *writer, boo
 {
     const struct response *response = &request->response;
     http1_write_status(writer, response->status);
-    http1_write_prebuilt(writer, worker_date_line(request->worker));
+    if (!response->has_date)
+        http1_write_prebuilt(writer, worker_date_line(request->worker));
     if (response->content_type.len)
         http1_write_field(writer, SLICE_LIT("Content-Type"), response->content_type);
     if (is_in_chunks(request))

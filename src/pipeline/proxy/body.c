@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bodies on their way through, in pieces, with at most one piece of each direction in our memory. Whoever is behind holds
+ * up the other side: the sink takes nothing while a send is under way, and nothing is received while the client has
+ * not taken what came before. */
+#include "pipeline/proxy/proxy_int.h"
+
+#define CHUNK_OVERHEAD  (CHUNKED_SIZE_BYTES_MAX + 2)
+#define END_BYTES       (sizeof CHUNKED_END - 1)
+#define EXTENSION_BYTES 65536 /* of all chunks; more than any server has a use for */
+#define TRAILER_BYTES   16384
+
+static size_t sink_write(struct body_sink *sink, struct slice bytes);
+static void sink_end(struct body_sink *sink);
+static enum err source_read(struct body_source *source, char *place, size_t capacity, size_t *ret_bytes);
+
+void body_init(struct exchange *exchange)
+{
+    static const struct chunked_limits limits = {
+        .body_bytes_max = UINT64_MAX, .extension_bytes_max = EXTENSION_BYTES, .trailer_bytes_max = TRAILER_BYTES};
+    exchange->sink = (struct body_sink){.write = sink_write, .end = sink_end};
+    exchange->source = (struct body_source){.read = source_read};
+    chunked_init(&exchange->chunked, &limits);
+}
+
+bool buffer_ensure(struct exchange *exchange, struct exchange_buffer *buffer, size_t bytes)
+{
+    if (buffer->ptr)
+        return buffer->capacity >= bytes;
+    *buffer = (struct exchange_buffer){0};
+    buffer->ptr = pool_acquire(&exchange->request->worker->pool, bytes, &buffer->capacity);
+    return buffer->ptr != NULL;
+}
+
+void buffer_drop(struct exchange *exchange, struct exchange_buffer *buffer)
+{
+    pool_release(&exchange->request->worker->pool, buffer->ptr, buffer->capacity);
+    *buffer = (struct exchange_buffer){0};
+}
+
+/* The request. */
+
+/* What it does not take is lost to it; it may have answered before, so the end of the connection decides. */
+static void break_writing(struct exchange *exchange)
+{
+    exchange->is_write_broken = true;
+    buffer_drop(exchange, &exchange->out);
+}
+
+void body_flush(struct exchange *exchange)
+{
+    struct exchange_buffer *out = &exchange->out;
+    struct stream *stream = exchange->link ? &exchange->link->stream : NULL;
+    size_t sent;
+    if (!stream || stream->unsent.len || !out->ptr)
+        return;
+    if (out->begin == out->end) {
+        buffer_drop(exchange, out);
+        return;
+    }
+    struct slice bytes = slice_of(out->ptr + out->begin, out->end - out->begin);
+    out->begin = out->end;
+    enum err err = stream_send(stream, bytes, &sent);
+    if (err == ERR_OK)
+        buffer_drop(exchange, out);
+    else if (err != ERR_AGAIN)
+        break_writing(exchange);
+}
+
+/* Room is always left for the end of a chunked body. */
+static size_t append(struct exchange *exchange, struct slice bytes)
+{
+    struct exchange_buffer *out = &exchange->out;
+    size_t overhead = exchange->is_chunked ? CHUNK_OVERHEAD : 0;
+    if (!buffer_ensure(exchange, out, out->end + overhead + END_BYTES + 1))
+        return 0;
+    size_t room = out->capacity - out->end;
+    if (room <= overhead + END_BYTES)
+        return 0;
+    size_t taken = MIN(bytes.len, room - overhead - END_BYTES);
+    if (exchange->is_chunked)
+        out->end += chunked_format_size(out->ptr + out->end, taken);
+    memcpy(out->ptr + out->end, bytes.ptr, taken);
+    out->end += taken;
+    if (exchange->is_chunked) {
+        memcpy(out->ptr + out->end, "\r\n", 2);
+        out->end += 2;
+    }
+    return taken;
+}
+
+/* Without a chunk head to put before them, bytes go to the kernel from where they lie; the rest of a piece that it did not
+ * take moves to a buffer of ours. */
+static size_t send_directly(struct exchange *exchange, struct slice bytes)
+{
+    struct stream *stream = &exchange->link->stream;
+    struct exchange_buffer *out = &exchange->out;
+    size_t sent;
+    enum err err = stream_send(stream, bytes, &sent);
+    if (err == ERR_OK)
+        return bytes.len;
+    if (err != ERR_AGAIN) {
+        break_writing(exchange);
+        return bytes.len;
+    }
+    stream->unsent = (struct slice){NULL, 0};
+    if (!buffer_ensure(exchange, out, PROXY_PIECE_BYTES)) {
+        (void)request_fail_memory(exchange->request);
+        return sent;
+    }
+    size_t kept = MIN(bytes.len - sent, out->capacity);
+    memcpy(out->ptr, bytes.ptr + sent, kept);
+    out->begin = kept;
+    out->end = kept;
+    stream->unsent = slice_of(out->ptr, kept);
+    return sent + kept;
+}
+
+/* As many as the kernel takes at once, and one more. */
+static size_t send_chunks(struct exchange *exchange, struct slice bytes)
+{
+    size_t taken = 0;
+    while (taken < bytes.len && !exchange->link->stream.unsent.len && !exchange->is_write_broken) {
+        if (!buffer_ensure(exchange, &exchange->out, PROXY_PIECE_BYTES)) {
+            (void)request_fail_memory(exchange->request);
+            return taken;
+        }
+        taken += append(exchange, slice_skip(bytes, taken));
+        body_flush(exchange);
+    }
+    return exchange->is_write_broken ? bytes.len : taken;
+}
+
+static size_t sink_write(struct body_sink *sink, struct slice bytes)
+{
+    struct exchange *exchange = CONTAINER_OF(sink, struct exchange, sink);
+    if (!exchange->link || exchange->is_write_broken)
+        return bytes.len;
+    if (exchange->is_corked)
+        return append(exchange, bytes);
+    if (exchange->link->stream.unsent.len)
+        return 0;
+    link_set_timer(exchange->link);
+    if (!exchange->is_chunked)
+        return send_directly(exchange, bytes);
+    return send_chunks(exchange, bytes);
+}
+
+static void sink_end(struct body_sink *sink)
+{
+    struct exchange *exchange = CONTAINER_OF(sink, struct exchange, sink);
+    exchange->is_sent = true;
+    if (!exchange->link || exchange->is_write_broken)
+        return;
+    if (exchange->is_chunked) {
+        if (!buffer_ensure(exchange, &exchange->out, exchange->out.end + END_BYTES)) {
+            (void)request_fail_memory(exchange->request);
+            return;
+        }
+        memcpy(exchange->out.ptr + exchange->out.end, CHUNKED_END, END_BYTES);
+        exchange->out.end += END_BYTES;
+    }
+    if (!exchange->is_corked)
+        body_flush(exchange);
+}
+
+/* The response. */
+
+/* The link goes back at once: the rest is in our memory, and the client may take its time. */
+static void complete(struct exchange *exchange)
+{
+    struct upstream_link *link = exchange->link;
+    exchange->is_complete = true;
+    bool is_quiet = link && link->stream.unsent.len == 0 && exchange->out.begin == exchange->out.end;
+    link_release(exchange, is_quiet && exchange->is_sent && !exchange->is_write_broken && !exchange->is_dirty &&
+                               exchange->head.is_keep_alive);
+}
+
+bool body_take(struct exchange *exchange)
+{
+    struct exchange_buffer *in = &exchange->in;
+    size_t len = in->end - in->begin;
+    if (!exchange->head.has_body) {
+        exchange->is_dirty = len > 0;
+        in->end = in->begin;
+        complete(exchange);
+    } else if (exchange->head.is_chunked) {
+        struct chunked_result result;
+        if (chunked_decode(&exchange->chunked, in->ptr + in->begin, len, &result) != ERR_OK)
+            return false;
+        in->end = in->begin + result.produced;
+        exchange->is_dirty = result.consumed < len;
+        if (result.is_done)
+            complete(exchange);
+    } else if (!exchange->head.is_until_close) {
+        size_t taken = (size_t)MIN((uint64_t)len, exchange->left_bytes);
+        exchange->left_bytes -= taken;
+        exchange->is_dirty = taken < len;
+        in->end = in->begin + taken;
+        if (exchange->left_bytes == 0)
+            complete(exchange);
+    }
+    if (in->begin == in->end)
+        buffer_drop(exchange, in);
+    else if (exchange->link)
+        stream_receive_stop(&exchange->link->stream);
+    return true;
+}
+
+static enum err source_read(struct body_source *source, char *place, size_t capacity, size_t *ret_bytes)
+{
+    struct exchange *exchange = CONTAINER_OF(source, struct exchange, source);
+    struct exchange_buffer *in = &exchange->in;
+    size_t bytes = MIN(in->end - in->begin, capacity);
+    if (bytes == 0)
+        return exchange->is_complete ? ERR_EOF : exchange->failure ? exchange->failure : ERR_AGAIN;
+    memcpy(place, in->ptr + in->begin, bytes);
+    in->begin += bytes;
+    *ret_bytes = bytes;
+    if (in->begin < in->end)
+        return ERR_OK;
+    buffer_drop(exchange, in);
+    if (exchange->link && stream_receive_start(&exchange->link->stream) != ERR_OK) {
+        exchange->failure = ERR_IO;
+        link_release(exchange, false);
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a worker has to know of its connections to upstreams. */
+#ifndef WEIR_PIPELINE_PROXY_PROXY_H
+#define WEIR_PIPELINE_PROXY_PROXY_H
+
+#include "lib/base/err.h"
+
+struct worker;
+struct config;
+struct proxy_pools;
+
+void proxy_worker_init(struct worker *worker);
+/* For each upstream of a configuration its addresses and kept connections. ERR_NOMEM. */
+MUST_USE enum err proxy_pools_create(struct worker *worker, const struct config *config,
+                                     struct proxy_pools **ret_pools);
+/* Closes what was kept; no request is with an upstream any more. NULL is accepted. */
+void proxy_pools_destroy(struct proxy_pools *pools);
+
+#endif

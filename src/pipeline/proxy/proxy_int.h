@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request that is with an upstream (struct exchange), the connection that carries it (struct upstream_link), and the
+ * pool of a worker that keeps connections between requests (struct proxy_pool).
+ *
+ * An exchange lives in the arena of its request and ends with it. It owns its link from taking it to giving it back,
+ * which is as soon as the response has arrived whole, even if the client has not taken it yet. An idle link belongs to
+ * its pool. */
+#ifndef WEIR_PIPELINE_PROXY_PROXY_INT_H
+#define WEIR_PIPELINE_PROXY_PROXY_INT_H
+
+#include "pipeline/proxy/proxy.h"
+
+#include "lib/sys/clock.h"
+#include "pipeline/flow.h"
+#include "pipeline/worker.h"
+
+#define PROXY_PIECE_BYTES 16384      /* of a body, in either direction */
+#define PROXY_CONTINUE_NS (NS_PER_S) /* for an upstream to say that it wants a body */
+
+struct exchange;
+
+/* One address, and the connections to it that nobody uses. */
+struct proxy_target {
+    struct address address;
+    const struct upstream_server *server; /* NULL: a free place */
+    struct list idle;                     /* of upstream_link, the last used first */
+    uint64_t failed_until_ns;
+};
+
+/* The places of a server in proxy_pool.targets: one, or as many as a name may have addresses. */
+struct proxy_places {
+    uint64_t version; /* of what the resolver last said */
+    uint32_t first;
+    uint32_t count;
+};
+
+struct proxy_pool {
+    struct worker *worker;
+    const struct upstream *upstream;
+    struct proxy_target *targets;
+    struct proxy_places *places; /* parallel to upstream->servers */
+    uint32_t target_count;       /* places, free ones too */
+    uint32_t cursor;             /* the target that was picked last */
+    uint32_t idle_count;
+    uint32_t in_flight;
+};
+
+struct proxy_pools {
+    uint32_t count;
+    struct proxy_pool pools[]; /* by upstream.index */
+};
+
+struct upstream_link {
+    struct stream stream;
+    struct list node; /* of its target's idle ones */
+    struct timer timer;
+    struct proxy_pool *pool;
+    struct exchange *exchange; /* NULL while idle */
+    struct address address;
+    bool is_reused; /* it has carried a request before */
+};
+
+enum exchange_state {
+    EXCHANGE_START,      /* needs a link */
+    EXCHANGE_CONNECTING, /* the link is being connected */
+    EXCHANGE_READY,      /* the link waits for the request */
+    EXCHANGE_CONTINUED,  /* the upstream wants the body that it was asked about */
+    EXCHANGE_HEAD,       /* the request is on its way: the head of the response is waited for */
+    EXCHANGE_BODY,       /* the response has its head; the body comes through the source */
+    EXCHANGE_FAILED,
+};
+
+/* Bytes of the worker's pool. */
+struct exchange_buffer {
+    char *ptr; /* NULL: none */
+    size_t capacity;
+    size_t begin;
+    size_t end;
+};
+
+struct exchange {
+    struct request *request;
+    struct proxy_pool *pool;
+    struct upstream_link *link; /* NULL: none, or given back already */
+    struct body_sink sink;
+    struct body_source source;
+    enum exchange_state state;
+    enum problem problem; /* of EXCHANGE_FAILED */
+    const char *why;
+    enum err connect_err; /* of the last attempt that failed */
+    uint32_t attempts;
+    uint32_t interim_count;
+
+    /* The request. */
+    struct exchange_buffer out; /* begin: where the part begins that the stream has not been given */
+    bool is_chunked;            /* the body goes on in chunks, because nobody knows its length */
+    bool is_corked;             /* what is written waits for the rest, to leave in one send */
+    bool is_expecting;          /* the upstream is asked whether it wants the body */
+    bool is_sent;               /* to the last byte, as far as `out` */
+    bool is_write_broken;       /* the upstream takes no more; it may have answered all the same */
+    bool wants_fresh;           /* no kept connection: the last one was dead */
+
+    /* The response. */
+    uint32_t field_count;      /* of request->response, before those of the upstream */
+    struct exchange_buffer in; /* undecoded before its head is there, decoded after */
+    struct http1_parser parser;
+    struct http_head head;
+    struct chunked chunked;
+    uint64_t left_bytes; /* of a body with a length */
+    bool is_complete;
+    bool is_dirty;    /* more came than belongs to the response */
+    enum err failure; /* why the body will not be completed */
+};
+
+/* pool.c */
+struct proxy_pool *pool_of(const struct request *request);
+/* The next address in turn that has not failed lately, else the next in turn; NULL when there is none at all. */
+struct proxy_target *pool_pick(struct proxy_pool *pool);
+/* How many addresses there are. */
+uint32_t pool_size(const struct proxy_pool *pool);
+/* An address could not be reached. */
+void pool_note_failure(struct proxy_pool *pool, const struct address *address);
+/* The target of an address that is still one; NULL. */
+struct proxy_target *pool_find(struct proxy_pool *pool, const struct address *address);
+
+/* link.c */
+/* A kept connection to the target, or NULL. */
+struct upstream_link *link_take(struct proxy_pool *pool, struct proxy_target *target);
+/* A new one, which is being connected for the exchange. */
+MUST_USE enum err link_connect(struct exchange *exchange, struct proxy_target *target);
+/* Gives the exchange a link that is connected. */
+void link_attach(struct upstream_link *link, struct exchange *exchange);
+/* Gives the exchange's link back: to the pool when `is_reusable`, if there is room. */
+void link_release(struct exchange *exchange, bool is_reusable);
+void link_close(struct upstream_link *link);
+/* Waits anew: for as long as the state of the exchange allows. */
+void link_set_timer(struct upstream_link *link);
+
+/* exchange.c: what links tell. Each may end the request: nothing is touched after it. */
+void exchange_on_connected(struct exchange *exchange, enum err err);
+struct iovec exchange_on_buffer(struct exchange *exchange);
+void exchange_on_received(struct exchange *exchange, size_t bytes, enum err err);
+void exchange_on_sent(struct exchange *exchange, enum err err);
+void exchange_on_timeout(struct exchange *exchange);
+/* Ends it as failed. `why` is a static sentence. */
+void exchange_fail(struct exchange *exchange, enum problem problem, const char *why);
+
+/* head.c */
+/* Writes the head of the request into exchange->out. ERR_NOMEM; ERR_LIMIT: it does not fit anywhere. */
+MUST_USE enum err head_write_request(struct exchange *exchange);
+/* Makes request->response of exchange->head, whose bytes stand at the front of exchange->in. */
+MUST_USE enum err head_make_response(struct exchange *exchange);
+
+/* body.c */
+void body_init(struct exchange *exchange);
+/* Sends what is in `out`, unless a send is under way. */
+void body_flush(struct exchange *exchange);
+/* Takes what is in `in`, all of it undecoded; false when it was malformed. Gives the link back at the end. */
+bool body_take(struct exchange *exchange);
+MUST_USE bool buffer_ensure(struct exchange *exchange, struct exchange_buffer *buffer, size_t bytes);
+void buffer_drop(struct exchange *exchange, struct exchange_buffer *buffer);
+
+#endif

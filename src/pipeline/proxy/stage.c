@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hands a request on to the upstream of its route and waits for the head of the response. Bodies go through in both
+ * directions while they come (body.c).
+ *
+ * An upstream is asked only for what HTTP/1.1 has in every message: a request to switch protocols is refused, trailers
+ * are dropped. */
+#include "pipeline/proxy/proxy_int.h"
+
+static enum verdict begin(struct request *request);
+static enum verdict fail(struct exchange *exchange);
+static enum verdict find_link(struct exchange *exchange);
+static enum verdict send_request(struct exchange *exchange);
+static enum verdict send_body(struct exchange *exchange);
+static void end(void *exchange);
+
+enum verdict stage_proxy(struct request *request)
+{
+    if (LIKELY(!request->route->upstream))
+        return VERDICT_NEXT;
+    if (!request->exchange) {
+        enum verdict verdict = begin(request);
+        if (verdict != VERDICT_NEXT)
+            return verdict;
+    }
+    struct exchange *exchange = request->exchange;
+    if (exchange->state == EXCHANGE_START) {
+        enum verdict verdict = find_link(exchange);
+        if (verdict != VERDICT_NEXT)
+            return verdict;
+    }
+    if (exchange->state == EXCHANGE_READY)
+        return send_request(exchange);
+    if (exchange->state == EXCHANGE_CONTINUED)
+        return send_body(exchange);
+    if (exchange->state == EXCHANGE_FAILED)
+        return fail(exchange);
+    return exchange->state == EXCHANGE_BODY ? VERDICT_NEXT : VERDICT_WAIT;
+}
+
+/* A body that is malformed in its first bytes fails with the head already in the response. */
+static enum verdict fail(struct exchange *exchange)
+{
+    struct request *request = exchange->request;
+    struct response *response = &request->response;
+    if (response->source) {
+        response->source = NULL;
+        response->has_length = false;
+        response->has_date = false;
+        response->field_count = exchange->field_count;
+    }
+    if (exchange->problem == PROBLEM_OUT_OF_MEMORY)
+        request->retry_after_s = 1;
+    return request_fail(request, exchange->problem, "%s", exchange->why);
+}
+
+static bool wants_websocket(const struct http_head *head)
+{
+    struct slice rest = http_head_value(head, HTTP_FIELD_UPGRADE);
+    struct slice protocol;
+    while (http_list_next(&rest, &protocol))
+        if (slice_equal_nocase(protocol, SLICE_LIT("websocket")))
+            return true;
+    return false;
+}
+
+static struct exchange *make_exchange(struct request *request)
+{
+    const struct limits_config *limits = &request->worker->limits;
+    struct exchange *exchange = arena_alloc_zero(&request->arena, sizeof *exchange);
+    struct http1_limits parser_limits = {
+        .head_bytes_max = (uint32_t)limits->head_bytes,
+        .header_count_max = (uint16_t)limits->header_count,
+    };
+    if (!exchange)
+        return NULL;
+    exchange->head.headers = arena_alloc(&request->arena, limits->header_count * sizeof(struct http_header));
+    if (!exchange->head.headers)
+        return NULL;
+    http1_parser_init(&exchange->parser, &parser_limits);
+    exchange->request = request;
+    exchange->pool = pool_of(request);
+    body_init(exchange);
+    return exchange;
+}
+
+static enum verdict begin(struct request *request)
+{
+    struct worker *worker = request->worker;
+    struct proxy_pool *pool = pool_of(request);
+    if (wants_websocket(&request->head))
+        return request_fail(request, PROBLEM_NOT_IMPLEMENTED, "WebSocket connections are not handed on.");
+    if (pool->in_flight >= pool->upstream->config->in_flight) {
+        counter_add(&worker->meter.upstream_refused, 1);
+        request->retry_after_s = 1;
+        return request_fail(request, PROBLEM_OVERLOADED, "Too many requests are with the upstream; try again.");
+    }
+    struct exchange *exchange = make_exchange(request);
+    if (!exchange)
+        return request_fail_memory(request);
+    request->exchange = exchange;
+    request_on_release(request, end, exchange);
+    pool->in_flight++;
+    counter_add(&worker->meter.upstream_requests, 1);
+    gauge_add(&worker->meter.upstream_in_flight, 1);
+    return VERDICT_NEXT;
+}
+
+/* The request is over, for whatever reason: an upstream that is still at work hears of it by the end of its connection. */
+static void end(void *context)
+{
+    struct exchange *exchange = context;
+    link_release(exchange, false);
+    buffer_drop(exchange, &exchange->in);
+    buffer_drop(exchange, &exchange->out);
+    exchange->pool->in_flight--;
+    gauge_add(&exchange->request->worker->meter.upstream_in_flight, -1);
+}
+
+static enum verdict fail_to_connect(struct exchange *exchange, enum err err)
+{
+    struct request *request = exchange->request;
+    counter_add(&request->worker->meter.upstream_failures, 1);
+    if (err == ERR_NOMEM || err == ERR_BUSY) {
+        request->retry_after_s = 1;
+        return request_fail(request, PROBLEM_OVERLOADED, "There are no connections left to the upstream; try again.");
+    }
+    if (err == ERR_TIMEOUT)
+        return request_fail(request, PROBLEM_GATEWAY_TIMEOUT, "Connecting to the upstream took too long.");
+    if (pool_size(exchange->pool) == 0)
+        return request_fail(request, PROBLEM_UPSTREAM_UNREACHABLE, "The upstream's name has no address.");
+    return request_fail(request, PROBLEM_UPSTREAM_UNREACHABLE, "No connection to the upstream could be made.");
+}
+
+static enum verdict find_link(struct exchange *exchange)
+{
+    struct proxy_pool *pool = exchange->pool;
+    enum err err = exchange->connect_err;
+    for (;;) {
+        struct proxy_target *target = pool_pick(pool);
+        uint32_t failed_count = exchange->attempts - exchange->wants_fresh;
+        if (!target || exchange->attempts >= pool->upstream->config->tries || failed_count >= pool_size(pool))
+            return fail_to_connect(exchange, err);
+        exchange->attempts++;
+        struct upstream_link *link = exchange->wants_fresh ? NULL : link_take(pool, target);
+        if (link) {
+            link_attach(link, exchange);
+            exchange->state = EXCHANGE_READY;
+            return VERDICT_NEXT;
+        }
+        err = link_connect(exchange, target);
+        if (err == ERR_OK) {
+            exchange->state = EXCHANGE_CONNECTING;
+            return VERDICT_NEXT;
+        }
+        if (err != ERR_NOMEM && err != ERR_BUSY)
+            pool_note_failure(pool, &target->address);
+    }
+}
+
+static enum verdict send_request(struct exchange *exchange)
+{
+    struct request *request = exchange->request;
+    enum err err = head_write_request(exchange);
+    if (err == ERR_NOMEM)
+        return request_fail_memory(request);
+    if (err != ERR_OK)
+        return request_fail(request, PROBLEM_INTERNAL, "The request could not be written for the upstream.");
+    exchange->state = EXCHANGE_HEAD;
+    link_set_timer(exchange->link);
+    if (stream_receive_start(&exchange->link->stream) != ERR_OK)
+        return request_fail(request, PROBLEM_INTERNAL, "The connection to the upstream could not be watched.");
+    if (request->head.has_body && !exchange->is_expecting)
+        return send_body(exchange);
+    body_flush(exchange);
+    return VERDICT_WAIT;
+}
+
+/* What is here of the body leaves together with the head. */
+static enum verdict send_body(struct exchange *exchange)
+{
+    struct request *request = exchange->request;
+    exchange->state = EXCHANGE_HEAD;
+    exchange->is_expecting = false;
+    exchange->is_corked = true;
+    request->sink = &exchange->sink;
+    enum verdict verdict = flow_receive(request);
+    exchange->is_corked = false;
+    if (verdict == VERDICT_FAIL)
+        return verdict;
+    body_flush(exchange);
+    if (request->is_body_blocked && !exchange->link->stream.unsent.len)
+        flow_body_wanted(request);
+    return VERDICT_WAIT;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Servers behind weir, as a configuration names them. Immutable: what a worker knows about them besides (connections,
+ * which one answered last) is its own, in proxy/. */
+#ifndef WEIR_PIPELINE_UPSTREAM_H
+#define WEIR_PIPELINE_UPSTREAM_H
+
+#include "lib/resolver/resolver.h"
+#include "pipeline/option.h"
+
+#define UPSTREAM_SERVERS_MAX 64
+
+enum upstream_host {
+    UPSTREAM_HOST_CLIENT, /* what the client asked for */
+    UPSTREAM_HOST_SERVER, /* what `servers` says */
+};
+
+enum upstream_forwarded {
+    UPSTREAM_FORWARDED_X,       /* X-Forwarded-For, -Proto, -Host */
+    UPSTREAM_FORWARDED_RFC7239, /* Forwarded */
+    UPSTREAM_FORWARDED_BOTH,
+    UPSTREAM_FORWARDED_OFF,
+};
+
+/* One entry of `upstreams:` as written. */
+struct upstream_config {
+    struct slice name;
+    struct option_list servers; /* of struct slice, "host:port" */
+    uint64_t connect_time;      /* this and the other times in ns */
+    uint64_t response_time;
+    uint64_t silence_time;
+    uint64_t idle_time;
+    uint64_t fail_time;
+    uint64_t keepalive;
+    uint64_t in_flight;
+    uint64_t tries;
+    uint32_t host;      /* enum upstream_host */
+    uint32_t forwarded; /* enum upstream_forwarded */
+};
+
+struct upstream_server {
+    struct slice authority; /* "host:port", as written */
+    struct slice host;      /* to be resolved; empty when `address` is good */
+    uint16_t port;
+    struct address address;
+    struct resolver_name *name; /* of `host`; NULL: nobody resolves it. Given by the control plane, dropped with the
+                                   configuration */
+};
+
+struct upstream {
+    const struct upstream_config *config;
+    struct upstream_server *servers;
+    uint32_t server_count;
+    uint32_t index; /* in config.upstreams */
+};
+
+#endif
