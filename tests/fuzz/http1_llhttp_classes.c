@@ -201,6 +201,11 @@ static bool has_other_coding(const struct dispute *dispute)
     return count > 1 || (count == 1 && !slice_equal_nocase(slice_trim(value), SLICE_LIT("chunked")));
 }
 
+static bool has_length_and_coding(const struct dispute *dispute)
+{
+    return has_field(dispute, "transfer-encoding") && has_field(dispute, "content-length");
+}
+
 static bool has_coding_in_http10(const struct dispute *dispute)
 {
     struct slice line = request_line_of(dispute);
@@ -340,6 +345,9 @@ static const struct {
      "an invalid Host. RFC 9112 section 3.2: a server MUST respond with 400 to a Host field with an invalid value"},
     {ONLY_LLHTTP, HTTP1_FAULT_CODING_INVALID, has_other_coding,
      "an empty Transfer-Encoding or an empty element. RFC 9110 section 5.6.1 has a sender never make one"},
+    {ONLY_LLHTTP, HTTP1_FAULT_LENGTH_WITH_CODING, has_length_and_coding,
+     "a length beside an empty Transfer-Encoding. RFC 9112 section 6.1: a server MAY reject a request that contains "
+     "both"},
     {ONLY_LLHTTP, HTTP1_FAULT_CODING_UNKNOWN, has_other_coding,
      "another coding before chunked. RFC 9112 section 6.1: a transfer coding it does not understand SHOULD be "
      "answered with 501"},
