@@ -27,7 +27,14 @@ struct slot {
     uint32_t field;
 };
 
+/* Of less than 16 bytes, for a comparison of one block. */
+struct short_name {
+    char text[16];
+    char fold[16]; /* 0x20 where there is a letter */
+};
+
 /* Written once, before main. */
+static struct short_name short_names[HTTP_FIELD_COUNT];
 static uint64_t multiplier;
 static struct slot slots[1u << SLOT_BITS];
 
@@ -62,6 +69,16 @@ static inline struct slot *slot_of(struct scan_words words, size_t len, uint64_t
     return &slots[(words.head + words.tail * 3 + len) * factor >> (64 - SLOT_BITS)];
 }
 
+static void note_short(uint32_t field, struct slice text)
+{
+    struct short_name *name = &short_names[field];
+    if (text.len >= sizeof name->text)
+        return;
+    memcpy(name->text, text.ptr, text.len);
+    for (size_t i = 0; i < text.len; i++)
+        name->fold[i] = text.ptr[i] >= 'a' && text.ptr[i] <= 'z' ? 0x20 : 0;
+}
+
 static bool fill_slots(uint64_t factor)
 {
     memset(slots, 0, sizeof slots);
@@ -72,6 +89,7 @@ static bool fill_slots(uint64_t factor)
         if (slot->len != 0)
             return false;
         *slot = (struct slot){words, (uint32_t)text.len, field};
+        note_short(field, text);
     }
     return true;
 }
@@ -97,6 +115,14 @@ enum http_field http_field_parse(struct slice name)
         return HTTP_FIELD_OTHER;
     enum http_field field = (enum http_field)slot->field;
     return name.len <= 16 || is_lower_equal(name, fields[field].text) ? field : HTTP_FIELD_OTHER;
+}
+
+enum http_field http_field_find(const char *name, size_t len)
+{
+    const struct slot *slot = slot_of(scan_lower_words(name, len), len, multiplier);
+    const struct short_name *known = &short_names[slot->field];
+    bool is_it = slot->len == len && len > 0 && scan_is_folded(name, known->text, known->fold, len);
+    return is_it ? (enum http_field)slot->field : HTTP_FIELD_OTHER;
 }
 
 static bool is_lower_equal(struct slice token, const char *lower)

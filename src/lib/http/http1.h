@@ -71,6 +71,8 @@ void http1_write_status(struct http1_writer *writer, int status);
  * out and is_refused says so. */
 void http1_write_request(struct http1_writer *writer, struct slice method, struct slice target);
 void http1_write_field(struct http1_writer *writer, struct slice name, struct slice value);
+/* The same for a name that is a token for certain: a literal. */
+void http1_write_named(struct http1_writer *writer, struct slice name, struct slice value);
 /* The same for what a parser of ours has already found good: nothing is looked at again. */
 void http1_write_parsed(struct http1_writer *writer, const struct http_header *header);
 /* Content-Length. */

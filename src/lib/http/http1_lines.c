@@ -6,7 +6,7 @@ void http1_parser_init(struct http1_parser *parser, const struct http1_limits *l
 {
     ASSERT(limits->header_count_max <= HTTP1_HEADER_COUNT_MAX, "an index of a header fits its field");
     ASSERT(limits->head_bytes_max >= HTTP1_HEAD_BYTES_LOWEST, "the shortest request fits");
-    *parser = (struct http1_parser){.limits = *limits, .scan = scan_for(cpu_level())};
+    *parser = (struct http1_parser){.limits = *limits, .scan = scan_best};
 }
 
 void http1_parser_reset(struct http1_parser *parser)

@@ -126,17 +126,34 @@ static inline enum err cursor_line_end(struct cursor *c, enum http1_fault otherw
     return http1_fail(c->parser, HTTP1_FAULT_BARE_CR);
 }
 
+/* A known name of less than 16 bytes at the start of a line, which then needs no look at each of its characters; the
+ * cursor stands at its colon. Else HTTP_FIELD_OTHER, and the cursor where it was. */
+static inline enum http_field cursor_known_name(struct cursor *c)
+{
+    if (c->at != c->mark || c->end - c->at < 16 || !c->parser->scan->has_blocks)
+        return HTTP_FIELD_OTHER;
+    size_t len = scan_colon(c->at);
+    enum http_field field = len < 16 ? http_field_find(c->at, len) : HTTP_FIELD_OTHER;
+    if (LIKELY(field != HTTP_FIELD_OTHER))
+        c->at += len;
+    return field;
+}
+
 static inline enum err cursor_name(struct cursor *c)
 {
     if (c->header == c->header_end)
         return http1_fail(c->parser, HTTP1_FAULT_TOO_MANY_FIELDS);
-    c->at = c->parser->scan->tchar(c->from, c->at, c->end);
-    if (c->at == c->end)
-        return ERR_AGAIN;
-    if (UNLIKELY(*c->at != ':' || c->at == c->mark))
-        return http1_fail(c->parser, http1_name_fault(*c->at, c->at == c->mark));
+    enum http_field field = cursor_known_name(c);
+    if (field == HTTP_FIELD_OTHER) {
+        c->at = c->parser->scan->tchar(c->from, c->at, c->end);
+        if (c->at == c->end)
+            return ERR_AGAIN;
+        if (UNLIKELY(*c->at != ':' || c->at == c->mark))
+            return http1_fail(c->parser, http1_name_fault(*c->at, c->at == c->mark));
+        field = http_field_parse(slice_of(c->mark, (size_t)(c->at - c->mark)));
+    }
     c->header->name = slice_of(c->mark, (size_t)(c->at - c->mark));
-    c->header->id = http_field_parse(c->header->name);
+    c->header->id = field;
     enum http1_fault fault = http_head_note(c->head, c->header);
     if (UNLIKELY(fault != HTTP1_FAULT_NONE))
         return http1_fail(c->parser, fault);
@@ -155,7 +172,7 @@ static inline struct slice cursor_trim(struct slice value)
 
 static inline enum err cursor_value(struct cursor *c)
 {
-    c->at = c->parser->scan->value(c->from, c->at, c->end);
+    c->at = scan_value(c->parser->scan, c->from, c->at, c->end);
     struct slice value = slice_of(c->mark, (size_t)(c->at - c->mark));
     TRY(cursor_line_end(c, HTTP1_FAULT_VALUE_CHAR));
     c->header++->value = cursor_trim(value);

@@ -68,7 +68,7 @@ static inline bool is_all(scan_fn find, struct slice text)
 
 void http1_write_request(struct http1_writer *writer, struct slice method, struct slice target)
 {
-    const struct scan *scan = scan_for(cpu_level());
+    const struct scan *scan = scan_best;
     bool is_good = method.len > 0 && target.len > 0 && is_all(scan->tchar, method) && is_all(scan->target, target);
     if (UNLIKELY(!is_good)) {
         writer->is_refused = true;
@@ -97,12 +97,19 @@ static inline void write_line(struct http1_writer *writer, struct slice name, st
 
 void http1_write_field(struct http1_writer *writer, struct slice name, struct slice value)
 {
-    const struct scan *scan = scan_for(cpu_level());
-    if (UNLIKELY(name.len == 0 || !is_all(scan->tchar, name) || !is_all(scan->value, value))) {
+    if (UNLIKELY(name.len == 0 || !is_all(scan_best->tchar, name)))
         writer->is_refused = true;
-        return;
-    }
-    write_line(writer, name, value);
+    else
+        http1_write_named(writer, name, value);
+}
+
+void http1_write_named(struct http1_writer *writer, struct slice name, struct slice value)
+{
+    const char *end = value.ptr + value.len;
+    if (UNLIKELY(value.len > 0 && scan_value(scan_best, value.ptr, value.ptr, end) != end))
+        writer->is_refused = true;
+    else
+        write_line(writer, name, value);
 }
 
 void http1_write_parsed(struct http1_writer *writer, const struct http_header *header)

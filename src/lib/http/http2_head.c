@@ -164,8 +164,7 @@ static enum http1_fault decide_target(const struct http2_head *builder)
     if (!slice_starts(target, SLICE_LIT("/")))
         return HTTP1_FAULT_TARGET_INVALID;
     const char *end = target.ptr + target.len;
-    return scan_for(cpu_level())->target(target.ptr, target.ptr, end) == end ? HTTP1_FAULT_NONE
-                                                                             : HTTP1_FAULT_TARGET_CHAR;
+    return scan_best->target(target.ptr, target.ptr, end) == end ? HTTP1_FAULT_NONE : HTTP1_FAULT_TARGET_CHAR;
 }
 
 /* RFC 9113 section 8.3.1: a Host that says something else than :authority is malformed. */

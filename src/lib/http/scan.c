@@ -97,7 +97,7 @@ static const char *path_scalar(const char *from UNUSED, const char *at, const ch
     return skip(at, end, SCAN_PATH);
 }
 
-static const struct scan scalar = {tchar_scalar, target_scalar, value_scalar, host_scalar, path_scalar};
+static const struct scan scalar = {tchar_scalar, target_scalar, value_scalar, host_scalar, path_scalar, false};
 
 #if defined(__x86_64__)
 
@@ -191,7 +191,7 @@ SSE42 static const char *value_sse42(const char *from, const char *at, const cha
     return found_in_tail(outside_value_16(end - 16), at, end);
 }
 
-static const struct scan sse42 = {tchar_sse42, target_sse42, value_sse42, host_sse42, path_sse42};
+static const struct scan sse42 = {tchar_sse42, target_sse42, value_sse42, host_sse42, path_sse42, SCAN_HAS_BLOCKS};
 
 AVX2 static const char *target_avx2(const char *from, const char *at, const char *end)
 {
@@ -224,7 +224,7 @@ AVX2 static const char *value_avx2(const char *from, const char *at, const char 
 }
 
 /* Names, hosts and paths between dots are rarely longer than 16 bytes: wider blocks would only fall through. */
-static const struct scan avx2 = {tchar_sse42, target_avx2, value_avx2, host_sse42, path_sse42};
+static const struct scan avx2 = {tchar_sse42, target_avx2, value_avx2, host_sse42, path_sse42, SCAN_HAS_BLOCKS};
 
 const struct scan *scan_for(enum cpu_level level)
 {
@@ -239,3 +239,10 @@ const struct scan *scan_for(enum cpu_level level UNUSED)
 }
 
 #endif
+
+const struct scan *scan_best = &scalar;
+
+__attribute__((constructor)) static void find_best(void)
+{
+    scan_best = scan_for(cpu_level());
+}

@@ -36,7 +36,7 @@ enum err url_target_parse(struct slice target, struct url_target *ret_target)
 /* A dot behind a slash may be a dot segment, which the long way decides. */
 bool url_target_is_canonical(struct slice target, struct slice *ret_path, struct slice *ret_query)
 {
-    const struct scan *scan = scan_for(cpu_level());
+    const struct scan *scan = scan_best;
     const char *end = target.ptr + target.len;
     const char *at = target.ptr;
     if (target.len == 0 || *at != '/')

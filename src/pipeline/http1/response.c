@@ -124,13 +124,13 @@ static bool write_head(struct request *request, struct http1_writer *writer, boo
     if (!response->has_date)
         http1_write_prebuilt(writer, worker_date_line(request->worker));
     if (response->content_type.len)
-        http1_write_field(writer, SLICE_LIT("Content-Type"), response->content_type);
+        http1_write_named(writer, SLICE_LIT("Content-Type"), response->content_type);
     if (is_in_chunks(request))
         http1_write_prebuilt(writer, SLICE_LIT("Transfer-Encoding: chunked\r\n"));
     else if (has_body(response->status) && (!response->source || response->has_length))
         http1_write_length(writer, response->source ? response->source_bytes : response->body.len);
     for (uint32_t i = 0; i < response->field_count; i++)
-        http1_write_field(writer, response->fields[i].name, response->fields[i].value);
+        http1_write_named(writer, response->fields[i].name, response->fields[i].value);
     if (!is_keeping)
         http1_write_prebuilt(writer, SLICE_LIT("Connection: close\r\n"));
     else if (request->head.version_minor == 0)

@@ -88,6 +88,26 @@ static void finds_every_byte_at_every_place_at_every_level(void **state)
     }
 }
 
+static void the_inline_search_agrees_with_the_other(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len <= 40; len++) {
+        char *memory = malloc(len);
+        assert_non_null(memory);
+        memset(memory, 'a', len);
+        for (size_t at = 0; at < len; at++)
+            for (size_t place = 0; place < len; place++)
+                for (int c = 0; c < 256; c++) {
+                    memory[place] = (char)c;
+                    const char *hit = scan_value(scan_best, memory, memory + at, memory + len);
+                    bool is_found = place >= at && !scan_is((char)c, SCAN_VALUE);
+                    assert_ptr_equal(hit, is_found ? memory + place : memory + len);
+                    memory[place] = 'a';
+                }
+        free(memory);
+    }
+}
+
 /* With more to read before `at`, and nothing. */
 static void ignores_bytes_before_the_start(void **state)
 {
@@ -150,6 +170,7 @@ static void tells_words_apart_exactly(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_inline_search_agrees_with_the_other),
         cmocka_unit_test(has_the_classes_of_the_rfcs),
         cmocka_unit_test(finds_every_byte_at_every_place_at_every_level),
         cmocka_unit_test(ignores_bytes_before_the_start),
