@@ -106,6 +106,13 @@ void flow_body_wanted(struct request *request)
         connection_process(request->connection);
 }
 
+/* Routes without a model pass over its stages: four calls that would only come back. */
+static inline enum stage next_stage(const struct request *request)
+{
+    bool is_at_model = request->stage + 1 == STAGE_decode;
+    return is_at_model && !route_runs_model(request->route) ? STAGE_infer + 1 : request->stage + 1;
+}
+
 static void run(struct request *request)
 {
     request->is_waiting = false;
@@ -121,7 +128,7 @@ static void run(struct request *request)
             return;
         }
         if (verdict == VERDICT_NEXT)
-            request->stage++;
+            request->stage = next_stage(request);
         else
             request->stage = request->stage < STAGE_format ? STAGE_format : STAGE_COUNT;
     }

@@ -12,6 +12,9 @@
 #define SALT_HEX_CHARS ((size_t)2 * KEY_SALT_BYTES)
 #define HASH_HEX_CHARS ((size_t)2 * CRYPTO_SHA256_BYTES)
 
+/* No key, as long as one. */
+#define STAND_IN "-----------------------------------------------------------------"
+
 enum field { FIELD_ID, FIELD_TENANT, FIELD_NAME, FIELD_SALT, FIELD_HASH, FIELD_CREATED, FIELD_EXPIRES, FIELD_REVOKED };
 
 /* Where the parser stands, for messages. */
@@ -35,8 +38,8 @@ static enum err parse_line(struct slice line, const struct position *at, struct 
 static enum err check_unique(const struct key_store *store, struct slice path, struct text *fault);
 static int compare_ids(const void *a, const void *b);
 static struct claim read_claim(struct slice presented);
-static bool is_secret_of(const struct key_store *store, const struct key_record *found, struct key_verifier *verifier,
-                         struct slice secret);
+static const struct key_record *prove(const struct key_store *store, struct crypto_hasher *hasher,
+                                      struct slice presented);
 static bool id_is_valid(struct slice id);
 static int64_t days_of_date(int64_t year, unsigned month, unsigned day);
 static void date_of_days(int64_t days, int64_t *year, unsigned *month, unsigned *day);
@@ -94,42 +97,55 @@ void key_verifier_deinit(struct key_verifier *verifier)
     crypto_wipe(verifier, sizeof *verifier);
 }
 
+/* Every character, and the length. */
+static struct hash_nh_tag tag_of(const struct hash_nh_key *key, struct slice presented)
+{
+    uint64_t words[HASH_NH_WORDS];
+    _Static_assert(KEY_CHARS_MIN >= 56 && KEY_CHARS_MAX <= 56 + 16, "seven words from the front and two from the end");
+    memcpy(words, presented.ptr, 56);
+    memcpy(words + 7, presented.ptr + presented.len - 16, 16);
+    words[9] = presented.len;
+    return hash_nh(key, words);
+}
+
+static bool is_same(const struct hash_nh_tag *a, const struct hash_nh_tag *b)
+{
+    uint64_t difference = 0;
+    for (size_t i = 0; i < ARRAY_LEN(a->words); i++)
+        difference |= a->words[i] ^ b->words[i];
+    return difference == 0;
+}
+
 enum err key_store_verify(const struct key_store *store, struct key_verifier *verifier, struct slice presented,
                           int64_t now_s, struct key_identity *ret_identity)
 {
-    struct claim claim = read_claim(presented);
-    const struct key_record *found = key_store_find(store, claim.id);
-    bool is_equal = is_secret_of(store, found, verifier, claim.secret);
-    if (!((unsigned)is_equal & (unsigned)claim.is_well_formed & (unsigned)(found != NULL)))
+    if (presented.len < KEY_CHARS_MIN || presented.len > KEY_CHARS_MAX)
+        presented = SLICE_LIT(STAND_IN);
+    struct hash_nh_tag tag = tag_of(&verifier->key, presented);
+    struct key_slot *slot = &verifier->slots[tag.words[0] % KEY_SLOTS];
+    bool is_known = slot->serial == store->serial && is_same(&slot->tag, &tag);
+    const struct key_record *record = is_known ? slot->record : prove(store, verifier->hasher, presented);
+    if (!record || now_s >= record->expires_s || now_s >= record->revoked_s)
         return ERR_DENIED;
-    if (now_s >= found->expires_s || now_s >= found->revoked_s)
-        return ERR_DENIED;
-    *ret_identity = found->identity;
+    if (!is_known)
+        *slot = (struct key_slot){.serial = store->serial, .record = record, .tag = tag};
+    *ret_identity = record->identity;
     return ERR_OK;
 }
 
-static bool is_same(const struct hash_wide *a, const struct hash_wide *b)
-{
-    return ((a->words[0] ^ b->words[0]) | (a->words[1] ^ b->words[1])) == 0;
-}
-
-/* Remembers what it has found to be right. A wrong secret always takes the long way, and so does one whose record was
- * not found. */
-static bool is_secret_of(const struct key_store *store, const struct key_record *found, struct key_verifier *verifier,
-                         struct slice secret)
+/* The long way. NULL after the same work, whether the key is malformed, its id unknown or its secret wrong. */
+static const struct key_record *prove(const struct key_store *store, struct crypto_hasher *hasher,
+                                      struct slice presented)
 {
     static const struct key_record nobody = {.revoked_s = 0};
-    struct hash_wide hash = hash_bytes_wide(verifier->key, secret);
-    struct key_slot *slot = &verifier->slots[(found ? (size_t)(found - store->records) : 0) % KEY_SLOTS];
+    struct claim claim = read_claim(presented);
+    const struct key_record *found = key_store_find(store, claim.id);
     const struct key_record *record = found ? found : &nobody;
-    if (slot->serial == store->serial && slot->record == record && is_same(&slot->secret, &hash))
-        return true;
-    uint8_t long_hash[CRYPTO_SHA256_BYTES];
-    if (key_hash(verifier->hasher, record->salt, secret, long_hash) != ERR_OK ||
-        !crypto_equal(long_hash, record->hash, sizeof long_hash))
-        return false;
-    *slot = (struct key_slot){.serial = store->serial, .record = record, .secret = hash};
-    return true;
+    uint8_t hash[CRYPTO_SHA256_BYTES];
+    if (key_hash(hasher, record->salt, claim.secret, hash) != ERR_OK)
+        return NULL;
+    bool is_equal = crypto_equal(hash, record->hash, sizeof hash);
+    return (unsigned)is_equal & (unsigned)claim.is_well_formed & (unsigned)(found != NULL) ? record : NULL;
 }
 
 const struct key_record *key_store_find(const struct key_store *store, struct slice id)

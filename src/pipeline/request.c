@@ -110,25 +110,6 @@ enum err response_fields_reserve(struct request *request, uint32_t count)
     return ERR_OK;
 }
 
-void response_field_add(struct request *request, const char *name, struct slice value)
-{
-    struct response *response = &request->response;
-    if (!response->fields) {
-        response->fields = response->first_fields;
-        response->field_capacity = RESPONSE_FIELDS_MAX;
-    }
-    ASSERT(response->field_count < response->field_capacity, "the stages add few response fields");
-    response->fields[response->field_count++] = (struct response_field){slice_of_text(name), value};
-}
-
-void response_set(struct request *request, int status, const char *content_type, struct slice body)
-{
-    request->response.status = status;
-    request->response.content_type = slice_of_text(content_type);
-    request->response.body = body;
-    request->response.has_body = true;
-}
-
 void request_respond_from(struct request *request, int status, const char *content_type, struct body_source *source,
                           uint64_t bytes)
 {

@@ -118,6 +118,7 @@ struct request {
     bool is_answered; /* handed to the connection or given up: ends with the hold */
     bool is_timed;
     uint64_t begin_ns;       /* first byte of the head */
+    uint64_t end_ns;         /* the response was handed over, or nobody waits for it any more */
     uint64_t stage_begin_ns; /* when the stage before ended */
     uint64_t stage_ns[STAGE_COUNT];
     uint64_t received_bytes;
@@ -203,10 +204,27 @@ void request_fault_add(struct request *request, struct slice pointer, const char
 
 /* Room for so many fields beside RESPONSE_FIELDS_MAX. ERR_NOMEM. */
 MUST_USE enum err response_fields_reserve(struct request *request, uint32_t count);
-/* Names and values are borrowed until the response is written. Beyond the room there is asserts. */
-void response_field_add(struct request *request, const char *name, struct slice value);
+/* Names and values are borrowed until the response is written; names are tokens. Beyond the room there is asserts.
+ * Inline, so that the length of a literal is known. */
+static inline void response_field_add(struct request *request, const char *name, struct slice value)
+{
+    struct response *response = &request->response;
+    if (!response->fields) {
+        response->fields = response->first_fields;
+        response->field_capacity = RESPONSE_FIELDS_MAX;
+    }
+    ASSERT(response->field_count < response->field_capacity, "the stages add few response fields");
+    response->fields[response->field_count++] = (struct response_field){slice_of_text(name), value};
+}
+
 /* Status, media type and body at once; body borrowed like fields. */
-void response_set(struct request *request, int status, const char *content_type, struct slice body);
+static inline void response_set(struct request *request, int status, const char *content_type, struct slice body)
+{
+    request->response.status = status;
+    request->response.content_type = slice_of_text(content_type);
+    request->response.body = body;
+    request->response.has_body = true;
+}
 
 /* Run at the end of the request, last added first. Beyond REQUEST_CLEANUPS_MAX asserts. */
 void request_on_release(struct request *request, void (*run)(void *argument), void *argument);

@@ -90,6 +90,12 @@ static inline void route_chain_add(struct route *route, struct chain_link link)
     route->chain[route->chain_count++] = link;
 }
 
+/* Whether the stages from decode to infer have something to do. */
+static inline bool route_runs_model(const struct route *route)
+{
+    return route->model || route->endpoint == ENDPOINT_v2_infer;
+}
+
 /* Compiles routes into a table in the arena. Literal segments win over parameters, parameters over a rest; a host over
  * any host. Two routes that could not be told apart are refused: ERR_EXISTS, and `fault` names both; a broken
  * pattern is ERR_SYNTAX. */

@@ -271,16 +271,25 @@ void worker_generation_release(struct worker *worker, struct worker_generation *
 
 /* Small services. */
 
+uint64_t worker_wall_ns(struct worker *worker, uint64_t now_ns)
+{
+    if (UNLIKELY(worker->loop.now_ns - worker->wall_read_ns >= NS_PER_S || !worker->wall_offset_ns)) {
+        worker->wall_read_ns = worker->loop.now_ns;
+        worker->wall_offset_ns = clock_wall_ns() - clock_now_ns();
+    }
+    return now_ns + worker->wall_offset_ns;
+}
+
 struct slice worker_date_line(struct worker *worker)
 {
-    uint64_t second = clock_wall_ns() / NS_PER_S;
-    if (second != worker->date_second) {
+    uint64_t second = worker_wall_ns(worker, worker->loop.now_ns) / NS_PER_S;
+    if (UNLIKELY(second != worker->date_second)) {
         char date[HTTP_DATE_BYTES];
         http_date_format(date, (int64_t)second);
         (void)snprintf(worker->date_line, sizeof worker->date_line, "Date: %.*s\r\n", (int)sizeof date, date);
         worker->date_second = second;
     }
-    return slice_of_text(worker->date_line);
+    return slice_of(worker->date_line, sizeof "Date: \r\n" - 1 + HTTP_DATE_BYTES);
 }
 
 /* xorshift128+ (Vigna, "Further scramblings of Marsaglia's xorshift generators", 2014). */

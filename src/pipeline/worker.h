@@ -69,6 +69,8 @@ struct worker {
     struct key_verifier key_verifier;
     char date_line[40]; /* "Date: …" CRLF */
     uint64_t date_second;
+    uint64_t wall_read_ns;    /* when the system was asked for the time of day, by loop.now_ns */
+    uint64_t wall_offset_ns;  /* what it said, less that */
     uint64_t random_state[2]; /* for request ids: not secret */
 
     struct worker_meter meter;
@@ -100,6 +102,9 @@ bool worker_is_idle(const struct worker *worker);
 void worker_join(struct worker *worker);
 
 /* The worker's own thread. */
+/* The time of day at `now_ns` of the loop's clock. The system is asked once a second, which is how long a clock that was
+ * set goes unnoticed; reading it for Date, auth and the log took five calls a request. */
+uint64_t worker_wall_ns(struct worker *worker, uint64_t now_ns);
 /* The prebuilt Date line, formatted at most once a second. */
 struct slice worker_date_line(struct worker *worker);
 uint64_t worker_random(struct worker *worker);

@@ -78,15 +78,16 @@ uint64_t hash_bytes(struct hash_key key, struct slice bytes)
     return squeeze(v);
 }
 
-struct hash_wide hash_bytes_wide(struct hash_key key, struct slice bytes)
+typedef unsigned __int128 wide;
+
+struct hash_nh_tag hash_nh(const struct hash_nh_key *key, const uint64_t message[HASH_NH_WORDS])
 {
-    uint64_t v[4];
-    begin(v, key);
-    v[1] ^= 0xee;
-    absorb(v, bytes);
-    v[2] ^= 0xee;
-    struct hash_wide hash = {.words[0] = squeeze(v)};
-    v[1] ^= 0xdd;
-    hash.words[1] = squeeze(v);
-    return hash;
+    const uint64_t *k = key->words;
+    wide first = 0;
+    wide second = 0;
+    for (size_t i = 0; i < HASH_NH_WORDS; i += 2) {
+        first += (wide)(message[i] + k[i]) * (message[i + 1] + k[i + 1]);
+        second += (wide)(message[i] + k[i + 2]) * (message[i + 1] + k[i + 3]);
+    }
+    return (struct hash_nh_tag){{(uint64_t)first, (uint64_t)(first >> 64), (uint64_t)second, (uint64_t)(second >> 64)}};
 }

@@ -2,6 +2,7 @@
 /* Runs a route's middlewares: forward on the way in, backward on the way out. Only those whose forward turn came are
  * called on the way back, so a request that auth refused is logged but never reaches format_output. */
 #include "lib/http/http.h"
+#include "lib/sys/clock.h"
 #include "pipeline/flow.h"
 
 static enum verdict read_skip(struct request *request);
@@ -126,6 +127,7 @@ void chain_response_chunk(struct request *request, struct slice *chunk)
 
 void chain_complete(struct request *request)
 {
+    request->end_ns = clock_now_ns();
     CHAIN_BACKWARD(request, ROUTE_HOOK_COMPLETE, i)
     {
         const struct chain_link *link = &request->route->chain[i];

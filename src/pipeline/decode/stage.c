@@ -13,7 +13,7 @@ enum verdict stage_decode(struct request *request)
 {
     if (request->was_submitted)
         return decode_image_end(request);
-    if (!request->route->model && request->route->endpoint != ENDPOINT_v2_infer)
+    if (!route_runs_model(request->route))
         return VERDICT_NEXT;
     struct model *model = NULL;
     enum verdict verdict = model_find(request);

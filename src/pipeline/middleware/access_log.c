@@ -4,7 +4,6 @@
  * The worker only copies numbers and texts into the next free record of its ring; formatting and writing happen on the
  * log thread, so that a slow disk slows the log and not the answers. When the ring is full the line is dropped and
  * counted. The query is not logged: it is where keys and personal data end up by mistake. */
-#include "lib/sys/clock.h"
 #include "pipeline/middleware/outcome_int.h"
 #include "pipeline/worker.h"
 
@@ -75,8 +74,8 @@ static void on_complete(struct request *request, const void *options_, void *sta
 
 static void fill(struct access_record *record, const struct request *request)
 {
-    record->wall_ns = clock_wall_ns();
-    record->duration_ns = clock_now_ns() - request->begin_ns;
+    record->wall_ns = worker_wall_ns(request->worker, request->end_ns);
+    record->duration_ns = request->end_ns - request->begin_ns;
     record->receive_ns = request->stage_ns[STAGE_receive];
     record->decode_ns = request->stage_ns[STAGE_decode];
     record->queue_ns = request->queue_ns;

@@ -92,8 +92,9 @@ static enum verdict on_request(struct request *request, const void *options_, vo
     const struct options *options = options_;
     struct presented presented = find_key(request, options->header);
     struct key_identity identity;
-    int64_t now_s = (int64_t)(clock_wall_ns() / NS_PER_S);
-    enum err err = key_store_verify(options->store, &request->worker->key_verifier, presented.key, now_s, &identity);
+    struct worker *worker = request->worker;
+    int64_t now_s = (int64_t)(worker_wall_ns(worker, worker->loop.now_ns) / NS_PER_S);
+    enum err err = key_store_verify(options->store, &worker->key_verifier, presented.key, now_s, &identity);
     if (err != ERR_OK)
         return refuse(request, options, presented);
     request->identity.tenant = identity.tenant;
