@@ -62,12 +62,22 @@ struct shutdown_config {
     uint64_t timeout_ns; /* then wait this long for running requests */
 };
 
+/* `to: {files: …}` */
+struct files_config {
+    struct slice root;
+    struct slice index;
+    struct slice cache_control;
+    bool is_precompressed;
+};
+
 /* One entry of `routes:` as written; the compiled form is struct route. */
 struct target_config {
     struct slice model;
     struct slice endpoint;
     struct slice upstream;
     struct slice proxy;
+    struct files_config files;
+    struct slice asset;
 };
 
 struct route_config {

@@ -51,6 +51,7 @@ struct connection {
     struct request *request; /* HTTP/1: the one being read or answered */
     struct connection_buffer in;
     struct connection_buffer out;
+    struct file_piece file;     /* to be sent behind `out` */
     struct http1_parser parser; /* HTTP/1; its limits are those of the day the connection was opened */
     uint32_t head_bytes_max;    /* of the day the connection was opened: what the receive buffer holds at least */
     uint64_t phase_begin_ns;
@@ -64,6 +65,7 @@ struct connection {
     bool is_broken;       /* to be closed at the end of the bracket */
     bool has_more_output; /* output stopped because enough is waiting: goes on when that is sent */
     bool is_resetting;    /* ends with a reset, which a client cannot take for the end of a body */
+    bool is_sending_file; /* `file` is with the stream, or the part of it that is left */
     bool needs_discard;   /* unread input: closing at once would reset the response away */
     struct ip peer;       /* the other side, or whom a PROXY header names; IP_NONE: at a unix socket */
 };
@@ -99,6 +101,13 @@ MUST_USE enum err connection_park_input(struct connection *connection, struct re
 MUST_USE char *connection_reserve(struct connection *connection, size_t bytes);
 /* Bytes that are reserved and filled, and not yet with the kernel. */
 size_t connection_unsent(const struct connection *connection);
+/* Queues a range of a file behind what is reserved and filled; nothing more before it is sent. Not under TLS. */
+void connection_send_file(struct connection *connection, struct file_piece piece);
+/* The kernel has not taken all of what it was given, or a file has not been given to it yet. */
+static inline bool connection_is_sending(const struct connection *connection)
+{
+    return connection->stream.unsent.len || connection->file.bytes;
+}
 /* For when memory has run out: sends `answer`, if it can without memory, and ends the connection after it. */
 void connection_refuse(struct connection *connection, struct slice answer);
 /* TLS is between the two. */

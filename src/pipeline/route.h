@@ -9,6 +9,9 @@
 #include "pipeline/config.h"
 #include "pipeline/middleware.h"
 
+struct asset;
+struct file_root;
+
 #define ROUTE_PARAMS_MAX   8
 #define ROUTE_SEGMENTS_MAX 32
 #define CHAIN_LINKS_MAX    16
@@ -49,6 +52,8 @@ struct route {
     struct model_entry *model;        /* of `to: {model: …}`; NULL for an endpoint. Resolved by the control plane */
     enum endpoint endpoint;
     const struct upstream *upstream; /* of `to: {upstream: …}` and `to: {proxy: …}`; NULL otherwise */
+    const struct file_root *files;   /* of `to: {files: …}` */
+    const struct asset *asset;       /* of `to: {asset: …}` */
     bool is_streamed; /* the target takes the body as it comes, by flow_receive; `receive` does not wait for it */
     uint64_t body_bytes_max;
     uint64_t request_time_ns;

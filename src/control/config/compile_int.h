@@ -63,6 +63,12 @@ MUST_USE enum err compile_trusted(struct compile *compile);
 /* The certificates of `tls:`, read and checked, into entry->tls_context. `node` is the map, NULL when it is not written.
  * ERR_NOMEM; mistakes go to the report. */
 MUST_USE enum err compile_tls(struct compile *compile, struct listen_config *entry, const struct yaml_node *node);
+/* The folder of `to: {files: …}`, open until the configuration goes; NULL in *ret_root when it cannot be, which is reported.
+ * ERR_NOMEM. */
+MUST_USE enum err files_open(struct compile *compile, const struct files_config *config, const struct yaml_node *node,
+                             const struct file_root **ret_root);
+/* NULL: there is none of that name, which is reported. */
+const struct asset *asset_resolve(struct compile *compile, struct slice name, struct option_place place);
 /* What rows cannot say: models, limits that contradict each other. After compile_routes. */
 void compile_check(struct compile *compile);
 /* Of a value, or of the file when it was not written. */

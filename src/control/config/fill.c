@@ -374,7 +374,8 @@ static enum err read_shapes(struct fill *fill, const struct option *row, const s
 
 static enum err read_table(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
 {
-    if (node->kind != YAML_MAP)
+    bool is_short = node->kind == YAML_SCALAR && option_shorthand(row->table);
+    if (node->kind != YAML_MAP && !is_short)
         return ERR_INVALID;
     return fill_table(fill, &(struct fill_job){.table = row->table, .node = node, .place = node->key_place}, field);
 }

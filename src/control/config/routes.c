@@ -39,8 +39,10 @@ struct draft {
     struct slice methods;      /* "GET,POST"; empty when none was written */
     struct slice pattern;
     struct slice host;
-    enum endpoint endpoint; /* ENDPOINT_NONE: a model or an upstream */
+    enum endpoint endpoint; /* ENDPOINT_NONE: another target */
     const struct upstream *upstream;
+    const struct file_root *files;
+    const struct asset *asset;
     bool is_v2;
     bool is_bare; /* even the file's chain does not apply */
 };
@@ -248,10 +250,25 @@ static bool resolve_model(struct compile *compile, const struct draft *draft, st
     return false;
 }
 
+/* Files are read and nothing else: every other method of the path is answered with 405. */
+static bool is_for_reading(struct compile *compile, const struct draft *draft)
+{
+    struct slice methods = draft->methods;
+    while (methods.ptr) {
+        struct slice method = slice_cut(&methods, ',');
+        if (slice_is(method, "GET") || slice_is(method, "HEAD") || !method.len)
+            continue;
+        config_report_error(compile->report, draft->place, "files and assets take GET and HEAD, not " SLICE_FMT,
+                            SLICE_ARG(method));
+        return false;
+    }
+    return true;
+}
+
 /* Exactly one of the names that a target may have; NULL: none or several, which is reported. */
 static const struct yaml_node *only_target(struct compile *compile, const struct yaml_node *to)
 {
-    static const char *const names[] = {"model", "endpoint", "upstream", "proxy"};
+    static const char *const names[] = {"model", "endpoint", "upstream", "proxy", "files", "asset"};
     const struct yaml_node *found = NULL;
     uint32_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -262,7 +279,7 @@ static const struct yaml_node *only_target(struct compile *compile, const struct
     if (count == 1)
         return found;
     config_report_error(compile->report, to->key_place,
-                        "\"to\" takes one of model, endpoint, upstream and proxy, found %s",
+                        "\"to\" takes one of model, endpoint, upstream, proxy, files and asset, found %s",
                         count == 0   ? "none"
                         : count == 2 ? "two"
                                      : "several");
@@ -281,12 +298,16 @@ static enum err resolve_target(struct compile *compile, struct draft *draft, boo
         TRY(upstream_find(compile, target->upstream, node->place, &draft->upstream));
     else if (target->proxy.len)
         TRY(upstream_of_url(compile, target->proxy, node->place, &draft->upstream));
+    else if (target->files.root.len)
+        TRY(files_open(compile, &target->files, node, &draft->files));
+    else if (target->asset.len)
+        draft->asset = asset_resolve(compile, target->asset, node->place);
     if (target->endpoint.len)
         *ret_is_resolved = resolve_endpoint(compile, draft, node->place);
     else if (target->model.len)
         *ret_is_resolved = resolve_model(compile, draft, node->place);
     else
-        *ret_is_resolved = draft->upstream != NULL;
+        *ret_is_resolved = draft->upstream || ((draft->files || draft->asset) && is_for_reading(compile, draft));
     return ERR_OK;
 }
 
@@ -377,6 +398,8 @@ static enum err add(struct compile *compile, const struct draft *draft, struct s
         .endpoint = draft->endpoint,
         .upstream = draft->upstream,
         .is_streamed = draft->upstream != NULL,
+        .files = draft->files,
+        .asset = draft->asset,
         .body_bytes_max = draft->config->body_bytes ? draft->config->body_bytes : config->limits.body_bytes,
         .request_time_ns = draft->config->request_time ? draft->config->request_time : config->limits.request_time,
     };

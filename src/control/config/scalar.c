@@ -87,6 +87,8 @@ void option_describe(const struct option *option, struct text *out)
     text_add(out, slice_of_text(row->after));
     if (option->type == OPTION_TABLES && option_shorthand(option->table))
         text_printf(out, ", or of the `%s` of each alone", option_shorthand(option->table)->name);
+    if (option->type == OPTION_TABLE && option_shorthand(option->table))
+        text_printf(out, ", or its `%s` alone", option_shorthand(option->table)->name);
 }
 
 static enum err parse(struct slice text, const struct unit *units, size_t count, uint64_t *ret_value)

@@ -13,6 +13,7 @@ static void write_properties(struct json_writer *out, const struct option_table 
 static void write_extra(struct json_writer *out, const struct option_table *table);
 static void write_map(struct json_writer *out, const struct option_table *table);
 static void write_map_or_shorthand(struct json_writer *out, const struct option_table *table);
+static void write_table(struct json_writer *out, const struct option_table *table);
 static void write_chain(struct json_writer *out);
 static void write_required(struct json_writer *out, const struct option_table *table);
 
@@ -161,8 +162,7 @@ static void write_type(struct json_writer *out, const struct option *row)
         write_shapes(out, row);
         break;
     case OPTION_TABLE:
-        write_text(out, "type", "object");
-        write_properties(out, row->table);
+        write_table(out, row->table);
         break;
     case OPTION_TABLES:
         write_text(out, "type", "array");
@@ -225,14 +225,15 @@ static void write_map(struct json_writer *out, const struct option_table *table)
     json_write_object_end(out);
 }
 
-static void write_map_or_shorthand(struct json_writer *out, const struct option_table *table)
+/* The members of a schema that takes the table as a map, or as the value of its shorthand. */
+static void write_table(struct json_writer *out, const struct option_table *table)
 {
     const struct option *shorthand = option_shorthand(table);
     if (!shorthand) {
-        write_map(out, table);
+        write_text(out, "type", "object");
+        write_properties(out, table);
         return;
     }
-    json_write_object_begin(out);
     json_write_key(out, SLICE_LIT("anyOf"));
     json_write_array_begin(out);
     json_write_object_begin(out);
@@ -241,6 +242,16 @@ static void write_map_or_shorthand(struct json_writer *out, const struct option_
     json_write_object_end(out);
     write_map(out, table);
     json_write_array_end(out);
+}
+
+static void write_map_or_shorthand(struct json_writer *out, const struct option_table *table)
+{
+    if (!option_shorthand(table)) {
+        write_map(out, table);
+        return;
+    }
+    json_write_object_begin(out);
+    write_table(out, table);
     json_write_object_end(out);
 }
 

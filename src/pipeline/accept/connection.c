@@ -19,6 +19,7 @@ static void on_received(struct stream *stream, size_t bytes, enum err err);
 static void on_sent(struct stream *stream, enum err err);
 static void on_hangup(struct stream *stream);
 static enum err send_out(struct connection *connection);
+static enum err send_file(struct connection *connection);
 static void set_phase_once(struct connection *connection, enum connection_phase phase);
 static bool flush(struct connection *connection);
 static void settle(struct connection *connection);
@@ -374,7 +375,10 @@ static void set_phase_once(struct connection *connection, enum connection_phase 
  * more to come, or more to be decrypted. */
 static bool flush(struct connection *connection)
 {
-    enum err err = connection->stream.unsent.len ? ERR_AGAIN : send_out(connection);
+    bool is_busy = connection->stream.unsent.len || connection->is_sending_file;
+    enum err err = is_busy ? ERR_AGAIN : send_out(connection);
+    if (err == ERR_OK && connection->file.bytes)
+        err = send_file(connection);
     bool is_over = connection->is_closing && !connection->open_requests;
     bool has_input = !is_over && connection->secure && secure_has_input(connection);
     bool has_more = err == ERR_OK && (connection->has_more_output || has_input);
@@ -408,6 +412,27 @@ static enum err send_out(struct connection *connection)
     return err;
 }
 
+void connection_send_file(struct connection *connection, struct file_piece piece)
+{
+    ASSERT(connection->file.bytes == 0, "one file at a time");
+    connection->file = piece;
+}
+
+static void note_file_sent(struct connection *connection, uint64_t bytes)
+{
+    counter_add(&connection->worker->meter.sent_bytes, bytes);
+    connection->file.bytes -= bytes;
+    connection->is_sending_file = connection->file.bytes > 0;
+}
+
+static enum err send_file(struct connection *connection)
+{
+    uint64_t sent = 0;
+    enum err err = stream_send_file(&connection->stream, connection->file, &sent);
+    note_file_sent(connection, sent);
+    return err;
+}
+
 static void on_sent(struct stream *stream, enum err err)
 {
     struct connection *connection = of_stream(stream);
@@ -416,6 +441,8 @@ static void on_sent(struct stream *stream, enum err err)
         return;
     }
     note_sent(connection);
+    if (connection->is_sending_file)
+        note_file_sent(connection, connection->file.bytes);
     stream->unsent = (struct slice){NULL, 0};
     if (connection->secure)
         secure_sent(connection);

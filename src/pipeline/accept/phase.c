@@ -22,7 +22,7 @@ void connection_set_phase(struct connection *connection, enum connection_phase p
     connection->phase = (uint8_t)phase;
     connection->phase_begin_ns = loop->now_ns;
     if (phase == CONNECTION_WRITE)
-        connection->seen_bytes = connection->stream.unsent.len;
+        connection->seen_bytes = connection->stream.unsent.len + connection->stream.unsent_file.bytes;
     else
         connection->seen_bytes = connection->request ? connection->request->body_received : 0;
     uint64_t time_ns = phase_time_ns(connection);
@@ -106,7 +106,7 @@ static bool is_body_in_time(struct connection *connection)
 /* A response that is being taken, if slowly, is worth waiting for. */
 static void on_write_timer(struct connection *connection)
 {
-    if (connection->stream.unsent.len < connection->seen_bytes) {
+    if (connection->stream.unsent.len + connection->stream.unsent_file.bytes < connection->seen_bytes) {
         connection_set_phase(connection, CONNECTION_WRITE);
         return;
     }

@@ -87,7 +87,7 @@ static bool step(struct connection *connection)
 /* Whether a next request has begun to arrive. */
 static bool begin(struct connection *connection)
 {
-    if (connection->is_closing || connection->stream.unsent.len || connection_input(connection).len == 0)
+    if (connection->is_closing || connection_is_sending(connection) || connection_input(connection).len == 0)
         return false;
     connection->request = request_acquire(connection, connection->parser.limits.header_count_max);
     if (!connection->request) {
@@ -145,7 +145,7 @@ static enum connection_phase phase(const struct connection *connection, bool *re
     const struct request *request = connection->request;
     bool is_in_head = request && request->head.head_bytes == 0;
     bool is_in_body = request && !is_in_head && is_reading_body(request);
-    bool is_sending = connection->stream.unsent.len > 0;
+    bool is_sending = connection_is_sending(connection);
     *ret_wants_input = !is_sending && (!request || is_in_head || is_in_body);
     if (request && !is_in_head && !is_in_body && !request->is_head_sent)
         return CONNECTION_RUN;
