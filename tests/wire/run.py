@@ -5,6 +5,7 @@
 run.py [NAME...]: only the dialogues whose name contains one of the words."""
 
 import concurrent.futures
+import gzip
 import os
 import re
 import select
@@ -323,6 +324,39 @@ def play(port, name):
     return None
 
 
+# Content of the served folder, and what the dialogues may count on: all was modified Sun, 06 Nov 1994 08:49:37 GMT.
+PUBLIC = {
+    "hello.txt": b"Hello, world!\n",
+    "empty.txt": b"",
+    "large.bin": bytes(range(256)) * 800,
+    ".hidden": b"hidden",
+    "docs/index.html": b"<p>docs</p>\n",
+    "docs/.secret/a.txt": b"secret",
+    "none/a.txt": b"a",
+    "a b%c.txt": b"name",
+    "text.txt": b"".join(b"line %d\n" % i for i in range(500)),
+    "page.js": b"let page = 1\n",
+    "page.js.gz": gzip.compress(b"let page = 1\n", mtime=0),
+    "stale.js": b"let stale = 1\n",
+    "stale.js.gz": gzip.compress(b"let stale = 0\n", mtime=0),
+}
+MODIFIED = 784111777
+
+
+def make_public(folder):
+    for name, content in PUBLIC.items():
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+        os.utime(path, (MODIFIED, MODIFIED))
+    os.utime(os.path.join(folder, "stale.js.gz"), (MODIFIED - 1, MODIFIED - 1))
+    os.mkfifo(os.path.join(folder, "fifo"))
+    os.symlink("hello.txt", os.path.join(folder, "link.txt"))
+    os.symlink("/etc/passwd", os.path.join(folder, "out.txt"))
+    os.symlink("../keys.conf", os.path.join(folder, "keys.txt"))
+
+
 def main(words):
     names = sorted(name[:-5] for name in os.listdir(os.path.join(HERE, "dialogues")) if name.endswith(".wire"))
     if words:
@@ -333,6 +367,7 @@ def main(words):
     server = weir.Server(config)
     shutil.copy(os.path.join(HERE, "keys.conf"), server.path("keys.conf"))
     os.chmod(server.path("keys.conf"), 0o600)
+    make_public(server.path("public"))
     with server, concurrent.futures.ThreadPoolExecutor(PLAYERS) as pool:
         plays = {name: pool.submit(play, server.port, name) for name in names}
         for name, future in plays.items():

@@ -4,18 +4,26 @@
 #include "lib/http/date.h"
 #include "pipeline/files/files_int.h"
 
-#define SEGMENTS_MAX    (2 * HTTP_RANGES_MAX + 1)
+#define SEGMENTS_MAX (2 * HTTP_RANGES_MAX + 1)
 
 static enum verdict add_fields(struct request *request, const struct content *content);
-static enum verdict answer_ranges(struct request *request, const struct content *content);
+static enum verdict answer_ranges(struct request *request, const struct content *content, uint32_t field_count);
 static enum verdict answer_whole(struct request *request, const struct content *content);
 static enum verdict answer_part(struct request *request, const struct content *content, struct http_range part);
 static enum verdict answer_parts(struct request *request, const struct content *content,
                                  const struct http_ranges *ranges);
 static enum verdict refuse_range(struct request *request, const struct content *content);
 
+/* A refusal is not the content: it has none of its fields, or a cache would keep it as long. */
+static enum verdict refuse(struct request *request, uint32_t field_count, enum problem problem, const char *detail)
+{
+    request->response.field_count = field_count;
+    return request_fail(request, problem, "%s", detail);
+}
+
 enum verdict content_answer(struct request *request, const struct content *content)
 {
+    uint32_t field_count = request->response.field_count;
     const struct http_validators validators = {
         .etag = content->etag, .modified_s = content->modified_s, .has_modified = content->has_modified};
     if (add_fields(request, content) == VERDICT_FAIL)
@@ -25,8 +33,8 @@ enum verdict content_answer(struct request *request, const struct content *conte
         response_set(request, 304, "", (struct slice){NULL, 0});
         return VERDICT_NEXT;
     case HTTP_CONDITION_FAILED:
-        return request_fail(request, PROBLEM_PRECONDITION_FAILED,
-                            "The content is not the one that the request is for.");
+        return refuse(request, field_count, PROBLEM_PRECONDITION_FAILED,
+                      "The content is not the one that the request is for.");
     case HTTP_CONDITION_PROCEED:
         break;
     }
@@ -34,7 +42,7 @@ enum verdict content_answer(struct request *request, const struct content *conte
     /* Ranges are of GET alone (section 14.2). */
     if (request->head.method == HTTP_METHOD_GET && http_head_find(&request->head, HTTP_FIELD_RANGE) &&
         http_range_applies(&request->head, &validators))
-        return answer_ranges(request, content);
+        return answer_ranges(request, content, field_count);
     return answer_whole(request, content);
 }
 
@@ -81,7 +89,7 @@ static enum verdict answer_whole(struct request *request, const struct content *
     return segments_answer(request, content->fd, &whole, 1);
 }
 
-static enum verdict answer_ranges(struct request *request, const struct content *content)
+static enum verdict answer_ranges(struct request *request, const struct content *content, uint32_t field_count)
 {
     struct http_ranges ranges;
     switch (http_ranges_parse(request_header(request, HTTP_FIELD_RANGE), content->bytes, &ranges)) {
@@ -90,6 +98,7 @@ static enum verdict answer_ranges(struct request *request, const struct content 
         return ranges.count == 1 ? answer_part(request, content, ranges.parts[0])
                                  : answer_parts(request, content, &ranges);
     case HTTP_RANGE_UNSATISFIABLE:
+        request->response.field_count = field_count;
         return refuse_range(request, content);
     case HTTP_RANGE_WHOLE:
         break;

@@ -48,7 +48,7 @@ enum verdict segments_answer(struct request *request, int fd, const struct segme
                                   .fd = fd,
                                   .count = count};
     memcpy(segments->list, list, count * sizeof *list);
-    if (bytes <= FILE_AT_ONCE_BYTES && request->head.method != HTTP_METHOD_HEAD)
+    if (bytes <= FILE_AT_ONCE_BYTES) /* for HEAD too: its fields are those of GET */
         return answer_at_once(request, segments, (size_t)bytes);
     response->source = &segments->source;
     response->has_length = true;

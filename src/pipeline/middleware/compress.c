@@ -96,6 +96,7 @@ static enum coding choose(const struct request *request, const struct options *o
 static bool compress(struct request *request, const struct options *options, enum coding coding);
 static struct response_field *find_field(struct request *request, const char *name);
 static void add_vary(struct request *request);
+static void remove_field(struct request *request, const char *name);
 static void weaken_etag(struct request *request);
 static enum err read_coded(struct body_source *source, char *place, size_t capacity, size_t *ret_bytes);
 
@@ -128,6 +129,7 @@ static void on_response_head(struct request *request, const void *options_, void
         return;
     response_field_add(request, "Content-Encoding", slice_of_text(coding_name(coding)));
     weaken_etag(request);
+    remove_field(request, "Accept-Ranges"); /* ranges are of the content as it was */
     counter_add(&request->worker->meter.bodies_compressed, 1);
 }
 
@@ -194,6 +196,13 @@ static struct response_field *find_field(struct request *request, const char *na
         if (slice_equal_nocase(response->fields[i].name, slice_of_text(name)))
             return &response->fields[i];
     return NULL;
+}
+
+static void remove_field(struct request *request, const char *name)
+{
+    struct response_field *field = find_field(request, name);
+    if (field)
+        *field = request->response.fields[--request->response.field_count];
 }
 
 static void add_vary(struct request *request)
