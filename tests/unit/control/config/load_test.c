@@ -399,9 +399,9 @@ static void wants_exactly_one_target(void **state)
 {
     (void)state;
     assert_report("routes:\n  - {match: GET /, public: true, to: {}}\n",
-                  "2:34: error: \"to\" takes one of model, endpoint, upstream and proxy, found none\n");
+                  "2:34: error: \"to\" takes one of model, endpoint, upstream, proxy, files and asset, found none\n");
     assert_report("routes:\n  - {match: GET /, public: true, to: {model: a, endpoint: livez}}\n",
-                  "2:34: error: \"to\" takes one of model, endpoint, upstream and proxy, found two\n");
+                  "2:34: error: \"to\" takes one of model, endpoint, upstream, proxy, files and asset, found two\n");
     assert_report("routes:\n  - {match: GET /, public: true}\n", "2:5: error: route lacks \"to\": What answers\n");
     assert_report(
         "routes:\n  - public: true\n    to: {endpoint: livez}\n",
