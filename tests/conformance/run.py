@@ -218,6 +218,7 @@ def run(cases):
     with open(os.path.join(TESTS, "wire", "keys.conf")) as file, open(server.path("keys.conf"), "w") as copy:
         copy.write(file.read())
     os.chmod(server.path("keys.conf"), 0o600)
+    wire.make_public(server.path("public"))
     tally = collections.defaultdict(lambda: [0, 0, 0])  # cases, plays, failures
     begin = time.monotonic()
     with server, concurrent.futures.ThreadPoolExecutor(PLAYERS) as pool:
