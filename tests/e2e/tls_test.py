@@ -43,7 +43,8 @@ def setUpModule():
     OTHER_CA = certificates.Authority(FOLDER, "other")
     CA.issue("first", "DNS:first.example,DNS:localhost,IP:127.0.0.1")
     CA.issue("wild", "DNS:*.wild.example,DNS:exact.example")
-    CA.issue("client", "DNS:client.example", "/O=weir test/CN=acme")
+    CA.issue("client", "DNS:client.example,email:ops@client.example,URI:spiffe://example/acme", "/O=weir test/CN=acme")
+    CA.issue("unnamed", None, "/O=a/OU=b")
     OTHER_CA.issue("stranger", None, "/CN=stranger")
 
 
@@ -394,6 +395,61 @@ class ClientCertificates(unittest.TestCase):
             self.assertEqual(ask(server.port).status, 200)
             with self.assertRaises((ssl.SSLError, weir.Gone, ConnectionError)):
                 ask(server.port, made=context(pair="stranger"))
+
+
+class Authentication(unittest.TestCase):
+    """A certificate as the source of `auth`."""
+
+    def server(self, auth, asks="optional"):
+        text = config("client_certificate: %s, client_ca: %s" % (asks, CA.path))
+        text = text.replace("  - {match: GET /livez, public: true,", "  - {match: GET /livez, chain: [%s, user_context: {response_headers: true}]," % auth)
+        server = weir.Server(text)
+        command = [weir.BINARY, "keys", "add", "--file", server.path("keys.conf"), "--tenant", "tenant-of-key"]
+        self.key = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return server
+
+    def ask(self, server, pair=None, headers=None):
+        with Secure(server.port, context(pair=pair)) as client:
+            response = client.request("GET", "/livez", headers)
+            return response.status, response.field("X-Weir-Tenant") or response.problem()
+
+    def test_a_name_of_it_is_the_tenant(self):
+        for rule, expected in (("common_name", "acme"), ("dns", "client.example"), ("email", "ops@client.example")):
+            with self.server("auth: {certificate_name: %s}" % rule) as server:
+                self.assertEqual(self.ask(server, "client"), (200, expected))
+                self.assertEqual(self.ask(server), (403, "forbidden"))
+                self.assertEqual(self.ask(server, "unnamed"), (403, "forbidden"))
+
+    def test_names_stand_for_tenants_by_a_list(self):
+        holders = "certificates: [{name: \"spiffe://example/acme\", tenant: acme-corp}]"
+        with self.server("auth: {certificate_name: uri, %s}" % holders) as server:
+            self.assertEqual(self.ask(server, "client"), (200, "acme-corp"))
+        with self.server("auth: {certificate_name: common_name, %s}" % holders) as server:
+            self.assertEqual(self.ask(server, "client"), (403, "forbidden"))
+        with self.server("auth: {certificate_name: common_name, tenants: [other]}") as server:
+            self.assertEqual(self.ask(server, "client"), (403, "forbidden"))
+
+    def test_keys_go_on_working_beside_it(self):
+        with self.server("auth: {keys: keys.conf, certificate_name: common_name}") as server:
+            self.assertEqual(self.ask(server, "client"), (200, "acme"))
+            self.assertEqual(self.ask(server, None, {"X-API-Key": self.key}), (200, "tenant-of-key"))
+            self.assertEqual(self.ask(server, "client", {"X-API-Key": self.key}), (200, "tenant-of-key"))
+            self.assertEqual(self.ask(server, "client", {"X-API-Key": "weir_wrong"}), (401, "unauthorized"))
+            self.assertEqual(self.ask(server), (401, "unauthorized"))
+
+    def test_mistakes_are_told(self):
+        for auth, line in (("{}", "auth lacks \"keys\""),
+                           ("{keys: keys.conf, certificates: [{name: a, tenant: b}]}", "which name of them"),
+                           ("{certificate_name: uri}", "a URI cannot be a tenant"),
+                           ("{certificate_name: dns, certificates: [{name: a, tenant: \"b c\"}]}", "a tenant in")):
+            with tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, "weir.yaml")
+                with open(path, "w") as file:
+                    file.write("chain: [auth: %s]\n" % auth)
+                open(os.path.join(folder, "keys.conf"), "w").close()
+                done = subprocess.run([weir.BINARY, "check", path], capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(line, done.stdout + done.stderr)
 
 
 class Reloads(unittest.TestCase):
