@@ -55,7 +55,7 @@ struct connection {
     struct http1_parser parser; /* HTTP/1; its limits are those of the day the connection was opened */
     uint32_t head_bytes_max;    /* of the day the connection was opened: what the receive buffer holds at least */
     uint64_t phase_begin_ns;
-    uint64_t seen_bytes;    /* at phase_begin_ns, of the body or still to be sent: for progress */
+    uint64_t seen_bytes;    /* at phase_begin_ns, of the body or taken by the client: for progress */
     uint32_t request_count; /* so far */
     uint32_t open_requests; /* that have not left it */
     uint8_t phase;
@@ -67,6 +67,7 @@ struct connection {
     bool is_resetting;    /* ends with a reset, which a client cannot take for the end of a body */
     bool is_sending_file; /* `file` is with the stream, or the part of it that is left */
     bool needs_discard;   /* unread input: closing at once would reset the response away */
+    bool is_counted;      /* among the connections of its client */
     struct ip peer;       /* the other side, or whom a PROXY header names; IP_NONE: at a unix socket */
 };
 

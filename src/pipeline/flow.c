@@ -20,11 +20,14 @@ static const stage_run stages[STAGE_COUNT] = {
 static void run(struct request *request);
 static enum verdict run_stage(struct request *request);
 static void finish(struct request *request);
+static void start_total_timer(struct request *request);
+static void on_total_time(struct timer *timer);
 static void leave_connection(struct request *request);
 static void abandon_task(struct request *request);
 
 void flow_start(struct request *request)
 {
+    start_total_timer(request);
     run(request);
 }
 
@@ -162,8 +165,26 @@ static void finish(struct request *request)
         request_release(request);
 }
 
+static void start_total_timer(struct request *request)
+{
+    struct worker *worker = request->worker;
+    if (!worker->limits.total_time)
+        return;
+    timer_init(&request->total_timer, on_total_time);
+    timer_set(&worker->loop.timers, &request->total_timer, worker->loop.now_ns + worker->limits.total_time);
+}
+
+static void on_total_time(struct timer *timer)
+{
+    struct request *request = CONTAINER_OF(timer, struct request, total_timer);
+    counter_add(&request->worker->meter.requests_over_time, 1);
+    flow_expire(request, PROBLEM_DEADLINE);
+}
+
 static void leave_connection(struct request *request)
 {
+    if (request->total_timer.deadline_ns)
+        timer_cancel(&request->total_timer);
     struct connection *connection = request->connection;
     connection->protocol->detach(request);
     connection->open_requests--;

@@ -18,6 +18,7 @@
 #include "lib/image/normalize.h"
 #include "lib/json/json.h"
 #include "lib/sys/crew.h"
+#include "lib/sys/timer.h"
 #include "pipeline/body.h"
 #include "pipeline/model.h"
 #include "pipeline/problem.h"
@@ -117,9 +118,10 @@ struct request {
     bool is_cancelled;
     bool is_answered; /* handed to the connection or given up: ends with the hold */
     bool is_timed;
-    uint64_t begin_ns;       /* first byte of the head */
-    uint64_t end_ns;         /* the response was handed over, or nobody waits for it any more */
-    uint64_t stage_begin_ns; /* when the stage before ended */
+    struct timer total_timer; /* limits.total_time */
+    uint64_t begin_ns;        /* first byte of the head */
+    uint64_t end_ns;          /* the response was handed over, or nobody waits for it any more */
+    uint64_t stage_begin_ns;  /* when the stage before ended */
     uint64_t stage_ns[STAGE_COUNT];
     uint64_t received_bytes;
     uint64_t sent_bytes;

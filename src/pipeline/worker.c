@@ -68,6 +68,7 @@ static enum err init(struct worker *worker, const struct worker_options *options
     TRY(mailbox_start(&worker->mailbox, &worker->loop));
     TRY(key_verifier_init(&worker->key_verifier));
     TRY(crypto_random(worker->random_state, sizeof worker->random_state));
+    TRY(crypto_random(&worker->clients_key, sizeof worker->clients_key));
     return add_generation(worker, options->config);
 }
 
@@ -86,6 +87,7 @@ void worker_destroy(struct worker *worker)
         mailbox_stop(&worker->mailbox);
     loop_deinit(&worker->loop);
     key_verifier_deinit(&worker->key_verifier);
+    tally_deinit(&worker->clients);
     if (worker->connections.object_bytes) {
         slab_deinit(&worker->connections);
         slab_deinit(&worker->requests);
@@ -232,13 +234,16 @@ static enum err add_generation(struct worker *worker, struct config *config)
     return ERR_OK;
 }
 
-/* A limit below what is out already is reached by and by: slabs keep what they have made, on_tidy lowers the pool's. */
+/* A limit below what is out already is reached by and by: slabs keep what they have made, on_tidy lowers the pool's.
+ * Without memory to count clients nobody is refused. */
 static void set_limits(struct worker *worker, const struct limits_config *limits)
 {
     uint32_t connections = (uint32_t)limits->connections;
     worker->limits = *limits;
     worker->codings.in_use_max = (uint32_t)limits->codings;
     worker->connections.count_max = MAX(connections + 1, worker->connections.count_made);
+    if (limits->client_connections && tally_reserve(&worker->clients, worker->connections.count_max + 1) != ERR_OK)
+        worker->limits.client_connections = 0;
     worker->requests.count_max = MAX(connections + ORPHANS_MAX, worker->requests.count_made);
     worker->pool.cache_bytes_max = limits->worker_cache;
     worker->pool.outstanding_bytes_max = MAX(limits->worker_memory, worker->pool.outstanding_bytes);

@@ -7,8 +7,10 @@
 #ifndef WEIR_PIPELINE_WORKER_H
 #define WEIR_PIPELINE_WORKER_H
 
+#include "lib/base/hash.h"
 #include "lib/base/pool.h"
 #include "lib/base/slab.h"
+#include "lib/base/tally.h"
 #include "lib/codings/codings.h"
 #include "lib/sys/loop.h"
 #include "lib/sys/thread.h"
@@ -56,6 +58,8 @@ struct worker {
     struct list open_connections;
     struct list open_requests;
     uint32_t connection_count;
+    struct tally clients; /* connections of each client; see accept/clients.c */
+    struct hash_key clients_key;
     uint32_t request_count;
     struct worker_listener listeners[WORKER_LISTENERS_MAX];
     uint32_t listener_count;

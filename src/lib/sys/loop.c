@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -185,6 +187,7 @@ enum err stream_send(struct stream *stream, struct slice bytes, size_t *ret_sent
     if (count < 0 && errno != EAGAIN)
         return errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : ERR_IO;
     *ret_sent_bytes = count > 0 ? (size_t)count : 0;
+    stream->sent_bytes += *ret_sent_bytes;
     if (*ret_sent_bytes == bytes.len)
         return ERR_OK;
     TRY(wait_writable(stream));
@@ -208,6 +211,7 @@ static enum err send_piece(struct stream *stream, struct file_piece *piece)
             return ERR_TRUNCATED;
         piece->offset += (uint64_t)count;
         piece->bytes -= (uint64_t)count;
+        stream->sent_bytes += (uint64_t)count;
     }
     return ERR_OK;
 }
@@ -239,6 +243,14 @@ void stream_reset(struct stream *stream)
     (void)setsockopt(stream->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
+uint64_t stream_taken_bytes(const struct stream *stream)
+{
+    int queued = 0;
+    if (ioctl(stream->watch.fd, SIOCOUTQ, &queued) != 0 || queued < 0)
+        queued = 0;
+    return stream->sent_bytes - MIN(stream->sent_bytes, (uint64_t)queued);
+}
+
 void stream_close(struct stream *stream)
 {
     watch_remove(&stream->watch);
@@ -268,6 +280,7 @@ static void send_rest(struct stream *stream)
         stream->handlers->on_sent(stream, errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : ERR_IO);
         return;
     }
+    stream->sent_bytes += (size_t)count;
     stream->unsent = slice_skip(stream->unsent, (size_t)count);
     if (stream->unsent.len == 0)
         stream->handlers->on_sent(stream, ERR_OK);

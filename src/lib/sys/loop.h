@@ -52,6 +52,7 @@ struct stream {
     const struct stream_handlers *handlers;
     struct slice unsent;           /* borrowed until on_sent */
     struct file_piece unsent_file; /* the same; at most one of the two */
+    uint64_t sent_bytes;           /* given to the kernel so far */
     bool is_receiving;
     bool is_hung_up;
     bool is_yielding;
@@ -78,6 +79,8 @@ MUST_USE enum err stream_send_file(struct stream *stream, struct file_piece piec
 void stream_yield(struct stream *stream);
 /* Makes stream_close drop what the kernel still holds, and reset the connection. */
 void stream_reset(struct stream *stream);
+/* Of all that was sent so far, what the other side's system has taken: what waits in our kernel is not. */
+uint64_t stream_taken_bytes(const struct stream *stream);
 /* Closes the descriptor; no handler is called any more and the memory is free to go. */
 void stream_close(struct stream *stream);
 

@@ -17,6 +17,10 @@ extern const struct protocol protocol_preface;
 
 /* Takes over fd; closes it when there is no memory for it, or when its address may not connect. */
 void connection_open(struct worker_listener *listener, int fd, const struct address *peer);
+/* Whether the client may have one connection more. If it is counted, client_leave has to follow. */
+bool client_admit(struct worker *worker, const struct ip *ip, bool *ret_is_counted);
+void client_leave(struct worker *worker, const struct ip *ip);
+
 /* Speaks TLS or HTTP from here on: what a listener without a PROXY header does at once. ERR_NOMEM. */
 MUST_USE enum err connection_begin(struct connection *connection);
 /* For draining: an idle connection goes when no request arrives in a moment, others after their response. */

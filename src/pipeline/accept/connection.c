@@ -40,33 +40,43 @@ static struct connection *of_stream(struct stream *stream)
     return CONTAINER_OF(stream, struct connection, stream);
 }
 
-static bool may_connect(const struct listen_config *config, const struct address *peer)
+/* Who sends a PROXY header is not the client: that one is counted when the header is there. */
+static bool may_connect(struct worker_listener *listener, const struct address *peer, const struct ip *ip,
+                        bool *ret_is_counted)
 {
-    struct ip ip = address_ip(peer);
-    return config->proxy_protocol == PROXY_PROTOCOL_OFF || address_is_local(peer) ||
-           ip_set_has(&config->proxy_senders, &ip);
+    *ret_is_counted = false;
+    if (listener->config->proxy_protocol == PROXY_PROTOCOL_OFF)
+        return client_admit(listener->worker, ip, ret_is_counted);
+    if (address_is_local(peer) || ip_set_has(&listener->config->proxy_senders, ip))
+        return true;
+    counter_add(&listener->worker->meter.connections_denied, 1);
+    return false;
 }
 
 void connection_open(struct worker_listener *listener, int fd, const struct address *peer)
 {
     struct worker *worker = listener->worker;
-    if (!may_connect(listener->config, peer)) {
-        counter_add(&worker->meter.connections_denied, 1);
+    struct ip ip = address_ip(peer);
+    bool is_counted;
+    if (!may_connect(listener, peer, &ip, &is_counted)) {
         socket_close(fd);
         return;
     }
     struct connection *connection = slab_acquire(&worker->connections);
     if (!connection) {
         counter_add(&worker->meter.connections_refused, 1);
+        if (is_counted)
+            client_leave(worker, &ip);
         socket_close(fd);
         return;
     }
     memset(connection, 0, sizeof *connection);
+    connection->peer = ip;
+    connection->is_counted = is_counted;
     connection->worker = worker;
     connection->listener = listener;
     stream_open(&connection->stream, &worker->loop, fd, &handlers);
     timer_init(&connection->timer, connection_on_timer);
-    connection->peer = address_ip(peer);
     connection->protocol = listener->config->proxy_protocol == PROXY_PROTOCOL_OFF ? &protocol_http1 : &protocol_preface;
     connection->head_bytes_max = (uint32_t)worker->limits.head_bytes;
     list_add_last(&worker->open_connections, &connection->node);
@@ -111,6 +121,8 @@ void connection_close(struct connection *connection)
     drop_output_buffer(connection);
     list_remove(&connection->node);
     worker->connection_count--;
+    if (connection->is_counted)
+        client_leave(worker, &connection->peer);
     slab_release(&worker->connections, connection);
     worker_connection_closed(worker);
 }
@@ -446,8 +458,6 @@ static void on_sent(struct stream *stream, enum err err)
     stream->unsent = (struct slice){NULL, 0};
     if (connection->secure)
         secure_sent(connection);
-    if (connection->phase == CONNECTION_WRITE)
-        connection->phase = CONNECTION_NONE; /* what is left to send gets a time of its own */
     connection_process(connection);
 }
 

@@ -22,7 +22,7 @@ void connection_set_phase(struct connection *connection, enum connection_phase p
     connection->phase = (uint8_t)phase;
     connection->phase_begin_ns = loop->now_ns;
     if (phase == CONNECTION_WRITE)
-        connection->seen_bytes = connection->stream.unsent.len + connection->stream.unsent_file.bytes;
+        connection->seen_bytes = stream_taken_bytes(&connection->stream);
     else
         connection->seen_bytes = connection->request ? connection->request->body_received : 0;
     uint64_t time_ns = phase_time_ns(connection);
@@ -103,13 +103,19 @@ static bool is_body_in_time(struct connection *connection)
     return true;
 }
 
-/* A response that is being taken, if slowly, is worth waiting for. */
+/* A response that is being taken, if slowly, is worth waiting for. What counts is what the client's system has taken: ours
+ * alone may hold a minute's worth of a slow line, and would show no progress in that time. In this phase something was
+ * waiting all the time. A client that does not read would not see the end of the connection either, and the kernel would
+ * keep what it was sent for minutes: so it is reset. */
 static void on_write_timer(struct connection *connection)
 {
-    if (connection->stream.unsent.len + connection->stream.unsent_file.bytes < connection->seen_bytes) {
+    const struct limits_config *limits = &connection->worker->limits;
+    uint64_t taken_bytes = stream_taken_bytes(&connection->stream) - connection->seen_bytes;
+    if (taken_bytes && taken_bytes >= limits->write_rate * (limits->write_time / NS_PER_MS) / 1000) {
         connection_set_phase(connection, CONNECTION_WRITE);
         return;
     }
     counter_add(&connection->worker->meter.connections_timed_out, 1);
+    connection->is_resetting = true;
     connection_close(connection);
 }

@@ -61,7 +61,8 @@ static void work(struct connection *connection)
     if (!header.is_local)
         connection->peer = header.source;
     close(connection);
-    if (connection_begin(connection) != ERR_OK)
+    bool may_connect = header.is_local || client_admit(connection->worker, &connection->peer, &connection->is_counted);
+    if (!may_connect || connection_begin(connection) != ERR_OK)
         connection_close(connection);
 }
 

@@ -212,6 +212,33 @@ static int start(void **state)
     return 0;
 }
 
+static int start_short(void **state)
+{
+    (void)state;
+    struct limits_config limits = floor_limits();
+    limits.total_time = 300 * NS_PER_MS;
+    floor_start(&limits);
+    return 0;
+}
+
+/* A stream without end, and one that is only slow: both end, and not as if they were complete. */
+static void a_response_ends_when_the_time_of_the_request_is_over(void **state)
+{
+    (void)state;
+    uint64_t begin_ns = clock_now_ns();
+    struct reply reply = ask("GET /pour/chunks-slow/100000000000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    uint64_t passed_ns = clock_now_ns() - begin_ns;
+    assert_memory_equal(reply.text, "HTTP/1.1 200 ", 13);
+    assert_true(reply.len < 5 || memcmp(reply.text + reply.len - 5, "0\r\n\r\n", 5) != 0);
+    assert_true(passed_ns >= 300 * NS_PER_MS && passed_ns < 10 * NS_PER_S);
+    assert_int_equal(counter_read(&floor_.worker->meter.requests_over_time), 1);
+    free(reply.text);
+    reply = ask("GET /pour/length/1000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert_int_equal(body_bytes(&reply), 1000);
+    free(reply.text);
+    assert_int_equal(counter_read(&floor_.worker->meter.requests_over_time), 1);
+}
+
 static int stop(void **state)
 {
     (void)state;
@@ -232,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_client_that_does_not_read_holds_the_source_back, start, stop),
         cmocka_unit_test_setup_teardown(a_sink_that_fails_answers_before_the_body_has_come, start, stop),
         cmocka_unit_test_setup_teardown(a_client_that_leaves_in_a_sunk_body_leaves_nothing, start, stop),
+        cmocka_unit_test_setup_teardown(a_response_ends_when_the_time_of_the_request_is_over, start_short, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

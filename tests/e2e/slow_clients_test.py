@@ -1,0 +1,364 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Clients that are slow on purpose, every kind at once: they are gone in time and counted, and those that are not slow
+notice nothing. And what one client, or one request, may have altogether."""
+
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import weir  # noqa: E402
+
+CONFIG = """
+listen:
+  - 127.0.0.1:0
+  - {address: 127.0.0.1:0, proxy_protocol: v2, proxy_protocol_from: [127.0.0.1]}
+workers: 1
+executors: 1
+limits: {header_time: 1500ms, body_time: 3s, idle_time: 2s, write_time: 2s, write_rate: 64KiB%s}
+chain: [request_id, access_log: {path: access.log}]
+routes:
+  - {match: GET /livez, public: true, to: {endpoint: livez}}
+  - {match: GET /metrics, public: true, to: {endpoint: metrics}}
+  - {match: POST /take, public: true, to: {endpoint: livez}}
+"""
+OF_EACH = 15
+TICK_SECONDS = 0.1
+SLACK_SECONDS = 1.5 * weir.SLOWNESS
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+class Slow:
+    """One client. on_tick is called ten times a second; the end of the connection is noticed by reading, unless the kind
+    reads by itself."""
+
+    name, is_counted, seconds = "", True, 0.0  # whether weir_connections_timed_out counts it; when it has to be gone
+
+    def __init__(self, port, proxy_port):
+        self.socket = socket.socket()
+        self.prepare()
+        self.socket.connect(("127.0.0.1", self.choose(port, proxy_port)))
+        self.socket.setblocking(False)
+        self.begin = time.monotonic()
+        self.ended = None
+        self.ticks = 0
+        self.received = b""
+        self.on_open()
+
+    def prepare(self):
+        pass
+
+    def choose(self, port, _proxy_port):
+        return port
+
+    def on_open(self):
+        pass
+
+    def on_tick(self):
+        self.read()
+
+    def read(self, count=1 << 16):
+        try:
+            data = self.socket.recv(count)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            data = b""
+        self.received = (self.received + data)[:4096]
+        if not data:
+            self.end()
+
+    def write(self, data):
+        try:
+            self.socket.send(data)
+        except BlockingIOError:
+            pass
+        except ConnectionError:
+            self.end()
+
+    def end(self):
+        if self.ended is None:
+            self.ended = time.monotonic() - self.begin
+            self.socket.close()
+
+
+class Silent(Slow):
+    name, is_counted, seconds = "says nothing", False, 2
+
+
+class Idle(Slow):
+    name, is_counted, seconds = "says nothing after a request", False, 2
+
+    def on_open(self):
+        self.write(weir.request_bytes("GET", "/livez"))
+
+
+class SlowHeader(Slow):
+    name, seconds = "trickles its head", 1.5
+
+    def on_open(self):
+        self.write(b"GET /livez HTTP/1.1\r\nHost: a\r\nX: ")
+
+    def on_tick(self):
+        self.write(b"x")
+        if self.ended is None:
+            self.read()
+
+
+class SlowSecondHeader(SlowHeader):
+    name, seconds = "trickles its second head", 1.5
+
+    def on_open(self):
+        self.write(weir.request_bytes("GET", "/livez") + b"GET /livez HTTP/1.1\r\nHost: a\r\nX: ")
+
+
+class SlowBody(Slow):
+    name, seconds = "trickles its body", 3
+
+    def on_open(self):
+        self.write(b"POST /take HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+
+    def on_tick(self):
+        self.write(b"x" * 10)
+        if self.ended is None:
+            self.read()
+
+
+class SlowChunks(SlowBody):
+    name, seconds = "trickles its chunks", 3
+
+    def on_open(self):
+        self.write(b"POST /take HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+    def on_tick(self):
+        self.write(b"1\r\nx\r\n")
+        if self.ended is None:
+            self.read()
+
+
+class NoReader(Slow):
+    """Whether it is gone shows when it reads: the kernel still has data for it, then a reset or an end."""
+
+    name, seconds = "reads nothing", 2
+    answers = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 400
+
+    def prepare(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+    def on_open(self):
+        self.left = self.answers
+
+    def on_tick(self):
+        try:
+            self.left = self.left[self.socket.send(self.left):] if self.left else self.left
+        except BlockingIOError:
+            pass
+        except ConnectionError:
+            self.end()
+            return
+        self.look()
+
+    def look(self):
+        """The state of the connection, without reading: TCP_INFO begins with it; 1 is ESTABLISHED."""
+        state = struct.unpack("B", self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1))[0]
+        if state != 1:
+            self.end()
+
+
+class SlowReader(NoReader):
+    name, seconds = "reads a little at a time", 4
+
+    def look(self):
+        self.read(20)
+        if self.ended is None:
+            super().look()
+
+
+class NoPreface(Slow):
+    name, seconds = "trickles its PROXY header", 1.5
+
+    def choose(self, _port, proxy_port):
+        return proxy_port
+
+    def on_tick(self):
+        self.write(SIGNATURE[self.ticks % len(SIGNATURE):][:1] if self.ticks < len(SIGNATURE) else b"")
+        self.ticks += 1
+        if self.ended is None:
+            self.read()
+
+
+KINDS = [Silent, Idle, SlowHeader, SlowSecondHeader, SlowBody, SlowChunks, NoReader, SlowReader, NoPreface]
+
+
+def play(clients, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and any(client.ended is None for client in clients):
+        for client in clients:
+            if client.ended is None:
+                client.on_tick()
+        time.sleep(TICK_SECONDS)
+
+
+class Busy(threading.Thread):
+    """Requests one after the other; their times in self.seconds."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port, self.seconds, self.is_over, self.failure = port, [], False, None
+
+    def run(self):
+        try:
+            with weir.Client(self.port) as client:
+                while not self.is_over:
+                    begin = time.monotonic()
+                    assert client.request("GET", "/livez").status == 200
+                    self.seconds.append(time.monotonic() - begin)
+                    time.sleep(0.002)
+        except Exception as error:  # told by the test, in its own thread
+            self.failure = error
+
+
+class SlowClients(unittest.TestCase):
+    def test_every_kind_at_once_is_gone_in_time_and_counted_and_harms_nobody(self):
+        with weir.Server(CONFIG % "") as server:
+            ports = [int(line.rsplit(":", 1)[1].split()[0]) for line in server.lines if "listening on" in line]
+            busy = [Busy(server.port) for _ in range(2)]
+            for thread in busy:
+                thread.start()
+            slow = [kind(*ports) for _ in range(OF_EACH) for kind in KINDS]
+            play(slow, max(kind.seconds for kind in KINDS) + SLACK_SECONDS + 1)
+            for thread in busy:
+                thread.is_over = True
+                thread.join(10)
+                self.assertIsNone(thread.failure)
+            for kind in KINDS:
+                ends = [client.ended for client in slow if type(client) is kind]
+                self.assertNotIn(None, ends, "a client that %s is still there" % kind.name)
+                print("%-30s gone after %.2f to %.2f s" % (kind.name, min(ends), max(ends)))
+                self.assertLess(max(ends), kind.seconds + SLACK_SECONDS, kind.name)
+                self.assertGreater(min(ends), kind.seconds * 0.45, kind.name)
+            for client in slow:
+                if isinstance(client, (SlowHeader, SlowBody)):
+                    self.assertIn(b"HTTP/1.1 408 ", client.received)
+            times = sorted(second for thread in busy for second in thread.seconds)
+            p99 = times[len(times) * 99 // 100]
+            print("%d requests beside them: median %.2f ms, p99 %.2f ms" % (len(times), times[len(times) // 2] * 1e3,
+                                                                            p99 * 1e3))
+            self.assertGreater(len(times), 100)
+            self.assertLess(p99, 0.1 * weir.SLOWNESS)
+            samples = weir.metrics(server.port)
+            self.assertEqual(samples["weir_connections_timed_out_total"],
+                             OF_EACH * sum(kind.is_counted for kind in KINDS))
+            self.assertLessEqual(weir.wait_until(lambda: weir.metrics(server.port), 1, "")["weir_connections_open"],
+                                 samples["weir_connections_open"])
+
+    def test_a_slow_reader_that_keeps_the_rate_gets_all(self):
+        with weir.Server(CONFIG.replace("64KiB", "1KiB") % "") as server, socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", server.port))
+            client.settimeout(20)
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 39 +
+                           b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            received, begin = b"", time.monotonic()
+            while data := client.recv(3000):
+                received += data
+                if time.monotonic() - begin < 5:  # more than two write_times
+                    time.sleep(0.05)
+            self.assertEqual(received.count(b"HTTP/1.1 200 "), 40)
+
+
+class Altogether(unittest.TestCase):
+    def test_a_client_has_only_so_many_connections(self):
+        with weir.Server(CONFIG % ", client_connections: 5") as server:
+            kept = [weir.Client(server.port) for _ in range(5)]
+            for client in kept:
+                self.assertEqual(client.request("GET", "/livez").status, 200)
+            for _ in range(3):
+                with weir.Client(server.port) as client, self.assertRaises((weir.Gone, ConnectionError)):
+                    client.request("GET", "/livez")
+            with socket.create_connection(("127.0.0.1", server.port), 10, ("127.0.0.2", 0)) as other:
+                other.sendall(weir.request_bytes("GET", "/livez"))
+                self.assertTrue(other.recv(4096).startswith(b"HTTP/1.1 200"), "another address has a count of its own")
+            kept[0].close()
+            samples = weir.wait_until(lambda: self.try_metrics(server.port), 5, "the place of the one that went")
+            self.assertGreaterEqual(samples["weir_client_limit_refused_total"], 3)
+            for client in kept[1:]:
+                client.close()
+
+    def try_metrics(self, port):
+        try:
+            return weir.metrics(port)
+        except (weir.Gone, ConnectionError):
+            return None
+
+    def test_behind_the_proxy_protocol_clients_are_counted_and_not_the_proxy(self):
+        with weir.Server(CONFIG % ", client_connections: 2") as server:
+            proxy_port = [int(line.rsplit(":", 1)[1].split()[0]) for line in server.lines if "listening on" in line][1]
+            clients = []
+            for source in ("192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2",
+                           "2001:db8::ffff:0:0:3", "2001:db8:0:1::1"):
+                client = weir.Client(proxy_port)
+                clients.append((source, client))
+                client.raw(self.header(source) + weir.request_bytes("GET", "/livez"))
+            refused = []
+            for source, client in clients:
+                try:
+                    self.assertEqual(client.receive().status, 200)
+                except weir.Gone:
+                    refused.append(source)
+            self.assertEqual(refused, ["192.0.2.1", "2001:db8::ffff:0:0:3"])
+            for _, client in clients:
+                client.close()
+
+    def header(self, source):
+        family = socket.AF_INET6 if ":" in source else socket.AF_INET
+        block = socket.inet_pton(family, source) * 2 + b"\0\1\0\2"
+        return SIGNATURE + bytes([0x21, 0x21 if ":" in source else 0x11]) + struct.pack("!H", len(block)) + block
+
+    def test_a_trusted_proxy_speaks_for_many(self):
+        with weir.Server(CONFIG % ", client_connections: 2" + "trusted_proxies: [127.0.0.1]\n") as server:
+            clients = [weir.Client(server.port) for _ in range(10)]
+            for client in clients:
+                self.assertEqual(client.request("GET", "/livez").status, 200)
+                client.close()
+
+    def test_a_reload_may_turn_the_limit_on_and_off(self):
+        with weir.Server(CONFIG % "") as server:
+            before = [weir.Client(server.port) for _ in range(3)]
+            for client in before:
+                self.assertEqual(client.request("GET", "/livez").status, 200)
+            server.write_config(CONFIG % ", client_connections: 1")
+            server.reload()
+            with weir.Client(server.port) as first:
+                self.assertEqual(first.request("GET", "/livez").status, 200, "those from before are not counted")
+                with weir.Client(server.port) as second, self.assertRaises((weir.Gone, ConnectionError)):
+                    second.request("GET", "/livez")
+            server.write_config(CONFIG % "")
+            server.reload()
+            after = [weir.Client(server.port) for _ in range(3)]
+            for client in before + after:
+                client.close()
+
+    def test_a_request_has_only_so_much_time_altogether(self):
+        with weir.Server(CONFIG % ", total_time: 1s") as server, weir.Client(server.port) as client:
+            client.raw(b"POST /take HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+            begin = time.monotonic()
+            for _ in range(100):
+                client.raw(b"x" * 5000)  # fast enough for body_rate
+                time.sleep(0.02)
+                if time.monotonic() - begin > 1.3:
+                    break
+            response = client.receive()
+            self.assertEqual((response.status, response.problem()), (503, "deadline-exceeded"))
+            self.assertEqual(response.field("Connection"), "close")
+            samples = weir.metrics(server.port)
+            self.assertEqual(samples["weir_requests_over_time_total"], 1)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
