@@ -95,7 +95,7 @@ NGINX_PROXY = """location / {
 HAPROXY = """
 global
     nbthread 1
-    maxconn 19000
+    maxconn 9000
 defaults
     mode http
     option http-keep-alive

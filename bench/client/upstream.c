@@ -13,7 +13,8 @@
 #define EVENTS_MAX      256
 
 struct connection {
-    int fd;
+    struct connection *next_dropped;
+    int fd; /* -1: dropped */
     bool is_streaming;
     unsigned next_event;
     size_t len;
@@ -26,6 +27,7 @@ static struct {
     size_t answer_len;
     struct connection *streams[CONNECTIONS_MAX];
     int stream_count;
+    struct connection *dropped;
 } serve;
 
 static const char stream_head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
@@ -37,7 +39,17 @@ static void drop(struct connection *connection)
         if (serve.streams[i] == connection)
             serve.streams[i] = serve.streams[--serve.stream_count];
     close(connection->fd);
-    free(connection);
+    connection->fd = -1;
+    connection->next_dropped = serve.dropped; /* epoll may have it in this turn's list: freed behind it */
+    serve.dropped = connection;
+}
+
+static void free_dropped(void)
+{
+    for (struct connection *next; serve.dropped; serve.dropped = next) {
+        next = serve.dropped->next_dropped;
+        free(serve.dropped);
+    }
 }
 
 static bool put(struct connection *connection, const char *bytes, size_t len)
@@ -67,6 +79,8 @@ static bool answer(struct connection *connection)
 static void on_readable(struct connection *connection)
 {
     char *in = connection->in;
+    if (connection->fd < 0)
+        return;
     ssize_t count = recv(connection->fd, in + connection->len, sizeof connection->in - connection->len, 0);
     if (count < 0 && errno == EAGAIN)
         return;
@@ -169,5 +183,6 @@ int main(int argc, char **argv)
             else
                 on_readable(owner);
         }
+        free_dropped();
     }
 }
