@@ -173,6 +173,7 @@ static void complete(struct exchange *exchange)
     bool is_quiet = link && link->stream.unsent.len == 0 && exchange->out.begin == exchange->out.end;
     link_release(exchange, is_quiet && exchange->is_sent && !exchange->is_write_broken && !exchange->is_dirty &&
                                exchange->head.is_keep_alive);
+    exchange_leave(exchange);
 }
 
 bool body_take(struct exchange *exchange)

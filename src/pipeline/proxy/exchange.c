@@ -19,11 +19,21 @@ static bool is_given_up(struct exchange *exchange)
     return true;
 }
 
+void exchange_leave(struct exchange *exchange)
+{
+    if (exchange->has_left)
+        return;
+    exchange->has_left = true;
+    exchange->pool->in_flight--;
+    gauge_add(&exchange->request->worker->meter.upstream_in_flight, -1);
+}
+
 void exchange_fail(struct exchange *exchange, enum problem problem, const char *why)
 {
     struct worker *worker = exchange->request->worker;
     counter_add(&worker->meter.upstream_failures, 1);
     link_release(exchange, false);
+    exchange_leave(exchange);
     if (exchange->request->stage != STAGE_proxy) {
         exchange->failure = ERR_CLOSED;
     } else {
@@ -103,6 +113,7 @@ static void end_in_body(struct exchange *exchange, enum err err)
     }
     exchange->is_complete = true;
     link_release(exchange, false);
+    exchange_leave(exchange);
     flow_resume(exchange->request);
 }
 

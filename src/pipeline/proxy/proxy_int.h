@@ -107,6 +107,7 @@ struct exchange {
     struct http_head head;
     struct chunked chunked;
     uint64_t left_bytes; /* of a body with a length */
+    bool has_left; /* it is not in flight any more */
     bool is_complete;
     bool is_dirty;    /* more came than belongs to the response */
     enum err failure; /* why the body will not be completed */
@@ -142,6 +143,8 @@ struct iovec exchange_on_buffer(struct exchange *exchange);
 void exchange_on_received(struct exchange *exchange, size_t bytes, enum err err);
 void exchange_on_sent(struct exchange *exchange, enum err err);
 void exchange_on_timeout(struct exchange *exchange);
+/* It is with the upstream no longer, as far as in_flight goes. Harmless twice. */
+void exchange_leave(struct exchange *exchange);
 /* Ends it as failed. `why` is a static sentence. */
 void exchange_fail(struct exchange *exchange, enum problem problem, const char *why);
 

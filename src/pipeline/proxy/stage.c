@@ -112,8 +112,7 @@ static void end(void *context)
     link_release(exchange, false);
     buffer_drop(exchange, &exchange->in);
     buffer_drop(exchange, &exchange->out);
-    exchange->pool->in_flight--;
-    gauge_add(&exchange->request->worker->meter.upstream_in_flight, -1);
+    exchange_leave(exchange);
 }
 
 static enum verdict fail_to_connect(struct exchange *exchange, enum err err)
