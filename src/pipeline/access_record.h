@@ -19,6 +19,7 @@
     ACCESS_TEXT(key_id, 16)                                                                                            \
     ACCESS_TEXT(bucket, 32)                                                                                            \
     ACCESS_TEXT(model, 64)                                                                                             \
+    ACCESS_TEXT(upstream, 64)                                                                                          \
     ACCESS_TEXT(problem, 40)                                                                                           \
     ACCESS_TEXT(user_agent, 96)
 
@@ -37,8 +38,9 @@ struct access_record {
     uint64_t duration_ns;
     uint64_t receive_ns; /* of it: waiting for the body */
     uint64_t decode_ns;
-    uint64_t queue_ns; /* waiting for an executor */
-    uint64_t run_ns;   /* inside the model */
+    uint64_t queue_ns;    /* waiting for an executor */
+    uint64_t run_ns;      /* inside the model */
+    uint64_t upstream_ns; /* until an upstream's response began */
     uint64_t received_bytes;
     uint64_t sent_bytes;
     uint32_t sink; /* of access_log_open */

@@ -107,6 +107,7 @@ struct request {
     struct config *config;         /* held through the worker's generation */
     struct worker_generation *generation;
     struct exchange *exchange; /* proxy/'s: with an upstream */
+    uint64_t upstream_ns;      /* from handing it on to the head of the response */
     struct list node;          /* of the worker's requests */
     struct arena arena;
 

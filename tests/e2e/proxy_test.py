@@ -4,6 +4,7 @@
 
 E2E_SECONDS in the environment: how long clients go away at random. E2E_SEED: the random numbers of a run that failed."""
 
+import json
 import os
 import random
 import socket
@@ -109,6 +110,16 @@ class Requests(unittest.TestCase):
         self.assertRegex(message.field("Host"), r"^127\.0\.0\.1:\d+$")
         message, = self.ask(b"GET / HTTP/1.0\r\n\r\n")
         self.assertRegex(message.field("Host"), r"^127\.0\.0\.1:\d+$")
+
+    def test_the_log_says_which_upstream_and_how_long_it_took(self):
+        with Upstream() as upstream, served(upstream, chain="access_log: {path: access.log}, metrics") as server:
+            weir.ask(server.port, "GET", "/x")
+            weir.ask(server.port, "GET", "/metrics")
+            text = weir.wait_until(lambda: os.path.exists(server.path("access.log")) and weir.read(server.path("access.log")),
+                                   5, "the log")
+            line = json.loads(text.splitlines()[0])
+            self.assertEqual(line["upstream"], "app")
+            self.assertGreater(line["upstream_ms"], 0)
 
     def test_the_request_id_goes_along(self):
         message, = self.ask(b"GET / HTTP/1.1\r\nHost: h\r\nX-Request-Id: mine\r\n\r\n", chain="request_id")

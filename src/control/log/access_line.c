@@ -15,8 +15,8 @@ static const struct slice names[] = {
 /* What happened first, then who asked and with what. */
 static const enum access_text texts_before[] = {ACCESS_TEXT_method, ACCESS_TEXT_path, ACCESS_TEXT_route};
 static const enum access_text texts_behind[] = {
-    ACCESS_TEXT_request_id, ACCESS_TEXT_tenant, ACCESS_TEXT_key_id,
-    ACCESS_TEXT_bucket,     ACCESS_TEXT_model,  ACCESS_TEXT_problem,
+    ACCESS_TEXT_request_id, ACCESS_TEXT_tenant,   ACCESS_TEXT_key_id,  ACCESS_TEXT_bucket,
+    ACCESS_TEXT_model,      ACCESS_TEXT_upstream, ACCESS_TEXT_problem,
 };
 static const enum access_text texts_last[] = {ACCESS_TEXT_user_agent}; /* behind the peer */
 _Static_assert(ARRAY_LEN(texts_before) + ARRAY_LEN(texts_behind) + ARRAY_LEN(texts_last) == ACCESS_TEXT_COUNT,
@@ -46,6 +46,7 @@ size_t access_line_format(struct access_line_clock *clock, const struct access_r
     write_ms_if_any(&writer, SLICE_LIT("decode_ms"), record->decode_ns);
     write_ms_if_any(&writer, SLICE_LIT("queue_ms"), record->queue_ns);
     write_ms_if_any(&writer, SLICE_LIT("run_ms"), record->run_ns);
+    write_ms_if_any(&writer, SLICE_LIT("upstream_ms"), record->upstream_ns);
     write_count(&writer, SLICE_LIT("received_bytes"), record->received_bytes);
     write_count(&writer, SLICE_LIT("sent_bytes"), record->sent_bytes);
     write_texts(&writer, texts, texts_behind, ARRAY_LEN(texts_behind));

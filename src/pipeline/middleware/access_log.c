@@ -80,6 +80,7 @@ static void fill(struct access_record *record, const struct request *request)
     record->decode_ns = request->stage_ns[STAGE_decode];
     record->queue_ns = request->queue_ns;
     record->run_ns = request->run_ns;
+    record->upstream_ns = request->upstream_ns;
     record->received_bytes = request->received_bytes;
     record->sent_bytes = request->sent_bytes;
     record->status = (uint16_t)outcome_status(request);
@@ -97,6 +98,7 @@ static void fill(struct access_record *record, const struct request *request)
     ADD(key_id, request->identity.key_id);
     ADD(bucket, request->identity.bucket);
     ADD(model, request->model_entry ? request->model_entry->config->name : none);
+    ADD(upstream, request->exchange ? request->route->upstream->config->name : none);
     ADD(problem, problem ? slice_of_text(problem_row(problem)->slug) : none);
     ADD(user_agent, request_header(request, HTTP_FIELD_USER_AGENT));
 #undef ADD

@@ -85,6 +85,7 @@ struct exchange {
     struct body_sink sink;
     struct body_source source;
     enum exchange_state state;
+    uint64_t begin_ns;
     enum problem problem; /* of EXCHANGE_FAILED */
     const char *why;
     enum err connect_err; /* of the last attempt that failed */
@@ -107,7 +108,7 @@ struct exchange {
     struct http_head head;
     struct chunked chunked;
     uint64_t left_bytes; /* of a body with a length */
-    bool has_left; /* it is not in flight any more */
+    bool has_left;       /* it is not in flight any more */
     bool is_complete;
     bool is_dirty;    /* more came than belongs to the response */
     enum err failure; /* why the body will not be completed */

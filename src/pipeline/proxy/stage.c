@@ -78,6 +78,7 @@ static struct exchange *make_exchange(struct request *request)
         return NULL;
     http1_parser_init(&exchange->parser, &parser_limits);
     exchange->request = request;
+    exchange->begin_ns = request->worker->loop.now_ns;
     exchange->pool = pool_of(request);
     body_init(exchange);
     return exchange;

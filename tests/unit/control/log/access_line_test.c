@@ -49,6 +49,7 @@ static void writes_every_member_in_its_order(void **state)
         [ACCESS_TEXT_key_id] = SLICE_LIT("k1234567"),
         [ACCESS_TEXT_bucket] = SLICE_LIT("b"),
         [ACCESS_TEXT_model] = SLICE_LIT("m"),
+        [ACCESS_TEXT_upstream] = SLICE_LIT("u"),
         [ACCESS_TEXT_problem] = SLICE_LIT("invalid-image"),
         [ACCESS_TEXT_user_agent] = SLICE_LIT("curl/8"),
     });
@@ -57,13 +58,15 @@ static void writes_every_member_in_its_order(void **state)
     record.decode_ns = 2500000;
     record.queue_ns = 999;
     record.run_ns = 3000001000;
+    record.upstream_ns = 4000000;
     record.received_bytes = 7;
-    assert_line(&record, "{\"time\":\"2026-11-23T14:34:00.123Z\",\"method\":\"POST\",\"path\":\"/v1/x\","
-                         "\"route\":\"POST /v1/{name}\",\"status\":200,\"duration_ms\":12.345,\"receive_ms\":1.0,"
-                         "\"decode_ms\":2.5,\"queue_ms\":0.0,\"run_ms\":3000.001,\"received_bytes\":7,"
-                         "\"sent_bytes\":99,\"request_id\":\"r1\",\"tenant\":\"acme\",\"key_id\":\"k1234567\","
-                         "\"bucket\":\"b\",\"model\":\"m\",\"problem\":\"invalid-image\",\"peer\":\"::1\","
-                         "\"user_agent\":\"curl/8\"}\n");
+    assert_line(&record,
+                "{\"time\":\"2026-11-23T14:34:00.123Z\",\"method\":\"POST\",\"path\":\"/v1/x\","
+                "\"route\":\"POST /v1/{name}\",\"status\":200,\"duration_ms\":12.345,\"receive_ms\":1.0,"
+                "\"decode_ms\":2.5,\"queue_ms\":0.0,\"run_ms\":3000.001,\"upstream_ms\":4.0,\"received_bytes\":7,"
+                "\"sent_bytes\":99,\"request_id\":\"r1\",\"tenant\":\"acme\",\"key_id\":\"k1234567\","
+                "\"bucket\":\"b\",\"model\":\"m\",\"upstream\":\"u\",\"problem\":\"invalid-image\",\"peer\":\"::1\","
+                "\"user_agent\":\"curl/8\"}\n");
 }
 
 static void leaves_out_what_is_empty(void **state)
@@ -97,6 +100,7 @@ static void longest_record_fits(void **state)
         texts[i] = slice_of(worst, sizeof worst);
     struct access_record record = record_of(texts);
     record.duration_ns = record.receive_ns = record.decode_ns = record.queue_ns = record.run_ns = UINT64_MAX;
+    record.upstream_ns = UINT64_MAX;
     record.received_bytes = record.sent_bytes = UINT64_MAX;
     record.status = UINT16_MAX;
     struct slice line = line_of(&record);
