@@ -389,11 +389,12 @@ static bool flush(struct connection *connection)
 {
     bool is_busy = connection->stream.unsent.len || connection->is_sending_file;
     enum err err = is_busy ? ERR_AGAIN : send_out(connection);
-    if (err == ERR_OK && connection->file.bytes)
+    bool has_file = connection->file.bytes > 0;
+    if (err == ERR_OK && has_file)
         err = send_file(connection);
     bool is_over = connection->is_closing && !connection->open_requests;
     bool has_input = !is_over && connection->secure && secure_has_input(connection);
-    bool has_more = err == ERR_OK && (connection->has_more_output || has_input);
+    bool has_more = err == ERR_OK && (connection->has_more_output || has_input || has_file);
     if (err == ERR_AGAIN) {
         bool wants_input;
         set_phase_once(connection, connection->protocol->phase(connection, &wants_input));

@@ -94,14 +94,18 @@ static const struct segment *current(struct segments *segments)
     return segments->index < segments->count ? &segments->list[segments->index] : NULL;
 }
 
-/* ERR_OK: what comes next may be waited for, because it was loaded or nobody can load it. */
+/* Whether a crew thread has just loaded what comes next: then it may be waited for, should it have gone again. */
+static bool was_loaded(struct segments *segments)
+{
+    bool was = segments->request->was_submitted;
+    segments->request->was_submitted = false;
+    return was;
+}
+
+/* ERR_AGAIN: a crew thread loads it. ERR_OK: nobody is free for that, so it has to be waited for. */
 static enum err load(struct segments *segments, uint64_t offset, uint64_t bytes)
 {
     struct request *request = segments->request;
-    if (request->was_submitted) {
-        request->was_submitted = false;
-        return ERR_OK;
-    }
     segments->load_offset = offset;
     segments->load_bytes = MIN(bytes, (uint64_t)LOAD_BYTES);
     request->task_state = segments;
@@ -131,7 +135,7 @@ static enum err read_segments(struct body_source *source, char *place, size_t ca
         memcpy(place, segment->text.ptr + segments->done, bytes);
     } else {
         uint64_t offset = segment->offset + segments->done;
-        enum err err = file_read_at(segments->fd, offset, place, bytes, false, &bytes);
+        enum err err = file_read_at(segments->fd, offset, place, bytes, was_loaded(segments), &bytes);
         if (err == ERR_AGAIN) {
             TRY(load(segments, offset, left));
             err = file_read_at(segments->fd, offset, place, bytes, true, &bytes);
@@ -154,7 +158,7 @@ static enum err next_file(struct body_source *source, uint64_t bytes_max, struct
         return ERR_AGAIN;
     uint64_t offset = segment->offset + segments->done;
     uint64_t bytes = MIN(segment->bytes - segments->done, MIN(bytes_max, (uint64_t)LOAD_BYTES));
-    if (!file_is_cached(segments->fd, offset, bytes))
+    if (!was_loaded(segments) && !file_is_cached(segments->fd, offset, bytes))
         TRY(load(segments, offset, bytes));
     segments->done += bytes;
     *ret_piece = (struct file_piece){.fd = segments->fd, .offset = offset, .bytes = bytes};

@@ -223,7 +223,6 @@ static enum err pump_file(struct request *request)
     struct file_piece piece;
     TRY(response->source->next_file(response->source, FILE_PIECE, &piece));
     connection_send_file(connection, piece);
-    connection->has_more_output = true;
     request->source_sent_bytes += piece.bytes;
     request->sent_bytes += piece.bytes;
     return ERR_OK;
