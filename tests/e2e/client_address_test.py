@@ -5,14 +5,18 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
+import ssl
 import struct
 import sys
+import tempfile
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import certificates  # noqa: E402
 import weir  # noqa: E402
 
 CONFIG = """
@@ -141,6 +145,28 @@ class ProxyProtocol(Case):
                 client.raw(header("192.0.2.7") + GET)
                 self.assertEqual(client.receive().status, 200)
             self.assertEqual(self.peers(server), ["192.0.2.7"])
+
+    def test_tls_begins_behind_it(self):
+        folder = tempfile.mkdtemp(prefix="weir-tls-")
+        self.addCleanup(shutil.rmtree, folder)
+        authority = certificates.Authority(folder)
+        pair = "{cert: %s, key: %s}" % authority.issue("a", "DNS:a.example")
+        server = weir.Server(CONFIG % ("[127.0.0.1:0, {address: unix:{folder}/a.sock, proxy_protocol: v2, "
+                                       "tls: {certificates: [%s]}}]" % pair, ""))
+        context = ssl.create_default_context(cafile=authority.path)
+        with server:
+            for pieces in (1, 7, 1000):  # how the header comes: in bytes, in parts, with the handshake behind it
+                raw = socket.socket(socket.AF_UNIX)
+                raw.settimeout(20)
+                raw.connect(server.path("a.sock"))
+                data = header("192.0.2.7")
+                for begin in range(0, len(data), pieces):
+                    raw.sendall(data[begin:begin + pieces])
+                with context.wrap_socket(raw, server_hostname="a.example") as client:
+                    for _ in range(2):
+                        client.sendall(GET)
+                        self.assertTrue(client.recv(4096).startswith(b"HTTP/1.1 200"))
+            self.assertEqual(self.peers(server), ["192.0.2.7"] * 6)
 
     def test_a_reload_may_change_who_may_send_it(self):
         server, port = self.start(LISTEN_BOTH % "10.0.0.1")

@@ -4,45 +4,67 @@
 notice nothing. And what one client, or one request, may have altogether."""
 
 import os
+import shutil
 import socket
+import ssl
 import struct
 import sys
+import tempfile
 import threading
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import certificates  # noqa: E402
 import weir  # noqa: E402
 
 CONFIG = """
 listen:
   - 127.0.0.1:0
   - {address: 127.0.0.1:0, proxy_protocol: v2, proxy_protocol_from: [127.0.0.1]}
+  - {address: 127.0.0.1:0, tls: {certificates: [{cert: @FOLDER/a.pem, key: @FOLDER/a.key}]}}
 workers: 1
 executors: 1
-limits: {header_time: 1500ms, body_time: 3s, idle_time: 2s, write_time: 2s, write_rate: 64KiB%s}
+limits: {header_time: 1500ms, handshake_time: 1500ms, body_time: 3s, idle_time: 2s, write_time: 2s, write_rate: 64KiB%s}
 chain: [request_id, access_log: {path: access.log}]
 routes:
   - {match: GET /livez, public: true, to: {endpoint: livez}}
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
   - {match: POST /take, public: true, to: {endpoint: livez}}
 """
-OF_EACH = 15
+OF_EACH = 10
 TICK_SECONDS = 0.1
 SLACK_SECONDS = 1.5 * weir.SLOWNESS
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def setUpModule():
+    global FOLDER, CONTEXT
+    FOLDER = tempfile.mkdtemp(prefix="weir-tls-")
+    authority = certificates.Authority(FOLDER)
+    authority.issue("a", "DNS:a.example")
+    CONTEXT = ssl.create_default_context(cafile=authority.path)
+
+
+def tearDownModule():
+    shutil.rmtree(FOLDER)
+
+
+def config(limits=""):
+    return CONFIG.replace("@FOLDER", FOLDER) % limits
 
 
 class Slow:
     """One client. on_tick is called ten times a second; the end of the connection is noticed by reading, unless the kind
     reads by itself."""
 
+    listener = 0  # of CONFIG
     name, is_counted, seconds = "", True, 0.0  # whether weir_connections_timed_out counts it; when it has to be gone
 
-    def __init__(self, port, proxy_port):
+    def __init__(self, ports):
         self.socket = socket.socket()
         self.prepare()
-        self.socket.connect(("127.0.0.1", self.choose(port, proxy_port)))
+        self.socket.connect(("127.0.0.1", ports[self.listener]))
         self.socket.setblocking(False)
         self.begin = time.monotonic()
         self.ended = None
@@ -53,9 +75,6 @@ class Slow:
     def prepare(self):
         pass
 
-    def choose(self, port, _proxy_port):
-        return port
-
     def on_open(self):
         pass
 
@@ -65,9 +84,9 @@ class Slow:
     def read(self, count=1 << 16):
         try:
             data = self.socket.recv(count)
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             return
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             data = b""
         self.received = (self.received + data)[:4096]
         if not data:
@@ -76,9 +95,9 @@ class Slow:
     def write(self, data):
         try:
             self.socket.send(data)
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantWriteError):
             pass
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             self.end()
 
     def end(self):
@@ -180,10 +199,7 @@ class SlowReader(NoReader):
 
 
 class NoPreface(Slow):
-    name, seconds = "trickles its PROXY header", 1.5
-
-    def choose(self, _port, proxy_port):
-        return proxy_port
+    name, seconds, listener = "trickles its PROXY header", 1.5, 1
 
     def on_tick(self):
         self.write(SIGNATURE[self.ticks % len(SIGNATURE):][:1] if self.ticks < len(SIGNATURE) else b"")
@@ -192,7 +208,54 @@ class NoPreface(Slow):
             self.read()
 
 
-KINDS = [Silent, Idle, SlowHeader, SlowSecondHeader, SlowBody, SlowChunks, NoReader, SlowReader, NoPreface]
+class NoHandshake(Slow):
+    name, seconds, listener = "says nothing where TLS is due", 1.5, 2
+
+
+class SlowHandshake(Slow):
+    name, seconds, listener = "trickles its ClientHello", 1.5, 2
+
+    def on_open(self):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        session = CONTEXT.wrap_bio(incoming, outgoing, server_hostname="a.example")
+        try:
+            session.do_handshake()
+        except ssl.SSLWantReadError:
+            self.hello = outgoing.read()
+
+    def on_tick(self):
+        self.write(self.hello[:8])
+        self.hello = self.hello[8:]
+        if self.ended is None:
+            self.read()
+
+
+class SecureIdle(Slow):
+    name, is_counted, seconds, listener = "says nothing behind TLS", False, 2, 2
+
+    def on_open(self):
+        self.socket.setblocking(True)
+        self.socket.settimeout(20)
+        self.socket = CONTEXT.wrap_socket(self.socket, server_hostname="a.example")
+        self.socket.setblocking(False)
+        self.begin = time.monotonic()
+
+
+class SecureSlowHeader(SecureIdle):
+    name, is_counted, seconds = "trickles its head in TLS", True, 1.5
+
+    def on_open(self):
+        super().on_open()
+        self.write(b"GET /livez HTTP/1.1\r\nHost: a\r\nX: ")
+
+    def on_tick(self):
+        self.write(b"x")
+        if self.ended is None:
+            self.read()
+
+
+KINDS = [Silent, Idle, SlowHeader, SlowSecondHeader, SlowBody, SlowChunks, NoReader, SlowReader, NoPreface,
+         NoHandshake, SlowHandshake, SecureIdle, SecureSlowHeader]
 
 
 def play(clients, seconds):
@@ -225,12 +288,12 @@ class Busy(threading.Thread):
 
 class SlowClients(unittest.TestCase):
     def test_every_kind_at_once_is_gone_in_time_and_counted_and_harms_nobody(self):
-        with weir.Server(CONFIG % "") as server:
+        with weir.Server(config()) as server:
             ports = [int(line.rsplit(":", 1)[1].split()[0]) for line in server.lines if "listening on" in line]
             busy = [Busy(server.port) for _ in range(2)]
             for thread in busy:
                 thread.start()
-            slow = [kind(*ports) for _ in range(OF_EACH) for kind in KINDS]
+            slow = [kind(ports) for _ in range(OF_EACH) for kind in KINDS]
             play(slow, max(kind.seconds for kind in KINDS) + SLACK_SECONDS + 1)
             for thread in busy:
                 thread.is_over = True
@@ -243,7 +306,7 @@ class SlowClients(unittest.TestCase):
                 self.assertLess(max(ends), kind.seconds + SLACK_SECONDS, kind.name)
                 self.assertGreater(min(ends), kind.seconds * 0.45, kind.name)
             for client in slow:
-                if isinstance(client, (SlowHeader, SlowBody)):
+                if isinstance(client, (SlowHeader, SlowBody, SecureSlowHeader)):
                     self.assertIn(b"HTTP/1.1 408 ", client.received)
             times = sorted(second for thread in busy for second in thread.seconds)
             p99 = times[len(times) * 99 // 100]
@@ -258,7 +321,7 @@ class SlowClients(unittest.TestCase):
                                  samples["weir_connections_open"])
 
     def test_a_slow_reader_that_keeps_the_rate_gets_all(self):
-        with weir.Server(CONFIG.replace("64KiB", "1KiB") % "") as server, socket.socket() as client:
+        with weir.Server(config().replace("64KiB", "1KiB")) as server, socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.connect(("127.0.0.1", server.port))
             client.settimeout(20)
@@ -274,7 +337,7 @@ class SlowClients(unittest.TestCase):
 
 class Altogether(unittest.TestCase):
     def test_a_client_has_only_so_many_connections(self):
-        with weir.Server(CONFIG % ", client_connections: 5") as server:
+        with weir.Server(config(", client_connections: 5")) as server:
             kept = [weir.Client(server.port) for _ in range(5)]
             for client in kept:
                 self.assertEqual(client.request("GET", "/livez").status, 200)
@@ -297,7 +360,7 @@ class Altogether(unittest.TestCase):
             return None
 
     def test_behind_the_proxy_protocol_clients_are_counted_and_not_the_proxy(self):
-        with weir.Server(CONFIG % ", client_connections: 2") as server:
+        with weir.Server(config(", client_connections: 2")) as server:
             proxy_port = [int(line.rsplit(":", 1)[1].split()[0]) for line in server.lines if "listening on" in line][1]
             clients = []
             for source in ("192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2",
@@ -321,31 +384,31 @@ class Altogether(unittest.TestCase):
         return SIGNATURE + bytes([0x21, 0x21 if ":" in source else 0x11]) + struct.pack("!H", len(block)) + block
 
     def test_a_trusted_proxy_speaks_for_many(self):
-        with weir.Server(CONFIG % ", client_connections: 2" + "trusted_proxies: [127.0.0.1]\n") as server:
+        with weir.Server(config(", client_connections: 2") + "trusted_proxies: [127.0.0.1]\n") as server:
             clients = [weir.Client(server.port) for _ in range(10)]
             for client in clients:
                 self.assertEqual(client.request("GET", "/livez").status, 200)
                 client.close()
 
     def test_a_reload_may_turn_the_limit_on_and_off(self):
-        with weir.Server(CONFIG % "") as server:
+        with weir.Server(config()) as server:
             before = [weir.Client(server.port) for _ in range(3)]
             for client in before:
                 self.assertEqual(client.request("GET", "/livez").status, 200)
-            server.write_config(CONFIG % ", client_connections: 1")
+            server.write_config(config(", client_connections: 1"))
             server.reload()
             with weir.Client(server.port) as first:
                 self.assertEqual(first.request("GET", "/livez").status, 200, "those from before are not counted")
                 with weir.Client(server.port) as second, self.assertRaises((weir.Gone, ConnectionError)):
                     second.request("GET", "/livez")
-            server.write_config(CONFIG % "")
+            server.write_config(config())
             server.reload()
             after = [weir.Client(server.port) for _ in range(3)]
             for client in before + after:
                 client.close()
 
     def test_a_request_has_only_so_much_time_altogether(self):
-        with weir.Server(CONFIG % ", total_time: 1s") as server, weir.Client(server.port) as client:
+        with weir.Server(config(", total_time: 1s")) as server, weir.Client(server.port) as client:
             client.raw(b"POST /take HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
             begin = time.monotonic()
             for _ in range(100):

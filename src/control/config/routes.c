@@ -188,7 +188,8 @@ static enum err read_host(struct compile *compile, struct draft *draft)
         return ERR_NOMEM;
     for (size_t i = 0; i < written.len; i++)
         lower[i] = ascii_lower(written.ptr[i]);
-    draft->host = slice_of(lower, written.len);
+    bool has_root = written.len > 1 && lower[written.len - 1] == '.';
+    draft->host = slice_of(lower, written.len - has_root); /* as requests' hosts are: without the root of the DNS */
     return ERR_OK;
 }
 

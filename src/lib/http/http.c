@@ -191,7 +191,8 @@ bool http_is_authority(struct slice text)
     return len > 0 && http_is_port(slice_skip(text, len));
 }
 
-/* The length of the name or address at the front, 0 when there is none. */
+/* The length of the name or address at the front, 0 when there is none. RFC 3986 allows escapes in a name; HTTP has no use
+ * for them, and a host that one reader decodes and another does not is a way to be two hosts. */
 static size_t host_len(struct slice text)
 {
     if (text.len > 0 && text.ptr[0] == '[') {
@@ -199,15 +200,9 @@ static size_t host_len(struct slice text)
         return end < text.len && is_ipv6(slice_of(text.ptr + 1, end - 1)) ? end + 1 : 0;
     }
     size_t len = 0;
-    for (;;) {
-        while (len < text.len && scan_is(text.ptr[len], SCAN_UNRESERVED | SCAN_SUB_DELIM))
-            len++;
-        if (len == text.len || text.ptr[len] != '%')
-            return len;
-        if (text.len - len < 3 || !scan_is(text.ptr[len + 1], SCAN_HEX) || !scan_is(text.ptr[len + 2], SCAN_HEX))
-            return 0;
-        len += 3;
-    }
+    while (len < text.len && scan_is(text.ptr[len], SCAN_UNRESERVED | SCAN_SUB_DELIM))
+        len++;
+    return len;
 }
 
 /* A group of an IPv6 address: 1 to 4 hex digits at the front of *text, cut off. */

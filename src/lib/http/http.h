@@ -60,7 +60,7 @@ const char *http_status_text(int status);
 bool http_is_token(struct slice text);
 /* field-value of RFC 9110 section 5.5, which may be empty: no control character but HTAB. */
 bool http_is_value(struct slice text);
-/* host [ ":" port ] of RFC 3986 section 3.2: a non-empty name, an IPv4 or a bracketed IPv6 address. */
+/* host [ ":" port ] of RFC 3986 section 3.2: a non-empty name without escapes, an IPv4 or a bracketed IPv6 address. */
 bool http_is_authority(struct slice text);
 /* What may follow the host: nothing, or ":" and 0 to 5 digits, at most 65535 (RFC 3986 lets the digits be none). */
 bool http_is_port(struct slice text);

@@ -76,6 +76,8 @@ static enum err read_host(struct request *request)
         end--;
     if (end > 0 && host.ptr[end - 1] == ':')
         host = slice_first(host, end - 1);
+    if (host.len && host.ptr[host.len - 1] == '.')
+        host.len--; /* the root of the DNS, written out: the same name */
     request->host = host;
     return is_lower(host) ? ERR_OK : lower_host(request);
 }

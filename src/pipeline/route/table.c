@@ -4,6 +4,8 @@
  * At a node a literal child is tried before the parameter, and the parameter before the rest, so the most specific
  * pattern wins whatever the order in the file. Looking up may have to come back and try the next kind, but never sees a
  * node twice, so the work is bounded by the size of the trie, which is the operator's. */
+#include "lib/http/scan.h"
+#include "lib/http/url.h"
 #include "pipeline/route.h"
 
 struct method_entry {
@@ -19,7 +21,7 @@ struct terminal {
 };
 
 struct node {
-    struct slice segment;
+    struct slice segment;  /* without escapes */
     struct node *children; /* literal ones */
     struct node *next;     /* sibling */
     struct node *param;    /* {name} */
@@ -47,7 +49,7 @@ struct builder {
 static enum err add_route(struct route_table *table, struct builder *builder);
 static enum err add_method(struct terminal *terminal, struct builder *builder);
 static enum err make_allow(struct route_table *table, struct arena *arena);
-static struct terminal *find_terminal(const struct node *node, struct slice rest);
+static struct terminal *find_terminal(const struct node *node, struct slice rest, bool has_escape);
 static void read_params(const struct route *route, struct slice path, struct route_match *match);
 
 enum err route_table_build(struct arena *arena, struct route *const *routes, uint32_t count, struct text *fault,
@@ -112,6 +114,28 @@ static struct node *root_of(struct route_table *table, struct builder *builder)
     return &entry->root;
 }
 
+static enum err bad_pattern(struct builder *builder, const char *why)
+{
+    text_printf(builder->fault, "the path \"" SLICE_FMT "\" %s", SLICE_ARG(builder->route->pattern), why);
+    return ERR_SYNTAX;
+}
+
+/* A literal segment as the bytes that it stands for. */
+static enum err decode_literal(struct slice segment, struct builder *builder, struct slice *ret_plain)
+{
+    char *memory = arena_alloc(builder->arena, segment.len + 1);
+    struct slice plain;
+    if (!memory)
+        return ERR_NOMEM;
+    if (url_percent_decode(segment, false, memory, &plain) != ERR_OK)
+        return bad_pattern(builder, "has a malformed escape");
+    if (slice_find(plain, '/') < plain.len || slice_is(plain, ".") || slice_is(plain, ".."))
+        return bad_pattern(builder,
+                           "has an escaped slash or a dot segment, which no request has when routes are looked at");
+    *ret_plain = plain;
+    return ERR_OK;
+}
+
 static struct node *child_of(struct node *node, struct slice segment, struct builder *builder)
 {
     for (struct node *child = node->children; child; child = child->next)
@@ -124,12 +148,6 @@ static struct node *child_of(struct node *node, struct slice segment, struct bui
     child->next = node->children;
     node->children = child;
     return child;
-}
-
-static enum err bad_pattern(struct builder *builder, const char *why)
-{
-    text_printf(builder->fault, "the path \"" SLICE_FMT "\" %s", SLICE_ARG(builder->route->pattern), why);
-    return ERR_SYNTAX;
 }
 
 static enum err ensure_terminal(struct terminal **terminal, struct builder *builder)
@@ -161,6 +179,8 @@ static enum err add_route(struct route_table *table, struct builder *builder)
             return bad_pattern(builder, "has segments behind {name...}, which takes all that is left");
         if (kind == SEGMENT_REST)
             return ensure_terminal(&node->rest, builder);
+        if (kind == SEGMENT_LITERAL)
+            TRY(decode_literal(segment, builder, &segment));
         if (kind == SEGMENT_PARAM && !node->param)
             node->param = arena_alloc_zero(builder->arena, sizeof *node->param);
         node = kind == SEGMENT_PARAM ? node->param : child_of(node, segment, builder);
@@ -243,7 +263,7 @@ static const struct method_entry *entry_for(const struct terminal *terminal, str
 
 static void find_in(const struct node *root, struct slice method, struct slice path, struct route_match *match)
 {
-    const struct terminal *terminal = find_terminal(root, slice_skip(path, 1));
+    const struct terminal *terminal = find_terminal(root, slice_skip(path, 1), slice_find(path, '%') < path.len);
     if (!terminal)
         return;
     const struct method_entry *entry = entry_for(terminal, method);
@@ -272,19 +292,40 @@ void route_table_find(const struct route_table *table, struct slice host, struct
         find_in(&table->any.root, method, path, ret_match);
 }
 
-/* `rest` is what follows the slash behind `node`; its ptr is NULL at the end of the path. */
-static struct terminal *find_terminal(const struct node *node, struct slice rest)
+/* Whether a segment of a canonical path, escapes and all, stands for these bytes. In a canonical path "%3A" and ":" are two
+ * things, as RFC 3986 section 2.2 wants it; for finding a route they are one, because whoever reads the path behind us may
+ * take them for one. */
+static bool stands_for(struct slice segment, struct slice plain)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < plain.len; i++, at++) {
+        if (at == segment.len)
+            return false;
+        int byte = (unsigned char)segment.ptr[at];
+        if (byte == '%') {
+            byte = scan_hex_digit(segment.ptr[at + 1]) << 4 | scan_hex_digit(segment.ptr[at + 2]);
+            at += 2;
+        }
+        if (byte != (unsigned char)plain.ptr[i])
+            return false;
+    }
+    return at == segment.len;
+}
+
+/* `rest` is what follows the slash behind `node`; its ptr is NULL at the end of the path. has_escape: of the whole path. */
+static struct terminal *find_terminal(const struct node *node, struct slice rest, bool has_escape)
 {
     if (!rest.ptr)
         return node->here;
     struct slice behind = rest;
     struct slice segment = slice_cut(&behind, '/');
     for (const struct node *child = node->children; child; child = child->next) {
-        struct terminal *found = slice_equal(child->segment, segment) ? find_terminal(child, behind) : NULL;
+        bool is_it = has_escape ? stands_for(segment, child->segment) : slice_equal(child->segment, segment);
+        struct terminal *found = is_it ? find_terminal(child, behind, has_escape) : NULL;
         if (found)
             return found;
     }
-    struct terminal *found = node->param && segment.len ? find_terminal(node->param, behind) : NULL;
+    struct terminal *found = node->param && segment.len ? find_terminal(node->param, behind, has_escape) : NULL;
     return found ? found : node->rest;
 }
 

@@ -181,12 +181,41 @@ static void refuses_two_routes_that_match_the_same(void **state)
 static void refuses_broken_patterns(void **state)
 {
     (void)state;
-    static const char *const patterns[] = {"x", "", "/{", "/{}", "/a{b}", "/{a-b}", "/{...}", "/{a...}/b", "/}"};
+    static const char *const patterns[] = {"x",  "",    "/{",  "/{}",    "/a{b}",  "/{a-b}", "/{...}", "/{a...}/b",
+                                           "/}", "/a%", "/%4", "/%4x/b", "/a%2fb", "/./a",   "/a/..",  "/%2e%2E"};
     for (size_t i = 0; i < ARRAY_LEN(patterns); i++) {
         fixture.count = 0;
         add("", "GET", patterns[i], patterns[i]);
         assert_int_equal(build(), ERR_SYNTAX);
     }
+}
+
+/* Paths come in canonical form: what may be written plainly has no escape, but ":" and "%3A" are two spellings. */
+static void finds_a_literal_however_it_is_spelled(void **state)
+{
+    (void)state;
+    add("", "GET", "/m/x:ask", "ask");
+    add("", "GET", "/m/caf%C3%A9/%61", "escaped");
+    add("", "GET", "/m/na\xc3\xafve", "raw");
+    add("", "GET", "/m/%253A", "escaped escape");
+    add("", "GET", "/m/100%25", "percent");
+    add("", "GET", "/m/{rest...}", "rest");
+    assert_int_equal(build(), ERR_OK);
+    expect("h", "GET", "/m/x:ask", "ask");
+    expect("h", "GET", "/m/x%3Aask", "ask");
+    expect("h", "GET", "/m/x%3A", "rest");
+    expect("h", "GET", "/m/x%3Aasks", "rest");
+    expect("h", "GET", "/m/x%253Aask", "rest");
+    expect("h", "GET", "/m/caf%C3%A9/a", "escaped");
+    expect("h", "GET", "/m/na%C3%AFve", "raw");
+    expect("h", "GET", "/m/%3A", "rest");
+    expect("h", "GET", "/m/:", "rest");
+    expect("h", "GET", "/m/%253A", "escaped escape");
+    expect("h", "GET", "/m/100%25", "percent");
+    fixture.count = 0;
+    add("", "GET", "/x:y", "one");
+    add("", "GET", "/x%3Ay", "the other");
+    assert_int_equal(build(), ERR_EXISTS);
 }
 
 static void bounds_segments_and_parameters(void **state)
@@ -213,6 +242,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(prefers_the_routes_of_the_host, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_two_routes_that_match_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_broken_patterns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(finds_a_literal_however_it_is_spelled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bounds_segments_and_parameters, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
