@@ -63,7 +63,7 @@ struct connection {
     bool is_eof;          /* the client will send no more */
     bool is_processing;   /* within a bracket: sending and closing wait for its end */
     bool is_broken;       /* to be closed at the end of the bracket */
-    bool has_more_output; /* output stopped because enough is waiting: goes on when that is sent */
+    bool has_more_output; /* there is more to send, or something changed in the bracket: one more round */
     bool is_resetting;    /* ends with a reset, which a client cannot take for the end of a body */
     bool is_sending_file; /* `file` is with the stream, or the part of it that is left */
     bool needs_discard;   /* unread input: closing at once would reset the response away */

@@ -275,6 +275,16 @@ class Connections(unittest.TestCase):
             self.assertEqual(upstream.count, 1)
             self.assertEqual(counted(server, "reused"), 19)
 
+    def test_a_kept_connection_takes_more_than_fits_at_once(self):
+        """The link is there at once then, and all of the body: nothing else happens that would bring it on."""
+        sizes = (1, 1000, 30000)
+        chunks = b"".join(b"%x\r\n%s\r\n" % (size, b"x" * size) for size in sizes) + b"0\r\n\r\n"
+        with Upstream() as upstream, served(upstream) as server, weir.Client(server.port) as client:
+            for _ in range(3):
+                client.raw(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+                self.assertEqual(client.receive().body, b"POST / HTTP/1.1 31001")
+            self.assertEqual(upstream.count, 1)
+
     def test_pipelined_requests_are_answered_in_order(self):
         with Upstream() as upstream, served(upstream) as server, weir.Client(server.port) as client:
             client.raw(b"".join(weir.request_bytes("POST", "/%d" % i, {}, b"x" * i) for i in range(20)))

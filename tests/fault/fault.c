@@ -141,19 +141,32 @@ static size_t shorten(size_t len)
     return most && most < len ? most : len;
 }
 
+/* A connection that is said to be gone is gone. */
+static bool is_socket_hit(enum call call, int fd)
+{
+    if (!is_hit(call))
+        return false;
+    if (errno == EPIPE || errno == ECONNRESET) {
+        int number = errno;
+        (void)shutdown(fd, SHUT_RDWR);
+        errno = number;
+    }
+    return true;
+}
+
 ssize_t recv(int fd, void *data, size_t len, int flags)
 {
-    return is_hit(CALL_recv) ? -1 : next_recv(fd, data, shorten(len), flags);
+    return is_socket_hit(CALL_recv, fd) ? -1 : next_recv(fd, data, shorten(len), flags);
 }
 
 ssize_t send(int fd, const void *data, size_t len, int flags)
 {
-    return is_hit(CALL_send) ? -1 : next_send(fd, data, shorten(len), flags);
+    return is_socket_hit(CALL_send, fd) ? -1 : next_send(fd, data, shorten(len), flags);
 }
 
 ssize_t sendfile(int out, int in, off_t *offset, size_t len)
 {
-    return is_hit(CALL_sendfile) ? -1 : next_sendfile(out, in, offset, shorten(len));
+    return is_socket_hit(CALL_sendfile, out) ? -1 : next_sendfile(out, in, offset, shorten(len));
 }
 
 ssize_t sendfile64(int out, int in, off_t *offset, size_t len)
@@ -174,7 +187,7 @@ ssize_t writev(int fd, const struct iovec *pieces, int count)
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-    if (is_hit(CALL_sendmsg))
+    if (is_socket_hit(CALL_sendmsg, fd))
         return -1;
     if (message->msg_iovlen == 0 || shorten(SIZE_MAX) == SIZE_MAX)
         return next_sendmsg(fd, message, flags);

@@ -6,33 +6,46 @@ A handful of acts (what clients do) is played again and again; each time the nth
 every n that the act reaches. In the end nothing is left over: no connection, no request, no descriptor, no memory."""
 
 import collections
+import gzip
 import json
 import os
 import re
+import shutil
 import signal
+import ssl
 import sys
+import tempfile
 import time
 import unittest
 
 import faults
 from faults import weir
+import certificates
+from upstream import Upstream
 
 PATIENCE = 5
 TRIES_MAX = 12  # of one call and error in one act: evenly spread when there are more
 ROUTE = "/v1/text-orientation"
 CONFIG = """
-listen: [127.0.0.1:0]
+listen:
+  - 127.0.0.1:0
+  - address: 127.0.0.1:0
+    tls: {certificates: [{cert: %s/server.pem, key: %s/server.key}]}
 workers: 1
 executors: 1
 inline_pixels: %d
 limits: {body_bytes: 1MiB%s}
 models:
   - %s
+upstreams:
+  - {name: app, servers: ["%s"], fail_time: 0, silence_time: 2s}
 chain: [request_id, access_log: {path: access.log}, metrics]
 routes:
   - {match: GET /livez, public: true, to: {endpoint: livez}}
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
   - {match: POST /echo, public: true, to: {endpoint: livez}}
+  - {match: GET /compressed, public: true, chain: [compress: {codings: [gzip]}], to: {endpoint: metrics}}
+  - {match: "* /app/{rest...}", public: true, to: {upstream: app}}
   - {match: /v2, public: true, to: {endpoint: v2}}
   - match: POST /v1/text-orientation
     public: true
@@ -43,7 +56,35 @@ REFERENCE = next(entry for entry in weir.reference()["images"] if entry["file"] 
 
 
 def config(inline_pixels=1, limits=""):
-    return CONFIG % (inline_pixels, limits, weir.MODEL, weir.IMAGE_CHAIN)
+    return CONFIG % (FOLDER, FOLDER, inline_pixels, limits, weir.MODEL, UPSTREAM.address, weir.IMAGE_CHAIN)
+
+
+def setUpModule():
+    global FOLDER, CONTEXT, UPSTREAM
+    FOLDER = tempfile.mkdtemp(prefix="weir-fault-")
+    authority = certificates.Authority(FOLDER)
+    authority.issue("server", "DNS:localhost,IP:127.0.0.1")
+    CONTEXT = ssl.create_default_context(cafile=authority.path)
+    UPSTREAM = Upstream(answer_in_chunks).__enter__()
+
+
+def tearDownModule():
+    UPSTREAM.close()
+    shutil.rmtree(FOLDER)
+
+
+def answer_in_chunks(connection):
+    """The upstream: says how much came, /app/chunks with the length left open."""
+    while True:
+        message = connection.request()
+        body = b"%d" % len(message.body)
+        if "chunks" in message.start:
+            connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            connection.chunk(body)
+            connection.chunk(b"x" * 50000)
+            connection.send(b"0\r\n\r\n")
+        else:
+            connection.answer(body)
 
 
 class Wrong(Exception):
@@ -52,25 +93,37 @@ class Wrong(Exception):
 
 def judge(response, status, is_right):
     """"right" or "refused"; anything else is what the test is about."""
-    if response.status in (500, 503):
+    if response.status in (500, 502, 503, 504):
         return "refused"
     if response.status != status or not is_right(response):
         raise Wrong("answered %r" % response)
     return "right"
 
 
-def converse(port, exchanges):
+class Secure(weir.Client):
+    def __init__(self, port, timeout):
+        super().__init__(port, timeout)
+        self.socket = CONTEXT.wrap_socket(self.socket, server_hostname="localhost", suppress_ragged_eofs=False)
+
+    def _more(self):
+        try:
+            super()._more()
+        except ssl.SSLError as error:
+            raise weir.Gone(str(error))
+
+
+def converse(port, exchanges, connect=weir.Client):
     """One connection; [(bytes, status, is_right)]. What a client may see is an answer, a refusal, or the end."""
     outcome = "right"
     try:
-        with weir.Client(port, PATIENCE) as client:
+        with connect(port, PATIENCE) as client:
             for data, status, is_right in exchanges:
                 client.raw(data)
                 if judge(client.receive(), status, is_right) == "refused":
                     outcome = "refused"
     except TimeoutError:
         raise Wrong("neither answered nor closed")
-    except (weir.Gone, ConnectionError):
+    except (weir.Gone, ConnectionError, ssl.SSLError):
         return "dropped"
     return outcome
 
@@ -132,6 +185,73 @@ def tensor(port):
     return converse(port, [(data, 200, lambda r: len(r.json()["outputs"]) == 1)])
 
 
+def over_tls(port):
+    return converse(SECURE_PORTS[port], [GET, (weir.request_bytes("POST", "/echo", {}, b"x" * 100000), 200, always), GET],
+                    Secure)
+
+
+def compressed_answer(port):
+    request = weir.request_bytes("GET", "/compressed", {"Accept-Encoding": "gzip", "Connection": "close"})
+    return converse(port, [(request, 200, lambda r: b"weir_requests_total" in gunzip(r))], Whole)
+
+
+def compressed_upload(port):
+    data = weir.request_bytes("POST", ROUTE, {"Content-Encoding": "gzip"}, gzip.compress(weir.image(REFERENCE["file"])))
+    return converse(port, [(data, 200, lambda r: r.json()["result"] == REFERENCE["result"])])
+
+
+def proxied(port):
+    return converse(port, [(weir.request_bytes("GET", "/app/a"), 200, lambda r: r.body == b"0"),
+                           (weir.request_bytes("POST", "/app/b", {}, b"abc"), 200, lambda r: r.body == b"3")])
+
+
+def proxied_upload(port):
+    return converse(port, [(weir.request_bytes("POST", "/app/b", {}, b"x" * 300000), 200, lambda r: r.body == b"300000")])
+
+
+def proxied_chunks(port):
+    chunks = b"".join(b"%x\r\n%s\r\n" % (size, b"x" * size) for size in (1, 1000, 30000)) + b"0\r\n\r\n"
+    head = b"POST /app/chunks HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return converse(port, [(head + chunks, 200, lambda r: unchunk(r) == b"31001" + b"x" * 50000)], Whole)
+
+
+class Whole(weir.Client):
+    """Reads a response to the end of the connection."""
+
+    def receive(self, is_head=False):
+        try:
+            while True:
+                self._more()
+        except weir.Gone as gone:
+            if b"\r\n\r\n" not in self.input or "closed" not in str(gone):
+                raise
+        head, _, body = self.input.partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        fields = [tuple(part.strip() for part in line.split(":", 1)) for line in lines[1:]]
+        return weir.Response(int(lines[0].split(" ")[1]), fields, body)
+
+
+def unchunk(response):
+    """The body of a chunked response; Gone where it breaks off, as a client sees it."""
+    if response.field("Transfer-Encoding") != "chunked":
+        return response.body
+    body, rest = b"", response.body
+    while True:
+        size, mark, rest = rest.partition(b"\r\n")
+        if not mark or len(rest) < int(size, 16) + 2:
+            raise weir.Gone("cut short")
+        if int(size, 16) == 0:
+            return body
+        body, rest = body + rest[:int(size, 16)], rest[int(size, 16) + 2:]
+
+
+def gunzip(response):
+    body = unchunk(response)
+    if response.field("Content-Length") and len(body) < int(response.field("Content-Length")):
+        raise weir.Gone("cut short")
+    return gzip.decompress(body) if response.field("Content-Encoding") == "gzip" else body
+
+
 def crowd(port):
     """More connections and requests at once than the first chunk of a slab holds. Each of them may be refused."""
     clients = []
@@ -157,7 +277,9 @@ def crowd(port):
     return "right"
 
 
-ACTS = [keep_alive, large_body, chunked_body, pipelined, metrics, expectation, image, tensor]
+SECURE_PORTS = {}
+ACTS = [keep_alive, large_body, chunked_body, pipelined, metrics, expectation, image, tensor, over_tls, compressed_answer,
+        compressed_upload, proxied, proxied_upload, proxied_chunks]
 
 
 class Stage:
@@ -172,6 +294,8 @@ class Stage:
 
     def __enter__(self):
         self.server.start()
+        secure = self.server.find_line(r"listening on https://").split(" ")[3]
+        SECURE_PORTS[self.server.port] = int(secure.rsplit(":", 1)[1])
         return self
 
     def __exit__(self, *how):

@@ -159,8 +159,13 @@ void connection_leave(struct connection *connection, bool is_outermost)
     }
 }
 
+/* Within a bracket its end may be at work already, and has passed what has changed: one more round looks at it. */
 void connection_process(struct connection *connection)
 {
+    if (connection->is_processing) {
+        connection->has_more_output = true;
+        return;
+    }
     connection_leave(connection, connection_enter(connection));
 }
 

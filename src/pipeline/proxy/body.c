@@ -39,10 +39,12 @@ void buffer_drop(struct exchange *exchange, struct exchange_buffer *buffer)
 
 /* The request. */
 
-/* What it does not take is lost to it; it may have answered before, so the end of the connection decides. */
-static void break_writing(struct exchange *exchange)
+/* It may have answered before, so the end of the connection decides. Whatever was wrong, an upstream that is still there
+ * must not wait for the rest. */
+void body_break_off(struct exchange *exchange)
 {
     exchange->is_write_broken = true;
+    socket_shutdown_write(exchange->link->stream.watch.fd);
     buffer_drop(exchange, &exchange->out);
 }
 
@@ -63,7 +65,7 @@ void body_flush(struct exchange *exchange)
     if (err == ERR_OK)
         buffer_drop(exchange, out);
     else if (err != ERR_AGAIN)
-        break_writing(exchange);
+        body_break_off(exchange);
 }
 
 /* Room is always left for the end of a chunked body. */
@@ -99,7 +101,7 @@ static size_t send_directly(struct exchange *exchange, struct slice bytes)
     if (err == ERR_OK)
         return bytes.len;
     if (err != ERR_AGAIN) {
-        break_writing(exchange);
+        body_break_off(exchange);
         return bytes.len;
     }
     stream->unsent = (struct slice){NULL, 0};

@@ -203,8 +203,7 @@ void exchange_on_sent(struct exchange *exchange, enum err err)
         return;
     link_set_timer(exchange->link);
     if (err != ERR_OK) {
-        exchange->is_write_broken = true;
-        buffer_drop(exchange, &exchange->out);
+        body_break_off(exchange);
     } else {
         body_flush(exchange);
     }

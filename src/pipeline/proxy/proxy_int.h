@@ -159,6 +159,8 @@ MUST_USE enum err head_make_response(struct exchange *exchange);
 void body_init(struct exchange *exchange);
 /* Sends what is in `out`, unless a send is under way. */
 void body_flush(struct exchange *exchange);
+/* The upstream takes no more. */
+void body_break_off(struct exchange *exchange);
 /* Takes what is in `in`, all of it undecoded; false when it was malformed. Gives the link back at the end. */
 bool body_take(struct exchange *exchange);
 MUST_USE bool buffer_ensure(struct exchange *exchange, struct exchange_buffer *buffer, size_t bytes);
