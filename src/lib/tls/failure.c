@@ -63,5 +63,6 @@ bool tls_failure_is_end_of_pem(void)
 
 void tls_failure_clear(void)
 {
-    ERR_clear_error();
+    if (ERR_peek_error() != 0) /* clearing goes over all places of the queue */
+        ERR_clear_error();
 }

@@ -98,6 +98,7 @@ static enum err shake_hands(struct tls_session *session)
     return note_peer(session);
 }
 
+/* Asking OpenSSL once more to hear that there is nothing more costs a record buffer taken and given back. */
 static enum err receive(struct tls_session *session, char *place, size_t capacity, size_t *ret_bytes)
 {
     enum err err = ERR_OK;
@@ -105,6 +106,8 @@ static enum err receive(struct tls_session *session, char *place, size_t capacit
         size_t bytes = 0;
         err = tls_ssl_read(session, place + *ret_bytes, capacity - *ret_bytes, &bytes);
         *ret_bytes += bytes;
+        if (*ret_bytes > 0 && session->io->in.len == 0 && !tls_session_has_plaintext(session))
+            break;
     }
     if (*ret_bytes > 0)
         session->messages_late = 0;
