@@ -67,6 +67,7 @@ bool http2_frames_tracked(struct http2_session *session, struct slice input)
             continue;
         const uint8_t *head = guard->head; /* RFC 9113 section 4.1 */
         guard->head_bytes = 0;
+        guard->has_begun = true;
         guard->skip_bytes = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
         if (!frame_begun(session, head[3], head[4], guard->skip_bytes))
             return false;
@@ -99,10 +100,8 @@ void http2_frame_sent(struct http2_session *session, struct http2_stream *stream
         http2_guard_earn(&session->guard, HTTP2_ABUSE_PINGS, 1);
     }
     bool may_end = type == HTTP2_FRAME_DATA || type == HTTP2_FRAME_HEADERS;
-    if (stream && may_end && flags & HTTP2_FLAG_END_STREAM) {
-        stream->has_answered = true;
+    if (stream && may_end && flags & HTTP2_FLAG_END_STREAM)
         stream->has_body = false;
-    }
 }
 
 struct http2_stream *http2_stream_opened(struct http2_session *session, int32_t id)
@@ -176,9 +175,11 @@ void http2_stream_closed(struct http2_stream *stream, uint32_t code)
     session->events->on_close(stream, code);
 }
 
-bool http2_is_left_out(enum http_field field, struct slice value, bool is_client)
+bool http2_is_left_out(struct slice name, struct slice value, bool is_client)
 {
-    switch (field) {
+    if (!http_is_token(name) || !http_is_value(value))
+        return true;
+    switch (http_field_parse(name)) {
     case HTTP_FIELD_CONNECTION:
     case HTTP_FIELD_KEEP_ALIVE:
     case HTTP_FIELD_PROXY_CONNECTION:

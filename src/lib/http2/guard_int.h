@@ -17,6 +17,7 @@ struct http2_guard {
     size_t block_bytes;
     uint8_t head[HTTP2_FRAME_HEAD_BYTES]; /* of the next frame, as far as it is here */
     uint8_t head_bytes;
+    bool has_begun;      /* a first frame has */
     uint32_t skip_bytes; /* to the next frame's head */
 };
 

@@ -154,6 +154,11 @@ void http2_destroy(struct http2_session *session)
     http2_memory_free(session, &session->context->memory);
 }
 
+bool http2_is_greeted(const struct http2_session *session)
+{
+    return session->guard.has_begun;
+}
+
 bool http2_is_over(const struct http2_session *session)
 {
     if (session->is_broken)
@@ -225,6 +230,16 @@ void http2_reset(struct http2_stream *stream, enum http2_code code)
         nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, stream->id, code) == NGHTTP2_ERR_NOMEM;
 }
 
+void http2_release(struct http2_stream *stream)
+{
+    struct http2_session *session = stream->session;
+    if (!session)
+        return;
+    (void)nghttp2_session_set_stream_user_data(session->ng, stream->id, NULL);
+    give_back(stream);
+    http2_stream_detach(stream);
+}
+
 bool http2_is_blocked(const struct http2_stream *stream)
 {
     if (!stream->session || !stream->has_body)
@@ -250,9 +265,7 @@ static enum err add_fields(struct http2_session *session, const struct http2_fie
     if (field_count > HTTP2_FIELDS_MAX)
         return ERR_LIMIT;
     for (size_t i = 0; i < field_count; i++) {
-        if (!http_is_token(fields[i].name) || !http_is_value(fields[i].value))
-            return ERR_INVALID;
-        if (!http2_is_left_out(http_field_parse(fields[i].name), fields[i].value, session->is_client))
+        if (!http2_is_left_out(fields[i].name, fields[i].value, session->is_client))
             session->context->fields[(*count)++] = field_of(fields[i].name, slice_trim(fields[i].value));
     }
     return ERR_OK;
@@ -561,9 +574,10 @@ static int on_frame_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *
     struct http2_stream *stream = find(session, frame->hd.stream_id);
     uint32_t code = frame->hd.type == NGHTTP2_RST_STREAM ? frame->rst_stream.error_code : 0;
     http2_frame_sent(session, stream, frame->hd.type, frame->hd.flags, code);
-    if (stream && stream->has_answered && !stream->has_ended && !session->is_client &&
-        frame->hd.type != NGHTTP2_RST_STREAM)
-        return nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_NO_ERROR);
+    bool may_end = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
+    bool is_end = may_end && frame->hd.flags & NGHTTP2_FLAG_END_STREAM && !session->is_client;
+    if (is_end && nghttp2_session_get_stream_remote_close(ng, frame->hd.stream_id) == 0)
+        return nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
     return 0;
 }
 

@@ -71,7 +71,6 @@ struct http2_stream {
     enum http1_fault fault; /* of a head that was refused */
     bool has_head;          /* the head is complete; of a response: the final one */
     bool has_ended;         /* the other side will send no more */
-    bool has_answered;      /* our last byte is in the caller's hands */
     bool has_trailers;      /* ours come behind the body */
     bool has_body;          /* there may be more of ours to be pulled */
 };
@@ -143,6 +142,8 @@ size_t http2_send(struct http2_session *session, char *place, size_t capacity);
 bool http2_wants_to_send(const struct http2_session *session);
 /* Nothing is left to be sent or received: to be closed. */
 bool http2_is_over(const struct http2_session *session);
+/* The peer has begun to speak HTTP/2: its preface and the head of its first frame are here. */
+bool http2_is_greeted(const struct http2_session *session);
 /* Streams that are open and not given up. */
 uint32_t http2_stream_count(const struct http2_session *session);
 
@@ -152,10 +153,10 @@ void http2_shut_down(struct http2_session *session, bool is_final);
 /* Ends at once: GOAWAY, and nothing more. */
 void http2_terminate(struct http2_session *session, enum http2_code code);
 
-/* Server. `status` is 200..999; names of fields are lowered, and connection-specific ones (RFC 9113 section 8.2.2) left
- * out. With has_body the body is pulled by on_read. ERR_INVALID: a name is not a token, or a value holds what could
- * split it; ERR_LIMIT: more than HTTP2_FIELDS_MAX; ERR_NOMEM. Then nothing is sent. A client that is still sending when
- * the response ends hears NO_ERROR and may stop (section 8.1). */
+/* Server. `status` is 200..999. Names of fields are lowered. Left out are connection-specific fields (RFC 9113 section
+ * 8.2.2), and those that could split a message: a name that is not a token, a value with a control character. With
+ * has_body the body is pulled by on_read. ERR_LIMIT: more than HTTP2_FIELDS_MAX; ERR_NOMEM. Then nothing is sent. A
+ * client that is still sending when the response ends hears NO_ERROR and may stop (section 8.1). */
 MUST_USE enum err http2_respond(struct http2_stream *stream, int status, const struct http2_field *fields, size_t count,
                                 bool has_body);
 /* Server: an interim response, 1xx. Before http2_respond. */
@@ -174,7 +175,7 @@ struct http2_request {
 /* Client: whether one more request may begin now. */
 bool http2_can_request(const struct http2_session *session);
 /* Client: begins a request in a zeroed stream with `head` set. Errors as for http2_respond; ERR_BUSY when
- * http2_can_request says no. */
+ * http2_can_request says no, ERR_INVALID when a pseudo-header field would be malformed. */
 MUST_USE enum err http2_request(struct http2_session *session, struct http2_stream *stream,
                                 const struct http2_request *request);
 
@@ -186,6 +187,9 @@ void http2_resume(struct http2_stream *stream);
 void http2_consumed(struct http2_stream *stream, size_t bytes);
 /* Gives the stream up: RST_STREAM if the peer does not think it closed, and no event any more. */
 void http2_reset(struct http2_stream *stream, enum http2_code code);
+/* Lets the stream end by itself, without an event: what was submitted and read is sent. Once on_read has said ERR_EOF, or
+ * for a message without a body. */
+void http2_release(struct http2_stream *stream);
 /* Our body waits for the peer's window. */
 bool http2_is_blocked(const struct http2_stream *stream);
 

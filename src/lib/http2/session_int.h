@@ -70,7 +70,7 @@ void http2_stream_attach(struct http2_session *session, struct http2_stream *str
 void http2_stream_detach(struct http2_stream *stream);
 void http2_stream_closed(struct http2_stream *stream, uint32_t code);
 
-/* Whether a field that we are to send has no place in HTTP/2: RFC 9113 section 8.2.2; Host is what :authority says. */
-bool http2_is_left_out(enum http_field field, struct slice value, bool is_client);
+/* Whether a field that we are to send has no place in a message: RFC 9113 section 8.2; Host is what :authority says. */
+bool http2_is_left_out(struct slice name, struct slice value, bool is_client);
 
 #endif
