@@ -83,6 +83,10 @@ void connection_leave(struct connection *connection, bool is_outermost);
 /* An empty bracket: something has changed. */
 void connection_process(struct connection *connection);
 
+/* The connection speaks another protocol from here on, which begins with what is in the receive buffer. No request is
+ * open. Within a bracket. */
+void connection_turn(struct connection *connection, const struct protocol *protocol);
+
 void connection_set_phase(struct connection *connection, enum connection_phase phase);
 /* Everything received and not yet consumed. */
 static inline struct slice connection_input(const struct connection *connection)

@@ -47,5 +47,6 @@ struct protocol {
 };
 
 extern const struct protocol protocol_http1;
+extern const struct protocol protocol_http2;
 
 #endif

@@ -7,6 +7,7 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/crew.h"
 #include "pipeline/accept/accept.h"
+#include "pipeline/http2/http2.h"
 #include "pipeline/proxy/proxy.h"
 #include "pipeline/request.h"
 
@@ -88,6 +89,7 @@ void worker_destroy(struct worker *worker)
     loop_deinit(&worker->loop);
     key_verifier_deinit(&worker->key_verifier);
     tally_deinit(&worker->clients);
+    http2_worker_deinit(worker);
     if (worker->connections.object_bytes) {
         slab_deinit(&worker->connections);
         slab_deinit(&worker->requests);
@@ -314,9 +316,11 @@ static void on_tidy(struct timer *timer)
     gauge_set(&worker->meter.connections_open, worker->connection_count);
     gauge_set(&worker->meter.requests_in_flight, worker->request_count);
     gauge_set(&worker->meter.memory_outstanding, (int64_t)worker->pool.outstanding_bytes);
-    counter_add(&worker->meter.memory_mallocs, worker->pool.mallocs - counter_read(&worker->meter.memory_mallocs));
     if (worker->request_count == 0)
         codings_trim(&worker->codings);
+    uint64_t mallocs = worker->pool.mallocs + http2_worker_mallocs(worker);
+    counter_add(&worker->meter.memory_mallocs, mallocs - counter_read(&worker->meter.memory_mallocs));
+    http2_worker_tidy(worker);
     if (worker->request_count == 0 && worker->pool.cache_bytes > IDLE_CACHE_BYTES)
         pool_trim(&worker->pool, IDLE_CACHE_BYTES);
     worker->pool.outstanding_bytes_max = MAX(worker->limits.worker_memory, worker->pool.outstanding_bytes);

@@ -19,6 +19,8 @@
 #include "pipeline/meters.h"
 #include "pipeline/ports.h"
 
+struct http2_worker;
+
 #define WORKER_LISTENERS_MAX 64
 
 struct proxy_pools;
@@ -55,6 +57,7 @@ struct worker {
     struct slab connections;
     struct slab requests;
     struct slab upstream_links; /* proxy/'s connections */
+    struct http2_worker *http2; /* NULL until there was a connection of HTTP/2 */
     struct list open_connections;
     struct list open_requests;
     uint32_t connection_count;

@@ -21,6 +21,7 @@ struct exchange {
     char memory[MEMORY_BYTES];
     size_t memory_used;
     size_t left;
+    uint64_t body_digest;
     bool is_used;
 };
 
@@ -36,9 +37,14 @@ static void require(bool condition)
         abort();
 }
 
+static uint64_t mix(uint64_t value, uint64_t more)
+{
+    return (value ^ more) * UINT64_C(0x100000001b3);
+}
+
 static void note(uint64_t value)
 {
-    digest = (digest ^ value) * UINT64_C(0x100000001b3);
+    digest = mix(digest, value);
 }
 
 static void note_slice(struct slice text)
@@ -63,6 +69,7 @@ static struct http2_stream *on_open(void *owner)
         exchange->head.headers = exchange->headers;
         exchange->stream.head = &exchange->head;
         exchange->memory_used = 0;
+        exchange->body_digest = 0;
         exchange->left = manner & 1 ? 0 : 40000;
         exchange->is_used = true;
         return &exchange->stream;
@@ -112,13 +119,14 @@ static void on_head(struct http2_stream *stream, enum err err)
 
 static void on_data(struct http2_stream *stream, struct slice data)
 {
+    struct exchange *exchange = exchange_of(stream);
     for (size_t i = 0; i < data.len; i++)
-        note((uint8_t)data.ptr[i]);
+        exchange->body_digest = mix(exchange->body_digest, (uint8_t)data.ptr[i]);
     if (manner & 8)
         http2_consumed(stream, data.len);
     if (manner & 32) {
         http2_reset(stream, HTTP2_CANCEL);
-        exchange_of(stream)->is_used = false;
+        exchange->is_used = false;
     }
 }
 
@@ -131,7 +139,7 @@ static void on_trailer(struct http2_stream *stream, struct slice name, struct sl
 
 static void on_end(struct http2_stream *stream)
 {
-    note(0xe0d);
+    note(exchange_of(stream)->body_digest); /* before the end, how much there is of it depends on the pieces */
     if (!(manner & 2))
         require(http2_respond(stream, 200, NULL, 0, true) != ERR_INVALID);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/http2/guard_int.h"
 
+#define FRAME_BYTES_USUAL 16384 /* that every peer may send, RFC 9113 section 4.2 */
+
 static const char *const abuse_names[] = {
 #define ABUSE(name, field, default, help) #field,
 #include "lib/http2/abuses.def"
@@ -24,8 +26,10 @@ void http2_limits_default(struct http2_limits *ret_limits)
     };
 }
 
+/* A head within its own limit is no abuse, whatever the numbers say. */
 void http2_guard_init(struct http2_guard *guard, const struct http2_limits *limits)
 {
+    uint32_t head_bytes_max = limits->head.head_bytes_max;
     *guard = (struct http2_guard){
         .max =
             {
@@ -34,6 +38,8 @@ void http2_guard_init(struct http2_guard *guard, const struct http2_limits *limi
 #undef ABUSE
             },
     };
+    guard->max[HTTP2_ABUSE_HEADER_BYTES] = MAX(limits->header_bytes, head_bytes_max);
+    guard->max[HTTP2_ABUSE_CONTINUATIONS] = MAX(limits->continuations, head_bytes_max / FRAME_BYTES_USUAL);
 }
 
 static uint64_t price_ns(const struct http2_guard *guard, enum http2_abuse abuse)

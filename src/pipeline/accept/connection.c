@@ -127,6 +127,17 @@ void connection_close(struct connection *connection)
     worker_connection_closed(worker);
 }
 
+void connection_turn(struct connection *connection, const struct protocol *protocol)
+{
+    ASSERT(connection->open_requests == 0, "a request is answered in the protocol that it came in");
+    connection->protocol->close(connection);
+    connection->protocol = protocol;
+    if (protocol->open(connection) == ERR_OK)
+        protocol->work(connection);
+    else
+        connection_close(connection);
+}
+
 void connection_drain(struct connection *connection)
 {
     connection->protocol->drain(connection);

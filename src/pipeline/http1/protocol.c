@@ -38,6 +38,8 @@ const struct protocol protocol_http1 = {
 static bool step(struct connection *connection);
 static bool begin(struct connection *connection);
 static bool go_on(struct request *request);
+static bool is_http2(const struct connection *connection);
+static void turn(struct connection *connection);
 
 static enum err open(struct connection *connection)
 {
@@ -71,6 +73,10 @@ static bool step(struct connection *connection)
     struct request *request = connection->request;
     if (request->head.head_bytes > 0)
         return go_on(request) && !connection->request;
+    if (UNLIKELY(is_http2(connection))) {
+        turn(connection);
+        return false;
+    }
     enum err err = http1_read_head(request);
     if (err == ERR_AGAIN)
         return false;
@@ -82,6 +88,24 @@ static bool step(struct connection *connection)
     }
     flow_start(request);
     return !connection->request;
+}
+
+/* The preface of HTTP/2, which RFC 9113 section 3.4 made such that no request line begins like it: the method PRI is
+ * reserved for it. */
+static bool is_http2(const struct connection *connection)
+{
+    return connection->request_count == 0 && connection->listener->config->is_http2 &&
+           slice_starts(connection_input(connection), SLICE_LIT("PRI "));
+}
+
+/* What was begun as a request was none. */
+static void turn(struct connection *connection)
+{
+    struct request *request = connection->request;
+    connection->request = NULL;
+    connection->open_requests--;
+    request_release(request);
+    connection_turn(connection, &protocol_http2);
 }
 
 /* Whether a next request has begun to arrive. */

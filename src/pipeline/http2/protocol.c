@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP/2 on a connection: many requests at a time, each a stream.
+ *
+ * lib/http2 makes events of what is received; each is handled at once, which may run a request through all of its stages.
+ * What is to be sent is pulled when all input has been looked at, so that the frames of all streams leave in one send. A
+ * client's bytes are always read, also while it takes none of ours: what it may have under way is bounded by windows
+ * and by the number of its streams, and what it may make us say by limits of the codec. */
+#include "pipeline/http2/protocol_int.h"
+
+#include "lib/sys/clock.h"
+
+#define SEND_PIECE_BYTES   4096
+#define WAITING_HIGH_BYTES 65536             /* no more is pulled while so much waits to be sent */
+#define DRAIN_TIME_NS      (200 * NS_PER_MS) /* for streams that were opened before the client heard of it */
+
+static enum err open(struct connection *connection);
+static void close(struct connection *connection);
+static void work(struct connection *connection);
+static struct iovec direct_buffer(const struct connection *connection);
+static void direct_received(struct connection *connection, size_t bytes);
+static enum connection_phase phase(const struct connection *connection, bool *ret_wants_input);
+static void on_expired(struct connection *connection);
+static void refuse(struct connection *connection);
+static void drain(struct connection *connection);
+
+const struct protocol protocol_http2 = {
+    .name = "HTTP/2",
+    .open = open,
+    .close = close,
+    .work = work,
+    .direct_buffer = direct_buffer,
+    .direct_received = direct_received,
+    .phase = phase,
+    .on_expired = on_expired,
+    .refuse = refuse,
+    .drain = drain,
+    .receive = http2_pipe_receive,
+    .respond = http2_pipe_respond,
+    .detach = http2_pipe_detach,
+    .abort = http2_pipe_abort,
+};
+
+static void on_abuse(void *owner, enum http2_abuse abuse);
+static void on_drain_timer(struct timer *timer);
+static void pull(struct http2_connection *self);
+static void cancel_all(struct http2_connection *self);
+
+static const struct http2_events events = {
+    .on_open = http2_pipe_open,
+    .on_memory = http2_pipe_memory,
+    .on_head = http2_pipe_head,
+    .on_data = http2_pipe_data,
+    .on_end = http2_pipe_end,
+    .on_read = http2_pipe_read,
+    .on_close = http2_pipe_close,
+    .on_abuse = on_abuse,
+};
+
+static struct http2_limits limits_of(const struct limits_config *config)
+{
+    return (struct http2_limits){
+        .head = {.head_bytes_max = (uint32_t)config->head_bytes,
+                 .target_bytes_max = (uint32_t)config->target_bytes,
+                 .header_count_max = (uint16_t)config->header_count},
+        .streams_max = (uint32_t)config->http2_streams,
+        .stream_window_bytes = (uint32_t)config->http2_stream_window,
+        .connection_window_bytes = (uint32_t)config->http2_connection_window,
+#define ABUSE(name, field, default, help) .field = (uint32_t)config->http2_##field,
+#include "lib/http2/abuses.def"
+#undef ABUSE
+    };
+}
+
+static enum err open(struct connection *connection)
+{
+    struct worker *worker = connection->worker;
+    TRY(http2_worker_init(worker));
+    struct http2_connection *self = slab_acquire(&worker->http2->connections);
+    if (!self)
+        return ERR_NOMEM;
+    *self =
+        (struct http2_connection){.connection = connection, .header_count_max = (uint16_t)worker->limits.header_count};
+    list_init(&self->exchanges);
+    list_init(&self->undelivered);
+    list_init(&self->done);
+    timer_init(&self->drain_timer, on_drain_timer);
+    struct http2_limits limits = limits_of(&worker->limits);
+    struct http2_options options = {
+        .context = worker->http2->context, .events = &events, .owner = self, .limits = &limits};
+    if (http2_create(&options, &self->session) != ERR_OK) {
+        slab_release(&worker->http2->connections, self);
+        return ERR_NOMEM;
+    }
+    connection->protocol_state = self;
+    counter_add(&worker->meter.http2_connections, 1);
+    return ERR_OK;
+}
+
+static void close(struct connection *connection)
+{
+    struct http2_connection *self = connection->protocol_state;
+    if (!self)
+        return;
+    cancel_all(self);
+    timer_cancel(&self->drain_timer);
+    http2_destroy(self->session);
+    slab_release(&connection->worker->http2->connections, self);
+    connection->protocol_state = NULL;
+}
+
+/* A response that is complete in the send buffer is not cancelled: the request ends as it would have. */
+static void cancel_all(struct http2_connection *self)
+{
+    http2_pipe_finish(self);
+    while (!list_is_empty(&self->exchanges))
+        flow_cancel(CONTAINER_OF(self->exchanges.next, struct http2_exchange, node)->request);
+}
+
+static void work(struct connection *connection)
+{
+    struct http2_connection *self = connection->protocol_state;
+    struct slice input = connection_input(connection);
+    if (input.len > 0) {
+        connection_consume(connection, input.len);
+        if (http2_receive(self->session, input, connection->worker->loop.now_ns) != ERR_OK)
+            connection->is_closing = true;
+    }
+    http2_pipe_deliver(self);
+    pull(self);
+    if (!http2_is_over(self->session))
+        return;
+    cancel_all(self);
+    connection->is_closing = true;
+    connection->needs_discard = true;
+}
+
+/* Into a small buffer first, so that an answer does not cost a large one. */
+static void pull(struct http2_connection *self)
+{
+    struct connection *connection = self->connection;
+    size_t piece = SEND_PIECE_BYTES;
+    while (http2_wants_to_send(self->session) && connection->stream.unsent.len == 0) {
+        if (connection_unsent(connection) > WAITING_HIGH_BYTES - HTTP2_SEND_BYTES_MIN) {
+            connection->has_more_output = true;
+            return;
+        }
+        if (!connection_reserve(connection, piece)) {
+            connection_close(connection);
+            return;
+        }
+        struct connection_buffer *out = &connection->out;
+        size_t bytes = http2_send(self->session, out->ptr + out->end, out->capacity - out->end);
+        out->end += bytes;
+        http2_pipe_finish(self);
+        if (bytes == 0)
+            return;
+        size_t waiting = MIN(connection_unsent(connection), (size_t)WAITING_HIGH_BYTES - HTTP2_SEND_BYTES_MIN);
+        piece = WAITING_HIGH_BYTES - waiting;
+    }
+}
+
+static void on_abuse(void *owner, enum http2_abuse abuse)
+{
+    struct http2_connection *self = owner;
+    struct worker_meter *meter = &self->connection->worker->meter;
+    switch (abuse) {
+#define ABUSE(name, field, default, help)                                                                              \
+    case HTTP2_ABUSE_##name:                                                                                           \
+        counter_add(&meter->http2_calmed_##field, 1);                                                                  \
+        break;
+#include "lib/http2/abuses.def"
+#undef ABUSE
+    case HTTP2_ABUSE_COUNT:
+        break;
+    }
+}
+
+static struct iovec direct_buffer(const struct connection *connection)
+{
+    (void)connection;
+    return (struct iovec){NULL, 0};
+}
+
+static void direct_received(struct connection *connection, size_t bytes)
+{
+    (void)connection;
+    (void)bytes;
+}
+
+/* Streams have clocks of their own (clock.c). */
+static enum connection_phase phase(const struct connection *connection, bool *ret_wants_input)
+{
+    const struct http2_connection *self = connection->protocol_state;
+    *ret_wants_input = true;
+    if (connection->stream.unsent.len > 0)
+        return CONNECTION_WRITE;
+    if (!http2_is_greeted(self->session))
+        return CONNECTION_HEAD;
+    return connection->open_requests > 0 || self->is_draining ? CONNECTION_STREAM : CONNECTION_IDLE;
+}
+
+/* Of the preface: whoever does not finish it need not be answered. */
+static void on_expired(struct connection *connection)
+{
+    counter_add(&connection->worker->meter.connections_timed_out, 1);
+    connection_close(connection);
+}
+
+/* GOAWAY by itself: no stream was taken, ENHANCE_YOUR_CALM. */
+static void refuse(struct connection *connection)
+{
+    connection_refuse(connection, SLICE_LIT("\0\0\x08\x07\0\0\0\0\0"
+                                            "\0\0\0\0\0\0\0\x0b"));
+}
+
+/* RFC 9113 section 6.8: a GOAWAY that names no last stream, then, when streams that were under way have had the time to
+ * arrive, the one that counts. */
+static void drain(struct connection *connection)
+{
+    struct http2_connection *self = connection->protocol_state;
+    if (self->is_draining)
+        return;
+    self->is_draining = true;
+    http2_shut_down(self->session, false);
+    struct loop *loop = connection->stream.watch.loop;
+    timer_set(&loop->timers, &self->drain_timer, loop->now_ns + DRAIN_TIME_NS);
+    connection_process(connection);
+}
+
+static void on_drain_timer(struct timer *timer)
+{
+    struct http2_connection *self = CONTAINER_OF(timer, struct http2_connection, drain_timer);
+    struct connection *connection = self->connection;
+    bool is_outermost = connection_enter(connection);
+    http2_shut_down(self->session, true);
+    connection->is_closing = true;
+    connection->needs_discard = true;
+    connection_leave(connection, is_outermost);
+}
