@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What frames mean to us: which of them are too many, what becomes of a header block, and when a stream is over. Knows
+/* What becomes of a header block, which frames that have come or gone are too many, and when a stream is over. Knows
  * nothing of nghttp2. */
 #include "lib/http2/session_int.h"
 
@@ -18,61 +18,6 @@ bool http2_measure(struct http2_session *session, enum http2_abuse abuse, size_t
     if (session->events->on_abuse)
         session->events->on_abuse(session->owner, abuse);
     return false;
-}
-
-static bool frame_begun(struct http2_session *session, uint8_t type, uint8_t flags, size_t length)
-{
-    struct http2_guard *guard = &session->guard;
-    switch (type) {
-    case HTTP2_FRAME_DATA:
-        return length > 0 || (flags & HTTP2_FLAG_END_STREAM) || http2_count(session, HTTP2_ABUSE_EMPTY_FRAMES);
-    case HTTP2_FRAME_HEADERS:
-        guard->block_frames = 0;
-        http2_guard_earn(guard, HTTP2_ABUSE_PRIORITIES, 2);
-        return true;
-    case HTTP2_FRAME_CONTINUATION:
-        return http2_measure(session, HTTP2_ABUSE_CONTINUATIONS, ++guard->block_frames);
-    case HTTP2_FRAME_PRIORITY:
-    case HTTP2_FRAME_PRIORITY_UPDATE:
-        return http2_count(session, HTTP2_ABUSE_PRIORITIES);
-    case HTTP2_FRAME_RST_STREAM:
-        return http2_count(session, HTTP2_ABUSE_RESETS);
-    case HTTP2_FRAME_SETTINGS:
-        return (flags & HTTP2_FLAG_ACK) || http2_count(session, HTTP2_ABUSE_SETTINGS);
-    case HTTP2_FRAME_PING:
-        return http2_count(session, HTTP2_ABUSE_PINGS);
-    case HTTP2_FRAME_WINDOW_UPDATE:
-        return http2_count(session, HTTP2_ABUSE_WINDOW_UPDATES);
-    case HTTP2_FRAME_PUSH_PROMISE:
-    case HTTP2_FRAME_GOAWAY:
-        return true;
-    default:
-        return http2_count(session, HTTP2_ABUSE_EMPTY_FRAMES);
-    }
-}
-
-bool http2_frames_tracked(struct http2_session *session, struct slice input)
-{
-    struct http2_guard *guard = &session->guard;
-    while (input.len > 0) {
-        if (guard->skip_bytes > 0) {
-            size_t skipped = MIN(guard->skip_bytes, input.len);
-            guard->skip_bytes -= (uint32_t)skipped;
-            input = slice_skip(input, skipped);
-            continue;
-        }
-        guard->head[guard->head_bytes++] = (uint8_t)input.ptr[0];
-        input = slice_skip(input, 1);
-        if (guard->head_bytes < HTTP2_FRAME_HEAD_BYTES)
-            continue;
-        const uint8_t *head = guard->head; /* RFC 9113 section 4.1 */
-        guard->head_bytes = 0;
-        guard->has_begun = true;
-        guard->skip_bytes = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
-        if (!frame_begun(session, head[3], head[4], guard->skip_bytes))
-            return false;
-    }
-    return true;
 }
 
 /* A frame of padding alone is as good as empty. */

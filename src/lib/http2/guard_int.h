@@ -15,10 +15,13 @@ struct http2_guard {
     uint32_t max[HTTP2_ABUSE_COUNT];
     uint32_t block_frames; /* CONTINUATIONs of the header block, and what it has unpacked to */
     size_t block_bytes;
-    uint8_t head[HTTP2_FRAME_HEAD_BYTES]; /* of the next frame, as far as it is here */
+    uint8_t head[HTTP2_FRAME_HEAD_BYTES + 4]; /* of the next frame, as far as it is here */
     uint8_t head_bytes;
-    bool has_begun;      /* a first frame has */
-    uint32_t skip_bytes; /* to the next frame's head */
+    bool has_begun;          /* a first frame has */
+    uint32_t skip_bytes;     /* to the next frame's head */
+    uint32_t stream_last;    /* the highest that the client has opened */
+    uint64_t streams_opened; /* frames.c */
+    uint64_t streams_ended;
 };
 
 void http2_guard_init(struct http2_guard *guard, const struct http2_limits *limits);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between http2.c, which speaks with nghttp2, and events.c, which decides what a frame means to us. Functions here that
+/* Between http2.c, which speaks with nghttp2, and frames.c and events.c, which decide what a frame means to us. Functions here that
  * return false have failed the session: nothing more of it is to be received. */
 #ifndef WEIR_LIB_HTTP2_SESSION_INT_H
 #define WEIR_LIB_HTTP2_SESSION_INT_H
@@ -50,7 +50,7 @@ struct http2_session {
 bool http2_count(struct http2_session *session, enum http2_abuse abuse);
 bool http2_measure(struct http2_session *session, enum http2_abuse abuse, size_t size);
 
-/* Looks at the heads of the frames in `input`, which is about to be received, and counts those that have a limit. */
+/* Looks at the heads of the frames in `input`, which is about to be received. */
 bool http2_frames_tracked(struct http2_session *session, struct slice input);
 /* A DATA frame has arrived. */
 bool http2_data_received(struct http2_session *session, uint8_t flags, size_t length, size_t padding);

@@ -397,6 +397,78 @@ static void resets_a_body_that_is_not_as_long_as_announced(void **state)
     assert_int_equal(answer(&server, FRAME_RST_STREAM), HTTP2_PROTOCOL_ERROR);
 }
 
+static void expect_end(enum http2_code code)
+{
+    hear(&server, &wire);
+    assert_int_equal(server.received, ERR_CLOSED);
+    assert_int_equal(answer(&server, FRAME_GOAWAY), code);
+}
+
+/* RFC 9113 section 5.1: half-closed (remote), closed. */
+static void ends_a_connection_for_data_behind_the_end(void **state)
+{
+    (void)state;
+    request(1, END_STREAM | END_HEADERS);
+    wire_frame(&wire, 0, 0, 1, SLICE_LIT("more"));
+    expect_end(HTTP2_STREAM_CLOSED);
+}
+
+static void ends_a_connection_for_a_head_behind_a_reset(void **state)
+{
+    (void)state;
+    request(1, END_HEADERS);
+    wire_frame(&wire, 3, 0, 1, SLICE_LIT("\0\0\0\x08"));
+    request(1, END_STREAM | END_HEADERS);
+    expect_end(HTTP2_STREAM_CLOSED);
+}
+
+/* RFC 9113 section 5.1.1. */
+static void ends_a_connection_for_a_stream_that_was_passed_over(void **state)
+{
+    (void)state;
+    request(5, END_STREAM | END_HEADERS);
+    request(3, END_STREAM | END_HEADERS);
+    expect_end(HTTP2_PROTOCOL_ERROR);
+}
+
+static void allows_streams_that_end_in_any_order(void **state)
+{
+    (void)state;
+    hear_begin();
+    for (uint32_t stream = 1; stream < 2000; stream += 4) {
+        server.count = 0;
+        request(stream, END_HEADERS);
+        request(stream + 2, END_HEADERS);
+        wire_frame(&wire, 0, END_STREAM, stream + 2, SLICE_LIT("x"));
+        wire_frame(&wire, 0, END_STREAM, stream, SLICE_LIT("x"));
+        hear(&server, &wire);
+        assert_int_equal(server.received, ERR_OK);
+        for (unsigned i = 0; i < 2; i++) {
+            assert_true(server.exchanges[i].is_ended);
+            assert_int_equal(http2_respond(&server.exchanges[i].stream, 204, NULL, 0, false), ERR_OK);
+        }
+        while (http2_send(server.session, server.wire, sizeof server.wire) > 0)
+            continue;
+    }
+}
+
+/* RFC 9113 section 6.3; RFC 7540 section 5.3.1. */
+static void ends_a_connection_for_a_senseless_priority(void **state)
+{
+    (void)state;
+    wire_frame(&wire, 2, 0, 3, SLICE_LIT("\0\0\0\x01\x10"));
+    hear_begin();
+    wire_frame(&wire, 2, 0, 3, SLICE_LIT("\x80\0\0\x03\x10"));
+    expect_end(HTTP2_PROTOCOL_ERROR);
+}
+
+static void ends_a_connection_for_the_priority_of_no_stream(void **state)
+{
+    (void)state;
+    wire_frame(&wire, 2, 0, 0, SLICE_LIT("\0\0\0\x01\x10"));
+    expect_end(HTTP2_PROTOCOL_ERROR);
+}
+
 static void ends_a_connection_without_a_preface(void **state)
 {
     (void)state;
@@ -454,6 +526,12 @@ int main(void)
         TEST(says_when_there_is_no_memory_for_a_head),
         TEST(resets_malformed_requests),
         TEST(resets_a_body_that_is_not_as_long_as_announced),
+        TEST(ends_a_connection_for_data_behind_the_end),
+        TEST(ends_a_connection_for_a_head_behind_a_reset),
+        TEST(ends_a_connection_for_a_stream_that_was_passed_over),
+        TEST(allows_streams_that_end_in_any_order),
+        TEST(ends_a_connection_for_a_senseless_priority),
+        TEST(ends_a_connection_for_the_priority_of_no_stream),
         TEST(ends_a_connection_without_a_preface),
         TEST(says_the_same_of_bytes_that_come_one_by_one),
     };
