@@ -104,9 +104,9 @@ struct request_cleanup {
 
 struct request {
     struct worker *worker;
-    struct connection *connection;   /* NULL once the client has gone */
-    struct http2_exchange *exchange; /* HTTP/2: its stream, as long as there is a connection */
-    struct config *config;           /* held through the worker's generation */
+    struct connection *connection; /* NULL once the client has gone */
+    struct http2_exchange *http2;  /* its stream, as long as there is a connection */
+    struct config *config;         /* held through the worker's generation */
     struct worker_generation *generation;
     struct exchange *exchange; /* proxy/'s: with an upstream */
     uint64_t upstream_ns;      /* from handing it on to the head of the response */

@@ -158,10 +158,9 @@ static enum err make_context(struct job *job, const struct listen_config *entry,
         .client_certificate = (enum tls_client_certificate)job->config->client_certificate,
         .client_ca = slice_of(job->client_ca.data, job->client_ca.bytes),
         .tickets = job->config->ticket_time > 0 ? &tickets : NULL,
-        .offers_h2 = false,
+        .offers_h2 = entry->is_http2,
         .now_s = (int64_t)(clock_wall_ns() / NS_PER_S),
     };
-    (void)entry;
     enum err err = set_secret(&tickets);
     if (err == ERR_OK)
         err = tls_context_create_server(&options, &(struct tls_reporter){on_note, job}, ret_context);

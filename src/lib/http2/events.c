@@ -5,7 +5,7 @@
 
 bool http2_count(struct http2_session *session, enum http2_abuse abuse)
 {
-    return http2_guard_spend(&session->guard, abuse, session->now_ns) || http2_measure(session, abuse, SIZE_MAX);
+    return http2_guard_spend(&session->guard, abuse, 1, session->now_ns) || http2_measure(session, abuse, SIZE_MAX);
 }
 
 bool http2_measure(struct http2_session *session, enum http2_abuse abuse, size_t size)
@@ -18,6 +18,11 @@ bool http2_measure(struct http2_session *session, enum http2_abuse abuse, size_t
     if (session->events->on_abuse)
         session->events->on_abuse(session->owner, abuse);
     return false;
+}
+
+bool http2_may_discard(struct http2_session *session, size_t bytes)
+{
+    return http2_guard_spend(&session->guard, HTTP2_RATE_DISCARD, (uint32_t)(bytes / 1024 + 1), session->now_ns);
 }
 
 /* A frame of padding alone is as good as empty. */

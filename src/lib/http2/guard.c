@@ -4,7 +4,7 @@
 #define FRAME_BYTES_USUAL 16384 /* that every peer may send, RFC 9113 section 4.2 */
 
 static const char *const abuse_names[] = {
-#define ABUSE(name, field, default, help) #field,
+#define ABUSE(name, field, fallback, what, more) #field,
 #include "lib/http2/abuses.def"
 #undef ABUSE
 };
@@ -20,7 +20,8 @@ void http2_limits_default(struct http2_limits *ret_limits)
         .streams_max = 100,
         .stream_window_bytes = HTTP2_WINDOW_BYTES_MIN,
         .connection_window_bytes = 1u << 20,
-#define ABUSE(name, field, default, help) .field = default,
+        .discard_bytes = 32u << 20,
+#define ABUSE(name, field, fallback, what, more) .field = fallback,
 #include "lib/http2/abuses.def"
 #undef ABUSE
     };
@@ -33,29 +34,30 @@ void http2_guard_init(struct http2_guard *guard, const struct http2_limits *limi
     *guard = (struct http2_guard){
         .max =
             {
-#define ABUSE(name, field, default, help) [HTTP2_ABUSE_##name] = limits->field,
+#define ABUSE(name, field, fallback, what, more) [HTTP2_ABUSE_##name] = limits->field,
 #include "lib/http2/abuses.def"
 #undef ABUSE
             },
     };
+    guard->max[HTTP2_RATE_DISCARD] = limits->discard_bytes / 1024;
     guard->max[HTTP2_ABUSE_HEADER_BYTES] = MAX(limits->header_bytes, head_bytes_max);
     guard->max[HTTP2_ABUSE_CONTINUATIONS] = MAX(limits->continuations, head_bytes_max / FRAME_BYTES_USUAL);
 }
 
-static uint64_t price_ns(const struct http2_guard *guard, enum http2_abuse abuse)
+static uint64_t price_ns(const struct http2_guard *guard, unsigned rate)
 {
-    return HTTP2_GUARD_SPAN_NS / MAX(guard->max[abuse], 1u);
+    return HTTP2_GUARD_SPAN_NS / MAX(guard->max[rate], 1u);
 }
 
-bool http2_guard_spend(struct http2_guard *guard, enum http2_abuse abuse, uint64_t now_ns)
+bool http2_guard_spend(struct http2_guard *guard, unsigned rate, uint32_t count, uint64_t now_ns)
 {
-    uint64_t *paid_until_ns = &guard->paid_until_ns[abuse];
-    *paid_until_ns = MAX(*paid_until_ns, now_ns) + price_ns(guard, abuse);
+    uint64_t *paid_until_ns = &guard->paid_until_ns[rate];
+    *paid_until_ns = MAX(*paid_until_ns, now_ns) + price_ns(guard, rate) * count;
     return *paid_until_ns - now_ns <= HTTP2_GUARD_SPAN_NS;
 }
 
-void http2_guard_earn(struct http2_guard *guard, enum http2_abuse abuse, uint32_t count)
+void http2_guard_earn(struct http2_guard *guard, unsigned rate, uint32_t count)
 {
-    uint64_t earned_ns = price_ns(guard, abuse) * count;
-    guard->paid_until_ns[abuse] -= MIN(guard->paid_until_ns[abuse], earned_ns);
+    uint64_t earned_ns = price_ns(guard, rate) * count;
+    guard->paid_until_ns[rate] -= MIN(guard->paid_until_ns[rate], earned_ns);
 }

@@ -10,9 +10,12 @@
 
 /* A rate is kept as the time at which everything so far would have been allowed at an even pace: one number, and no
  * timer. It may run ahead of the clock by HTTP2_GUARD_SPAN_NS, which is the burst. */
+#define HTTP2_RATE_DISCARD     HTTP2_ABUSE_COUNT /* no abuse: limits.discard_bytes, in KiB */
+#define HTTP2_GUARD_RATE_COUNT (HTTP2_ABUSE_COUNT + 1)
+
 struct http2_guard {
-    uint64_t paid_until_ns[HTTP2_ABUSE_COUNT];
-    uint32_t max[HTTP2_ABUSE_COUNT];
+    uint64_t paid_until_ns[HTTP2_GUARD_RATE_COUNT];
+    uint32_t max[HTTP2_GUARD_RATE_COUNT];
     uint32_t block_frames; /* CONTINUATIONs of the header block, and what it has unpacked to */
     size_t block_bytes;
     uint8_t head[HTTP2_FRAME_HEAD_BYTES + 4]; /* of the next frame, as far as it is here */
@@ -25,10 +28,10 @@ struct http2_guard {
 };
 
 void http2_guard_init(struct http2_guard *guard, const struct http2_limits *limits);
-/* One more of a rate: false when it is one too many. */
-MUST_USE bool http2_guard_spend(struct http2_guard *guard, enum http2_abuse abuse, uint64_t now_ns);
+/* `count` more of a rate: false when it is too many. */
+MUST_USE bool http2_guard_spend(struct http2_guard *guard, unsigned rate, uint32_t count, uint64_t now_ns);
 /* `count` more are allowed; never more than the burst. */
-void http2_guard_earn(struct http2_guard *guard, enum http2_abuse abuse, uint32_t count);
+void http2_guard_earn(struct http2_guard *guard, unsigned rate, uint32_t count);
 /* Against a size. */
 static inline bool http2_guard_allows(const struct http2_guard *guard, enum http2_abuse abuse, size_t count)
 {

@@ -40,9 +40,7 @@ static int submit_settings(struct http2_session *session, const struct http2_lim
 
 static enum err err_of(int error)
 {
-    if (error >= 0)
-        return ERR_OK;
-    return error == NGHTTP2_ERR_NOMEM ? ERR_NOMEM : ERR_CLOSED;
+    return error >= 0 ? ERR_OK : error == NGHTTP2_ERR_NOMEM ? ERR_NOMEM : ERR_CLOSED;
 }
 
 /* Context: memory and tables of callbacks. */
@@ -189,9 +187,13 @@ void http2_terminate(struct http2_session *session, enum http2_code code)
 
 /* Streams */
 
+/* Stands for a stream that was released while its client waits for a 100 that will not come. */
+static struct http2_stream unwanted;
+
 static struct http2_stream *find(struct http2_session *session, int32_t id)
 {
-    return id == 0 ? NULL : nghttp2_session_get_stream_user_data(session->ng, id);
+    struct http2_stream *stream = id == 0 ? NULL : nghttp2_session_get_stream_user_data(session->ng, id);
+    return stream == &unwanted ? NULL : stream;
 }
 
 /* What the caller has not consumed is the connection's again, whoever may still hold it: its amount is bounded by the
@@ -235,7 +237,8 @@ void http2_release(struct http2_stream *stream)
     struct http2_session *session = stream->session;
     if (!session)
         return;
-    (void)nghttp2_session_set_stream_user_data(session->ng, stream->id, NULL);
+    bool is_waiting = stream->head->expects_continue && !stream->has_data && !stream->has_ended;
+    (void)nghttp2_session_set_stream_user_data(session->ng, stream->id, is_waiting ? &unwanted : NULL);
     give_back(stream);
     http2_stream_detach(stream);
 }
@@ -401,11 +404,9 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     return 0;
 }
 
-static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
-                     const uint8_t *value, size_t value_len, uint8_t flags, void *user)
+static int on_header(nghttp2_session *ng UNUSED, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
+                     const uint8_t *value, size_t value_len, uint8_t flags UNUSED, void *user)
 {
-    (void)ng;
-    (void)flags;
     struct http2_stream *stream = find(user, frame->hd.stream_id);
     if (!stream)
         return 0;
@@ -413,34 +414,39 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
 }
 
 /* Without this nghttp2 would leave an invalid field out; RFC 9113 section 8.2.1 has it make the message malformed. */
-static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name, nghttp2_rcbuf *value,
-                             uint8_t flags, void *user)
+static int on_invalid_header(nghttp2_session *ng UNUSED, const nghttp2_frame *frame UNUSED, nghttp2_rcbuf *name UNUSED,
+                             nghttp2_rcbuf *value UNUSED, uint8_t flags UNUSED, void *user UNUSED)
 {
-    (void)ng;
-    (void)frame;
-    (void)name;
-    (void)value;
-    (void)flags;
-    (void)user;
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
-static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *user)
+/* Of a body whose request is answered. Telling the client to stop, as RFC 9113 section 8.1 allows, is the last resort: many
+ * take it for a failure, and never show the answer that they have. */
+static int discard(struct http2_session *session, int32_t id, size_t len)
 {
-    (void)flags;
+    bool is_patient = http2_may_discard(session, len);
+    if (session->is_client || !nghttp2_session_get_stream_local_close(session->ng, id) || is_patient)
+        return nghttp2_session_consume(session->ng, id, len);
+    int error = nghttp2_session_consume_connection(session->ng, len);
+    return error ? error : nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+}
+
+static int on_data_chunk(nghttp2_session *ng UNUSED, uint8_t flags UNUSED, int32_t id, const uint8_t *data, size_t len,
+                         void *user)
+{
     struct http2_session *session = user;
     struct http2_stream *stream = find(session, id);
     if (!stream)
-        return nghttp2_session_consume_connection(ng, len);
+        return discard(session, id, len);
+    stream->has_data = true;
     stream->unconsumed_bytes += (uint32_t)len;
     session->events->on_data(stream, slice_of(data, len));
     return 0;
 }
 
 /* After each event the stream may have been given up, so it is looked up again. */
-static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+static int on_frame(nghttp2_session *ng UNUSED, const nghttp2_frame *frame, void *user)
 {
-    (void)ng;
     struct http2_session *session = user;
     const nghttp2_frame_hd *head = &frame->hd;
     bool is_last = head->flags & NGHTTP2_FLAG_END_STREAM;
@@ -517,10 +523,7 @@ size_t http2_send(struct http2_session *session, char *place, size_t capacity)
             break;
         session->pending = slice_of(frame, (size_t)len);
     }
-    size_t written = (size_t)(session->place - place);
-    session->place = NULL;
-    session->place_end = NULL;
-    return written;
+    return (size_t)(session->place - place);
 }
 
 bool http2_wants_to_send(const struct http2_session *session)
@@ -530,12 +533,9 @@ bool http2_wants_to_send(const struct http2_session *session)
 
 /* Reads into the caller's memory where write_data will find it. There is room: http2_send saw to it before the frame,
  * and write_data after each. A stream that was given up waits for its RST_STREAM to leave. */
-static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *unused, size_t length, uint32_t *flags,
-                         nghttp2_data_source *source, void *user)
+static ssize_t read_body(nghttp2_session *ng UNUSED, int32_t id, uint8_t *unused UNUSED, size_t length, uint32_t *flags,
+                         nghttp2_data_source *source UNUSED, void *user)
 {
-    (void)ng;
-    (void)unused;
-    (void)source;
     struct http2_session *session = user;
     struct http2_stream *stream = find(session, id);
     if (!stream)
@@ -555,19 +555,15 @@ static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *unused, size_
     return (ssize_t)bytes;
 }
 
-static int write_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t length,
-                      nghttp2_data_source *source, void *user)
+static int write_data(nghttp2_session *ng UNUSED, nghttp2_frame *frame UNUSED, const uint8_t *head, size_t length,
+                      nghttp2_data_source *source UNUSED, void *user)
 {
-    (void)ng;
-    (void)frame;
-    (void)source;
     struct http2_session *session = user;
     write(session, head, HTTP2_FRAME_HEAD_BYTES);
     session->place += length;
     return room(session) < HTTP2_SEND_BYTES_MIN ? NGHTTP2_ERR_PAUSE : 0;
 }
 
-/* RFC 9113 section 8.1: once the response is complete the client may be told to stop sending, without an error. */
 static int on_frame_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
     struct http2_session *session = user;
@@ -575,8 +571,8 @@ static int on_frame_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *
     uint32_t code = frame->hd.type == NGHTTP2_RST_STREAM ? frame->rst_stream.error_code : 0;
     http2_frame_sent(session, stream, frame->hd.type, frame->hd.flags, code);
     bool may_end = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
-    bool is_end = may_end && frame->hd.flags & NGHTTP2_FLAG_END_STREAM && !session->is_client;
-    if (is_end && nghttp2_session_get_stream_remote_close(ng, frame->hd.stream_id) == 0)
+    bool is_end = may_end && frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+    if (is_end && nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id) == &unwanted)
         return nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
     return 0;
 }

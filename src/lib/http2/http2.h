@@ -12,8 +12,8 @@
 #include "lib/http/http2_head.h"
 
 #define HTTP2_PREFACE          "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-#define HTTP2_SEND_BYTES_MIN   512 /* http2_send writes nothing into less */
-#define HTTP2_FIELDS_MAX       256 /* of a head or of trailers that we send */
+#define HTTP2_SEND_BYTES_MIN   512  /* http2_send writes nothing into less */
+#define HTTP2_FIELDS_MAX       1024 /* of a head or of trailers that we send */
 #define HTTP2_WINDOW_BYTES_MIN 65535
 
 /* RFC 9113 section 7. */
@@ -35,7 +35,7 @@ enum http2_code {
 };
 
 enum http2_abuse {
-#define ABUSE(name, field, default, help) HTTP2_ABUSE_##name,
+#define ABUSE(name, field, fallback, what, more) HTTP2_ABUSE_##name,
 #include "lib/http2/abuses.def"
 #undef ABUSE
     HTTP2_ABUSE_COUNT,
@@ -49,7 +49,8 @@ struct http2_limits {
     uint32_t streams_max;          /* open at a time, SETTINGS_MAX_CONCURRENT_STREAMS */
     uint32_t stream_window_bytes;  /* that one peer may have under way to us, HTTP2_WINDOW_BYTES_MIN .. 2^31 - 1 */
     uint32_t connection_window_bytes;
-#define ABUSE(name, field, default, help) uint32_t field;
+    uint32_t discard_bytes; /* at once and in 30 s, of bodies whose requests are answered; then RST_STREAM */
+#define ABUSE(name, field, fallback, what, more) uint32_t field;
 #include "lib/http2/abuses.def"
 #undef ABUSE
 };
@@ -70,6 +71,7 @@ struct http2_stream {
     int32_t id;
     enum http1_fault fault; /* of a head that was refused */
     bool has_head;          /* the head is complete; of a response: the final one */
+    bool has_data;          /* something of the body has come */
     bool has_ended;         /* the other side will send no more */
     bool has_trailers;      /* ours come behind the body */
     bool has_body;          /* there may be more of ours to be pulled */
@@ -155,8 +157,9 @@ void http2_terminate(struct http2_session *session, enum http2_code code);
 
 /* Server. `status` is 200..999. Names of fields are lowered. Left out are connection-specific fields (RFC 9113 section
  * 8.2.2), and those that could split a message: a name that is not a token, a value with a control character. With
- * has_body the body is pulled by on_read. ERR_LIMIT: more than HTTP2_FIELDS_MAX; ERR_NOMEM. Then nothing is sent. A
- * client that is still sending when the response ends hears NO_ERROR and may stop (section 8.1). */
+ * has_body the body is pulled by on_read. ERR_LIMIT: more than HTTP2_FIELDS_MAX; ERR_NOMEM. Then nothing is sent. What
+ * a client still sends behind the end of the response is dropped; one that waits for a 100, or goes on beyond
+ * limits.discard_bytes, hears NO_ERROR and may stop (section 8.1). */
 MUST_USE enum err http2_respond(struct http2_stream *stream, int status, const struct http2_field *fields, size_t count,
                                 bool has_body);
 /* Server: an interim response, 1xx. Before http2_respond. */

@@ -52,6 +52,8 @@ bool http2_measure(struct http2_session *session, enum http2_abuse abuse, size_t
 
 /* Looks at the heads of the frames in `input`, which is about to be received. */
 bool http2_frames_tracked(struct http2_session *session, struct slice input);
+/* Whether so much of a body that nobody wants any more is still worth reading. */
+bool http2_may_discard(struct http2_session *session, size_t bytes);
 /* A DATA frame has arrived. */
 bool http2_data_received(struct http2_session *session, uint8_t flags, size_t length, size_t padding);
 /* A frame of ours has left. `stream` may be NULL. */

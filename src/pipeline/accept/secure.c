@@ -303,10 +303,9 @@ static void work(struct connection *connection)
     counter_add(&connection->worker->meter.tls_handshakes, 1);
     if (tls_session_is_resumed(secure->session))
         counter_add(&connection->worker->meter.tls_resumed, 1);
-    connection->protocol = &protocol_http1;
     secure->is_stalled = false;
-    if (connection->protocol->open(connection) != ERR_OK)
-        connection_close(connection);
+    bool is_http2 = tls_session_alpn(secure->session) == TLS_ALPN_H2;
+    connection_turn(connection, is_http2 ? &protocol_http2 : &protocol_http1);
 }
 
 static enum connection_phase phase(const struct connection *connection, bool *ret_wants_input)

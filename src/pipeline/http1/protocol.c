@@ -91,11 +91,11 @@ static bool step(struct connection *connection)
 }
 
 /* The preface of HTTP/2, which RFC 9113 section 3.4 made such that no request line begins like it: the method PRI is
- * reserved for it. */
+ * reserved for it. Within TLS a client asks for HTTP/2 by ALPN, and in no other way (section 3.2). */
 static bool is_http2(const struct connection *connection)
 {
     return connection->request_count == 0 && connection->listener->config->is_http2 &&
-           slice_starts(connection_input(connection), SLICE_LIT("PRI "));
+           !connection_is_secure(connection) && slice_starts(connection_input(connection), SLICE_LIT("PRI "));
 }
 
 /* What was begun as a request was none. */

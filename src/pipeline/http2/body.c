@@ -92,7 +92,7 @@ static bool hold(struct http2_exchange *exchange, struct slice bytes)
 
 static enum verdict take_held(struct request *request)
 {
-    struct http2_exchange *exchange = request->exchange;
+    struct http2_exchange *exchange = request->http2;
     size_t taken = 0;
     if (!exchange->held)
         return VERDICT_NEXT;
@@ -109,7 +109,7 @@ static enum verdict take_held(struct request *request)
 
 enum verdict http2_pipe_receive(struct request *request)
 {
-    struct http2_exchange *exchange = request->exchange;
+    struct http2_exchange *exchange = request->http2;
     if (!request->has_begun_body) {
         request->has_begun_body = true;
         enum verdict verdict = begin(request);
@@ -134,7 +134,7 @@ enum verdict http2_pipe_receive(struct request *request)
 
 static enum verdict begin(struct request *request)
 {
-    struct http2_exchange *exchange = request->exchange;
+    struct http2_exchange *exchange = request->http2;
     const struct http_head *head = &request->head;
     exchange->rated_ns = http2_now_ns(exchange);
     if (!request->sink) {
@@ -185,6 +185,6 @@ static enum verdict take(struct request *request, struct slice bytes, size_t *re
         return VERDICT_FAIL;
     request->body_received += taken;
     *ret_taken = taken;
-    http2_consumed(&request->exchange->stream, taken);
+    http2_consumed(&request->http2->stream, taken);
     return VERDICT_NEXT;
 }

@@ -56,16 +56,18 @@ static const struct http2_events events = {
     .on_abuse = on_abuse,
 };
 
-static struct http2_limits limits_of(const struct limits_config *config)
+static void set_limits(const struct limits_config *config, struct http2_limits *ret_limits)
 {
-    return (struct http2_limits){
+    http2_limits_default(ret_limits);
+    *ret_limits = (struct http2_limits){
+        .discard_bytes = ret_limits->discard_bytes,
         .head = {.head_bytes_max = (uint32_t)config->head_bytes,
                  .target_bytes_max = (uint32_t)config->target_bytes,
                  .header_count_max = (uint16_t)config->header_count},
         .streams_max = (uint32_t)config->http2_streams,
         .stream_window_bytes = (uint32_t)config->http2_stream_window,
         .connection_window_bytes = (uint32_t)config->http2_connection_window,
-#define ABUSE(name, field, default, help) .field = (uint32_t)config->http2_##field,
+#define ABUSE(name, field, fallback, what, more) .field = (uint32_t)config->http2_##field,
 #include "lib/http2/abuses.def"
 #undef ABUSE
     };
@@ -84,7 +86,8 @@ static enum err open(struct connection *connection)
     list_init(&self->undelivered);
     list_init(&self->done);
     timer_init(&self->drain_timer, on_drain_timer);
-    struct http2_limits limits = limits_of(&worker->limits);
+    struct http2_limits limits;
+    set_limits(&worker->limits, &limits);
     struct http2_options options = {
         .context = worker->http2->context, .events = &events, .owner = self, .limits = &limits};
     if (http2_create(&options, &self->session) != ERR_OK) {
@@ -164,7 +167,7 @@ static void on_abuse(void *owner, enum http2_abuse abuse)
     struct http2_connection *self = owner;
     struct worker_meter *meter = &self->connection->worker->meter;
     switch (abuse) {
-#define ABUSE(name, field, default, help)                                                                              \
+#define ABUSE(name, field, fallback, what, more)                                                                       \
     case HTTP2_ABUSE_##name:                                                                                           \
         counter_add(&meter->http2_calmed_##field, 1);                                                                  \
         break;

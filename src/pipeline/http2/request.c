@@ -24,7 +24,7 @@ struct http2_stream *http2_pipe_open(void *owner)
     exchange->request = request;
     exchange->owner = self;
     exchange->stream.head = &request->head;
-    request->exchange = exchange;
+    request->http2 = exchange;
     list_add_last(&self->exchanges, &exchange->node);
     http2_clock_start(exchange);
     if (++connection->request_count >= worker->limits.connection_requests) {
@@ -90,7 +90,7 @@ void http2_pipe_close(struct http2_stream *stream, uint32_t code)
 /* Its stream ends by itself when the response is complete; else the client hears that nothing comes of it. */
 void http2_pipe_detach(struct request *request)
 {
-    struct http2_exchange *exchange = request->exchange;
+    struct http2_exchange *exchange = request->http2;
     if (exchange->is_done)
         http2_release(&exchange->stream);
     else
@@ -102,10 +102,10 @@ void http2_pipe_detach(struct request *request)
     list_remove(&exchange->undelivered_node);
     list_remove(&exchange->done_node);
     pool_release(&request->worker->pool, exchange->held, exchange->held_capacity);
-    request->exchange = NULL;
+    request->http2 = NULL;
 }
 
 void http2_pipe_abort(struct request *request)
 {
-    http2_reset(&request->exchange->stream, HTTP2_INTERNAL_ERROR);
+    http2_reset(&request->http2->stream, HTTP2_INTERNAL_ERROR);
 }

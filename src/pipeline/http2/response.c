@@ -5,7 +5,7 @@
 
 #include "lib/base/text.h"
 
-#define FIELDS_MAX      (RESPONSE_FIELDS_MAX + 3) /* Content-Type, Content-Length, Date */
+#define OUR_FIELDS      3 /* Content-Type, Content-Length, Date */
 #define LENGTH_BYTES    20
 #define DATE_PREFIX     "Date: "
 #define DATE_LINE_EXTRA (sizeof DATE_PREFIX - 1 + 2)
@@ -15,7 +15,7 @@ static enum err end_body(struct request *request);
 
 enum verdict http2_pipe_respond(struct request *request)
 {
-    struct http2_exchange *exchange = request->exchange;
+    struct http2_exchange *exchange = request->http2;
     if (!request->is_head_sent && begin_response(request) != ERR_OK) {
         http2_reset(&exchange->stream, HTTP2_INTERNAL_ERROR);
         exchange->is_done = true;
@@ -50,12 +50,16 @@ static size_t copy_fields(const struct response_field *from, uint32_t count, str
 
 static enum err begin_response(struct request *request)
 {
-    struct http2_exchange *exchange = request->exchange;
+    struct http2_exchange *exchange = request->http2;
     const struct response *response = &request->response;
-    struct http2_field fields[FIELDS_MAX];
+    struct http2_field *fields =
+        arena_alloc(&request->arena, (response->field_count + OUR_FIELDS) * sizeof(struct http2_field));
     char length[LENGTH_BYTES];
     size_t count = 0;
-    fields[count++] = date_field(request->worker);
+    if (!fields)
+        return ERR_NOMEM;
+    if (!response->has_date)
+        fields[count++] = date_field(request->worker);
     if (response->content_type.len)
         fields[count++] = (struct http2_field){SLICE_LIT("content-type"), response->content_type};
     if (may_have_body(response->status) && (!response->source || response->has_length)) {
@@ -117,7 +121,7 @@ static enum err end_body(struct request *request)
         return ERR_TRUNCATED;
     size_t count = copy_fields(response->trailers, response->trailer_count, fields);
     if (count > 0)
-        TRY(http2_send_trailers(&request->exchange->stream, fields, count));
+        TRY(http2_send_trailers(&request->http2->stream, fields, count));
     return ERR_EOF;
 }
 

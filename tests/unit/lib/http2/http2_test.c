@@ -111,7 +111,11 @@ static void ends_a_released_stream_by_itself(void **state)
     }
     talk(&server, &client);
     assert_int_equal(first->head.status, 204);
-    assert_true(first->is_closed && second->is_closed);
+    assert_true(first->is_closed && second->is_ended);
+    second->is_deferred = false;
+    http2_resume(&second->stream);
+    talk(&client, &server);
+    assert_true(second->is_closed);
     assert_int_equal(second->close_code, HTTP2_NO_ERROR);
 }
 
@@ -217,20 +221,78 @@ static void sends_interim_responses_and_trailers(void **state)
     assert_true(asked->is_closed);
 }
 
-/* RFC 9113 section 8.1. */
-static void tells_the_client_to_stop_after_an_early_answer(void **state)
+/* Many clients show no answer when they are told to stop sending. */
+static void drops_what_comes_behind_an_early_answer(void **state)
 {
     (void)state;
+    for (unsigned i = 0; i < 50; i++) { /* more than the connection's window */
+        struct exchange *asked = ask(&client, "POST", "/", slice_of(large, sizeof large));
+        asked->is_deferred = true;
+        talk(&client, &server);
+        answer_with(&server.exchanges[i], 413, SLICE_LIT("too large"));
+        pass(&server, &client, WIRE_BYTES);
+        http2_release(&server.exchanges[i].stream);
+        assert_true(asked->is_ended);
+        assert_false(asked->is_closed);
+        asked->is_deferred = false;
+        http2_resume(&asked->stream);
+        talk(&client, &server);
+        assert_true(asked->is_closed);
+        assert_int_equal(asked->close_code, HTTP2_NO_ERROR);
+        assert_int_equal(asked->to_send.len, 0);
+        assert_int_equal(server.exchanges[i].body_bytes, 0);
+    }
+}
+
+/* RFC 9113 section 8.1. */
+static void tells_a_client_to_stop_that_sends_much_behind_the_answer(void **state)
+{
+    (void)state;
+    struct http2_limits limits;
+    limits_for_tests(&limits);
+    limits.discard_bytes = 50000;
+    peer_deinit(&server);
+    peer_init_with(&server, false, &limits);
+    peer_deinit(&client);
+    peer_init(&client, true);
     struct exchange *asked = ask(&client, "POST", "/", slice_of(large, sizeof large));
     asked->is_deferred = true;
     talk(&client, &server);
     answer_with(&server.exchanges[0], 413, SLICE_LIT("too large"));
-    talk(&server, &client);
+    pass(&server, &client, WIRE_BYTES);
+    http2_release(&server.exchanges[0].stream);
+    asked->is_deferred = false;
+    http2_resume(&asked->stream);
+    talk(&client, &server);
     assert_int_equal(asked->head.status, 413);
     assert_int_equal(asked->body_bytes, 9);
     assert_true(asked->is_ended && asked->is_closed);
     assert_int_equal(asked->close_code, HTTP2_NO_ERROR);
-    assert_true(server.exchanges[0].is_closed);
+    assert_in_range(asked->to_send.len, 1, sizeof large - 50000);
+}
+
+static void tells_a_client_to_stop_that_waits_for_100(void **state)
+{
+    (void)state;
+    struct exchange *asked = exchange_new(&client);
+    struct http2_field expect = {SLICE_LIT("expect"), SLICE_LIT("100-continue")};
+    struct http2_request request = {.method = SLICE_LIT("POST"),
+                                    .scheme = SLICE_LIT("http"),
+                                    .path = SLICE_LIT("/"),
+                                    .authority = SLICE_LIT("a"),
+                                    .fields = &expect,
+                                    .count = 1,
+                                    .has_body = true};
+    asked->is_deferred = true;
+    assert_int_equal(http2_request(client.session, &asked->stream, &request), ERR_OK);
+    talk(&client, &server);
+    assert_true(server.exchanges[0].head.expects_continue);
+    assert_int_equal(http2_respond(&server.exchanges[0].stream, 417, NULL, 0, false), ERR_OK);
+    http2_release(&server.exchanges[0].stream);
+    talk(&server, &client);
+    assert_int_equal(asked->head.status, 417);
+    assert_true(asked->is_closed);
+    assert_int_equal(asked->close_code, HTTP2_NO_ERROR);
 }
 
 static void hears_that_the_client_cancels(void **state)
@@ -391,7 +453,9 @@ int main(void)
         TEST(gives_the_connections_window_back_with_the_stream),
         TEST(waits_for_a_body_that_is_not_there_yet),
         TEST(sends_interim_responses_and_trailers),
-        TEST(tells_the_client_to_stop_after_an_early_answer),
+        TEST(drops_what_comes_behind_an_early_answer),
+        TEST(tells_a_client_to_stop_that_sends_much_behind_the_answer),
+        TEST(tells_a_client_to_stop_that_waits_for_100),
         TEST(hears_that_the_client_cancels),
         TEST(does_not_read_the_body_of_a_stream_that_was_given_up),
         TEST(resets_the_stream_when_its_source_breaks),
