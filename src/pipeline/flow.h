@@ -40,6 +40,9 @@ enum verdict receive_end(struct request *request);
 /* The answer to a body over the limit of its route, and to one whose coding is broken. */
 enum verdict receive_too_large(struct request *request);
 
+/* decode/: before the body arrives. Where it can be made use of as it comes, sets request->sink. */
+enum verdict decode_expect_body(struct request *request);
+
 /* chain/: the backward passes. */
 enum verdict chain_output(struct request *request);
 void chain_response_head(struct request *request);

@@ -25,9 +25,10 @@
 #include "pipeline/route.h"
 #include "pipeline/stage.h"
 
-struct worker;
 struct connection;
 struct http2_exchange;
+struct image_form;
+struct worker;
 
 #define RESPONSE_FIELDS_MAX   16 /* that stages and middlewares add; a proxied response brings room for its own */
 #define RESPONSE_TRAILERS_MAX 8
@@ -161,6 +162,7 @@ struct request {
 
     /* decode, schedule, infer */
     struct decode_plan decode;
+    struct image_form *form; /* taken apart as it arrives, instead of body; decode/ */
     struct model_entry *model_entry;
     struct run *run;
     struct task task; /* one at a time */

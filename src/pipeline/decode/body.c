@@ -11,7 +11,7 @@ enum verdict body_find_image(struct request *request, struct slice *ret_file)
         if (media_type_is(&type, "application/json"))
             return body_find_image_in_json(request, ret_file);
         if (media_type_is(&type, "multipart/form-data"))
-            return body_find_image_in_multipart(request, media_type_boundary(&type), ret_file);
+            return body_find_image_in_form(request, &type, ret_file);
     }
     /* What kind of image it is, its first bytes say better than its label. */
     *ret_file = request->body;

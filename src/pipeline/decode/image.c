@@ -21,19 +21,17 @@ struct image_work {
     struct image_fault fault;
 };
 
-static struct image_options options_of(const struct request *request);
 static enum verdict prepare_input(struct request *request, struct model *model, void **ret_data);
 static enum verdict submit(struct request *request, struct image_work *work, const struct image_info *info);
 static void run_task(struct task *task);
 static enum err decode(struct image_work *work, struct arena *arena);
-static enum verdict conclude(struct request *request, enum err err, const struct image_fault *fault);
 
 enum verdict decode_image(struct request *request, struct model *model)
 {
     struct image_work *work = arena_alloc_zero(&request->arena, sizeof *work);
     if (!work)
         return request_fail_memory(request);
-    work->options = options_of(request);
+    work->options = decode_image_options(request);
     work->spec = request->decode.image;
     enum verdict verdict = body_find_image(request, &work->file);
     if (verdict != VERDICT_NEXT)
@@ -44,17 +42,17 @@ enum verdict decode_image(struct request *request, struct model *model)
     if (err == ERR_OK)
         err = image_check(&info, &work->options.limits, &work->fault);
     if (err != ERR_OK)
-        return conclude(request, err, &work->fault);
+        return decode_image_conclude(request, err, &work->fault);
 
     verdict = prepare_input(request, model, &work->tensor);
     if (verdict != VERDICT_NEXT)
         return verdict;
     if (image_work_pixels(&info, work->spec) > request->config->inline_pixels)
         return submit(request, work, &info);
-    return conclude(request, decode(work, &request->arena), &work->fault);
+    return decode_image_conclude(request, decode(work, &request->arena), &work->fault);
 }
 
-static struct image_options options_of(const struct request *request)
+struct image_options decode_image_options(const struct request *request)
 {
     const struct limits_config *limits = &request->config->limits;
     struct image_options options = image_options_default();
@@ -118,10 +116,10 @@ enum verdict decode_image_end(struct request *request)
 {
     struct image_work *work = request->task_state;
     request->was_submitted = false;
-    return conclude(request, work->err, &work->fault);
+    return decode_image_conclude(request, work->err, &work->fault);
 }
 
-static enum verdict conclude(struct request *request, enum err err, const struct image_fault *fault)
+enum verdict decode_image_conclude(struct request *request, enum err err, const struct image_fault *fault)
 {
     struct worker_meter *meter = &request->worker->meter;
     if (err == ERR_OK) {

@@ -23,7 +23,7 @@ enum verdict stage_decode(struct request *request)
         verdict = model_need(request, &model);
     if (verdict != VERDICT_NEXT)
         return verdict;
-    if (request->body.len == 0)
+    if (request->body.len == 0 && !request->form)
         return request_fail(request, PROBLEM_MISSING_INPUT, "The body is empty; %s is expected.",
                             request->decode.kind == DECODE_IMAGE ? "an image" : "a JSON object with \"inputs\"");
     return request->decode.kind == DECODE_IMAGE ? decode_image(request, model) : decode_tensors(request, model);

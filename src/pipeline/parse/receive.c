@@ -27,14 +27,14 @@ enum verdict stage_receive(struct request *request)
 
 static enum verdict begin_body(struct request *request)
 {
-    if (!request->route->is_streamed && http_head_find(&request->head, HTTP_FIELD_CONTENT_ENCODING)) {
-        enum verdict verdict = content_coding_begin(request);
-        if (verdict != VERDICT_NEXT)
-            return verdict;
-    }
     if (request->head.content_length > request->route->body_bytes_max)
         return receive_too_large(request);
-    return VERDICT_NEXT;
+    if (request->route->is_streamed)
+        return VERDICT_NEXT;
+    enum verdict verdict = decode_expect_body(request);
+    if (verdict == VERDICT_NEXT && http_head_find(&request->head, HTTP_FIELD_CONTENT_ENCODING))
+        verdict = content_coding_begin(request);
+    return verdict;
 }
 
 enum verdict receive_too_large(struct request *request)
