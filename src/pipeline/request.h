@@ -35,6 +35,7 @@ struct worker;
 #define REQUEST_CLEANUPS_MAX  8
 #define REQUEST_FAULTS_MAX    16
 #define REQUEST_BLOCKS_MAX    3
+#define REQUEST_MEMORY_BYTES  4608 /* the header fields that the default limit allows, and some texts */
 
 /* One thing that is wrong, for the `errors` member of a problem. */
 struct request_fault {
@@ -196,6 +197,7 @@ struct request {
     struct request_fault faults[REQUEST_FAULTS_MAX];
     struct request_block blocks[REQUEST_BLOCKS_MAX];
     struct request_cleanup cleanups[REQUEST_CLEANUPS_MAX];
+    char memory[REQUEST_MEMORY_BYTES] __attribute__((aligned(16))); /* where `arena` begins */
 };
 
 #define REQUEST_CLEARED_BYTES offsetof(struct request, response.first_fields)

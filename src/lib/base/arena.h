@@ -27,6 +27,14 @@ struct arena {
 
 /* Takes no memory until the first allocation. */
 void arena_init(struct arena *arena, struct pool *pool, size_t block_bytes, size_t limit_bytes);
+/* The same, beginning with memory of the caller, which is not charged and lives longer than the arena. */
+static inline void arena_init_with(struct arena *arena, struct pool *pool, size_t block_bytes, size_t limit_bytes,
+                                   void *memory, size_t bytes)
+{
+    arena_init(arena, pool, block_bytes, limit_bytes);
+    arena->cursor = memory;
+    arena->end = arena->cursor + bytes;
+}
 /* An arena over memory of the caller that never grows: for a thread that must not touch a worker's pool. */
 void arena_init_fixed(struct arena *arena, void *memory, size_t bytes);
 /* Frees everything. The arena may be used again. */

@@ -16,7 +16,7 @@ static void rounds_up_to_a_power_of_two(void **state)
     struct pool pool;
     pool_init(&pool, 0, SIZE_MAX);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        size_t bytes;
+        size_t bytes = 0;
         void *block = pool_acquire(&pool, cases[i][0], &bytes);
         assert_int_equal(bytes, cases[i][1]);
         assert_int_equal((uintptr_t)block % 64, 0);
@@ -42,7 +42,7 @@ static void refuses_more_than_may_be_outstanding(void **state)
 {
     (void)state;
     struct pool pool;
-    size_t bytes;
+    size_t bytes = 0;
     pool_init(&pool, 1 << 20, 3 * 1024);
     void *first = pool_acquire(&pool, 2048, &bytes);
     assert_null(pool_acquire(&pool, 2048, &bytes));
@@ -62,7 +62,7 @@ static void warm_pool_asks_the_system_no_more(void **state)
     struct pool pool;
     pool_init(&pool, 1 << 20, 1 << 20);
     for (int round = 0; round < 10; round++) {
-        size_t bytes;
+        size_t bytes = 0;
         void *a = pool_acquire(&pool, 5000, &bytes);
         void *b = pool_acquire(&pool, 6000, &bytes);
         pool_release(&pool, a, bytes);
@@ -78,7 +78,7 @@ static void cache_stays_within_its_bound(void **state)
     (void)state;
     struct pool pool;
     void *blocks[8];
-    size_t bytes;
+    size_t bytes = 0;
     pool_init(&pool, 3 * 1024, 1 << 20);
     for (size_t i = 0; i < ARRAY_LEN(blocks); i++)
         blocks[i] = pool_acquire(&pool, 1024, &bytes);
@@ -94,7 +94,7 @@ static void trim_keeps_at_most_what_is_asked(void **state)
     (void)state;
     struct pool pool;
     void *blocks[4];
-    size_t bytes;
+    size_t bytes = 0;
     pool_init(&pool, 1 << 20, 1 << 20);
     for (size_t i = 0; i < ARRAY_LEN(blocks); i++)
         blocks[i] = pool_acquire(&pool, (size_t)1024 << i, &bytes);
@@ -124,7 +124,7 @@ static void cached_block_is_poisoned_from_its_first_byte(void **state)
     (void)state;
 #ifdef WEIR_ASAN
     struct pool pool;
-    size_t bytes;
+    size_t bytes = 0;
     pool_init(&pool, 1 << 20, 1 << 20);
     char *block = pool_acquire(&pool, 1024, &bytes);
     pool_release(&pool, block, bytes);
