@@ -8,6 +8,7 @@
 #define MUST_USE                      __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a)             __attribute__((format(printf, f, a)))
 #define NORETURN                      __attribute__((noreturn))
+#define ALWAYS_INLINE                 static inline __attribute__((always_inline))
 #define UNUSED                        __attribute__((unused))
 #define CACHE_ALIGNED                 __attribute__((aligned(64)))
 #define LIKELY(x)                     __builtin_expect(!!(x), 1)

@@ -8,7 +8,7 @@
 
 #include "lib/http/http1_lines_int.h"
 
-static inline enum err read_head(struct cursor *c);
+ALWAYS_INLINE enum err read_head(struct cursor *c);
 
 enum err http1_request_parse(struct http1_parser *parser, struct slice input, struct http_head *ret_head)
 {
@@ -23,7 +23,7 @@ enum err http1_request_parse(struct http1_parser *parser, struct slice input, st
     return LIKELY(fault == HTTP1_FAULT_NONE) ? ERR_OK : http1_fail(parser, fault);
 }
 
-static inline enum err skip_blank_lines(struct cursor *c)
+ALWAYS_INLINE enum err skip_blank_lines(struct cursor *c)
 {
     for (;;) {
         if (c->at == c->end)
@@ -39,7 +39,7 @@ static inline enum err skip_blank_lines(struct cursor *c)
 }
 
 /* `text` is a method and the space behind it. */
-static inline bool is_method(struct cursor *c, const char *text, enum http_method method)
+ALWAYS_INLINE bool is_method(struct cursor *c, const char *text, enum http_method method)
 {
     size_t len = strlen(text);
     if ((size_t)(c->end - c->mark) < len || memcmp(c->mark, text, len) != 0)
@@ -52,7 +52,7 @@ static inline bool is_method(struct cursor *c, const char *text, enum http_metho
     return true;
 }
 
-static inline enum err read_method(struct cursor *c)
+ALWAYS_INLINE enum err read_method(struct cursor *c)
 {
     if (LIKELY(is_method(c, "GET ", HTTP_METHOD_GET) || is_method(c, "POST ", HTTP_METHOD_POST)))
         return ERR_OK;
@@ -74,7 +74,7 @@ static inline enum err read_method(struct cursor *c)
     return ERR_OK;
 }
 
-static inline enum err read_target(struct cursor *c)
+ALWAYS_INLINE enum err read_target(struct cursor *c)
 {
     c->at = c->parser->scan->target(c->from, c->at, c->end);
     struct slice text = slice_of(c->mark, (size_t)(c->at - c->mark));
@@ -94,7 +94,7 @@ static inline enum err read_target(struct cursor *c)
     return ERR_OK;
 }
 
-static inline enum err read_version(struct cursor *c)
+ALWAYS_INLINE enum err read_version(struct cursor *c)
 {
     if (LIKELY(c->end - c->mark > VERSION_BYTES && memcmp(c->mark, "HTTP/1.1", VERSION_BYTES) == 0)) {
         c->head->version_minor = 1;
@@ -108,7 +108,7 @@ static inline enum err read_version(struct cursor *c)
     return ERR_OK;
 }
 
-static inline enum err read_head(struct cursor *c)
+ALWAYS_INLINE enum err read_head(struct cursor *c)
 {
     switch (c->parser->state) {
     case STATE_BLANK:
