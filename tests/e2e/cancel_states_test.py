@@ -43,6 +43,7 @@ routes:
   - {match: POST /echo, public: true, to: {endpoint: livez}}
   - {match: GET /compressed, public: true, chain: [compress], to: {endpoint: metrics}}
   - {match: "* /app/{rest...}", public: true, to: {upstream: app}}
+  - {match: "GET /files/{path...}", public: true, to: {files: %(folder)s}}
   - match: POST /v1/text-orientation
     public: true
     chain: %(chain)s
@@ -169,6 +170,18 @@ def writing_a_compressed_body(connect):
         client.raw(request * 20)
 
 
+def sending_a_file(connect):
+    client = connect(receive_bytes=4096)
+    client.raw(weir.request_bytes("GET", "/files/large"))
+    client.socket.recv(1000)
+
+
+def sending_ranges_of_a_file(connect):
+    client = connect(receive_bytes=4096)
+    client.raw(weir.request_bytes("GET", "/files/large", {"Range": "bytes=0-9,100-19000000"}))
+    client.socket.recv(1000)
+
+
 def in_discard(connect):
     client = connect()
     client.raw(b"NONSENSE\r\n\r\n" + b"x" * 10000)
@@ -233,6 +246,8 @@ def setUpModule():
     CA = certificates.Authority(FOLDER)
     CA.issue("server", "DNS:localhost,IP:127.0.0.1")
     LARGE_IMAGE = large_image()
+    with open(os.path.join(FOLDER, "large"), "wb") as file:
+        file.truncate(20000000)
     UPSTREAM = Upstream(begin_stream).__enter__()
     SERVER = weir.Server(CONFIG % {"folder": FOLDER, "model": weir.MODEL, "models": weir.MODELS, "chain": weir.IMAGE_CHAIN,
                                    "upstream": UPSTREAM.address}).start()

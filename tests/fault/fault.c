@@ -27,6 +27,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -277,6 +278,21 @@ OPEN(open64)
     }
 OPENAT(openat)
 OPENAT(openat64)
+
+/* openat2 has no function in the C library. */
+long syscall(long number, ...)
+{
+    NEXT("syscall");
+    va_list args;
+    long values[6];
+    va_start(args, number);
+    for (int i = 0; i < 6; i++)
+        values[i] = va_arg(args, long);
+    va_end(args);
+    if (number == SYS_openat2 && is_hit(CALL_open))
+        return -1;
+    return ((long (*)(long, ...))found)(number, values[0], values[1], values[2], values[3], values[4], values[5]);
+}
 
 /* Allocations. AddressSanitizer has its own: beside it only calls fail. */
 #ifndef FAULT_CALLS_ONLY

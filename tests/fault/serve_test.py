@@ -46,17 +46,20 @@ routes:
   - {match: POST /echo, public: true, to: {endpoint: livez}}
   - {match: GET /compressed, public: true, chain: [compress: {codings: [gzip]}], to: {endpoint: metrics}}
   - {match: "* /app/{rest...}", public: true, to: {upstream: app}}
+  - {match: "GET /files/{path...}", public: true, to: {files: {root: %s/files}}}
   - {match: /v2, public: true, to: {endpoint: v2}}
   - match: POST /v1/text-orientation
     public: true
     chain: %s
     to: {model: text-orientation}
 """
+SMALL = b"a small file"
+LARGE = bytes(range(251)) * 4000  # a MiB, nearly, and no two places alike
 REFERENCE = next(entry for entry in weir.reference()["images"] if entry["file"] == "upright-1.jpg")
 
 
 def config(inline_pixels=1, limits=""):
-    return CONFIG % (FOLDER, FOLDER, inline_pixels, limits, weir.MODEL, UPSTREAM.address, weir.IMAGE_CHAIN)
+    return CONFIG % (FOLDER, FOLDER, inline_pixels, limits, weir.MODEL, UPSTREAM.address, FOLDER, weir.IMAGE_CHAIN)
 
 
 def setUpModule():
@@ -65,6 +68,10 @@ def setUpModule():
     authority = certificates.Authority(FOLDER)
     authority.issue("server", "DNS:localhost,IP:127.0.0.1")
     CONTEXT = ssl.create_default_context(cafile=authority.path)
+    os.mkdir(os.path.join(FOLDER, "files"))
+    for name, data in (("small", SMALL), ("large", LARGE)):
+        with open(os.path.join(FOLDER, "files", name), "wb") as file:
+            file.write(data)
     UPSTREAM = Upstream(answer_in_chunks).__enter__()
 
 
@@ -215,6 +222,25 @@ def proxied_chunks(port):
     return converse(port, [(head + chunks, 200, lambda r: unchunk(r) == b"31001" + b"x" * 50000)], Whole)
 
 
+def small_file(port):
+    return converse(port, [(weir.request_bytes("GET", "/files/small"), 200, lambda r: r.body == SMALL), GET])
+
+
+def large_file(port):
+    return converse(port, [(weir.request_bytes("GET", "/files/large"), 200, lambda r: r.body == LARGE), GET])
+
+
+def large_file_over_tls(port):
+    return converse(SECURE_PORTS[port], [(weir.request_bytes("GET", "/files/large"), 200, lambda r: r.body == LARGE)], Secure)
+
+
+def ranges(port):
+    one = weir.request_bytes("GET", "/files/large", {"Range": "bytes=100-300000"})
+    two = weir.request_bytes("GET", "/files/large", {"Range": "bytes=0-9,100-40000"})
+    return converse(port, [(one, 206, lambda r: r.body == LARGE[100:300001]),
+                           (two, 206, lambda r: LARGE[100:40001] in r.body), GET])
+
+
 class Whole(weir.Client):
     """Reads a response to the end of the connection."""
 
@@ -279,7 +305,7 @@ def crowd(port):
 
 SECURE_PORTS = {}
 ACTS = [keep_alive, large_body, chunked_body, pipelined, metrics, expectation, image, tensor, over_tls, compressed_answer,
-        compressed_upload, proxied, proxied_upload, proxied_chunks]
+        compressed_upload, proxied, proxied_upload, proxied_chunks, small_file, large_file, large_file_over_tls, ranges]
 
 
 class Stage:

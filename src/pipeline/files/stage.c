@@ -209,6 +209,7 @@ static enum verdict refuse(struct request *request, const struct file_work *work
     case ERR_MISMATCH:
         return work->has_index ? redirect_to_folder(request) : not_found(request);
     case ERR_BUSY:
+    case ERR_NOMEM:
         request->retry_after_s = 1;
         return request_fail(request, PROBLEM_OVERLOADED, "No more files can be opened at the moment; try again.");
     case ERR_IO:
