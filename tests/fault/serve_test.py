@@ -24,7 +24,7 @@ import certificates
 from upstream import Upstream
 
 PATIENCE = 5
-TRIES_MAX = 12  # of one call and error in one act: evenly spread when there are more
+TRIES_MAX = 8  # of one call and error in one act: evenly spread when there are more
 ROUTE = "/v1/text-orientation"
 CONFIG = """
 listen:
