@@ -164,7 +164,7 @@ static void check_dates(X509 *certificate, int64_t now_s, struct tls_note note, 
     const ASN1_TIME *begin = X509_get0_notBefore(certificate);
     const ASN1_TIME *end = X509_get0_notAfter(certificate);
     if (X509_cmp_time(end, &now) < 0 && format_date(end, date))
-        tls_report(reporter, &note, "holds a certificate that expired on %s: clients will refuse it", date);
+        tls_report(reporter, &note, "holds a certificate that expired on %s", date);
     else if (X509_cmp_time(begin, &now) > 0 && format_date(begin, date))
         tls_report(reporter, &note, "holds a certificate that is valid only from %s on", date);
     tls_failure_clear();
@@ -228,8 +228,8 @@ static bool add_subject(STACK_OF(X509_NAME) * names, X509 *certificate)
     return false;
 }
 
-enum err tls_ca_load(struct slice pem, const struct tls_reporter *reporter, struct x509_store_st **ret_store,
-                     struct stack_st_X509_NAME **ret_names)
+enum err tls_ca_load(struct slice pem, int64_t now_s, const struct tls_reporter *reporter,
+                     struct x509_store_st **ret_store, struct stack_st_X509_NAME **ret_names)
 {
     STACK_OF(X509) *all = NULL;
     enum err err = read_certificates(pem, &all);
@@ -237,7 +237,9 @@ enum err tls_ca_load(struct slice pem, const struct tls_reporter *reporter, stru
         return report_unreadable(reporter, (struct tls_note){.subject = TLS_SUBJECT_CA}, err);
     X509_STORE *store = X509_STORE_new();
     STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
-    bool is_ok = store && names;
+    bool is_ok = store && names && X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
+    for (int i = 0; i < sk_X509_num(all); i++)
+        check_dates(sk_X509_value(all, i), now_s, (struct tls_note){.subject = TLS_SUBJECT_CA}, reporter);
     for (int i = 0; is_ok && i < sk_X509_num(all); i++)
         is_ok = X509_STORE_add_cert(store, sk_X509_value(all, i)) == 1 && add_subject(names, sk_X509_value(all, i));
     sk_X509_pop_free(all, X509_free);

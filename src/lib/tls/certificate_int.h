@@ -28,10 +28,10 @@ MUST_USE enum err tls_certificate_load(const struct tls_pem_pair *pair, uint32_t
 /* A zeroed one is accepted. */
 void tls_certificate_deinit(struct tls_certificate *certificate);
 
-/* Whom to trust. ret_names is what a server tells clients it trusts. The caller owns both. ERR_INVALID after
+/* Whom to trust: each certificate by itself, also one that another has issued, or a client's own. ret_names is what a server tells clients it trusts. The caller owns both. ERR_INVALID after
  * an error was reported, or ERR_NOMEM. */
-MUST_USE enum err tls_ca_load(struct slice pem, const struct tls_reporter *reporter, struct x509_store_st **ret_store,
-                              struct stack_st_X509_NAME **ret_names);
+MUST_USE enum err tls_ca_load(struct slice pem, int64_t now_s, const struct tls_reporter *reporter,
+                              struct x509_store_st **ret_store, struct stack_st_X509_NAME **ret_names);
 void tls_ca_free(struct x509_store_st *store, struct stack_st_X509_NAME *names);
 
 /* Adds the DNS names of the certificate's subjectAltName and sorts. What cannot be a host's name is left out. ERR_NOMEM. */

@@ -90,7 +90,7 @@ static enum err load_trust(const struct tls_server_options *options, const struc
     TRY(tls_ssl_name_trust(options, trust));
     if (options->client_certificate == TLS_CLIENT_CERTIFICATE_NONE)
         return ERR_OK;
-    return tls_ca_load(options->client_ca, reporter, &trust->store, &trust->names);
+    return tls_ca_load(options->client_ca, options->now_s, reporter, &trust->store, &trust->names);
 }
 
 enum err tls_context_create_server(const struct tls_server_options *options, const struct tls_reporter *reporter,
@@ -102,6 +102,7 @@ enum err tls_context_create_server(const struct tls_server_options *options, con
     TRY(make_context(options->pair_count, &context));
     context->is_server = true;
     context->offers_h2 = options->offers_h2;
+    context->key_records = options->key_records ? options->key_records : TLS_KEY_RECORDS;
     if (options->tickets)
         context->tickets = *options->tickets;
     enum err trusted = load_trust(options, reporter, &trust);
@@ -132,10 +133,11 @@ enum err tls_context_create_client(const struct tls_client_options *options, con
     struct tls_context *context = NULL;
     TRY(make_context(1, &context));
     context->offers_h2 = options->offers_h2;
+    context->key_records = TLS_KEY_RECORDS;
     context->is_unverified = options->is_unverified;
     enum err err = ERR_OK;
     if (options->ca.len > 0)
-        err = tls_ca_load(options->ca, reporter, &trust.store, &trust.names);
+        err = tls_ca_load(options->ca, options->now_s, reporter, &trust.store, &trust.names);
     if (err == ERR_OK)
         err = tls_ssl_add_client_slot(context, options, &trust, reporter);
     if (err == ERR_OK && options->pair)

@@ -9,6 +9,10 @@
 #include "lib/base/slice.h"
 #include "lib/tls/tickets.h"
 
+/* Records that a session under TLS 1.3 writes with one key before it takes the next. RFC 8446 section 5.5 allows 2^24.5;
+ * OpenSSL does not count. TLS 1.2 has no way to the next key short of a new connection. */
+#define TLS_KEY_RECORDS (1u << 23)
+
 enum tls_version { TLS_VERSION_1_2, TLS_VERSION_1_3 };
 
 enum tls_client_certificate {
@@ -44,7 +48,8 @@ struct tls_server_options {
     struct slice client_ca;            /* PEM; needed unless client_certificate is NONE */
     const struct tls_tickets *tickets; /* copied; NULL: no resumption */
     bool offers_h2;
-    int64_t now_s; /* since 1970: to tell which certificates have expired */
+    int64_t now_s;        /* since 1970: to tell which certificates have expired */
+    uint64_t key_records; /* see TLS_KEY_RECORDS; 0: that */
 };
 
 struct tls_client_options {

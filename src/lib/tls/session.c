@@ -154,9 +154,14 @@ static enum err send(struct tls_session *session, struct slice plaintext, size_t
             return ERR_AGAIN;
         }
         ASSERT(wanted <= rest.len, "what was not taken is offered again");
+        if (session->records >= session->context->key_records && session->unfinished == 0) {
+            tls_ssl_change_key(session);
+            session->records = 0;
+        }
         enum err err = tls_ssl_write(session, slice_first(rest, wanted), &taken);
         session->unfinished = err == ERR_AGAIN ? wanted : 0;
         TRY(err);
+        session->records++;
         *ret_taken += taken;
     }
     return ERR_OK;

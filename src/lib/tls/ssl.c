@@ -365,6 +365,13 @@ enum err tls_ssl_write(struct tls_session *session, struct slice bytes, size_t *
     return result_of(session, SSL_write_ex(session->ssl, bytes.ptr, bytes.len, ret_taken));
 }
 
+/* It cannot fail in a way that matters: what is written next goes with the old key. */
+void tls_ssl_change_key(struct tls_session *session)
+{
+    if (SSL_version(session->ssl) == TLS1_3_VERSION && SSL_key_update(session->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) != 1)
+        tls_failure_clear();
+}
+
 /* 0 and 1 both mean that the alert has gone out. */
 enum err tls_ssl_close(struct tls_session *session)
 {

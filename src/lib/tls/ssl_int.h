@@ -26,6 +26,7 @@ struct tls_context {
     uint32_t slot_count;
     struct tls_names names; /* owners are indices of slots */
     struct tls_tickets tickets;
+    uint64_t key_records;
     bool is_server;
     bool offers_h2;
     bool is_unverified;
@@ -37,6 +38,7 @@ struct tls_session {
     struct tls_io *io;           /* of the call under way */
     uint64_t now_s;
     size_t handshake_bytes; /* received before it was over */
+    uint64_t records;       /* written with the current key */
     size_t unfinished;      /* bytes of a write that OpenSSL wants to be offered again */
     uint32_t messages_late; /* since the last plaintext */
     bool is_ready;
@@ -76,6 +78,8 @@ void tls_ssl_free_session(struct tls_session *session);
 MUST_USE enum err tls_ssl_handshake(struct tls_session *session);
 MUST_USE enum err tls_ssl_read(struct tls_session *session, char *place, size_t capacity, size_t *ret_bytes);
 MUST_USE enum err tls_ssl_write(struct tls_session *session, struct slice bytes, size_t *ret_taken);
+/* The next record is written with a new key, if the version has a way to one. */
+void tls_ssl_change_key(struct tls_session *session);
 MUST_USE enum err tls_ssl_close(struct tls_session *session);
 /* NULL when the other side has shown none, or it was not verified. Borrowed. */
 struct x509_st *tls_ssl_peer_certificate(const struct tls_session *session);

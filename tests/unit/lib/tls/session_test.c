@@ -208,6 +208,14 @@ static SSL *raw_client(int version)
     return ssl;
 }
 
+static void count_updates(int is_sent, int version, int kind, const void *data, size_t bytes, SSL *ssl, void *owner)
+{
+    (void)version;
+    (void)ssl;
+    if (!is_sent && kind == SSL3_RT_HANDSHAKE && bytes > 0 && *(const unsigned char *)data == SSL3_MT_KEY_UPDATE)
+        ++*(int *)owner;
+}
+
 static void exchange_raw(SSL *ssl, struct end *server)
 {
     char out[WIRE];
@@ -631,6 +639,35 @@ static void asks_for_certificates_as_told(void **state)
     }
 }
 
+/* Whoever is listed is trusted, and not only roots: an intermediate, or the one certificate that is meant. */
+static void trusts_what_is_listed(void **state)
+{
+    (void)state;
+    struct issued middle = issue(&(struct issue_options){.common_name = "middle", .issuer = &ca, .is_ca = true});
+    struct issued below = issue(&(struct issue_options){.common_name = "below", .issuer = &middle});
+    struct issued alone = issue(&(struct issue_options){.common_name = "alone"});
+    const struct {
+        const struct issued *trusted;
+        const struct issued *shown;
+        enum err expected;
+    } cases[] = {{&middle, &below, ERR_AGAIN}, {&alone, &alone, ERR_AGAIN},
+                 {&below, &below, ERR_AGAIN},  {&middle, &alone, ERR_DENIED},
+                 {&alone, &below, ERR_DENIED}, {&ca, &below, ERR_DENIED}}; /* the middle is missing */
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct tls_context *server = make_strict(TLS_CLIENT_CERTIFICATE_REQUIRED, cases[i].trusted);
+        struct tls_context *client = make_client(&(struct tls_client_options){.pair = &cases[i].shown->pem});
+        struct pair pair;
+        shake_hands(&pair, server, client, &(struct tls_session_options){0});
+        assert_int_equal(pair.server.err, cases[i].expected);
+        close_ends(&pair);
+        tls_context_unref(server);
+        tls_context_unref(client);
+    }
+    issued_deinit(&middle);
+    issued_deinit(&below);
+    issued_deinit(&alone);
+}
+
 /* Otherwise a ticket would carry a client past a rule that it was never checked by. */
 static void a_ticket_is_good_for_one_rule_of_trust(void **state)
 {
@@ -920,6 +957,33 @@ static void large_transfers_survive_little_room_and_place(void **state)
     free(transfer.copy);
 }
 
+static void takes_the_next_key_after_so_many_records(void **state)
+{
+    (void)state;
+    struct tls_context *server = make_server(&(struct tls_server_options){.key_records = 5});
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        struct pair pair = {0};
+        SSL *ssl = raw_client(version);
+        char text[8];
+        int updates = 0;
+        assert_int_equal(tls_session_create(server, &(struct tls_session_options){0}, &pair.server.session), ERR_OK);
+        exchange_raw(ssl, &pair.server);
+        SSL_set_msg_callback(ssl, count_updates);
+        SSL_set_msg_callback_arg(ssl, &updates);
+        for (int i = 0; i < 31; i++) {
+            size_t taken = 0;
+            struct tls_io io = {.out = pair.server.wire, .out_capacity = WIRE};
+            assert_int_equal(tls_session_write(pair.server.session, &io, SLICE_LIT("x"), &taken), ERR_OK);
+            BIO_write(SSL_get_rbio(ssl), pair.server.wire, (int)io.out_bytes);
+            assert_int_equal(SSL_read(ssl, text, sizeof text), 1);
+        }
+        assert_int_equal(updates, version == TLS1_3_VERSION ? 6 : 0);
+        SSL_free(ssl);
+        close_ends(&pair);
+    }
+    tls_context_unref(server);
+}
+
 /* A key update that cannot be answered for want of room holds up the record behind it, and nothing is lost. */
 static void answers_key_updates_when_there_is_room(void **state)
 {
@@ -971,6 +1035,8 @@ int main(void)
         cmocka_unit_test(tls_1_2_resumes_too),
         cmocka_unit_test(knows_the_client_by_its_certificate),
         cmocka_unit_test(asks_for_certificates_as_told),
+        cmocka_unit_test(trusts_what_is_listed),
+        cmocka_unit_test(takes_the_next_key_after_so_many_records),
         cmocka_unit_test(a_ticket_is_good_for_one_rule_of_trust),
         cmocka_unit_test_setup_teardown(tells_an_end_from_a_cut, make_plain, drop_plain),
         cmocka_unit_test_setup_teardown(cuts_within_the_handshake_are_cuts, make_plain, drop_plain),
