@@ -276,6 +276,44 @@ class Bytes(unittest.TestCase):
                 client.close()
 
 
+class Neighbours(unittest.TestCase):
+    """TLS beside what else a listener can do."""
+
+    def test_a_proxy_header_comes_before_it(self):
+        text = config().replace("    tls:", "    proxy_protocol: v2\n    proxy_protocol_from: [127.0.0.1]\n    tls:")
+        text = text.replace("chain: [request_id, metrics]", "chain: [request_id, access_log: {path: access.log}, metrics]")
+        header = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + socket.inet_aton("192.0.2.7") +
+                  socket.inet_aton("127.0.0.1") + b"\x12\x34\x01\xbb")
+        with weir.Server(text) as server:
+            for pieces in (1, 2):
+                client = weir.Client(server.port)
+                incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+                tls = context().wrap_bio(incoming, outgoing, server_hostname="first.example")
+                with self.assertRaises(ssl.SSLWantReadError):
+                    tls.do_handshake()
+                data = header + outgoing.read()
+                if pieces == 2:
+                    client.raw(data[:20])
+                    time.sleep(0.1)
+                client.raw(data[20:] if pieces == 2 else data)
+                apart = Apart.__new__(Apart)
+                apart.piece, apart.incoming, apart.outgoing = 1 << 20, incoming, outgoing
+                apart.tls, apart.plain = tls, client.socket
+                apart.drive(tls.do_handshake)
+                apart.drive(lambda: tls.write(weir.request_bytes("GET", "/livez")))
+                self.assertTrue(apart.drive(lambda: tls.read(1000)).startswith(b"HTTP/1.1 200"))
+                client.close()
+            weir.wait_until(lambda: weir.read(server.path("access.log")).count(b"192.0.2.7") == 2, 10, "the log")
+
+    def test_it_works_on_a_unix_socket(self):
+        with weir.Server(config().replace("  - address: 127.0.0.1:0\n", "  - address: 127.0.0.1:0\n    http2: true\n")
+                         .replace("listen:\n", "listen:\n  - address: unix:{folder}/a.sock\n    tls: {certificates: %s}\n"
+                                  % (PAIRS % (FOLDER, FOLDER, FOLDER, FOLDER)))) as server:
+            with weir.Client(None, path=server.path("a.sock")) as client:
+                client.socket = context().wrap_socket(client.socket, server_hostname="exact.example")
+                self.assertEqual(client.request("GET", "/livez").status, 200)
+
+
 class Endings(unittest.TestCase):
     def test_the_server_says_goodbye_before_it_closes(self):
         with weir.Server(config(limits="idle_time: 500ms")) as server:
@@ -296,6 +334,18 @@ class Endings(unittest.TestCase):
             self.assertEqual(plain.recv(100), b"")
             plain.close()
 
+    def test_a_goodbye_right_behind_a_request_is_heard(self):
+        with weir.Server(config()) as server, Apart(server.port) as client:
+            client.tls.write(weir.request_bytes("GET", "/livez"))
+            with self.assertRaises(ssl.SSLWantReadError):
+                client.tls.unwrap()  # close_notify, and the socket stays open
+            client.plain.sendall(client.outgoing.read())
+            received = b""
+            while more := client.plain.recv(1 << 16):  # the answer, close_notify, FIN
+                received += more
+            client.incoming.write(received)
+            self.assertTrue(client.tls.read(1000).startswith(b"HTTP/1.1 200"))
+
     def test_draining_ends_idle_connections_with_goodbye(self):
         with weir.Server(config()) as server:
             with Secure(server.port) as client:
@@ -307,6 +357,7 @@ class Endings(unittest.TestCase):
 
     def test_cut_connections_do_no_harm(self):
         with weir.Server(config(has_model=os.path.exists(weir.MODELS))) as server:
+            files = weir.open_files(server.pid)
             for data in (b"GET /li", weir.request_bytes("GET", "/livez"),
                          b"POST /image HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: 90000\r\n\r\nabc"):
                 for is_reset in (False, True):
@@ -317,7 +368,7 @@ class Endings(unittest.TestCase):
                         plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                     plain.close()
             self.assertEqual(ask(server.port).status, 200)
-            weir.wait_until(lambda: metrics(server.port)["weir_connections_open"] == 1, 10, "the others to go")
+            weir.wait_until(lambda: weir.open_files(server.pid) <= files, 10, "all connections to go")
             self.assertLessEqual(metrics(server.port)["weir_requests_in_flight"], 1)
 
 

@@ -106,9 +106,10 @@ static enum err receive(struct tls_session *session, char *place, size_t capacit
         size_t bytes = 0;
         err = tls_ssl_read(session, place + *ret_bytes, capacity - *ret_bytes, &bytes);
         *ret_bytes += bytes;
-        if (*ret_bytes > 0 && session->io->in.len == 0 && !tls_session_has_plaintext(session))
+        if (*ret_bytes > 0 && session->io->in.len == 0 && !tls_ssl_has_pending(session))
             break;
     }
+    session->is_ending = *ret_bytes > 0 && err != ERR_OK && err != ERR_AGAIN;
     if (*ret_bytes > 0)
         session->messages_late = 0;
     else if (session->messages_late > MESSAGES_LATE_MAX && session->failure.err == ERR_OK)
@@ -120,6 +121,7 @@ enum err tls_session_read(struct tls_session *session, struct tls_io *io, char *
                           size_t *ret_bytes)
 {
     size_t bytes = 0;
+    session->is_ending = false;
     TRY(session->failure.err);
     session->io = io;
     session->wants_room = false;
@@ -198,6 +200,11 @@ enum err tls_session_close(struct tls_session *session, struct tls_io *io)
 bool tls_session_is_ready(const struct tls_session *session)
 {
     return session->is_ready;
+}
+
+bool tls_session_has_plaintext(const struct tls_session *session)
+{
+    return tls_ssl_has_pending(session) || session->is_ending;
 }
 
 bool tls_session_wants_room(const struct tls_session *session)

@@ -87,7 +87,8 @@ MUST_USE enum err tls_session_close(struct tls_session *session, struct tls_io *
 bool tls_session_is_ready(const struct tls_session *session);
 /* The last call stopped for want of room. */
 bool tls_session_wants_room(const struct tls_session *session);
-/* Decrypted bytes are waiting inside: a read gives some without more input. */
+/* A read has something to say without more input: decrypted bytes are waiting inside, or the end behind those that were
+ * given last. */
 bool tls_session_has_plaintext(const struct tls_session *session);
 /* Why it failed; a static string, empty while it has not. */
 const char *tls_session_reason(const struct tls_session *session);

@@ -386,7 +386,7 @@ struct x509_st *tls_ssl_peer_certificate(const struct tls_session *session)
     return is_verified ? SSL_get0_peer_certificate(session->ssl) : NULL;
 }
 
-bool tls_session_has_plaintext(const struct tls_session *session)
+bool tls_ssl_has_pending(const struct tls_session *session)
 {
     return SSL_pending(session->ssl) > 0;
 }

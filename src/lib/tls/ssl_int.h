@@ -44,6 +44,7 @@ struct tls_session {
     bool is_ready;
     bool has_input; /* the first byte was seen */
     bool wants_room;
+    bool is_ending; /* the last read has given plaintext, and the next will say that there is no more */
     bool has_closed;
     struct tls_failure failure;    /* ERR_OK while there is none */
     struct tls_peer *peer;         /* NULL: none */
@@ -81,6 +82,8 @@ MUST_USE enum err tls_ssl_write(struct tls_session *session, struct slice bytes,
 /* The next record is written with a new key, if the version has a way to one. */
 void tls_ssl_change_key(struct tls_session *session);
 MUST_USE enum err tls_ssl_close(struct tls_session *session);
+/* Decrypted bytes are waiting inside. */
+bool tls_ssl_has_pending(const struct tls_session *session);
 /* NULL when the other side has shown none, or it was not verified. Borrowed. */
 struct x509_st *tls_ssl_peer_certificate(const struct tls_session *session);
 

@@ -752,8 +752,10 @@ static void each_side_ends_for_itself(void **state)
     feed(&pair.server, &pair.client, PIECE);
     assert_int_equal(pair.server.err, ERR_OK);
     assert_got(&pair.server, "last words");
+    assert_true(tls_session_has_plaintext(pair.server.session)); /* the end */
     feed(&pair.server, &pair.client, PIECE);
     assert_int_equal(pair.server.err, ERR_EOF);
+    assert_false(tls_session_has_plaintext(pair.server.session));
     say(&pair.server, "answer");
     feed(&pair.client, &pair.server, PIECE);
     assert_got(&pair.client, "answer");
