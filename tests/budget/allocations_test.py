@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Once warm, a worker allocates nothing: not for GET /livez, not for a JSON inference. For an image the
+"""Once warm, a worker allocates nothing: not for GET /livez, not for a JSON inference, not for what it hands on. For an image the
 decoders of the system do; that is reported.
 
 $MALLOC_COUNT is the library of malloc_count.c, which counts by kind of thread. What ONNX Runtime allocates on the
@@ -15,6 +15,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import upstream  # noqa: E402
 import weir  # noqa: E402
 
 WARM_UP = 300
@@ -24,15 +25,18 @@ listen: [127.0.0.1:0]
 workers: 1
 executors: 1
 models: [%s]
+upstreams:
+  - {name: app, servers: ["%s"]}
 chain: [request_id, access_log: {path: access.log}, metrics]
 routes:
   - {match: GET /livez, public: true, to: {endpoint: livez}}
   - {match: /v2, public: true, to: {endpoint: v2}}
+  - {match: "* /app/{rest...}", public: true, to: {upstream: app}}
   - match: POST /v1/text-orientation
     public: true
     chain: %s
     to: {model: text-orientation}
-""" % (weir.MODEL, weir.IMAGE_CHAIN)
+"""
 
 
 class Counters:
@@ -52,7 +56,8 @@ class Allocations(unittest.TestCase):
         library = os.environ.get("MALLOC_COUNT")
         if not library or not os.path.exists(library):
             weir.skip("MALLOC_COUNT names no library")
-        cls.server = weir.Server(CONFIG)
+        cls.upstream = upstream.Upstream().__enter__()
+        cls.server = weir.Server(CONFIG % (weir.MODEL, cls.upstream.address, weir.IMAGE_CHAIN))
         path = cls.server.path("counts")
         cls.server.environment.update(LD_PRELOAD=library, MALLOC_COUNT_FILE=path)
         cls.server.start()
@@ -61,6 +66,7 @@ class Allocations(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.server.__exit__(None, None, None)
+        cls.upstream.__exit__(None)
 
     def measure(self, name, request, requests=REQUESTS):
         with weir.Client(self.server.port) as client:
@@ -83,6 +89,12 @@ class Allocations(unittest.TestCase):
 
     def test_livez(self):
         self.assertEqual(self.measure("GET /livez", weir.request_bytes("GET", "/livez"), 5000), 0)
+
+    def test_a_request_that_is_handed_on(self):
+        self.assertEqual(self.measure("GET handed on", weir.request_bytes("GET", "/app/x")), 0)
+        chunk = b"%x\r\n%s\r\n" % (3000, bytes(3000))
+        chunked = b"POST /app/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + 20 * chunk + b"0\r\n\r\n"
+        self.assertEqual(self.measure("chunked POST handed on", chunked), 0)
 
     def test_a_new_connection(self):
         request = weir.request_bytes("GET", "/livez", {"Connection": "close"})
