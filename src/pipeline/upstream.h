@@ -7,7 +7,7 @@
 #include "lib/resolver/resolver.h"
 #include "pipeline/option.h"
 
-#define UPSTREAM_SERVERS_MAX 64
+struct tls_context;
 
 enum upstream_host {
     UPSTREAM_HOST_CLIENT, /* what the client asked for */
@@ -33,8 +33,12 @@ struct upstream_config {
     uint64_t keepalive;
     uint64_t in_flight;
     uint64_t tries;
-    uint32_t host;      /* enum upstream_host */
-    uint32_t forwarded; /* enum upstream_forwarded */
+    bool is_tls;
+    bool is_verified;      /* certificates are */
+    struct slice tls_ca;   /* path of a PEM file; empty: whom the system trusts */
+    struct slice tls_name; /* that certificates must be for; empty: the host of each server */
+    uint32_t host;         /* enum upstream_host */
+    uint32_t forwarded;    /* enum upstream_forwarded */
 };
 
 struct upstream_server {
@@ -50,7 +54,8 @@ struct upstream {
     const struct upstream_config *config;
     struct upstream_server *servers;
     uint32_t server_count;
-    uint32_t index; /* in config.upstreams */
+    struct tls_context *tls; /* NULL: plain. Goes with the configuration */
+    uint32_t index;          /* in config.upstreams */
 };
 
 #endif

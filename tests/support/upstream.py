@@ -2,6 +2,7 @@
 """An upstream that does what a test tells it to, byte by byte: one thread for each connection, no HTTP library between."""
 
 import socket
+import ssl
 import threading
 
 
@@ -109,10 +110,11 @@ def answer_all(connection):
 class Upstream:
     """serve(connection) is called for each connection and may raise Ended; the connection is closed behind it."""
 
-    def __init__(self, serve=answer_all, timeout=30, path=None):
+    def __init__(self, serve=answer_all, timeout=30, path=None, context=None):
         self.serve = serve
         self.timeout = timeout
         self.path = path
+        self.context = context  # ssl.SSLContext; None: plain
         self.count = 0
         self.faults = []
         self.is_closing = False
@@ -151,17 +153,21 @@ class Upstream:
                 accepted, _ = self.listening.accept()
             except OSError:
                 return
-            connection = Connection(accepted, self.count, self.timeout)
+            threading.Thread(target=self._run, args=(accepted, self.count), daemon=True).start()
             self.count += 1
-            threading.Thread(target=self._run, args=(connection,), daemon=True).start()
 
-    def _run(self, connection):
+    def _run(self, accepted, number):
+        connection = None
         try:
+            if self.context:
+                accepted.settimeout(self.timeout)
+                accepted = self.context.wrap_socket(accepted, server_side=True)
+            connection = Connection(accepted, number, self.timeout)
             self.serve(connection)
-        except Ended:
+        except (Ended, ssl.SSLError, ConnectionError):
             pass
         except Exception as error:  # pylint: disable=broad-except
             if not self.is_closing:
                 self.faults.append(error)
         finally:
-            connection.socket.close()
+            (connection.socket if connection else accepted).close()

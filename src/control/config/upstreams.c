@@ -5,12 +5,19 @@
 
 #include "control/config/option_tables.h"
 #include "lib/http/http.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/file.h"
+#include "lib/tls/context.h"
+#include "pipeline/config_make.h"
 
-#define HTTP_PORT 80
+#define HTTP_PORT     80
+#define HTTPS_PORT    443
+#define PEM_BYTES_MAX (1U << 20)
 
 static enum err add_upstream(struct compile *compile, struct slice key, const struct upstream_config *config,
                              struct option_place place, struct upstream **ret_upstream);
 static bool read_server(struct slice text, struct upstream_server *server);
+static enum err make_context(struct compile *compile, struct upstream *upstream, struct option_place place);
 
 static uint32_t count_proxies(const struct yaml_node *routes)
 {
@@ -68,6 +75,8 @@ static enum err add_upstream(struct compile *compile, struct slice key, const st
                 SLICE_ARG(slice_first(key, QUOTE_BYTES_MAX)), SLICE_ARG(slice_first(servers[i], QUOTE_BYTES_MAX)));
     }
     TRY(map_add(&compile->upstreams, key, upstream));
+    if (config->is_tls)
+        TRY(make_context(compile, upstream, place));
     compile->config->upstreams[compile->config->upstream_count++] = upstream;
     *ret_upstream = upstream;
     return ERR_OK;
@@ -130,13 +139,71 @@ enum err upstream_find(struct compile *compile, struct slice name, struct option
     return ERR_OK;
 }
 
-/* "http://host[:port][/]" → "host:port". ERR_SYNTAX. */
-static enum err read_url(struct arena *arena, struct slice url, struct slice *ret_authority)
+/* TLS. */
+
+struct context_job {
+    struct compile *compile;
+    const struct upstream_config *config;
+    struct option_place place;
+};
+
+static void on_note(void *owner, const struct tls_note *note)
 {
-    struct slice scheme = SLICE_LIT("http://");
-    if (!slice_starts(url, scheme))
+    const struct context_job *job = owner;
+    const char *kind = note->subject == TLS_SUBJECT_CA ? "\"tls_ca\" " : "";
+    if (note->is_error)
+        config_report_error(job->compile->report, job->place, "upstream \"" SLICE_FMT "\": %s%s",
+                            SLICE_ARG(slice_first(job->config->name, QUOTE_BYTES_MAX)), kind, note->text);
+    else
+        config_report_warning(job->compile->report, job->place, "upstream \"" SLICE_FMT "\": %s%s",
+                              SLICE_ARG(slice_first(job->config->name, QUOTE_BYTES_MAX)), kind, note->text);
+}
+
+static void release_context(void *context)
+{
+    tls_context_unref(context);
+}
+
+static enum err make_context(struct compile *compile, struct upstream *upstream, struct option_place place)
+{
+    const struct upstream_config *config = upstream->config;
+    struct context_job job = {.compile = compile, .config = config, .place = place};
+    struct file_content ca = {0};
+    struct tls_context *context = NULL;
+    enum err err = config->tls_ca.len ? file_read(config->tls_ca.ptr, PEM_BYTES_MAX, &ca) : ERR_OK;
+    if (err != ERR_OK && err != ERR_NOMEM) {
+        config_report_error(compile->report, place, "upstream \"" SLICE_FMT "\": \"" SLICE_FMT "\" cannot be read: %s",
+                            SLICE_ARG(slice_first(config->name, QUOTE_BYTES_MAX)), SLICE_ARG(config->tls_ca),
+                            err_text(err));
+        return ERR_OK;
+    }
+    const struct tls_client_options options = {
+        .ca = slice_of(ca.data, ca.bytes),
+        .version_min = TLS_VERSION_1_2,
+        .is_unverified = !config->is_verified,
+        .now_s = (int64_t)(clock_wall_ns() / NS_PER_S),
+    };
+    if (err == ERR_OK)
+        err = tls_context_create_client(&options, &(struct tls_reporter){on_note, &job}, &context);
+    file_content_deinit(&ca);
+    if (err != ERR_OK)
+        return err == ERR_NOMEM ? err : ERR_OK; /* what is wrong was reported */
+    upstream->tls = context;
+    err = config_on_release(compile->config, release_context, context);
+    if (err != ERR_OK)
+        tls_context_unref(context);
+    return err;
+}
+
+/* "http[s]://host[:port][/]" → "host:port". ERR_SYNTAX. */
+static enum err read_url(struct arena *arena, struct slice url, struct slice *ret_authority, bool *ret_is_tls)
+{
+    struct slice http = SLICE_LIT("http://");
+    struct slice https = SLICE_LIT("https://");
+    *ret_is_tls = slice_starts(url, https);
+    if (!*ret_is_tls && !slice_starts(url, http))
         return ERR_SYNTAX;
-    struct slice rest = slice_skip(url, scheme.len);
+    struct slice rest = slice_skip(url, *ret_is_tls ? https.len : http.len);
     struct slice authority = slice_cut(&rest, '/');
     size_t last = authority.len;
     while (last > 0 && authority.ptr[last - 1] >= '0' && authority.ptr[last - 1] <= '9')
@@ -144,8 +211,9 @@ static enum err read_url(struct arena *arena, struct slice url, struct slice *re
     if (rest.len > 0 || authority.len == 0)
         return ERR_SYNTAX;
     bool has_port = last > 0 && last < authority.len && authority.ptr[last - 1] == ':';
+    int port = *ret_is_tls ? HTTPS_PORT : HTTP_PORT;
     struct slice text =
-        has_port ? arena_copy(arena, authority) : arena_printf(arena, SLICE_FMT ":%d", SLICE_ARG(authority), HTTP_PORT);
+        has_port ? arena_copy(arena, authority) : arena_printf(arena, SLICE_FMT ":%d", SLICE_ARG(authority), port);
     if (!text.ptr)
         return ERR_NOMEM;
     *ret_authority = text;
@@ -159,17 +227,19 @@ enum err upstream_of_url(struct compile *compile, struct slice url, struct optio
     struct upstream *upstream = map_find(&compile->upstreams, url);
     struct upstream_server server;
     struct slice authority;
+    bool is_tls;
     *ret_upstream = upstream;
     if (upstream)
         return ERR_OK;
-    enum err err = read_url(arena, url, &authority);
+    enum err err = read_url(arena, url, &authority, &is_tls);
     if (err == ERR_NOMEM)
         return err;
     if (err != ERR_OK || !read_server(authority, &server)) {
-        config_report_error(compile->report, place,
-                            "\"proxy\" takes a URL such as http://127.0.0.1:9000, without a path, found "
-                            "\"" SLICE_FMT "\"",
-                            SLICE_ARG(slice_first(url, QUOTE_BYTES_MAX)));
+        config_report_error(
+            compile->report, place,
+            "\"proxy\" takes a URL such as http://127.0.0.1:9000 or https://example.com, without a path, found "
+            "\"" SLICE_FMT "\"",
+            SLICE_ARG(slice_first(url, QUOTE_BYTES_MAX)));
         return ERR_OK;
     }
     struct upstream_config *config = arena_alloc_zero(arena, sizeof *config);
@@ -179,6 +249,7 @@ enum err upstream_of_url(struct compile *compile, struct slice url, struct optio
     TRY(fill_table(&compile->fill, &(struct fill_job){.table = &option_table_upstream}, config));
     *servers = authority;
     config->name = url;
+    config->is_tls = is_tls;
     config->servers = (struct option_list){.items = servers, .count = 1};
     TRY(add_upstream(compile, url, config, place, &upstream));
     *ret_upstream = upstream;

@@ -61,7 +61,7 @@ void body_flush(struct exchange *exchange)
     }
     struct slice bytes = slice_of(out->ptr + out->begin, out->end - out->begin);
     out->begin = out->end;
-    enum err err = stream_send(stream, bytes, &sent);
+    enum err err = link_send(exchange->link, bytes, &sent);
     if (err == ERR_OK)
         buffer_drop(exchange, out);
     else if (err != ERR_AGAIN)
@@ -97,8 +97,8 @@ static size_t send_directly(struct exchange *exchange, struct slice bytes)
     struct stream *stream = &exchange->link->stream;
     struct exchange_buffer *out = &exchange->out;
     size_t sent;
-    enum err err = stream_send(stream, bytes, &sent);
-    if (err == ERR_OK)
+    enum err err = link_send(exchange->link, bytes, &sent);
+    if (err == ERR_OK || (err == ERR_AGAIN && sent == bytes.len))
         return bytes.len;
     if (err != ERR_AGAIN) {
         body_break_off(exchange);
@@ -205,7 +205,7 @@ bool body_take(struct exchange *exchange)
     if (in->begin == in->end)
         buffer_drop(exchange, in);
     else if (exchange->link)
-        stream_receive_stop(&exchange->link->stream);
+        link_receive_stop(exchange->link);
     return true;
 }
 
@@ -222,7 +222,7 @@ static enum err source_read(struct body_source *source, char *place, size_t capa
     if (in->begin < in->end)
         return ERR_OK;
     buffer_drop(exchange, in);
-    if (exchange->link && stream_receive_start(&exchange->link->stream) != ERR_OK) {
+    if (exchange->link && link_receive_start(exchange->link) != ERR_OK) {
         exchange->failure = ERR_IO;
         link_release(exchange, false);
     }

@@ -216,7 +216,7 @@ static bool is_waiting_for_client(const struct exchange *exchange)
 {
     const struct upstream_link *link = exchange->link;
     if (exchange->state == EXCHANGE_BODY)
-        return !link->stream.is_receiving;
+        return !link_is_receiving(link);
     return exchange->state == EXCHANGE_HEAD && !exchange->is_sent && !exchange->is_expecting &&
            !link->stream.unsent.len;
 }

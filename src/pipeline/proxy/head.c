@@ -83,6 +83,7 @@ static struct forward_origin origin_in(const struct request *request, enum forwa
         .before = is_kept ? &request->head : NULL,
         .client = slice_of(client, len),
         .host = request->head.host,
+        .is_secure = connection_is_secure(request->connection),
     };
 }
 

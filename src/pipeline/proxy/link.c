@@ -66,7 +66,8 @@ enum err link_connect(struct exchange *exchange, struct proxy_target *target)
 
 void link_attach(struct upstream_link *link, struct exchange *exchange)
 {
-    link->stream.handlers = &busy;
+    if (!link->tls)
+        link->stream.handlers = &busy;
     link->exchange = exchange;
     link->is_reused = true;
     exchange->link = link;
@@ -80,9 +81,10 @@ static bool keep(struct upstream_link *link)
     struct proxy_target *target = pool_find(pool, &link->address);
     if (!target || pool->idle_count >= pool->upstream->config->keepalive || pool->worker->is_draining)
         return false;
-    if (stream_receive_start(&link->stream) != ERR_OK)
+    if (link_receive_start(link) != ERR_OK)
         return false;
-    link->stream.handlers = &idle;
+    if (!link->tls)
+        link->stream.handlers = &idle;
     list_add_first(&target->idle, &link->node);
     pool->idle_count++;
     link_set_timer(link);
@@ -107,9 +109,26 @@ void link_close(struct upstream_link *link)
         list_remove(&link->node);
         link->pool->idle_count--;
     }
+    link_tls_end(link);
     stream_close(&link->stream);
     timer_cancel(&link->timer);
-    slab_release(&worker->upstream_links, link);
+    link->is_closed = true;
+    if (link->holds == 0)
+        slab_release(&worker->upstream_links, link);
+}
+
+void link_hold(struct upstream_link *link)
+{
+    link->holds++;
+}
+
+bool link_let_go(struct upstream_link *link)
+{
+    struct worker *worker = CONTAINER_OF(link->stream.watch.loop, struct worker, loop);
+    bool is_open = !link->is_closed;
+    if (--link->holds == 0 && !is_open)
+        slab_release(&worker->upstream_links, link);
+    return is_open;
 }
 
 void link_set_timer(struct upstream_link *link)
@@ -119,7 +138,7 @@ void link_set_timer(struct upstream_link *link)
     uint64_t time_ns = config->response_time;
     if (!link->exchange)
         time_ns = config->idle_time;
-    else if (link->stream.is_connecting)
+    else if (!link->is_ready)
         time_ns = config->connect_time;
     else if (link->exchange->state == EXCHANGE_BODY)
         time_ns = config->silence_time;
@@ -161,7 +180,13 @@ static void on_hangup(struct stream *stream)
 
 static void on_connected(struct stream *stream, enum err err)
 {
-    exchange_on_connected(of_stream(stream)->exchange, err);
+    struct upstream_link *link = of_stream(stream);
+    if (err == ERR_OK && link->pool->upstream->tls)
+        err = link_tls_begin(link);
+    else if (err == ERR_OK)
+        link_ready(link);
+    if (err != ERR_OK)
+        link_fail(link, err);
 }
 
 static struct iovec on_idle_buffer(struct stream *stream)
@@ -176,4 +201,55 @@ static void on_idle_received(struct stream *stream, size_t bytes, enum err err)
     (void)bytes;
     (void)err;
     link_close(of_stream(stream));
+}
+
+/* The same with and without TLS. */
+
+enum err link_send(struct upstream_link *link, struct slice bytes, size_t *ret_taken)
+{
+    if (!link->tls)
+        return stream_send(&link->stream, bytes, ret_taken);
+    *ret_taken = bytes.len;
+    return link_tls_send(link, bytes);
+}
+
+enum err link_receive_start(struct upstream_link *link)
+{
+    return link->tls ? link_tls_receive_start(link) : stream_receive_start(&link->stream);
+}
+
+void link_receive_stop(struct upstream_link *link)
+{
+    if (link->tls)
+        link_tls_receive_stop(link);
+    else
+        stream_receive_stop(&link->stream);
+}
+
+bool link_is_receiving(const struct upstream_link *link)
+{
+    return link->tls ? link_tls_is_receiving(link) : link->stream.is_receiving;
+}
+
+void link_ready(struct upstream_link *link)
+{
+    link->is_ready = true;
+    exchange_on_connected(link->exchange, ERR_OK);
+}
+
+void link_deliver(struct upstream_link *link, size_t bytes, enum err err)
+{
+    if (link->exchange)
+        exchange_on_received(link->exchange, bytes, err);
+    else
+        link_close(link);
+}
+
+/* ERR_EOF is the other side's word that all was said; a stream that ends without it may have been cut. */
+void link_fail(struct upstream_link *link, enum err err)
+{
+    if (link->exchange && !link->is_ready)
+        exchange_on_connected(link->exchange, err == ERR_EOF || err == ERR_TRUNCATED ? ERR_CLOSED : err);
+    else
+        link_deliver(link, 0, err == ERR_EOF ? ERR_EOF : ERR_IO);
 }

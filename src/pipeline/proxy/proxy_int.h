@@ -56,7 +56,11 @@ struct upstream_link {
     struct timer timer;
     struct proxy_pool *pool;
     struct exchange *exchange; /* NULL while idle */
+    struct link_tls *tls;      /* TLS; NULL: none */
+    uint32_t holds;            /* its memory stays while somebody has to look at is_closed */
+    bool is_closed;
     struct address address;
+    bool is_ready;  /* connected, and the handshake is over */
     bool is_reused; /* it has carried a request before */
 };
 
@@ -135,6 +139,27 @@ void link_attach(struct upstream_link *link, struct exchange *exchange);
 /* Gives the exchange's link back: to the pool when `is_reusable`, if there is room. */
 void link_release(struct exchange *exchange, bool is_reusable);
 void link_close(struct upstream_link *link);
+/* Around calls that may close it: after the second, the link may be gone, unless the answer is true. */
+void link_hold(struct upstream_link *link);
+bool link_let_go(struct upstream_link *link);
+/* Sends: ERR_OK: all is with the kernel. ERR_AGAIN: *ret_taken is, and the rest is borrowed until exchange_on_sent; over
+ * TLS all is taken. No other send while stream.unsent has a length. */
+MUST_USE enum err link_send(struct upstream_link *link, struct slice bytes, size_t *ret_taken);
+MUST_USE enum err link_receive_start(struct upstream_link *link);
+void link_receive_stop(struct upstream_link *link);
+bool link_is_receiving(const struct upstream_link *link);
+/* From link_tls.c: what has become of it. Each may close the link. */
+void link_ready(struct upstream_link *link);
+void link_deliver(struct upstream_link *link, size_t bytes, enum err err);
+void link_fail(struct upstream_link *link, enum err err);
+
+/* link_tls.c. After an error link_close cleans up. */
+MUST_USE enum err link_tls_begin(struct upstream_link *link);
+void link_tls_end(struct upstream_link *link);
+MUST_USE enum err link_tls_send(struct upstream_link *link, struct slice bytes);
+MUST_USE enum err link_tls_receive_start(struct upstream_link *link);
+void link_tls_receive_stop(struct upstream_link *link);
+bool link_tls_is_receiving(const struct upstream_link *link);
 /* Waits anew: for as long as the state of the exchange allows. */
 void link_set_timer(struct upstream_link *link);
 

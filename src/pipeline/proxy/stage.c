@@ -126,6 +126,8 @@ static enum verdict fail_to_connect(struct exchange *exchange, enum err err)
     }
     if (err == ERR_TIMEOUT)
         return request_fail(request, PROBLEM_GATEWAY_TIMEOUT, "Connecting to the upstream took too long.");
+    if (err == ERR_DENIED)
+        return request_fail(request, PROBLEM_UPSTREAM_UNREACHABLE, "The upstream's certificate is not trusted.");
     if (pool_size(exchange->pool) == 0)
         return request_fail(request, PROBLEM_UPSTREAM_UNREACHABLE, "The upstream's name has no address.");
     return request_fail(request, PROBLEM_UPSTREAM_UNREACHABLE, "No connection to the upstream could be made.");
@@ -167,7 +169,7 @@ static enum verdict send_request(struct exchange *exchange)
         return request_fail(request, PROBLEM_INTERNAL, "The request could not be written for the upstream.");
     exchange->state = EXCHANGE_HEAD;
     link_set_timer(exchange->link);
-    if (stream_receive_start(&exchange->link->stream) != ERR_OK)
+    if (link_receive_start(exchange->link) != ERR_OK)
         return request_fail(request, PROBLEM_INTERNAL, "The connection to the upstream could not be watched.");
     if (request->head.has_body && !exchange->is_expecting)
         return send_body(exchange);
