@@ -196,8 +196,7 @@ static void end_connections(struct worker *worker)
 
 void worker_connection_closed(struct worker *worker)
 {
-    if (worker->is_accept_paused && !worker->is_draining && !list_is_linked(&worker->accept_timer.node))
-        accept_resume(worker);
+    accept_resume(worker);
     if (!worker->is_draining || worker->connection_count || worker->request_count)
         return;
     atomic_store_explicit(&worker->is_drained, true, memory_order_release);

@@ -1,11 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accepting pauses when the worker has all the connections it may have, and when the process runs out of descriptors.
  * Pausing leaves new connections in the kernel's queue, where they cost nothing and are not lost; accepting and closing
- * them would only make their clients try again at once. */
+ * them would only make their clients try again at once.
+ *
+ * What makes room is an idle connection: whoever holds one without a request may open another later, and whoever waits
+ * wants something now. One is closed for each that comes, and none while there is room. */
 #include "lib/sys/clock.h"
 #include "pipeline/accept/accept.h"
 
-#define EXHAUSTED_PAUSE_NS (100 * NS_PER_MS)
+#define PAUSE_NS            (100 * NS_PER_MS)
+#define EVICTED_IDLE_NS     (1 * NS_PER_S) /* at least: the next request is often on its way */
+#define EVICT_LOOKS_MAX     64             /* for one that is idle; the next time goes on from there */
+#define EXHAUSTED_EVICT_MAX 8              /* in one pause */
+
+/* Whether one was found, and has been told to go. */
+static bool evict(struct worker *worker)
+{
+    for (int looks = 0; looks < EVICT_LOOKS_MAX && !list_is_empty(&worker->open_connections); looks++) {
+        struct list *node = list_pop_first(&worker->open_connections);
+        struct connection *connection = CONTAINER_OF(node, struct connection, node);
+        list_add_last(&worker->open_connections, node);
+        if (connection->phase != CONNECTION_IDLE || worker->loop.now_ns - connection->phase_begin_ns < EVICTED_IDLE_NS)
+            continue;
+        counter_add(&worker->meter.connections_evicted, 1);
+        connection_on_timer(&connection->timer); /* as if its time were over */
+        return true;
+    }
+    return false;
+}
 
 static bool on_accepted(struct listener *listener, int fd, const struct address *peer);
 static void on_exhausted(struct listener *listener);
@@ -41,15 +63,22 @@ static void pause_all(struct worker *worker)
         return;
     worker->is_accept_paused = true;
     counter_add(&worker->meter.accept_paused, 1);
+    timer_set(&worker->loop.timers, &worker->accept_timer, worker->loop.now_ns + PAUSE_NS);
     for (uint32_t i = 0; i < worker->listener_count; i++)
         listener_pause(&worker->listeners[i].listener);
 }
 
+static bool is_full(const struct worker *worker)
+{
+    return worker->connection_count >= worker->limits.connections;
+}
+
 void accept_resume(struct worker *worker)
 {
-    if (!worker->is_accept_paused || worker->is_draining || worker->connection_count >= worker->limits.connections)
+    if (!worker->is_accept_paused || worker->is_accept_exhausted || worker->is_draining || is_full(worker))
         return;
     worker->is_accept_paused = false;
+    timer_cancel(&worker->accept_timer);
     for (uint32_t i = 0; i < worker->listener_count; i++) {
         struct listener *listener = &worker->listeners[i].listener;
         if (listener_resume(listener) == ERR_OK)
@@ -63,7 +92,7 @@ static bool on_accepted(struct listener *listener, int fd, const struct address 
 {
     struct worker *worker = entry_of(listener)->worker;
     connection_open(entry_of(listener), fd, peer);
-    if (worker->connection_count < worker->limits.connections || worker->is_draining)
+    if (!is_full(worker) || worker->is_draining || (evict(worker) && !is_full(worker)))
         return true;
     pause_all(worker);
     return false;
@@ -72,11 +101,18 @@ static bool on_accepted(struct listener *listener, int fd, const struct address 
 static void on_exhausted(struct listener *listener)
 {
     struct worker *worker = entry_of(listener)->worker;
+    worker->is_accept_exhausted = true;
     pause_all(worker);
-    timer_set(&worker->loop.timers, &worker->accept_timer, worker->loop.now_ns + EXHAUSTED_PAUSE_NS);
 }
 
 static void on_accept_timer(struct timer *timer)
 {
-    accept_resume(CONTAINER_OF(timer, struct worker, accept_timer));
+    struct worker *worker = CONTAINER_OF(timer, struct worker, accept_timer);
+    int evicted_max = worker->is_accept_exhausted ? EXHAUSTED_EVICT_MAX : 1;
+    worker->is_accept_exhausted = false;
+    while (evicted_max > 0 && evict(worker))
+        evicted_max--;
+    accept_resume(worker);
+    if (worker->is_accept_paused)
+        timer_set(&worker->loop.timers, &worker->accept_timer, worker->loop.now_ns + PAUSE_NS);
 }
