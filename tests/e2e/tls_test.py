@@ -128,6 +128,17 @@ class Handshakes(unittest.TestCase):
             with Secure(server.port, made, host="nobody.example") as client:
                 self.assertIn("first.example", names_of(client.socket.getpeercert()))
 
+    def test_a_long_chain_is_sent_whole(self):
+        chain = weir.read(os.path.join(FOLDER, "first.pem")) + 14 * weir.read(CA.path)
+        with open(os.path.join(FOLDER, "long.pem"), "wb") as file:
+            file.write(chain)
+        pairs = "[{cert: %s/long.pem, key: %s/first.key}]" % (FOLDER, FOLDER)
+        with weir.Server(config(pairs=pairs)) as server:
+            for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+                begin = time.monotonic()
+                self.assertEqual(ask(server.port, made=context(version)).status, 200)
+                self.assertLess(time.monotonic() - begin, 2 * weir.SLOWNESS)
+
     def test_alpn_gives_http_1_1_or_ends_it(self):
         with weir.Server(config().replace("    tls:", "    http2: false\n    tls:")) as server:
             with Secure(server.port, context(alpn=["h2", "http/1.1"])) as client:
@@ -552,6 +563,21 @@ class Reloads(unittest.TestCase):
                     thread.join()
             self.assertEqual(failures, [])
             self.assertGreater(min(counts), 0)
+
+    def test_a_listener_turns_to_tls_and_back(self):
+        plain = config().split("    tls:")[0] + "workers: 1" + config().split("workers: 1")[1]
+        with weir.Server(plain) as server:
+            self.assertEqual(weir.ask(server.port, "GET", "/livez").status, 200)
+            with weir.Client(server.port) as old:
+                old.request("GET", "/livez")
+                server.write_config(config())
+                server.reload()
+                self.assertEqual(ask(server.port).status, 200)
+                self.assertEqual(weir.ask(server.port, "GET", "/livez").status, 400)
+                self.assertEqual(old.request("GET", "/livez").status, 200)  # opened before
+                server.write_config(plain)
+                server.reload()
+            self.assertEqual(weir.ask(server.port, "GET", "/livez").status, 200)
 
     def test_a_bad_certificate_is_not_taken(self):
         with weir.Server(self.config()) as server:

@@ -129,18 +129,24 @@ void secure_received(struct connection *connection, size_t bytes)
     connection->secure->in.end += bytes;
 }
 
+/* A call of the session will come to something: there is input, here or inside, or it has stopped for want of room. */
+static bool has_work(const struct secure *secure)
+{
+    return secure->in.begin != secure->in.end || tls_session_has_plaintext(secure->session) ||
+           tls_session_wants_room(secure->session);
+}
+
 bool secure_end_input(struct connection *connection)
 {
     struct secure *secure = connection->secure;
     secure->is_eof = true;
-    return secure->in.begin == secure->in.end && !tls_session_has_plaintext(secure->session);
+    return !has_work(secure);
 }
 
 bool secure_has_input(const struct connection *connection)
 {
     const struct secure *secure = connection->secure;
-    bool has_some = secure->in.begin != secure->in.end || tls_session_has_plaintext(secure->session);
-    return has_some && !secure->is_stalled && !secure->has_failed;
+    return has_work(secure) && !secure->is_stalled && !secure->has_failed;
 }
 
 /* A client that speaks plain HTTP to this port cannot read an alert. */
@@ -189,12 +195,14 @@ void secure_read(struct connection *connection)
 {
     struct secure *secure = connection->secure;
     struct iovec place = {NULL, 0};
+    bool is_ready = tls_session_is_ready(secure->session);
+    bool has_some = has_work(secure) || secure->is_eof || !is_ready;
     bool wants_input;
     (void)connection->protocol->phase(connection, &wants_input);
     secure->is_stalled = true;
-    if (!wants_input || secure->has_failed)
+    if (!wants_input || !has_some || secure->has_failed)
         return;
-    if (tls_session_is_ready(secure->session)) {
+    if (is_ready) {
         place = connection_place(connection);
         if (place.iov_len == 0)
             return;
