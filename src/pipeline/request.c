@@ -29,6 +29,7 @@ struct request *request_acquire(struct connection *connection, size_t header_cou
         slab_release(&worker->requests, request);
         return NULL;
     }
+    request->stages = UINT32_MAX;
     request->worker = worker;
     request->connection = connection;
     request->generation = worker_generation_acquire(worker);

@@ -116,6 +116,7 @@ struct request {
     struct arena arena;
 
     enum stage stage;
+    uint32_t stages; /* bit n: stage n has something to do; all before there is a route */
     bool is_running; /* a stage is on the stack */
     bool is_resumed; /* flow_resume was called meanwhile: the stage is called again should it wait */
     bool is_waiting;

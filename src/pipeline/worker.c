@@ -286,16 +286,14 @@ uint64_t worker_wall_ns(struct worker *worker, uint64_t now_ns)
     return now_ns + worker->wall_offset_ns;
 }
 
-struct slice worker_date_line(struct worker *worker)
+void worker_set_date(struct worker *worker)
 {
-    uint64_t second = worker_wall_ns(worker, worker->loop.now_ns) / NS_PER_S;
-    if (UNLIKELY(second != worker->date_second)) {
-        char date[HTTP_DATE_BYTES];
-        http_date_format(date, (int64_t)second);
-        (void)snprintf(worker->date_line, sizeof worker->date_line, "Date: %.*s\r\n", (int)sizeof date, date);
-        worker->date_second = second;
-    }
-    return slice_of(worker->date_line, sizeof "Date: \r\n" - 1 + HTTP_DATE_BYTES);
+    char date[HTTP_DATE_BYTES];
+    uint64_t wall_ns = worker_wall_ns(worker, worker->loop.now_ns);
+    worker->date_second = wall_ns / NS_PER_S;
+    http_date_format(date, (int64_t)worker->date_second);
+    (void)snprintf(worker->date_line, sizeof worker->date_line, "Date: %.*s\r\n", (int)sizeof date, date);
+    worker->date_until_ns = worker->loop.now_ns + NS_PER_S - wall_ns % NS_PER_S;
 }
 
 /* xorshift128+ (Vigna, "Further scramblings of Marsaglia's xorshift generators", 2014). */

@@ -12,6 +12,7 @@
 #include "lib/base/slab.h"
 #include "lib/base/tally.h"
 #include "lib/codings/codings.h"
+#include "lib/http/date.h"
 #include "lib/sys/loop.h"
 #include "lib/sys/thread.h"
 #include "pipeline/config.h"
@@ -77,6 +78,7 @@ struct worker {
     struct key_verifier key_verifier;
     char date_line[40]; /* "Date: …" CRLF */
     uint64_t date_second;
+    uint64_t date_until_ns;   /* by loop.now_ns */
     uint64_t wall_read_ns;    /* when the system was asked for the time of day, by loop.now_ns */
     uint64_t wall_offset_ns;  /* what it said, less that */
     uint64_t random_state[2]; /* for request ids: not secret */
@@ -113,8 +115,18 @@ void worker_join(struct worker *worker);
 /* The time of day at `now_ns` of the loop's clock. The system is asked once a second, which is how long a clock that was
  * set goes unnoticed; reading it for Date, auth and the log took five calls a request. */
 uint64_t worker_wall_ns(struct worker *worker, uint64_t now_ns);
+#define WORKER_DATE_BYTES (sizeof "Date: \r\n" - 1 + HTTP_DATE_BYTES)
+
+void worker_set_date(struct worker *worker);
+
 /* The prebuilt Date line, formatted at most once a second. */
-struct slice worker_date_line(struct worker *worker);
+static inline struct slice worker_date_line(struct worker *worker)
+{
+    if (UNLIKELY(worker->loop.now_ns >= worker->date_until_ns))
+        worker_set_date(worker);
+    return slice_of(worker->date_line, WORKER_DATE_BYTES);
+}
+
 uint64_t worker_random(struct worker *worker);
 /* The generation for a new request; the count is raised. */
 struct worker_generation *worker_generation_acquire(struct worker *worker);

@@ -75,6 +75,11 @@ void http1_write_field(struct http1_writer *writer, struct slice name, struct sl
 void http1_write_named(struct http1_writer *writer, struct slice name, struct slice value);
 /* The same for what a parser of ours has already found good: nothing is looked at again. */
 void http1_write_parsed(struct http1_writer *writer, const struct http_header *header);
+/* How nearly every response begins, in one piece: the status line, a prebuilt line (Date; may be empty), Content-Type
+ * unless it is empty, Content-Length unless it is HTTP1_NO_LENGTH. */
+#define HTTP1_NO_LENGTH UINT64_MAX
+void http1_write_opening(struct http1_writer *writer, int status, struct slice line, struct slice content_type,
+                         uint64_t length);
 /* Content-Length. */
 void http1_write_length(struct http1_writer *writer, uint64_t length);
 /* Lines made beforehand and trusted to be whole, CRLF included: Date, Server. */

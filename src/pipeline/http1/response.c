@@ -121,15 +121,13 @@ static bool has_body(int status)
 static bool write_head(struct request *request, struct http1_writer *writer, bool is_keeping)
 {
     const struct response *response = &request->response;
-    http1_write_status(writer, response->status);
-    if (!response->has_date)
-        http1_write_prebuilt(writer, worker_date_line(request->worker));
-    if (response->content_type.len)
-        http1_write_named(writer, SLICE_LIT("Content-Type"), response->content_type);
-    if (is_in_chunks(request))
+    bool is_chunked = is_in_chunks(request);
+    bool has_length = !is_chunked && has_body(response->status) && (!response->source || response->has_length);
+    struct slice date = response->has_date ? (struct slice){NULL, 0} : worker_date_line(request->worker);
+    uint64_t length = response->source ? response->source_bytes : response->body.len;
+    http1_write_opening(writer, response->status, date, response->content_type, has_length ? length : HTTP1_NO_LENGTH);
+    if (is_chunked)
         http1_write_prebuilt(writer, SLICE_LIT("Transfer-Encoding: chunked\r\n"));
-    else if (has_body(response->status) && (!response->source || response->has_length))
-        http1_write_length(writer, response->source ? response->source_bytes : response->body.len);
     for (uint32_t i = 0; i < response->field_count; i++)
         http1_write_named(writer, response->fields[i].name, response->fields[i].value);
     if (!is_keeping)
