@@ -83,7 +83,13 @@ class Compression(unittest.TestCase):
         self.assertEqual(response.getheader("Content-Encoding"), coding)
         return body
 
-    def test_curl_reads_every_coding(self):
+    def test_curl_reads_every_coding_of_http1(self):
+        self.read_every_coding("--http1.1")
+
+    def test_curl_reads_every_coding_of_http2(self):
+        self.read_every_coding("--http2-prior-knowledge")
+
+    def read_every_coding(self, protocol):
         if not shutil.which("curl"):
             self.skipTest("curl is not installed")
         version = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout
@@ -92,7 +98,7 @@ class Compression(unittest.TestCase):
                 continue
             for name, content in (("text.txt", self.text), ("small.txt", self.text[:5000])):
                 url = "http://127.0.0.1:%d/files/%s" % (self.server.port, name)
-                done = subprocess.run(["curl", "-s", "--fail", "--compressed", "-H", "Accept-Encoding: " + coding, url],
+                done = subprocess.run(["curl", "-s", "--fail", "--compressed", protocol, "-H", "Accept-Encoding: " + coding, url],
                                       capture_output=True, check=True)
                 self.assertEqual(done.stdout, content, coding)
 
@@ -145,6 +151,16 @@ class Compression(unittest.TestCase):
             answer = self.infer(body, coding)
             self.assertEqual(answer.status, 200, answer)
             self.assertEqual(answer.json()["outputs"], plain["outputs"], coding)
+
+    def test_coded_requests_over_http2_have_the_same_answer(self):
+        if not shutil.which("curl"):
+            self.skipTest("curl is not installed")
+        body = gzip.compress(b'{"inputs": [], "padding": "%s"}' % (b"x" * 300000))
+        plain = self.infer(body, "gzip")
+        done = subprocess.run(["curl", "-s", "--http2-prior-knowledge", "-H", "Content-Type: application/json",
+                               "-H", "Content-Encoding: gzip", "--data-binary", "@-", "-w", "%{http_code}",
+                               "http://127.0.0.1:%d%s" % (self.server.port, INFER)], input=body, capture_output=True, check=True)
+        self.assertEqual(done.stdout.decode(), plain.body.decode() + str(plain.status))
 
     def test_a_coded_body_may_come_byte_by_byte(self):
         body = gzip.compress(b'{"inputs": ')

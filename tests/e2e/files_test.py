@@ -6,8 +6,10 @@ import hashlib
 import http.client
 import os
 import resource
+import shutil
 import socket
 import ssl
+import subprocess
 import sys
 import tempfile
 import threading
@@ -194,6 +196,37 @@ class Files(unittest.TestCase):
         self.get("/large.bin")
         self.get("/none.bin")
         self.assertEqual(count(), before + 1)
+
+
+class FilesOverHttp2(unittest.TestCase):
+    def test_the_same_bytes_arrive(self):
+        if not shutil.which("curl"):
+            self.skipTest("curl is not installed")
+        server = weir.Server(CONFIG)
+        os.mkdir(server.path("public"))
+        content = make_content(3 << 20)
+        with open(server.path("public/large.bin"), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        with server:
+            curl = ["curl", "-s", "--fail", "--http2-prior-knowledge", "http://127.0.0.1:%d/large.bin" % server.port]
+            clients = [subprocess.Popen(curl, stdout=subprocess.PIPE) for _ in range(4)]
+            for client in clients:
+                self.assertEqual(client.communicate()[0], content)
+                self.assertEqual(client.returncode, 0)
+            if shutil.which("nghttp"):
+                paths = ["http://127.0.0.1:%d/large.bin?%d" % (server.port, i) for i in range(6)]
+                done = subprocess.run(["nghttp", *paths], check=True, capture_output=True)
+                self.assertEqual(len(done.stdout), 6 * len(content))
+            done = subprocess.run(["curl", "-s", "--http2-prior-knowledge", "-r", "1000-2000000,5-7", "-D", "-",
+                                   "http://127.0.0.1:%d/large.bin" % server.port], check=True, capture_output=True)
+            self.assertTrue(done.stdout.startswith(b"HTTP/2 206"))
+            self.assertIn(content[1000:2000001], done.stdout)
+            done = subprocess.run(["curl", "-sI", "--http2-prior-knowledge",
+                                   "http://127.0.0.1:%d/large.bin" % server.port], check=True, capture_output=True)
+            self.assertIn(b"content-length: %d\r\n" % len(content), done.stdout)
 
 
 class FilesOverTls(unittest.TestCase):
