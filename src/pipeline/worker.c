@@ -307,18 +307,28 @@ uint64_t worker_random(struct worker *worker)
     return worker->random_state[1] + y;
 }
 
+/* A whole period without a request: a moment without one comes between any two. */
+static bool is_idle(struct worker *worker)
+{
+    uint64_t requests = counter_read(&worker->meter.requests);
+    bool has_rested = worker->request_count == 0 && requests == worker->tidied_requests;
+    worker->tidied_requests = requests;
+    return has_rested;
+}
+
 static void on_tidy(struct timer *timer)
 {
     struct worker *worker = CONTAINER_OF(timer, struct worker, tidy_timer);
+    bool has_rested = is_idle(worker);
+    if (has_rested)
+        codings_trim(&worker->codings);
     gauge_set(&worker->meter.connections_open, worker->connection_count);
     gauge_set(&worker->meter.requests_in_flight, worker->request_count);
     gauge_set(&worker->meter.memory_outstanding, (int64_t)worker->pool.outstanding_bytes);
-    if (worker->request_count == 0)
-        codings_trim(&worker->codings);
     uint64_t mallocs = worker->pool.mallocs + http2_worker_mallocs(worker);
     counter_add(&worker->meter.memory_mallocs, mallocs - counter_read(&worker->meter.memory_mallocs));
     http2_worker_tidy(worker);
-    if (worker->request_count == 0 && worker->pool.cache_bytes > IDLE_CACHE_BYTES)
+    if (has_rested && worker->pool.cache_bytes > IDLE_CACHE_BYTES)
         pool_trim(&worker->pool, IDLE_CACHE_BYTES);
     worker->pool.outstanding_bytes_max = MAX(worker->limits.worker_memory, worker->pool.outstanding_bytes);
     timer_set(&worker->loop.timers, &worker->tidy_timer, worker->loop.now_ns + TIDY_PERIOD_NS);

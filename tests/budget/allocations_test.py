@@ -6,6 +6,8 @@ decoders of the system do; that is reported.
 $MALLOC_COUNT is the library of malloc_count.c, which counts by kind of thread. What ONNX Runtime allocates on the
 executors is its own affair; it is reported."""
 
+import gzip
+import http.client
 import json
 import mmap
 import os
@@ -13,6 +15,7 @@ import struct
 import sys
 import time
 import unittest
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
 import upstream  # noqa: E402
@@ -32,6 +35,8 @@ routes:
   - {match: GET /livez, public: true, to: {endpoint: livez}}
   - {match: /v2, public: true, to: {endpoint: v2}}
   - {match: "* /app/{rest...}", public: true, to: {upstream: app}}
+  - {match: "GET /files/{path...}", public: true, to: {files: public}}
+  - {match: "GET /coded/{path...}", public: true, chain: [compress], to: {files: {root: public, precompressed: false}}}
   - match: POST /v1/text-orientation
     public: true
     chain: %s
@@ -58,6 +63,10 @@ class Allocations(unittest.TestCase):
             weir.skip("MALLOC_COUNT names no library")
         cls.upstream = upstream.Upstream().__enter__()
         cls.server = weir.Server(CONFIG % (weir.MODEL, cls.upstream.address, weir.IMAGE_CHAIN))
+        os.mkdir(cls.server.path("public"))
+        for name, size in (("small.txt", 10000), ("large.txt", 300000)):
+            with open(cls.server.path("public/" + name), "wb") as file:
+                file.write(b"".join(b"line %d\n" % i for i in range(size // 10))[:size])
         path = cls.server.path("counts")
         cls.server.environment.update(LD_PRELOAD=library, MALLOC_COUNT_FILE=path)
         cls.server.start()
@@ -120,6 +129,38 @@ class Allocations(unittest.TestCase):
         body = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 3, 32, 32], "data": [1] * 3072}]})
         request = weir.request_bytes("POST", "/v2/models/text-orientation/infer", {}, body.encode())
         self.assertEqual(self.measure("small JSON inference", request), 0)
+
+    def test_files(self):
+        for name in ("small.txt", "large.txt"):
+            self.assertEqual(self.measure(name, weir.request_bytes("GET", "/files/" + name)), 0)
+        ranges = weir.request_bytes("GET", "/files/large.txt", {"Range": "bytes=0-99,5000-200000"})
+        with weir.Client(self.server.port) as client:
+            for i in range(WARM_UP + REQUESTS):
+                if i == WARM_UP:
+                    begin = self.counters.read()[0]
+                client.raw(ranges)
+                self.assertEqual(client.receive().status, 206)
+            self.assertEqual(self.counters.read()[0] - begin, 0)
+
+    def test_compressed_responses(self):
+        for coding in ("gzip", "br", "zstd"):
+            for name in ("small.txt", "large.txt"):
+                connection = http.client.HTTPConnection("127.0.0.1", self.server.port)
+                for i in range(WARM_UP // 3 + 100):
+                    if i == WARM_UP // 3:
+                        begin = self.counters.read()[0]
+                    connection.request("GET", "/coded/" + name, headers={"Accept-Encoding": coding})
+                    response = connection.getresponse()
+                    self.assertEqual(response.getheader("Content-Encoding"), coding)
+                    response.read()
+                self.assertEqual(self.counters.read()[0] - begin, 0, "%s in %s" % (name, coding))
+                connection.close()
+
+    def test_coded_requests(self):
+        body = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 3, 32, 32], "data": [1] * 3072}]})
+        for coding, coded in (("gzip", gzip.compress(body.encode())), ("deflate", zlib.compress(body.encode()))):
+            request = weir.request_bytes("POST", "/v2/models/text-orientation/infer", {"Content-Encoding": coding}, coded)
+            self.assertEqual(self.measure("JSON in " + coding, request, 300), 0)
 
     def test_problems(self):
         request = weir.request_bytes("GET", "/nope")
