@@ -163,8 +163,8 @@ class SlowChunks(SlowBody):
 class NoReader(Slow):
     """Whether it is gone shows when it reads: the kernel still has data for it, then a reset or an end."""
 
-    name, seconds = "reads nothing", 2
-    answers = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 400
+    name, seconds = "reads nothing", 4  # a moment passes until the kernel takes no more of the answers
+    answers = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 200
 
     def prepare(self):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -175,9 +175,9 @@ class NoReader(Slow):
     def on_tick(self):
         try:
             self.left = self.left[self.socket.send(self.left):] if self.left else self.left
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             pass
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             self.end()
             return
         self.look()
@@ -254,8 +254,16 @@ class SecureSlowHeader(SecureIdle):
             self.read()
 
 
+class SecureNoReader(NoReader):
+    name, listener = "reads nothing behind TLS", 2
+
+    def on_open(self):
+        SecureIdle.on_open(self)
+        super().on_open()
+
+
 KINDS = [Silent, Idle, SlowHeader, SlowSecondHeader, SlowBody, SlowChunks, NoReader, SlowReader, NoPreface,
-         NoHandshake, SlowHandshake, SecureIdle, SecureSlowHeader]
+         NoHandshake, SlowHandshake, SecureIdle, SecureSlowHeader, SecureNoReader]
 
 
 def play(clients, seconds):
