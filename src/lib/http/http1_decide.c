@@ -5,30 +5,30 @@
 
 #include "lib/http/url.h"
 
-#define BIT(field) (UINT64_C(1) << HTTP_FIELD_##field)
-/* Most requests have none of them, and then there is nothing to read: 60 instructions less. */
-#define DECIDING_FIELDS (BIT(TRANSFER_ENCODING) | BIT(CONTENT_LENGTH) | BIT(CONNECTION) | BIT(EXPECT))
-
 static enum http1_fault decide_target(struct http_head *head);
 static enum http1_fault decide_host(struct http_head *head, const struct scan *scan, struct slice input);
 static enum http1_fault decide_framing(struct http_head *head);
 static void decide_keep_alive(struct http_head *head);
 
+static inline bool has(const struct http_head *head, enum http_field field)
+{
+    return head->present >> field & 1;
+}
+
+/* Most requests have no field that decides anything but Host: looking at the bits first saves 60 instructions. */
 enum http1_fault http1_decide(struct http_head *head, const struct scan *scan, struct slice input)
 {
     enum http1_fault fault = decide_target(head);
+    head->expects_continue = false;
+    head->is_keep_alive = head->version_minor > 0;
     if (fault == HTTP1_FAULT_NONE)
         fault = decide_host(head, scan, input);
-    if (LIKELY(!(head->present & DECIDING_FIELDS))) {
-        head->is_keep_alive = head->version_minor > 0;
-        head->expects_continue = false;
-        return fault;
-    }
-    if (fault == HTTP1_FAULT_NONE)
+    if (fault == HTTP1_FAULT_NONE && (has(head, HTTP_FIELD_TRANSFER_ENCODING) || has(head, HTTP_FIELD_CONTENT_LENGTH)))
         fault = decide_framing(head);
-    if (fault == HTTP1_FAULT_NONE)
+    if (fault == HTTP1_FAULT_NONE && has(head, HTTP_FIELD_EXPECT))
         fault = http_head_read_expectation(head);
-    decide_keep_alive(head);
+    if (has(head, HTTP_FIELD_CONNECTION))
+        decide_keep_alive(head);
     return fault;
 }
 

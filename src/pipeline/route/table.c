@@ -262,9 +262,11 @@ static inline size_t hash_path(struct slice path)
     if (path.len >= 8) {
         memcpy(&head, path.ptr, 8);
         memcpy(&tail, path.ptr + path.len - 8, 8);
-    } else {
-        for (size_t i = 0; i < path.len; i++)
-            head = head << 8 | (unsigned char)path.ptr[i];
+    } else if (path.len >= 4) {
+        memcpy(&head, path.ptr, 4);
+        memcpy(&tail, path.ptr + path.len - 4, 4);
+    } else if (path.len >= 2) {
+        memcpy(&head, path.ptr + path.len - 2, 2);
     }
     uint64_t hash = (head ^ (tail * 3 + path.len)) * UINT64_C(0x9e3779b97f4a7c15);
     return (size_t)(hash >> 32);
