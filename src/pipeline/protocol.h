@@ -27,7 +27,7 @@ struct protocol {
     void (*direct_received)(struct connection *connection, size_t bytes);
     /* What the connection waits for when `work` has nothing more to do, and whether it is to read meanwhile. */
     enum connection_phase (*phase)(const struct connection *connection, bool *ret_wants_input);
-    /* The time of a phase is over that is the protocol's: HEAD, BODY, RUN or STREAM. */
+    /* The time of a phase is over that is the protocol's: IDLE, HEAD, BODY, RUN or STREAM. */
     void (*on_expired)(struct connection *connection);
     /* There is no memory to go on: says so to the client if it can, and takes no further request. */
     void (*refuse)(struct connection *connection);

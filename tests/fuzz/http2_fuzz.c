@@ -71,6 +71,7 @@ static struct http2_stream *on_open(void *owner)
         exchange->memory_used = 0;
         exchange->body_digest = 0;
         exchange->left = manner & 1 ? 0 : 40000;
+        exchange->stream.left_bytes = exchange->left;
         exchange->is_used = true;
         return &exchange->stream;
     }
@@ -174,7 +175,7 @@ static const struct http2_events events = {
 static void send_all(struct http2_session *session)
 {
     static char out[65536];
-    while (http2_send(session, out, manner & 16 ? 600 : sizeof out) > 0)
+    while (http2_send(session, out, manner & 16 ? HTTP2_SEND_BYTES_MOST : sizeof out) > 0)
         continue;
 }
 

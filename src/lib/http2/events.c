@@ -41,12 +41,12 @@ static bool is_their_fault(uint32_t code)
 }
 
 void http2_frame_sent(struct http2_session *session, struct http2_stream *stream, uint8_t type, uint8_t flags,
-                      uint32_t code)
+                      uint32_t length, uint32_t code)
 {
     if (type == HTTP2_FRAME_RST_STREAM && is_their_fault(code))
         (void)http2_count(session, HTTP2_ABUSE_RESETS);
     if (type == HTTP2_FRAME_DATA && !session->is_frame_tiny) {
-        http2_guard_earn(&session->guard, HTTP2_ABUSE_WINDOW_UPDATES, 2);
+        http2_guard_earn(&session->guard, HTTP2_ABUSE_WINDOW_UPDATES, 2 + length / 1024);
         http2_guard_earn(&session->guard, HTTP2_ABUSE_PINGS, 1);
     }
     bool may_end = type == HTTP2_FRAME_DATA || type == HTTP2_FRAME_HEADERS;

@@ -237,8 +237,7 @@ void http2_release(struct http2_stream *stream)
     struct http2_session *session = stream->session;
     if (!session)
         return;
-    bool is_waiting = stream->head->expects_continue && !stream->has_data && !stream->has_ended;
-    (void)nghttp2_session_set_stream_user_data(session->ng, stream->id, is_waiting ? &unwanted : NULL);
+    (void)nghttp2_session_set_stream_user_data(session->ng, stream->id, http2_is_waiting(stream) ? &unwanted : NULL);
     give_back(stream);
     http2_stream_detach(stream);
 }
@@ -488,34 +487,16 @@ static int on_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
 
 /* Sending */
 
-static size_t room(const struct http2_session *session)
-{
-    return (size_t)(session->place_end - session->place);
-}
-
-static void write(struct http2_session *session, const void *bytes, size_t count)
-{
-    memcpy(session->place, bytes, count);
-    session->place += count;
-}
-
-static void write_pending(struct http2_session *session)
-{
-    size_t count = MIN(session->pending.len, room(session));
-    if (count > 0)
-        write(session, session->pending.ptr, count);
-    session->pending = slice_skip(session->pending, count);
-}
-
 size_t http2_send(struct http2_session *session, char *place, size_t capacity)
 {
     session->place = place;
     session->place_end = place + capacity;
     for (;;) {
         if (session->pending.len > 0)
-            write_pending(session);
-        if (session->is_broken || session->pending.len > 0 || room(session) < HTTP2_SEND_BYTES_MIN)
+            http2_write_pending(session);
+        if (session->is_broken || session->pending.len > 0 || http2_room(session) < http2_send_room(session))
             break;
+        session->room_wanted = 0;
         const uint8_t *frame;
         ssize_t len = nghttp2_session_mem_send(session->ng, &frame);
         session->is_broken |= len < 0;
@@ -526,13 +507,17 @@ size_t http2_send(struct http2_session *session, char *place, size_t capacity)
     return (size_t)(session->place - place);
 }
 
+size_t http2_send_room(const struct http2_session *session)
+{
+    return MAX(session->room_wanted, (size_t)HTTP2_SEND_BYTES_MIN);
+}
+
 bool http2_wants_to_send(const struct http2_session *session)
 {
     return !session->is_broken && (session->pending.len > 0 || nghttp2_session_want_write(session->ng));
 }
 
-/* Reads into the caller's memory where write_data will find it. There is room: http2_send saw to it before the frame,
- * and write_data after each. A stream that was given up waits for its RST_STREAM to leave. */
+/* Reads into the caller's memory where write_data will find it, if there is room for as much as may come. A stream that was given up waits for its RST_STREAM to leave. */
 static ssize_t read_body(nghttp2_session *ng UNUSED, int32_t id, uint8_t *unused UNUSED, size_t length, uint32_t *flags,
                          nghttp2_data_source *source UNUSED, void *user)
 {
@@ -541,7 +526,11 @@ static ssize_t read_body(nghttp2_session *ng UNUSED, int32_t id, uint8_t *unused
     if (!stream)
         return NGHTTP2_ERR_DEFERRED;
     size_t bytes = 0;
-    size_t capacity = MIN(length, room(session) - HTTP2_FRAME_HEAD_BYTES);
+    size_t capacity = (size_t)MIN((uint64_t)length, MAX(stream->left_bytes, 1u));
+    if (http2_room(session) < capacity + HTTP2_FRAME_HEAD_BYTES) {
+        session->room_wanted = capacity + HTTP2_FRAME_HEAD_BYTES;
+        return NGHTTP2_ERR_PAUSE;
+    }
     enum err err = session->events->on_read(stream, session->place + HTTP2_FRAME_HEAD_BYTES, capacity, &bytes);
     if (err == ERR_AGAIN || (err == ERR_OK && bytes == 0))
         return NGHTTP2_ERR_DEFERRED;
@@ -551,6 +540,8 @@ static ssize_t read_body(nghttp2_session *ng UNUSED, int32_t id, uint8_t *unused
         *flags |= NGHTTP2_DATA_FLAG_EOF | (stream->has_trailers ? NGHTTP2_DATA_FLAG_NO_END_STREAM : 0u);
     if (bytes > 0)
         *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (stream->left_bytes != UINT64_MAX)
+        stream->left_bytes -= MIN(stream->left_bytes, (uint64_t)bytes);
     session->is_frame_tiny = bytes == length && bytes < TINY_FRAME_BYTES;
     return (ssize_t)bytes;
 }
@@ -559,9 +550,9 @@ static int write_data(nghttp2_session *ng UNUSED, nghttp2_frame *frame UNUSED, c
                       nghttp2_data_source *source UNUSED, void *user)
 {
     struct http2_session *session = user;
-    write(session, head, HTTP2_FRAME_HEAD_BYTES);
+    http2_write(session, head, HTTP2_FRAME_HEAD_BYTES);
     session->place += length;
-    return room(session) < HTTP2_SEND_BYTES_MIN ? NGHTTP2_ERR_PAUSE : 0;
+    return 0;
 }
 
 static int on_frame_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
@@ -569,10 +560,11 @@ static int on_frame_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *
     struct http2_session *session = user;
     struct http2_stream *stream = find(session, frame->hd.stream_id);
     uint32_t code = frame->hd.type == NGHTTP2_RST_STREAM ? frame->rst_stream.error_code : 0;
-    http2_frame_sent(session, stream, frame->hd.type, frame->hd.flags, code);
+    http2_frame_sent(session, stream, frame->hd.type, frame->hd.flags, (uint32_t)frame->hd.length, code);
     bool may_end = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
     bool is_end = may_end && frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
-    if (is_end && nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id) == &unwanted)
+    bool is_left = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id) == &unwanted;
+    if (is_end && (is_left || (stream && !session->is_client && http2_is_waiting(stream))))
         return nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
     return 0;
 }

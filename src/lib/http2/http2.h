@@ -12,8 +12,9 @@
 #include "lib/http/http2_head.h"
 
 #define HTTP2_PREFACE          "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-#define HTTP2_SEND_BYTES_MIN   512  /* http2_send writes nothing into less */
-#define HTTP2_FIELDS_MAX       1024 /* of a head or of trailers that we send */
+#define HTTP2_SEND_BYTES_MIN   512         /* http2_send writes nothing into less */
+#define HTTP2_SEND_BYTES_MOST  (16384 + 9) /* more than it ever needs at a time */
+#define HTTP2_FIELDS_MAX       1024        /* of a head or of trailers that we send */
 #define HTTP2_WINDOW_BYTES_MIN 65535
 
 /* RFC 9113 section 7. */
@@ -67,6 +68,7 @@ struct http2_stream {
     struct http2_session *session;
     struct list node;       /* of the session's */
     struct http_head *head; /* set by the caller, as its `headers` */
+    uint64_t left_bytes;    /* of our body, set by the caller before it is pulled; UINT64_MAX: nobody knows */
     uint32_t unconsumed_bytes;
     int32_t id;
     enum http1_fault fault; /* of a head that was refused */
@@ -138,8 +140,12 @@ void http2_destroy(struct http2_session *session);
 /* Takes all of `input`, which for a server begins with the preface. ERR_CLOSED: the connection has failed or been
  * failed for abuse; nothing more is to be received, and it is to be closed when what http2_send gives is sent. */
 MUST_USE enum err http2_receive(struct http2_session *session, struct slice input, uint64_t now_ns);
-/* Writes what is due and returns how much it was. With less than HTTP2_SEND_BYTES_MIN of room nothing is begun. */
+/* Writes what is due and returns how much it was. No frame of a body is made smaller than it could be for want of room:
+ * clients that give each frame's window back by itself would be served in such pieces for ever. So it stops early when
+ * there is less room than http2_send_room says. */
 size_t http2_send(struct http2_session *session, char *place, size_t capacity);
+/* The least capacity with which http2_send goes on, HTTP2_SEND_BYTES_MOST at most. */
+size_t http2_send_room(const struct http2_session *session);
 /* Whether http2_send would write something, given room. */
 bool http2_wants_to_send(const struct http2_session *session);
 /* Nothing is left to be sent or received: to be closed. */
@@ -157,7 +163,7 @@ void http2_terminate(struct http2_session *session, enum http2_code code);
 
 /* Server. `status` is 200..999. Names of fields are lowered. Left out are connection-specific fields (RFC 9113 section
  * 8.2.2), and those that could split a message: a name that is not a token, a value with a control character. With
- * has_body the body is pulled by on_read. ERR_LIMIT: more than HTTP2_FIELDS_MAX; ERR_NOMEM. Then nothing is sent. What
+ * has_body the body is pulled by on_read, stream->left_bytes of it. ERR_LIMIT: more than HTTP2_FIELDS_MAX; ERR_NOMEM. Then nothing is sent. What
  * a client still sends behind the end of the response is dropped; one that waits for a 100, or goes on beyond
  * limits.discard_bytes, hears NO_ERROR and may stop (section 8.1). */
 MUST_USE enum err http2_respond(struct http2_stream *stream, int status, const struct http2_field *fields, size_t count,

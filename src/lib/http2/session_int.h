@@ -38,6 +38,7 @@ struct http2_session {
     struct slice pending; /* of a frame that did not fit, in memory of nghttp2 that stays until its next frame */
     char *place;          /* while in http2_send: [place, place_end) is free */
     char *place_end;
+    size_t room_wanted; /* for the next frame of a body; 0: not known */
     uint64_t now_ns;
     bool is_client;
     bool is_failed;      /* nothing more is received */
@@ -58,7 +59,7 @@ bool http2_may_discard(struct http2_session *session, size_t bytes);
 bool http2_data_received(struct http2_session *session, uint8_t flags, size_t length, size_t padding);
 /* A frame of ours has left. `stream` may be NULL. */
 void http2_frame_sent(struct http2_session *session, struct http2_stream *stream, uint8_t type, uint8_t flags,
-                      uint32_t code);
+                      uint32_t length, uint32_t code);
 
 /* A header block: begins, gives fields, ends. */
 struct http2_stream *http2_stream_opened(struct http2_session *session, int32_t id);
@@ -74,5 +75,31 @@ void http2_stream_closed(struct http2_stream *stream, uint32_t code);
 
 /* Whether a field that we are to send has no place in a message: RFC 9113 section 8.2; Host is what :authority says. */
 bool http2_is_left_out(struct slice name, struct slice value, bool is_client);
+
+/* The client waits for a 100 that will not come, now that the response is there. */
+static inline bool http2_is_waiting(const struct http2_stream *stream)
+{
+    return stream->head->expects_continue && !stream->has_data && !stream->has_ended;
+}
+
+/* The caller's memory while in http2_send. */
+static inline size_t http2_room(const struct http2_session *session)
+{
+    return (size_t)(session->place_end - session->place);
+}
+
+static inline void http2_write(struct http2_session *session, const void *bytes, size_t count)
+{
+    memcpy(session->place, bytes, count);
+    session->place += count;
+}
+
+static inline void http2_write_pending(struct http2_session *session)
+{
+    size_t count = MIN(session->pending.len, http2_room(session));
+    if (count > 0)
+        http2_write(session, session->pending.ptr, count);
+    session->pending = slice_skip(session->pending, count);
+}
 
 #endif

@@ -67,6 +67,7 @@ void connection_on_timer(struct timer *timer)
             connection->protocol->on_expired(connection);
         return;
     case CONNECTION_HANDSHAKE:
+    case CONNECTION_IDLE:
     case CONNECTION_HEAD:
     case CONNECTION_RUN:
     case CONNECTION_STREAM:
@@ -76,7 +77,6 @@ void connection_on_timer(struct timer *timer)
         on_write_timer(connection);
         return;
     case CONNECTION_NONE:
-    case CONNECTION_IDLE:
     case CONNECTION_DISCARD:
         connection_close(connection);
         return;

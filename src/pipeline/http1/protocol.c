@@ -183,6 +183,10 @@ static enum connection_phase phase(const struct connection *connection, bool *re
 static void on_expired(struct connection *connection)
 {
     struct request *request = connection->request;
+    if (connection->phase == CONNECTION_IDLE) {
+        connection_close(connection);
+        return;
+    }
     bool is_late_client = connection->phase == CONNECTION_HEAD || connection->phase == CONNECTION_BODY;
     if (is_late_client) {
         counter_add(&connection->worker->meter.connections_timed_out, 1);

@@ -41,7 +41,9 @@ const struct protocol protocol_http2 = {
 };
 
 static void on_abuse(void *owner, enum http2_abuse abuse);
+static void begin_draining(struct http2_connection *self);
 static void on_drain_timer(struct timer *timer);
+static void say_last(struct connection *connection);
 static void pull(struct http2_connection *self);
 static void cancel_all(struct http2_connection *self);
 
@@ -96,6 +98,8 @@ static enum err open(struct connection *connection)
     }
     connection->protocol_state = self;
     counter_add(&worker->meter.http2_connections, 1);
+    if (worker->is_draining)
+        begin_draining(self);
     return ERR_OK;
 }
 
@@ -137,13 +141,14 @@ static void work(struct connection *connection)
     connection->needs_discard = true;
 }
 
-/* Into a small buffer first, so that an answer does not cost a large one. */
+/* Into a small buffer first, so that an answer does not cost a large one; all that follows into one that need not grow. */
 static void pull(struct http2_connection *self)
 {
     struct connection *connection = self->connection;
+    struct connection_buffer *out = &connection->out;
     size_t piece = SEND_PIECE_BYTES;
     while (http2_wants_to_send(self->session) && connection->stream.unsent.len == 0) {
-        if (connection_unsent(connection) > WAITING_HIGH_BYTES - HTTP2_SEND_BYTES_MIN) {
+        if (connection_unsent(connection) >= WAITING_HIGH_BYTES - HTTP2_SEND_BYTES_MOST) {
             connection->has_more_output = true;
             return;
         }
@@ -151,14 +156,12 @@ static void pull(struct http2_connection *self)
             connection_close(connection);
             return;
         }
-        struct connection_buffer *out = &connection->out;
         size_t bytes = http2_send(self->session, out->ptr + out->end, out->capacity - out->end);
         out->end += bytes;
         http2_pipe_finish(self);
-        if (bytes == 0)
+        if (bytes == 0 && http2_send_room(self->session) <= piece)
             return;
-        size_t waiting = MIN(connection_unsent(connection), (size_t)WAITING_HIGH_BYTES - HTTP2_SEND_BYTES_MIN);
-        piece = WAITING_HIGH_BYTES - waiting;
+        piece = MAX(WAITING_HIGH_BYTES - connection_unsent(connection), http2_send_room(self->session));
     }
 }
 
@@ -202,9 +205,13 @@ static enum connection_phase phase(const struct connection *connection, bool *re
     return connection->open_requests > 0 || self->is_draining ? CONNECTION_STREAM : CONNECTION_IDLE;
 }
 
-/* Of the preface: whoever does not finish it need not be answered. */
+/* Whoever does not finish the preface need not be answered; an idle client hears that it was idle for too long. */
 static void on_expired(struct connection *connection)
 {
+    if (connection->phase == CONNECTION_IDLE) {
+        say_last(connection);
+        return;
+    }
     counter_add(&connection->worker->meter.connections_timed_out, 1);
     connection_close(connection);
 }
@@ -216,6 +223,14 @@ static void refuse(struct connection *connection)
                                             "\0\0\0\0\0\0\0\x0b"));
 }
 
+static void begin_draining(struct http2_connection *self)
+{
+    struct loop *loop = self->connection->stream.watch.loop;
+    self->is_draining = true;
+    http2_shut_down(self->session, false);
+    timer_set(&loop->timers, &self->drain_timer, loop->now_ns + DRAIN_TIME_NS);
+}
+
 /* RFC 9113 section 6.8: a GOAWAY that names no last stream, then, when streams that were under way have had the time to
  * arrive, the one that counts. */
 static void drain(struct connection *connection)
@@ -223,20 +238,22 @@ static void drain(struct connection *connection)
     struct http2_connection *self = connection->protocol_state;
     if (self->is_draining)
         return;
-    self->is_draining = true;
-    http2_shut_down(self->session, false);
-    struct loop *loop = connection->stream.watch.loop;
-    timer_set(&loop->timers, &self->drain_timer, loop->now_ns + DRAIN_TIME_NS);
+    begin_draining(self);
     connection_process(connection);
 }
 
-static void on_drain_timer(struct timer *timer)
+/* GOAWAY with the last stream that was taken: the connection ends with what is in flight. */
+static void say_last(struct connection *connection)
 {
-    struct http2_connection *self = CONTAINER_OF(timer, struct http2_connection, drain_timer);
-    struct connection *connection = self->connection;
+    struct http2_connection *self = connection->protocol_state;
     bool is_outermost = connection_enter(connection);
     http2_shut_down(self->session, true);
     connection->is_closing = true;
     connection->needs_discard = true;
     connection_leave(connection, is_outermost);
+}
+
+static void on_drain_timer(struct timer *timer)
+{
+    say_last(CONTAINER_OF(timer, struct http2_connection, drain_timer)->connection);
 }

@@ -71,6 +71,9 @@ static enum err begin_response(struct request *request)
     bool has_body = request->head.method != HTTP_METHOD_HEAD && may_have_body(response->status) &&
                     (response->source || response->body.len > 0);
     exchange->left = response->body;
+    exchange->stream.left_bytes = !response->source      ? response->body.len
+                                  : response->has_length ? response->source_bytes
+                                                         : UINT64_MAX;
     exchange->moved_ns = http2_now_ns(exchange);
     TRY(http2_respond(&exchange->stream, response->status, fields, count, has_body));
     for (size_t i = 0; i < count; i++)

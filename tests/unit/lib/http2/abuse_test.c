@@ -275,6 +275,7 @@ static void calms_a_client_that_opens_its_window_by_one_byte(void **state)
     request(1, END_STREAM | END_HEADERS);
     hear_begin();
     server.exchanges[0].to_send = slice_of(body, sizeof body);
+    server.exchanges[0].stream.left_bytes = sizeof body;
     assert_int_equal(http2_respond(&server.exchanges[0].stream, 200, NULL, 0, true), ERR_OK);
     wire_frame(&wire, 8, 0, 1, SLICE_LIT("\0\0\0\x01"));
     assert_int_equal(hear_again(5000), 1001);
@@ -289,12 +290,13 @@ static void allows_a_window_update_for_each_frame_of_ours(void **state)
     request(1, END_STREAM | END_HEADERS);
     hear_begin();
     server.exchanges[0].to_send = slice_of(body, sizeof body);
+    server.exchanges[0].stream.left_bytes = UINT64_MAX;
     server.exchanges[0].read_bytes_max = 5;
     assert_int_equal(http2_respond(&server.exchanges[0].stream, 200, NULL, 0, true), ERR_OK);
     for (unsigned i = 0; i < 3000; i++) {
         http2_resume(&server.exchanges[0].stream);
         server.exchanges[0].is_deferred = false;
-        http2_send(server.session, server.wire, HTTP2_SEND_BYTES_MIN);
+        http2_send(server.session, server.wire, HTTP2_SEND_BYTES_MOST);
         wire_frame(&wire, 8, 0, 0, SLICE_LIT("\0\0\0\x05"));
         hear(&server, &wire);
         assert_int_equal(server.received, ERR_OK);

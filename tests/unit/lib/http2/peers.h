@@ -239,6 +239,7 @@ static inline struct exchange *ask(struct peer *client, const char *method, cons
         .has_body = body.ptr != NULL,
     };
     exchange->to_send = body;
+    exchange->stream.left_bytes = body.ptr ? body.len : 0;
     assert_int_equal(http2_request(client->session, &exchange->stream, &request), ERR_OK);
     return exchange;
 }
