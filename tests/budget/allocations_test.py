@@ -18,6 +18,7 @@ import unittest
 import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import http2  # noqa: E402
 import upstream  # noqa: E402
 import weir  # noqa: E402
 
@@ -104,6 +105,29 @@ class Allocations(unittest.TestCase):
         chunk = b"%x\r\n%s\r\n" % (3000, bytes(3000))
         chunked = b"POST /app/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + 20 * chunk + b"0\r\n\r\n"
         self.assertEqual(self.measure("chunked POST handed on", chunked), 0)
+
+    def measure_http2(self, name, *request):
+        """As measure, in streams of one connection, eight at a time."""
+        with http2.Client(self.server.port) as client:
+            def ask():
+                numbers = [client.open(*request) for _ in range(8)]
+                client.wait(*numbers)
+                self.assertEqual({client.streams.pop(number).status for number in numbers}, {200})
+            for _ in range(WARM_UP // 8):
+                ask()
+            begin = self.counters.read()
+            for _ in range(REQUESTS // 8):
+                ask()
+            end = self.counters.read()
+        worker = end[0] - begin[0]
+        print("%s: %d allocations by the worker in %d streams" % (name, worker, REQUESTS))
+        return worker
+
+    def test_streams_of_http2(self):
+        self.assertEqual(self.measure_http2("GET /livez by HTTP/2", "GET", "/livez"), 0)
+        body = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 3, 32, 32], "data": [1] * 3072}]})
+        self.assertEqual(self.measure_http2("JSON inference by HTTP/2", "POST", "/v2/models/text-orientation/infer", (),
+                                            body.encode()), 0)
 
     def test_a_new_connection(self):
         request = weir.request_bytes("GET", "/livez", {"Connection": "close"})

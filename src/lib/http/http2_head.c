@@ -40,6 +40,7 @@ void http2_head_begin(struct http2_head *builder, struct http_head *head, const 
 
 void http2_head_add(struct http2_head *builder, struct slice name, struct slice value)
 {
+    builder->plain_bytes += name.len + value.len;
     builder->bytes += name.len + value.len + HTTP2_FIELD_OVERHEAD;
     if (UNLIKELY(builder->fault != HTTP1_FAULT_NONE || builder->is_out_of_memory))
         return;
@@ -129,7 +130,7 @@ static void add_field(struct http2_head *builder, struct slice name, struct slic
 enum err http2_head_end_request(struct http2_head *builder, bool has_body)
 {
     builder->head->has_body = has_body;
-    builder->head->head_bytes = builder->bytes;
+    builder->head->head_bytes = builder->plain_bytes;
     if (builder->fault == HTTP1_FAULT_NONE && !builder->is_out_of_memory)
         builder->fault = decide_request(builder);
     if (builder->fault == HTTP1_FAULT_NONE && builder->head->repeated >> HTTP_FIELD_COOKIE & 1)
@@ -142,7 +143,7 @@ enum err http2_head_end_request(struct http2_head *builder, bool has_body)
 enum err http2_head_end_response(struct http2_head *builder, bool has_body)
 {
     builder->head->has_body = has_body;
-    builder->head->head_bytes = builder->bytes;
+    builder->head->head_bytes = builder->plain_bytes;
     if (builder->fault == HTTP1_FAULT_NONE && !builder->is_out_of_memory)
         builder->fault = http_head_read_length(builder->head);
     if (builder->fault != HTTP1_FAULT_NONE)

@@ -30,7 +30,8 @@ struct http2_head {
     void *owner;
     char *place; /* free memory: [place, place_end) */
     char *place_end;
-    size_t bytes; /* as limits.head_bytes_max counts, refused fields included */
+    size_t bytes;       /* as limits.head_bytes_max counts, refused fields included */
+    size_t plain_bytes; /* names and values */
     bool has_scheme;
     bool is_out_of_memory;
     enum http1_fault fault;

@@ -50,7 +50,8 @@ enum verdict decode_expect_body(struct request *request)
 {
     struct media_type type;
     struct slice content_type = request_header(request, HTTP_FIELD_CONTENT_TYPE);
-    bool is_large = request->head.is_chunked || request->head.content_length > IN_PLACE_BYTES ||
+    bool is_unknown = request->head.has_body && !request->head.has_content_length;
+    bool is_large = is_unknown || request->head.content_length > IN_PLACE_BYTES ||
                     http_head_find(&request->head, HTTP_FIELD_CONTENT_ENCODING);
     if (request->decode.kind != DECODE_IMAGE || !is_large || !request->route->model)
         return VERDICT_NEXT;
