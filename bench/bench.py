@@ -53,7 +53,7 @@ def measure(name, settings):
 
 
 def number(value):
-    return "%.0f" % value if value >= 100 else "%.3g" % value
+    return "%.0f" % value if value >= 100 else "%.4g" % value
 
 
 def print_table(results):

@@ -137,7 +137,7 @@ def trace(settings, load, server):
         strace.wait(10)
         raise peers.Missing("strace may not trace here: " + line.strip())
     try:
-        requests = 60000
+        requests = 200000
         load.run(server, "--connections", CONNECTIONS, "--requests", requests, seconds=120)
     finally:
         strace.send_signal(signal.SIGINT)

@@ -139,17 +139,15 @@ static void run(struct request *request)
     while (request->stage < STAGE_COUNT) {
         request->is_resumed = false;
         enum verdict verdict = run_stage(request);
-        if (verdict == VERDICT_WAIT && request->is_resumed && !request->is_held)
-            continue;
-        if (verdict == VERDICT_WAIT) {
+        if (LIKELY(verdict == VERDICT_NEXT)) {
+            request->stage = next_stage(request);
+        } else if (verdict != VERDICT_WAIT) {
+            request->stage = request->stage < STAGE_format ? STAGE_format : STAGE_COUNT;
+        } else if (!request->is_resumed || request->is_held) {
             request->is_waiting = true;
             request->is_running = false;
             return;
         }
-        if (verdict == VERDICT_NEXT)
-            request->stage = next_stage(request);
-        else
-            request->stage = request->stage < STAGE_format ? STAGE_format : STAGE_COUNT;
     }
     request->is_running = false;
     finish(request);

@@ -46,11 +46,19 @@ static inline void absorb_word(uint64_t v[4], uint64_t word)
 /* Of the up to seven bytes at the end, with the length above them. */
 static inline uint64_t last_word(struct slice bytes, size_t whole)
 {
-    char tail[8] = {0};
-    for (size_t i = whole; i < bytes.len; i++)
-        tail[i - whole] = bytes.ptr[i];
-    tail[7] = (char)bytes.len;
-    return read_word(tail);
+    const char *tail = bytes.ptr + whole;
+    size_t len = bytes.len - whole;
+    uint64_t word = (uint64_t)bytes.len << 56;
+    if (len >= 4) {
+        uint32_t low;
+        uint32_t high; /* overlaps low where there are less than eight */
+        memcpy(&low, tail, 4);
+        memcpy(&high, tail + len - 4, 4);
+        return word | low | (uint64_t)high << (8 * (len - 4));
+    }
+    for (size_t i = 0; i < len; i++)
+        word |= (uint64_t)(unsigned char)tail[i] << (8 * i);
+    return word;
 }
 
 static inline void absorb(uint64_t v[4], struct slice bytes)
