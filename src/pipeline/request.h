@@ -179,7 +179,8 @@ struct request {
     bool has_outputs;
 
     /* outcome */
-    bool is_head_sent; /* the response has begun: it can be completed or aborted, not replaced */
+    bool is_source_dry; /* HTTP/1: the source has nothing for now, and its owner will say when it has */
+    bool is_head_sent;  /* the response has begun: it can be completed or aborted, not replaced */
     uint64_t source_sent_bytes;
     enum problem problem;
     struct slice problem_detail;

@@ -125,7 +125,7 @@ static bool begin(struct connection *connection)
 /* With what the request waits for, when that is its body or the client. */
 static bool go_on(struct request *request)
 {
-    bool is_output_ready = request->is_waiting && request->stage == STAGE_respond;
+    bool is_output_ready = request->is_waiting && request->stage == STAGE_respond && !request->is_source_dry;
     bool is_input_ready = http1_can_receive(request);
     if (is_input_ready && request->stage != STAGE_receive) {
         enum verdict verdict = http1_receive(request);

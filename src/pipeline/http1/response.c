@@ -229,6 +229,7 @@ static enum err pump_file(struct request *request)
 static enum verdict pump(struct request *request)
 {
     struct connection *connection = request->connection;
+    request->is_source_dry = false;
     for (;;) {
         if (connection_is_sending(connection))
             return VERDICT_WAIT;
@@ -237,6 +238,7 @@ static enum verdict pump(struct request *request)
             return VERDICT_WAIT;
         }
         enum err err = takes_files(request) ? pump_file(request) : pump_piece(request);
+        request->is_source_dry = err == ERR_AGAIN;
         if (err == ERR_AGAIN)
             return VERDICT_WAIT;
         if (err == ERR_EOF)
