@@ -6,6 +6,7 @@ cancel_test.py does it at random and under load; here each state is reached on p
 After each the server must be at rest: nothing open, nothing in flight, no memory out, and it answers as before."""
 
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -18,6 +19,7 @@ import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
 import certificates  # noqa: E402
+import http2  # noqa: E402
 import weir  # noqa: E402
 from upstream import Ended, Upstream  # noqa: E402
 
@@ -209,8 +211,97 @@ def before_a_flood_of_an_upstream(connect):
     client.socket.recv(1000)
 
 
+# HTTP/2: the same, and a stream that is reset while its connection goes on.
+
+def headers(stream, method, path, is_last, **fields):
+    flags = http2.END_HEADERS | (http2.END_STREAM if is_last else 0)
+    return http2.frame(http2.HEADERS, flags, stream, http2.block(method, path, tuple(fields.items())))
+
+
+def window(stream, octets):
+    return http2.frame(http2.WINDOW_UPDATE, 0, stream, struct.pack(">I", octets))
+
+
+def body(stream, data):
+    """Frames of the largest size that everyone takes."""
+    return b"".join(http2.frame(http2.DATA, 0, stream, data[at:at + 16384]) for at in range(0, len(data), 16384))
+
+
+def greet(connect, receive_bytes=None):
+    client = connect(receive_bytes=receive_bytes)
+    client.raw(http2.PREFACE + http2.frame(http2.SETTINGS, 0, 0))
+    return client
+
+
+def http2_within_the_preface(connect):
+    connect().raw(http2.PREFACE[:20])
+
+
+def http2_idle(connect):
+    greet(connect)
+
+
+def http2_within_a_head(connect):
+    greet(connect).raw(headers(1, "GET", "/livez", True)[:20])
+
+
+def http2_between_head_and_body(connect):
+    greet(connect).raw(headers(1, "POST", "/echo", False))
+
+
+def http2_within_a_body(connect):
+    greet(connect).raw(headers(1, "POST", "/echo", False, **{"content-length": "50000"}) + body(1, b"x" * 30000))
+
+
+def http2_within_a_body_of_unknown_length(connect):
+    greet(connect).raw(headers(1, "POST", "/echo", False) + body(1, b"x" * 30000))
+
+
+def http2_running_a_model(connect):
+    image = weir.image("upright-1.jpg")
+    client = greet(connect)
+    for stream in range(1, 13, 2):
+        client.raw(headers(stream, "POST", "/v1/slow", False) + body(stream, image) + http2.frame(http2.DATA, http2.END_STREAM, stream))
+
+
+def http2_uploading_to_an_upstream(connect):
+    greet(connect).raw(headers(1, "POST", "/app/upload", False) + body(1, b"x" * 60000))
+
+
+def http2_before_an_upstream_answers(connect):
+    greet(connect).raw(headers(1, "GET", "/app/silence", True))
+
+
+def http2_in_a_stream_of_an_upstream(connect):
+    greet(connect).raw(headers(1, "GET", "/app/stream", True) + headers(3, "GET", "/app/stream", True))
+
+
+def http2_with_windows_closed(connect):
+    client = greet(connect)
+    client.raw(b"".join(headers(stream, "GET", "/files/large", True) for stream in range(1, 21, 2)))
+
+
+def http2_to_a_slow_reader(connect):
+    client = greet(connect, 4096)
+    client.raw(window(0, 1 << 30) + b"".join(headers(stream, "GET", "/files/large", True) + window(stream, 1 << 30)
+                                             for stream in range(1, 21, 2)))
+
+
+def end_streams(client):
+    """The streams are reset; the connection goes on and says so."""
+    client.raw(b"".join(http2.frame(http2.RST_STREAM, 0, stream, struct.pack(">I", http2.CANCEL)) for stream in range(1, client.streams * 2, 2)))
+    client.raw(http2.frame(http2.PING, 0, 0, b"alright?"))
+    data = b""
+    while http2.frame(http2.PING, http2.ACK, 0, b"alright?") not in data:
+        more = client.socket.recv(1 << 16)
+        if not more:
+            raise AssertionError("the connection ended after its streams were reset: %r" % data[-100:])
+        data = (data + more)[-100000:]
+    client.close()
+
+
 # The request is in flight then, so its end is a cancellation that is counted.
-COUNTED = [in_a_large_body, at_the_beginning_of_a_large_body, in_a_chunk, in_a_chunk_size, in_trailers, after_100_continue,
+COUNTED = [sending_a_file, sending_ranges_of_a_file, in_a_large_body, at_the_beginning_of_a_large_body, in_a_chunk, in_a_chunk_size, in_trailers, after_100_continue,
            decoding_on_the_crew, running_a_model, queued_behind_others, pipelined_behind_a_model, before_an_upstream_answers,
            in_an_upload_to_an_upstream, in_a_stream_of_an_upstream, before_a_flood_of_an_upstream]
 OTHERS = [idle, just_connected, in_the_head, in_a_small_body, between_pipelined_requests, writing_to_a_slow_reader,
@@ -283,6 +374,13 @@ class Narrow(weir.Client):
         self.socket.settimeout(30 * weir.SLOWNESS)
 
 
+# The streams that are there to be reset; those that are counted as cancelled.
+HTTP2_COUNTED = {http2_between_head_and_body: 1, http2_within_a_body: 1, http2_within_a_body_of_unknown_length: 1,
+                 http2_running_a_model: 6, http2_uploading_to_an_upstream: 1, http2_before_an_upstream_answers: 1,
+                 http2_in_a_stream_of_an_upstream: 2, http2_with_windows_closed: 10, http2_to_a_slow_reader: 10}
+HTTP2_OTHERS = [http2_within_the_preface, http2_idle, http2_within_a_head]
+
+
 class States(unittest.TestCase):
     def connect(self, receive_bytes=None):
         client = Narrow(SERVER.port, receive_bytes)
@@ -293,15 +391,25 @@ class States(unittest.TestCase):
         return weir.metrics(SERVER.port)["weir_requests_cancelled_total"]
 
     def is_at_rest(self):
-        """The scrape itself is a connection with a request that holds memory."""
+        """The scrape itself is a connection with a request that holds memory. What is kept for the next requests is given
+        back after a period without one."""
         self.last = weir.metrics(SERVER.port)
         runs = [value for name, value in self.last.items()
                 if name.startswith(("weir_model_runs_in_flight", "weir_upstream_in_flight"))]
-        return (self.last["weir_connections_open"] <= 1 and self.last["weir_requests_in_flight"] <= 1 and
-                not any(runs) and self.last["weir_memory_outstanding_bytes"] <= 1 << 16)
+        is_idle = self.last["weir_connections_open"] <= 1 and self.last["weir_requests_in_flight"] <= 1 and not any(runs)
+        if is_idle and self.last["weir_memory_outstanding_bytes"] > 1 << 16:
+            time.sleep(2.5)
+        return is_idle and self.last["weir_memory_outstanding_bytes"] <= 1 << 16
 
-    def play(self, state):
-        for end in ENDS:
+    def wait_for_rest(self):
+        try:
+            weir.wait_until(self.is_at_rest, 15, "rest")
+        except AssertionError as why:
+            raise AssertionError("%s: %s" % (why, {name: value for name, value in self.last.items() if value and re.match(
+                r"weir_(connections_open|requests_in_flight|memory_outstanding|model_runs|upstream_in_flight)", name)}))
+
+    def play(self, state, ends=None):
+        for end in ends or ENDS:
             before = self.cancelled()
             self.clients = []
             try:
@@ -310,8 +418,9 @@ class States(unittest.TestCase):
                 self.fail("%s was not reached: %r" % (state.__name__, error))
             time.sleep(PAUSE)
             for client in self.clients:
+                client.streams = HTTP2_COUNTED.get(state, 0)
                 end(client)
-            if state in COUNTED:
+            if state in COUNTED or state in HTTP2_COUNTED:
                 weir.wait_until(lambda: self.cancelled() > before, 5, "%s, %s: a cancellation that is counted"
                                 % (state.__name__, end.__name__))
         self.assertEqual(weir.ask(SERVER.port, "GET", "/livez").status, 200)
@@ -320,13 +429,25 @@ class States(unittest.TestCase):
         for state in COUNTED + OTHERS:
             with self.subTest(state.__name__):
                 self.play(state)
-        weir.wait_until(self.is_at_rest, 15, "rest")
+        self.wait_for_rest()
         self.assertEqual(weir.ask(SERVER.port, "POST", ROUTE, {}, weir.image("upright-1.jpg")).status, 200)
+
+
+    def test_each_state_of_http2(self):
+        for state in HTTP2_OTHERS:
+            with self.subTest(state.__name__):
+                self.play(state)
+        for state in HTTP2_COUNTED:
+            with self.subTest(state.__name__):
+                self.play(state, [end_streams] + ENDS)
+        self.wait_for_rest()
 
 
 class StatesOverTls(States):
     def connect(self, receive_bytes=None):
         context = ssl.create_default_context(cafile=CA.path)
+        if "http2" in self.id():
+            context.set_alpn_protocols(["h2"])
         client = Narrow(SECURE_PORT, receive_bytes, context)
         self.clients.append(client)
         return client
@@ -341,7 +462,7 @@ class StatesOverTls(States):
                 client = Narrow(SECURE_PORT)
                 client.raw(data[:sent])
                 end(client)
-        weir.wait_until(self.is_at_rest, 15, "rest")
+        self.wait_for_rest()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import ssl
+import subprocess
 import sys
 import tempfile
 import time
@@ -63,10 +64,11 @@ def config(inline_pixels=1, limits=""):
 
 
 def setUpModule():
-    global FOLDER, CONTEXT, UPSTREAM
+    global FOLDER, CONTEXT, CONTEXT_PATH, UPSTREAM
     FOLDER = tempfile.mkdtemp(prefix="weir-fault-")
     authority = certificates.Authority(FOLDER)
     authority.issue("server", "DNS:localhost,IP:127.0.0.1")
+    CONTEXT_PATH = authority.path
     CONTEXT = ssl.create_default_context(cafile=authority.path)
     os.mkdir(os.path.join(FOLDER, "files"))
     for name, data in (("small", SMALL), ("large", LARGE)):
@@ -241,6 +243,38 @@ def ranges(port):
                            (two, 206, lambda r: LARGE[100:40001] in r.body), GET])
 
 
+def over_http2(*arguments, is_right):
+    """By curl, which tells a reset stream and a closed connection by its exit code, and retries nothing."""
+    done = subprocess.run(["curl", "-sS", "--max-time", str(PATIENCE), "-w", "%{http_code}"] + list(arguments),
+                          capture_output=True)
+    if done.returncode == 28:
+        raise Wrong("neither answered nor closed")
+    if done.returncode != 0:
+        return "dropped"
+    status, body = int(done.stdout[-3:]), done.stdout[:-3]
+    return judge(weir.Response(status, [], body), 200, lambda response: is_right(response.body))
+
+
+def http2_get(port):
+    return over_http2("--http2-prior-knowledge", "http://127.0.0.1:%d/livez" % port, is_right=lambda b: b == b'{"status":"ok"}')
+
+
+def http2_upload(port):
+    return over_http2("--http2-prior-knowledge", "--data-binary", "@%s/files/large" % FOLDER, "-H", "Expect:",
+                      "http://127.0.0.1:%d/app/b" % port, is_right=lambda b: b == b"%d" % len(LARGE))
+
+
+def http2_image(port):
+    return over_http2("--http2-prior-knowledge", "--data-binary", "@" + os.path.join(weir.IMAGES, REFERENCE["file"]),
+                      "-H", "Content-Type: image/jpeg", "http://127.0.0.1:%d%s" % (port, ROUTE),
+                      is_right=lambda b: json.loads(b)["result"] == REFERENCE["result"])
+
+
+def http2_file_over_tls(port):
+    return over_http2("--http2", "--cacert", CONTEXT_PATH, "https://127.0.0.1:%d/files/large" % SECURE_PORTS[port],
+                      is_right=lambda b: b == LARGE)
+
+
 class Whole(weir.Client):
     """Reads a response to the end of the connection."""
 
@@ -306,6 +340,8 @@ def crowd(port):
 SECURE_PORTS = {}
 ACTS = [keep_alive, large_body, chunked_body, pipelined, metrics, expectation, image, tensor, over_tls, compressed_answer,
         compressed_upload, proxied, proxied_upload, proxied_chunks, small_file, large_file, large_file_over_tls, ranges]
+if shutil.which("curl"):
+    ACTS += [http2_get, http2_upload, http2_image, http2_file_over_tls]
 
 
 class Stage:
