@@ -182,7 +182,7 @@ enum err stream_send(struct stream *stream, struct slice bytes, size_t *ret_sent
     *ret_sent_bytes = 0;
     ssize_t count;
     do
-        count = send(stream->watch.fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
+        count = send(stream->watch.fd, bytes.ptr, bytes.len, MSG_NOSIGNAL | (stream->has_more ? MSG_MORE : 0));
     while (count < 0 && errno == EINTR);
     if (count < 0 && errno != EAGAIN)
         return errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : ERR_IO;

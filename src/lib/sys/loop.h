@@ -52,6 +52,7 @@ struct stream {
     const struct stream_handlers *handlers;
     struct slice unsent;           /* borrowed until on_sent */
     struct file_piece unsent_file; /* the same; at most one of the two */
+    bool has_more;                 /* a file follows what is sent next: the kernel may let it wait for that */
     uint64_t sent_bytes;           /* given to the kernel so far */
     bool is_receiving;
     bool is_hung_up;

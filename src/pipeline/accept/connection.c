@@ -404,8 +404,9 @@ static void set_phase_once(struct connection *connection, enum connection_phase 
 static bool flush(struct connection *connection)
 {
     bool is_busy = connection->stream.unsent.len || connection->is_sending_file;
-    enum err err = is_busy ? ERR_AGAIN : send_out(connection);
     bool has_file = connection->file.bytes > 0;
+    connection->stream.has_more = has_file;
+    enum err err = is_busy ? ERR_AGAIN : send_out(connection);
     if (err == ERR_OK && has_file)
         err = send_file(connection);
     bool is_over = connection->is_closing && !connection->open_requests;

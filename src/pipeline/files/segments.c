@@ -157,9 +157,13 @@ static enum err next_file(struct body_source *source, uint64_t bytes_max, struct
     if (segments->request->is_held)
         return ERR_AGAIN;
     uint64_t offset = segment->offset + segments->done;
-    uint64_t bytes = MIN(segment->bytes - segments->done, MIN(bytes_max, (uint64_t)LOAD_BYTES));
-    if (!was_loaded(segments) && !file_is_cached(segments->fd, offset, bytes))
-        TRY(load(segments, offset, bytes));
+    uint64_t bytes = MIN(segment->bytes - segments->done, bytes_max);
+    bool is_loaded = was_loaded(segments);
+    if (is_loaded || !file_is_cached(segments->fd, offset, bytes)) {
+        bytes = MIN(bytes, (uint64_t)LOAD_BYTES);
+        if (!is_loaded)
+            TRY(load(segments, offset, bytes));
+    }
     segments->done += bytes;
     *ret_piece = (struct file_piece){.fd = segments->fd, .offset = offset, .bytes = bytes};
     return ERR_OK;

@@ -7,7 +7,7 @@
 
 #define HEAD_BYTES_BASE  256 /* status line, Date, Content-Length, Connection */
 #define SOURCE_PIECE     16384
-#define FILE_PIECE       (512U << 10)
+#define FILE_PIECE       (2U << 20)
 #define WAITING_HIGH     65536 /* no more is asked of a source while so much waits to be sent */
 #define CHUNK_HEAD_BYTES CHUNKED_SIZE_BYTES_MAX
 #define CHUNK_OVERHEAD   (CHUNK_HEAD_BYTES + 2 + sizeof CHUNKED_END)
