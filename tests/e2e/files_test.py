@@ -165,6 +165,22 @@ class Files(unittest.TestCase):
             client.close()
         weir.wait_until(lambda: self.descriptors() <= before, 10, "the descriptors to be closed")
 
+    def test_a_client_that_goes_away_while_the_disk_is_read_harms_nobody(self):
+        path = self.write("gone.bin", self.content)
+        before = self.descriptors()
+        for i in range(60):
+            descriptor = os.open(path, os.O_RDONLY)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(descriptor)
+            client = self.open_raw("/gone.bin")
+            if i % 3:
+                client.recv(100)
+            if i % 2:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+            client.close()
+        weir.wait_until(lambda: self.descriptors() <= before, 10, "the descriptors to be closed")
+        self.assertEqual(self.get("/gone.bin")[1], self.content)
+
     def test_without_descriptors_the_answer_is_503(self):
         limit = self.descriptors()
         client = socket.create_connection(("127.0.0.1", self.server.port), timeout=10)

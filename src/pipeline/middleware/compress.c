@@ -278,6 +278,13 @@ static bool compress_source(struct request *request, struct encoder *encoder)
     return true;
 }
 
+/* Compression is a luxury: a crowd of streams must not take the memory that requests need. */
+static bool is_affordable(const struct request *request)
+{
+    const struct pool *pool = &request->worker->pool;
+    return request->cleanup_count < REQUEST_CLEANUPS_MAX && pool_has(pool, pool->outstanding_bytes_max / 2);
+}
+
 static bool compress(struct request *request, const struct options *options, enum coding coding)
 {
     struct response *response = &request->response;
@@ -288,8 +295,7 @@ static bool compress(struct request *request, const struct options *options, enu
         .level = (int)options->level,
         .known_bytes = response->source ? response->has_length ? response->source_bytes : 0 : response->body.len,
     };
-    if (request->cleanup_count == REQUEST_CLEANUPS_MAX ||
-        encoder_acquire(&request->worker->codings, &config, &encoder) != ERR_OK)
+    if (!is_affordable(request) || encoder_acquire(&request->worker->codings, &config, &encoder) != ERR_OK)
         return false;
     bool is_done = is_whole ? compress_whole(request, encoder) : compress_source(request, encoder);
     if (is_whole || !is_done)

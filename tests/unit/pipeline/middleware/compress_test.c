@@ -325,6 +325,20 @@ static void without_an_encoder_the_response_goes_as_it_is(void **state)
     stand.worker->codings.in_use_max = 10;
 }
 
+static void memory_that_requests_need_is_not_spent_on_it(void **state)
+{
+    (void)state;
+    struct pool *pool = &stand.worker->pool;
+    size_t bytes;
+    stand_add(&stand, "compress", NULL);
+    void *most = pool_acquire(pool, pool->outstanding_bytes_max / 2, &bytes);
+    assert_non_null(most);
+    expect_as_it_was(begin("GET", "gzip"), "Accept-Encoding");
+    pool_release(pool, most, bytes);
+    respond(begin("GET", "gzip"));
+    expect_coded(CODING_GZIP);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -355,6 +369,7 @@ int main(void)
         TEST(a_source_that_breaks_breaks_the_response),
         TEST(a_large_body_is_compressed_as_it_is_taken),
         TEST(without_an_encoder_the_response_goes_as_it_is),
+        TEST(memory_that_requests_need_is_not_spent_on_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
