@@ -77,12 +77,12 @@ void connection_open(struct worker_listener *listener, int fd, const struct addr
     connection->listener = listener;
     stream_open(&connection->stream, &worker->loop, fd, &handlers);
     timer_init(&connection->timer, connection_on_timer);
-    connection->protocol = listener->config->proxy_protocol == PROXY_PROTOCOL_OFF ? &protocol_http1 : &protocol_preface;
+    bool has_preface = listener->config->proxy_protocol != PROXY_PROTOCOL_OFF;
+    connection->protocol = has_preface ? &protocol_preface : &protocol_http1;
     connection->head_bytes_max = (uint32_t)worker->limits.head_bytes;
     list_add_last(&worker->open_connections, &connection->node);
     worker->connection_count++;
     counter_add(&worker->meter.connections_accepted, 1);
-    bool has_preface = listener->config->proxy_protocol != PROXY_PROTOCOL_OFF;
     connection_set_phase(connection, has_preface ? CONNECTION_HEAD : CONNECTION_IDLE);
     enum err err = has_preface ? connection->protocol->open(connection) : connection_begin(connection);
     if (err != ERR_OK || stream_receive_start(&connection->stream) != ERR_OK)

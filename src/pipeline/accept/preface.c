@@ -75,7 +75,8 @@ static enum connection_phase phase(const struct connection *connection, bool *re
 
 static void on_expired(struct connection *connection)
 {
-    counter_add(&connection->worker->meter.connections_timed_out, 1);
+    if (connection->phase != CONNECTION_IDLE)
+        counter_add(&connection->worker->meter.connections_timed_out, 1);
     connection_close(connection);
 }
 
