@@ -16,6 +16,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
 import certificates  # noqa: E402
+import http2  # noqa: E402
 import weir  # noqa: E402
 
 CONFIG = """
@@ -262,8 +263,70 @@ class SecureNoReader(NoReader):
         super().on_open()
 
 
+class Http2Idle(Slow):
+    name, is_counted, seconds = "says nothing in HTTP/2", False, 2
+    settings = b""
+
+    def on_open(self):
+        self.write(http2.PREFACE + http2.frame(http2.SETTINGS, 0, 0, self.settings))
+
+
+class Http2Preface(Slow):
+    name, seconds = "trickles the preface of HTTP/2", 1.5
+
+    def on_tick(self):
+        self.write(http2.PREFACE[self.ticks:self.ticks + 1])
+        self.ticks += 1
+        if self.ended is None:
+            self.read()
+
+
+class Http2Headers(Http2Idle):
+    name, is_counted, seconds = "trickles headers in HTTP/2", True, 1.5
+
+    def on_open(self):
+        super().on_open()
+        self.frame = http2.frame(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, 1,
+                                 http2.block("GET", "/livez", [("x", "y" * 100)]))
+
+    def on_tick(self):
+        self.write(self.frame[self.ticks:self.ticks + 1])
+        self.ticks += 1
+        if self.ended is None:
+            self.read()
+
+
+class Http2Body(Http2Idle):
+    """The stream is answered with 408 at three seconds; the connection is idle from then on."""
+
+    name, seconds = "trickles a body in HTTP/2", 5
+
+    def on_open(self):
+        super().on_open()
+        self.write(http2.frame(http2.HEADERS, http2.END_HEADERS, 1,
+                               http2.block("POST", "/take", [("content-length", "100000")])))
+
+    def on_tick(self):
+        if b"\0\0\0\1" not in self.received:  # a frame of stream 1
+            self.write(http2.frame(http2.DATA, 0, 1, b"x"))
+        if self.ended is None:
+            self.read()
+
+
+class Http2Window(Http2Idle):
+    """Reads, but gives no window for the answer: the stream is given up at two seconds."""
+
+    name, seconds = "gives no window in HTTP/2", 4
+    settings = struct.pack(">HI", http2.INITIAL_WINDOW_SIZE, 0)
+
+    def on_open(self):
+        super().on_open()
+        self.write(http2.frame(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, 1, http2.block("GET", "/metrics")))
+
+
 KINDS = [Silent, Idle, SlowHeader, SlowSecondHeader, SlowBody, SlowChunks, NoReader, SlowReader, NoPreface,
-         NoHandshake, SlowHandshake, SecureIdle, SecureSlowHeader, SecureNoReader]
+         NoHandshake, SlowHandshake, SecureIdle, SecureSlowHeader, SecureNoReader,
+         Http2Idle, Http2Preface, Http2Headers, Http2Body, Http2Window]
 
 
 def play(clients, seconds):
