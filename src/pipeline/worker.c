@@ -327,7 +327,8 @@ static void on_tidy(struct timer *timer)
     gauge_set(&worker->meter.memory_outstanding, (int64_t)worker->pool.outstanding_bytes);
     uint64_t mallocs = worker->pool.mallocs + http2_worker_mallocs(worker);
     counter_add(&worker->meter.memory_mallocs, mallocs - counter_read(&worker->meter.memory_mallocs));
-    http2_worker_tidy(worker);
+    if (has_rested)
+        http2_worker_tidy(worker);
     if (has_rested && worker->pool.cache_bytes > IDLE_CACHE_BYTES)
         pool_trim(&worker->pool, IDLE_CACHE_BYTES);
     worker->pool.outstanding_bytes_max = MAX(worker->limits.worker_memory, worker->pool.outstanding_bytes);

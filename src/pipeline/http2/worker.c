@@ -39,7 +39,7 @@ void http2_worker_deinit(struct worker *worker)
 
 void http2_worker_tidy(struct worker *worker)
 {
-    if (worker->http2 && worker->request_count == 0)
+    if (worker->http2)
         http2_context_trim(worker->http2->context, IDLE_CACHE_BYTES);
 }
 
