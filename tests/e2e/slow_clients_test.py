@@ -32,6 +32,7 @@ routes:
   - {match: GET /livez, public: true, to: {endpoint: livez}}
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
   - {match: POST /take, public: true, to: {endpoint: livez}}
+  - {match: "GET /f/{path...}", public: true, to: {files: @FOLDER/public}}
 """
 OF_EACH = 3 if weir.SANITIZER else 10
 TICK_SECONDS = 0.1
@@ -44,6 +45,11 @@ def setUpModule():
     FOLDER = tempfile.mkdtemp(prefix="weir-tls-")
     authority = certificates.Authority(FOLDER)
     authority.issue("a", "DNS:a.example")
+    os.mkdir(os.path.join(FOLDER, "public"))
+    with open(os.path.join(FOLDER, "public", "large"), "wb") as file:
+        file.write(os.urandom(5 << 20))
+    with open(os.path.join(FOLDER, "public", "small"), "wb") as file:
+        file.write(os.urandom(100000))
     CONTEXT = ssl.create_default_context(cafile=authority.path)
 
 
@@ -190,6 +196,18 @@ class NoReader(Slow):
             self.end()
 
 
+class FileNoReader(NoReader):
+    """The kernel's buffers take all of a fast source for a while, and then none of it."""
+
+    name = "reads nothing of a file"
+    answers = b"GET /f/large HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class FilesNoReader(NoReader):
+    name = "reads nothing of many files"
+    answers = b"GET /f/small HTTP/1.1\r\nHost: a\r\n\r\n" * 500
+
+
 class SlowReader(NoReader):
     name, seconds = "reads a little at a time", 4
 
@@ -263,6 +281,11 @@ class SecureNoReader(NoReader):
         super().on_open()
 
 
+class SecureFileNoReader(SecureNoReader):
+    name = "reads nothing of a file behind TLS"
+    answers = FileNoReader.answers
+
+
 class Http2Idle(Slow):
     name, is_counted, seconds = "says nothing in HTTP/2", False, 2
     settings = b""
@@ -324,9 +347,37 @@ class Http2Window(Http2Idle):
         self.write(http2.frame(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, 1, http2.block("GET", "/metrics")))
 
 
+class Http2Drip(Http2Window):
+    """Takes a byte of the answer now and then: far below the rate."""
+
+    name = "drips window in HTTP/2"
+
+    def on_tick(self):
+        if self.ticks % 5 == 0:
+            self.write(http2.frame(http2.WINDOW_UPDATE, 0, 1, struct.pack(">I", 1)))
+        self.ticks += 1
+        if self.ended is None and b"\0\0\4\3\0\0\0\0\1" in self.received:  # RST_STREAM of stream 1
+            self.end()
+        if self.ended is None:
+            self.read()
+
+
+class Http2NoReader(NoReader):
+    name = "reads nothing of a file in HTTP/2"
+    settings = struct.pack(">HI", http2.INITIAL_WINDOW_SIZE, 0x7fffffff)
+
+    def on_open(self):
+        self.left = b""
+        self.write(http2.PREFACE + http2.frame(http2.SETTINGS, 0, 0, self.settings) +
+                   http2.frame(http2.WINDOW_UPDATE, 0, 0, struct.pack(">I", 0x7ffe0001)) +
+                   http2.frame(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, 1,
+                               http2.block("GET", "/f/large")))
+
+
 KINDS = [Silent, Idle, SlowHeader, SlowSecondHeader, SlowBody, SlowChunks, NoReader, SlowReader, NoPreface,
          NoHandshake, SlowHandshake, SecureIdle, SecureSlowHeader, SecureNoReader,
-         Http2Idle, Http2Preface, Http2Headers, Http2Body, Http2Window]
+         Http2Idle, Http2Preface, Http2Headers, Http2Body, Http2Window, Http2Drip, Http2NoReader, FileNoReader,
+         FilesNoReader, SecureFileNoReader]
 
 
 def play(clients, seconds):

@@ -161,8 +161,9 @@ void connection_leave(struct connection *connection, bool is_outermost)
         if (!flush(connection))
             return;
         if (rounds == ROUNDS_MAX) {
-            bool wants_input;
-            set_phase_once(connection, connection->protocol->phase(connection, &wants_input));
+            /* Nothing is unsent, and yet the client is waited for: the kernel calls its buffer writable only when a part
+             * of it has been taken. */
+            set_phase_once(connection, CONNECTION_WRITE);
             stream_yield(&connection->stream);
             return;
         }

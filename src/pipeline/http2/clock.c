@@ -54,6 +54,21 @@ static bool is_body_too_slow(struct http2_exchange *exchange, bool is_reading)
     return is_reading && bytes < request->worker->limits.body_rate * (span_ns / NS_PER_S);
 }
 
+void http2_clock_measure(struct http2_exchange *exchange)
+{
+    exchange->taken_ns = http2_now_ns(exchange);
+    exchange->taken_bytes = exchange->request->sent_bytes;
+}
+
+/* In a span in which there was always something to take. One byte of window now and then is no progress. */
+static bool has_taken_enough(const struct http2_exchange *exchange)
+{
+    const struct limits_config *limits = &exchange->request->worker->limits;
+    uint64_t bytes = exchange->request->sent_bytes - exchange->taken_bytes;
+    uint64_t span_ns = http2_now_ns(exchange) - exchange->taken_ns;
+    return bytes > 0 && bytes >= limits->write_rate * (span_ns / NS_PER_MS) / 1000;
+}
+
 static void on_body_late(struct http2_exchange *exchange)
 {
     struct request *request = exchange->request;
@@ -104,7 +119,7 @@ static struct wait waits_for(const struct http2_exchange *exchange)
     if (!request->is_head_sent)
         return (struct wait){exchange->ready_ns + run_time_ns(request), on_run_late};
     if (!exchange->is_done && http2_is_blocked(&exchange->stream))
-        return (struct wait){exchange->moved_ns + limits->write_time, on_write_late};
+        return (struct wait){exchange->taken_ns + limits->write_time, on_write_late};
     return (struct wait){UINT64_MAX, NULL};
 }
 
@@ -113,6 +128,13 @@ static void on_timer(struct timer *timer)
     struct http2_exchange *exchange = CONTAINER_OF(timer, struct http2_exchange, timer);
     struct wait wait = waits_for(exchange);
     bool is_late = http2_now_ns(exchange) >= wait.deadline_ns;
+    bool is_taking = wait.on_late == on_write_late;
+    if (!is_taking || (is_late && has_taken_enough(exchange))) {
+        http2_clock_measure(exchange);
+        is_late &= !is_taking;
+        if (is_taking)
+            wait.deadline_ns = exchange->taken_ns + exchange->request->worker->limits.write_time;
+    }
     if (is_body_too_slow(exchange, wait.on_late == on_body_late))
         is_late = true;
     if (is_late)

@@ -36,8 +36,9 @@ struct http2_exchange {
     struct timer timer; /* clock.c */
     uint64_t begin_ns;  /* of the head */
     uint64_t ready_ns;  /* the last byte of head or body was received */
-    uint64_t moved_ns;  /* the last byte of the response was taken */
-    uint64_t rated_ns;  /* body_received was rated_bytes then */
+    uint64_t taken_ns;  /* request->sent_bytes was taken_bytes then; since then it was the client who was waited for */
+    uint64_t taken_bytes;
+    uint64_t rated_ns; /* body_received was rated_bytes then */
     size_t rated_bytes;
     struct slice arrived; /* of the body, in the receive buffer, while on_data is on the stack */
     struct slice left;    /* of response.body */
@@ -52,6 +53,9 @@ struct http2_exchange {
 
 /* worker.c: makes worker->http2, if it is not there yet. ERR_NOMEM. */
 MUST_USE enum err http2_worker_init(struct worker *worker);
+
+/* clock.c: from now on the client is measured by what it takes of the response. */
+void http2_clock_measure(struct http2_exchange *exchange);
 
 /* request.c: events of the codec about heads, ends of streams, and their memory. */
 struct http2_stream *http2_pipe_open(void *owner);

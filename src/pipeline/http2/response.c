@@ -74,12 +74,12 @@ static enum err begin_response(struct request *request)
     exchange->stream.left_bytes = !response->source      ? response->body.len
                                   : response->has_length ? response->source_bytes
                                                          : UINT64_MAX;
-    exchange->moved_ns = http2_now_ns(exchange);
     TRY(http2_respond(&exchange->stream, response->status, fields, count, has_body));
     for (size_t i = 0; i < count; i++)
         request->sent_bytes += fields[i].name.len + fields[i].value.len;
     request->is_head_sent = true;
     exchange->is_done = !has_body;
+    http2_clock_measure(exchange);
     return ERR_OK;
 }
 
@@ -134,9 +134,10 @@ enum err http2_pipe_read(struct http2_stream *stream, char *place, size_t capaci
     struct request *request = exchange->request;
     enum err err = request->response.source ? read_source(exchange, place, capacity, ret_bytes)
                                             : read_whole(exchange, place, capacity, ret_bytes);
-    if (err == ERR_AGAIN)
+    if (err == ERR_AGAIN) {
+        http2_clock_measure(exchange); /* so far it was the source that was slow */
         return err;
-    exchange->moved_ns = http2_now_ns(exchange);
+    }
     request->sent_bytes += *ret_bytes;
     if (err != ERR_OK) {
         exchange->is_done = true;
