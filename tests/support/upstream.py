@@ -153,8 +153,8 @@ class Upstream:
                 accepted, _ = self.listening.accept()
             except OSError:
                 return
-            threading.Thread(target=self._run, args=(accepted, self.count), daemon=True).start()
             self.count += 1
+            threading.Thread(target=self._run, args=(accepted, self.count - 1), daemon=True).start()
 
     def _run(self, accepted, number):
         connection = None
