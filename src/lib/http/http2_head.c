@@ -211,17 +211,20 @@ static struct slice joined_cookie(struct http2_head *builder)
     }
     char *place = memory;
     for (const struct http_header *header = head->headers; header < end; header++) {
-        if (header->id != HTTP_FIELD_COOKIE)
+        if (header->id != HTTP_FIELD_COOKIE || header->value.len == 0)
             continue;
+        if (place > memory) {
+            memcpy(place, "; ", 2);
+            place += 2;
+        }
         memcpy(place, header->value.ptr, header->value.len);
         place += header->value.len;
-        *place++ = ';';
-        *place++ = ' ';
     }
-    return slice_of(memory, bytes - 2);
+    return slice_of(memory, (size_t)(place - memory));
 }
 
-/* RFC 9113 section 8.2.3: crumbs become one value, with "; " between them, before anyone else sees them. */
+/* RFC 9113 section 8.2.3: crumbs become one value, with "; " between them, before anyone else sees them.
+ * Empty ones are left out: a value has no space at its end. */
 static void join_cookies(struct http2_head *builder)
 {
     struct http_head *head = builder->head;
