@@ -84,6 +84,11 @@ class Requests(unittest.TestCase):
                          ["Host", "Cookie", "X-Yours", "x-yours", "X-Forwarded-For", "X-Forwarded-Proto",
                           "X-Forwarded-Host"])
 
+    def test_fields_that_a_server_may_take_for_ours_stay_behind(self):
+        message, = self.ask(b"GET / HTTP/1.1\r\nHost: h\r\nX_Forwarded_For: 6.6.6.6\r\nContent_Length: 5\r\nX-Mine: a_b\r\n\r\n")
+        self.assertEqual([name for name, _ in message.fields],
+                         ["Host", "X-Mine", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"])
+
     def test_the_client_is_told_of_and_cannot_lie(self):
         request = (b"GET / HTTP/1.1\r\nHost: h:8\r\nX-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: https\r\n"
                    b"Forwarded: for=9.9.9.9\r\nX-Forwarded-Host: evil\r\n\r\n")

@@ -57,6 +57,13 @@ static void write_cookies(struct http1_writer *writer, const struct http_head *h
     http1_write_prebuilt(writer, SLICE_LIT("\r\n"));
 }
 
+/* CGI and WSGI make one variable of X-Real-IP and X_Real_IP (RFC 3875 section 4.1.18), so that a client could put its own
+ * word beside ours. Names with "_" are left out, as nginx does. */
+static bool has_underscore(const struct http_header *header)
+{
+    return header->id == HTTP_FIELD_OTHER && slice_find(header->name, '_') < header->name.len;
+}
+
 static void write_fields(struct http1_writer *writer, const struct request *request, uint64_t dropped)
 {
     const struct http_head *head = &request->head;
@@ -64,7 +71,7 @@ static void write_fields(struct http1_writer *writer, const struct request *requ
     bool joins_cookies = head->version_major > 1 && (head->repeated & FORWARD_BIT(HTTP_FIELD_COOKIE));
     forward_filter_init(&filter, head, dropped | (joins_cookies ? FORWARD_BIT(HTTP_FIELD_COOKIE) : 0));
     for (uint32_t i = 0; i < head->header_count; i++)
-        if (!forward_is_dropped(&filter, &head->headers[i]))
+        if (!forward_is_dropped(&filter, &head->headers[i]) && !has_underscore(&head->headers[i]))
             http1_write_parsed(writer, &head->headers[i]);
     if (joins_cookies)
         write_cookies(writer, head, http_head_find(head, HTTP_FIELD_COOKIE));
