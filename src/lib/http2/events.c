@@ -144,3 +144,33 @@ bool http2_is_left_out(struct slice name, struct slice value, bool is_client)
         return false;
     }
 }
+
+/* Windows of the other side: a peer that gives back each frame by itself would have its window cut to shreds, were every
+ * little rest of it used (RFC 1122 section 4.2.3.4). A small window from the start is the peer's wish. */
+
+#define SPARED_WINDOW_MIN (8 * HTTP2_TINY_FRAME_BYTES)
+
+bool http2_window_is_silly(const struct http2_stream *stream, size_t window_bytes, uint32_t whole_window_bytes)
+{
+    bool is_little = window_bytes < HTTP2_TINY_FRAME_BYTES && stream->left_bytes > window_bytes;
+    return is_little && whole_window_bytes >= SPARED_WINDOW_MIN && !stream->takes_any_window;
+}
+
+void http2_window_opened(struct http2_session *session, int32_t id)
+{
+    LIST_EACH(node, &session->streams)
+    {
+        struct http2_stream *stream = CONTAINER_OF(node, struct http2_stream, node);
+        if (!stream->is_sparing || (id != 0 && id != stream->id))
+            continue;
+        stream->is_sparing = false;
+        http2_resume(stream);
+    }
+}
+
+void http2_stop_sparing(struct http2_stream *stream)
+{
+    stream->takes_any_window = stream->is_sparing;
+    stream->is_sparing = false;
+    http2_resume(stream);
+}

@@ -24,9 +24,6 @@
 #define PSEUDO_COUNT    4
 #define RESET_RATE_NONE 1000000000
 
-/* A DATA frame of less than this that fills the client's window to the brim earns it nothing: it asked for that. */
-#define TINY_FRAME_BYTES 512
-
 struct http2_context {
     struct http2_memory memory;
     nghttp2_mem functions; /* nghttp2's view of it */
@@ -244,8 +241,8 @@ void http2_release(struct http2_stream *stream)
 
 bool http2_is_blocked(const struct http2_stream *stream)
 {
-    if (!stream->session || !stream->has_body)
-        return false;
+    if (!stream->session || !stream->has_body || stream->is_sparing)
+        return stream->session && stream->is_sparing;
     nghttp2_session *ng = stream->session->ng;
     return nghttp2_session_get_remote_window_size(ng) <= 0 ||
            nghttp2_session_get_stream_remote_window_size(ng, stream->id) <= 0;
@@ -463,6 +460,10 @@ static int on_frame(nghttp2_session *ng UNUSED, const nghttp2_frame *frame, void
         if (session->events->on_goaway)
             session->events->on_goaway(session->owner, frame->goaway.error_code);
         return 0;
+    case NGHTTP2_WINDOW_UPDATE:
+    case NGHTTP2_SETTINGS:
+        http2_window_opened(session, head->stream_id);
+        return 0;
     default:
         return 0;
     }
@@ -517,13 +518,18 @@ bool http2_wants_to_send(const struct http2_session *session)
     return !session->is_broken && (session->pending.len > 0 || nghttp2_session_want_write(session->ng));
 }
 
-/* Reads into the caller's memory where write_data will find it, if there is room for as much as may come. A stream that was given up waits for its RST_STREAM to leave. */
+/* Reads into the caller's memory where write_data will find it, if there is room for as much as may come. A stream that
+ * was given up waits for its RST_STREAM to leave. */
 static ssize_t read_body(nghttp2_session *ng UNUSED, int32_t id, uint8_t *unused UNUSED, size_t length, uint32_t *flags,
                          nghttp2_data_source *source UNUSED, void *user)
 {
     struct http2_session *session = user;
     struct http2_stream *stream = find(session, id);
     if (!stream)
+        return NGHTTP2_ERR_DEFERRED;
+    uint32_t whole_window = nghttp2_session_get_remote_settings(session->ng, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
+    stream->is_sparing = http2_window_is_silly(stream, length, whole_window);
+    if (stream->is_sparing)
         return NGHTTP2_ERR_DEFERRED;
     size_t bytes = 0;
     size_t capacity = (size_t)MIN((uint64_t)length, MAX(stream->left_bytes, 1u));
@@ -542,7 +548,8 @@ static ssize_t read_body(nghttp2_session *ng UNUSED, int32_t id, uint8_t *unused
         *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     if (stream->left_bytes != UINT64_MAX)
         stream->left_bytes -= MIN(stream->left_bytes, (uint64_t)bytes);
-    session->is_frame_tiny = bytes == length && bytes < TINY_FRAME_BYTES;
+    stream->takes_any_window = false;
+    session->is_frame_tiny = bytes == length && bytes < HTTP2_TINY_FRAME_BYTES;
     return (ssize_t)bytes;
 }
 

@@ -77,6 +77,8 @@ struct http2_stream {
     bool has_ended;         /* the other side will send no more */
     bool has_trailers;      /* ours come behind the body */
     bool has_body;          /* there may be more of ours to be pulled */
+    bool is_sparing;        /* ours waits for more window than the silly little that is left */
+    bool takes_any_window;  /* and has waited enough */
 };
 
 /* What happens. Streams that were given up have no events. */
@@ -199,6 +201,9 @@ void http2_reset(struct http2_stream *stream, enum http2_code code);
 /* Lets the stream end by itself, without an event: what was submitted and read is sent. Once on_read has said ERR_EOF, or
  * for a message without a body. */
 void http2_release(struct http2_stream *stream);
+/* If our body waits for more window although some is left (is_sparing): uses what there is, once. For a peer that gives
+ * none before it has got all of the last. */
+void http2_stop_sparing(struct http2_stream *stream);
 /* Our body waits for the peer's window. */
 bool http2_is_blocked(const struct http2_stream *stream);
 

@@ -25,6 +25,9 @@ enum http2_frame_type {
 #define HTTP2_FLAG_ACK              1
 #define HTTP2_FLAG_END_STREAM       1
 
+/* A DATA frame of less than this that fills the client's window to the brim earns it nothing: it asked for that. */
+#define HTTP2_TINY_FRAME_BYTES 512
+
 struct http2_session {
     struct nghttp2_session *ng;
     struct http2_context *context;
@@ -101,5 +104,10 @@ static inline void http2_write_pending(struct http2_session *session)
         http2_write(session, session->pending.ptr, count);
     session->pending = slice_skip(session->pending, count);
 }
+
+/* Whether so little of a window is not to be used for a stream with more to send. */
+bool http2_window_is_silly(const struct http2_stream *stream, size_t window_bytes, uint32_t whole_window_bytes);
+/* Goes on with what was spared. All streams when the window is the connection's, id 0, or windows have a new size. */
+void http2_window_opened(struct http2_session *session, int32_t id);
 
 #endif

@@ -123,6 +123,15 @@ static struct wait waits_for(const struct http2_exchange *exchange)
     return (struct wait){UINT64_MAX, NULL};
 }
 
+/* The exchange may be gone then. */
+static void use_little_window(struct http2_exchange *exchange)
+{
+    struct connection *connection = exchange->owner->connection;
+    bool is_outermost = connection_enter(connection);
+    http2_stop_sparing(&exchange->stream);
+    connection_leave(connection, is_outermost);
+}
+
 static void on_timer(struct timer *timer)
 {
     struct http2_exchange *exchange = CONTAINER_OF(timer, struct http2_exchange, timer);
@@ -137,8 +146,11 @@ static void on_timer(struct timer *timer)
     }
     if (is_body_too_slow(exchange, wait.on_late == on_body_late))
         is_late = true;
-    if (is_late)
+    if (is_late) {
         wait.on_late(exchange);
-    else
-        wait_until(exchange, wait.deadline_ns);
+        return;
+    }
+    wait_until(exchange, wait.deadline_ns);
+    if (exchange->stream.is_sparing)
+        use_little_window(exchange);
 }

@@ -282,6 +282,40 @@ static void calms_a_client_that_opens_its_window_by_one_byte(void **state)
     expect_calm(HTTP2_ABUSE_WINDOW_UPDATES);
 }
 
+static size_t open_window(const char increment[4])
+{
+    wire_frame(&wire, 8, 0, 1, slice_of(increment, 4));
+    hear(&server, &wire);
+    assert_int_equal(server.received, ERR_OK);
+    return http2_send(server.session, server.wire, sizeof server.wire);
+}
+
+/* RFC 1122 section 4.2.3.4: or a client that gives back each piece by itself cuts its window to shreds. */
+static void spares_a_little_window_until_there_is_more(void **state)
+{
+    (void)state;
+    static char body[200000];
+    request(1, END_STREAM | END_HEADERS);
+    hear_begin();
+    struct http2_stream *stream = &server.exchanges[0].stream;
+    server.exchanges[0].to_send = slice_of(body, sizeof body);
+    stream->left_bytes = sizeof body;
+    assert_int_equal(http2_respond(stream, 200, NULL, 0, true), ERR_OK);
+    while (http2_send(server.session, server.wire, sizeof server.wire) > 0)
+        continue;
+    wire_frame(&wire, 8, 0, 0, SLICE_LIT("\0\x10\0\0"));
+    hear(&server, &wire);
+    assert_true(http2_is_blocked(stream));
+    assert_int_equal(open_window("\0\0\0\x64"), 0);
+    assert_true(stream->is_sparing && http2_is_blocked(stream));
+    assert_int_equal(open_window("\0\0\x02\0"), 9 + 100 + 512);
+    assert_false(stream->is_sparing);
+    assert_int_equal(open_window("\0\0\0\x64"), 0);
+    http2_stop_sparing(stream);
+    assert_int_equal(http2_send(server.session, server.wire, sizeof server.wire), 9 + 100);
+    assert_int_equal(open_window("\0\0\0\x64"), 0);
+}
+
 /* A reader of many small events updates its window after each, and does nothing wrong. */
 static void allows_a_window_update_for_each_frame_of_ours(void **state)
 {
@@ -522,6 +556,7 @@ int main(void)
         TEST(calms_a_flood_of_priorities),
         TEST(calms_a_flood_of_window_updates),
         TEST(calms_a_client_that_opens_its_window_by_one_byte),
+        TEST(spares_a_little_window_until_there_is_more),
         TEST(allows_a_window_update_for_each_frame_of_ours),
         TEST(calms_a_client_that_does_not_read),
         TEST(answers_a_too_large_head_and_goes_on),
