@@ -35,6 +35,7 @@ static void gives_the_same_block_again(void **state)
         void *second = http2_memory_malloc(bytes, &memory);
         assert_ptr_equal(first, second);
         http2_memory_free(second, &memory);
+        http2_memory_trim(&memory, 0); /* or blocks of other sizes would fill what may be kept */
     }
     assert_int_equal(memory.outstanding_bytes, 0);
 }
