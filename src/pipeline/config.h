@@ -7,6 +7,7 @@
 #define WEIR_PIPELINE_CONFIG_H
 
 #include "lib/base/arena.h"
+#include "lib/sys/clock.h"
 #include "lib/sys/socket.h"
 #include "pipeline/model.h"
 #include "pipeline/option.h"
@@ -23,6 +24,13 @@ struct limits_config {
 #include "pipeline/limits.def"
 #undef LIMIT
 };
+
+/* Whether a client that took so many bytes of a response, in a span in which there was always something to take, is as
+ * fast as write_rate asks; nothing at all never is. */
+static inline bool limits_keeps_write_rate(const struct limits_config *limits, uint64_t bytes, uint64_t span_ns)
+{
+    return bytes > 0 && bytes >= limits->write_rate * (span_ns / NS_PER_MS) / 1000;
+}
 
 enum proxy_protocol_mode { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V2 };
 enum forwarded_choice { FORWARDED_X_FORWARDED_FOR, FORWARDED_FORWARDED };

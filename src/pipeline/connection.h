@@ -113,6 +113,13 @@ static inline bool connection_is_sending(const struct connection *connection)
 {
     return connection->stream.unsent.len || connection->file.bytes;
 }
+/* No further request: the connection ends when all is sent, and what the client still sends until then is read and
+ * dropped, so that the last response arrives. */
+static inline void connection_close_after(struct connection *connection)
+{
+    connection->is_closing = true;
+    connection->needs_discard = true;
+}
 /* For when memory has run out: sends `answer`, if it can without memory, and ends the connection after it. */
 void connection_refuse(struct connection *connection, struct slice answer);
 /* TLS is between the two. */

@@ -37,6 +37,11 @@ MUST_USE enum err parse_target(struct request *request);
 void parse_client(struct request *request);
 /* parse/: the body is complete; tells the sink. */
 enum verdict receive_end(struct request *request);
+/* The client's next bytes are what the request waits for. */
+bool receive_is_reading(const struct request *request);
+/* Room for `bytes` more of a body that is collected, behind body_received; body_memory doubles when it has to grow. False
+ * when there is no memory. */
+MUST_USE bool receive_reserve(struct request *request, size_t bytes);
 /* The answer to a body over the limit of its route, and to one whose coding is broken. */
 enum verdict receive_too_large(struct request *request);
 

@@ -21,7 +21,8 @@ struct protocol {
     void (*close)(struct connection *connection);
     /* There may be something to do: input, an end of input, room for output. Within a bracket (connection_enter). */
     void (*work)(struct connection *connection);
-    /* Memory of a request that the next bytes belong into; an empty one: the receive buffer. */
+    /* Memory of a request that the next bytes belong into; an empty one: the receive buffer. Both are NULL
+     * where all bytes go there. */
     struct iovec (*direct_buffer)(const struct connection *connection);
     /* So many bytes are in what direct_buffer gave. */
     void (*direct_received)(struct connection *connection, size_t bytes);

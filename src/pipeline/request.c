@@ -117,9 +117,15 @@ void request_respond_from(struct request *request, int status, const char *conte
                           uint64_t bytes)
 {
     response_set(request, status, content_type, (struct slice){NULL, 0});
-    request->response.source = source;
-    request->response.has_length = bytes != UINT64_MAX;
-    request->response.source_bytes = request->response.has_length ? bytes : 0;
+    response_set_source(&request->response, source, bytes);
+}
+
+void response_set_source(struct response *response, struct body_source *source, uint64_t bytes)
+{
+    response->body = (struct slice){NULL, 0};
+    response->source = source;
+    response->has_length = bytes != UINT64_MAX;
+    response->source_bytes = response->has_length ? bytes : 0;
 }
 
 void request_on_release(struct request *request, void (*run)(void *argument), void *argument)

@@ -253,6 +253,8 @@ MUST_USE enum err request_submit(struct request *request);
 /* For protocols: from the worker's slab, with its arena and room for `header_count_max` header fields; NULL at the
  * worker's limit. */
 struct request *request_acquire(struct connection *connection, size_t header_count_max);
+/* The body comes from a source from now on; `bytes` UINT64_MAX when nobody knows how much. */
+void response_set_source(struct response *response, struct body_source *source, uint64_t bytes);
 /* Status and media type of a response whose body comes from a source; `bytes` UINT64_MAX when nobody knows how much. */
 void request_respond_from(struct request *request, int status, const char *content_type, struct body_source *source,
                           uint64_t bytes);

@@ -122,7 +122,7 @@ enum http1_fault http1_decide_response(struct http_head *head, enum http_method 
     decide_keep_alive(head);
     if (fault != HTTP1_FAULT_NONE)
         return fault;
-    if (head->status < 200 || head->status == 204 || head->status == 304 || method == HTTP_METHOD_HEAD)
+    if (!http_status_may_have_body(head->status) || method == HTTP_METHOD_HEAD)
         return decide_bodyless(head);
     head->is_until_close = !head->is_chunked && !head->has_content_length;
     head->has_body |= head->is_until_close;

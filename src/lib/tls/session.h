@@ -15,6 +15,13 @@
 /* A record's header, nonce, content type and tag, rounded up: with less room than this tls_session_write writes
  * nothing. */
 #define TLS_ROOM_MIN 64
+/* Plaintext of a full record (RFC 8446 section 5.1). */
+#define TLS_RECORD_PLAIN_BYTES 16384
+/* Room in which so much plaintext fits when it is encrypted, however it stands to what was there before. */
+static inline size_t tls_sealed_bytes(size_t plain_bytes)
+{
+    return plain_bytes + (plain_bytes / TLS_RECORD_PLAIN_BYTES + 2) * TLS_ROOM_MIN;
+}
 /* Room in which a full record fits. */
 #define TLS_RECORD_BYTES_MAX 16640
 /* Bytes that the other side may send before the handshake is over. */

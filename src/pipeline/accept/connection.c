@@ -223,9 +223,15 @@ static void give_up_input(struct connection *connection)
     connection_leave(connection, is_outermost);
 }
 
+static struct iovec direct_buffer(const struct connection *connection)
+{
+    const struct protocol *protocol = connection->protocol;
+    return protocol->direct_buffer ? protocol->direct_buffer(connection) : (struct iovec){NULL, 0};
+}
+
 struct iovec connection_place(struct connection *connection)
 {
-    struct iovec direct = connection->protocol->direct_buffer(connection);
+    struct iovec direct = direct_buffer(connection);
     if (direct.iov_len)
         return direct;
     if (!ensure_input_buffer(connection)) {
@@ -251,7 +257,7 @@ static struct iovec on_buffer(struct stream *stream)
 
 void connection_delivered(struct connection *connection, size_t bytes)
 {
-    if (connection->protocol->direct_buffer(connection).iov_len)
+    if (direct_buffer(connection).iov_len)
         connection->protocol->direct_received(connection, bytes);
     else
         connection->in.end += bytes;
@@ -378,8 +384,7 @@ void connection_refuse(struct connection *connection, struct slice answer)
 {
     size_t sent = 0;
     counter_add(&connection->worker->meter.connections_refused, 1);
-    connection->is_closing = true;
-    connection->needs_discard = true;
+    connection_close_after(connection);
     char *place = connection_reserve(connection, answer.len);
     if (place) {
         memcpy(place, answer.ptr, answer.len);

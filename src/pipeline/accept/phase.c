@@ -111,7 +111,7 @@ static void on_write_timer(struct connection *connection)
 {
     const struct limits_config *limits = &connection->worker->limits;
     uint64_t taken_bytes = stream_taken_bytes(&connection->stream) - connection->seen_bytes;
-    if (taken_bytes && taken_bytes >= limits->write_rate * (limits->write_time / NS_PER_MS) / 1000) {
+    if (limits_keeps_write_rate(limits, taken_bytes, limits->write_time)) {
         connection_set_phase(connection, CONNECTION_WRITE);
         return;
     }

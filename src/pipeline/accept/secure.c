@@ -10,7 +10,6 @@
 #define IN_BYTES      32768
 #define OUT_BYTES     4096 /* for what TLS says by itself: more waits until that is sent */
 #define OUT_BYTES_MAX 65536
-#define RECORD_BYTES  16384 /* of plaintext */
 
 struct secure {
     struct tls_session *session;
@@ -24,7 +23,6 @@ struct secure {
 static enum err open(struct connection *connection);
 static void close(struct connection *connection);
 static void work(struct connection *connection);
-static struct iovec direct_buffer(const struct connection *connection);
 static enum connection_phase phase(const struct connection *connection, bool *ret_wants_input);
 static void on_expired(struct connection *connection);
 static void refuse(struct connection *connection);
@@ -36,7 +34,6 @@ static const struct protocol protocol_handshake = {
     .open = open,
     .close = close,
     .work = work,
-    .direct_buffer = direct_buffer,
     .phase = phase,
     .on_expired = on_expired,
     .refuse = refuse,
@@ -175,8 +172,7 @@ static void fail(struct connection *connection, enum err err)
         answer_in_plain(secure);
     connection->in.begin = connection->in.end;
     connection->out.begin = connection->out.end;
-    connection->is_closing = true;
-    connection->needs_discard = true;
+    connection_close_after(connection);
     if (connection->open_requests)
         connection_close(connection);
 }
@@ -230,13 +226,6 @@ void secure_read(struct connection *connection)
 
 /* Output. */
 
-/* As many bytes as the plaintext becomes, within bounds. */
-static size_t sealed_bytes(size_t plain_bytes)
-{
-    size_t records = plain_bytes / RECORD_BYTES + 1;
-    return MIN(plain_bytes + (records + 1) * TLS_ROOM_MIN, (size_t)OUT_BYTES_MAX);
-}
-
 static enum err encrypt(struct connection *connection)
 {
     struct secure *secure = connection->secure;
@@ -247,7 +236,7 @@ static enum err encrypt(struct connection *connection)
         return ERR_OK;
     if (out->begin == out->end) {
         out->begin = out->end = 0;
-        if (!ensure(connection, out, sealed_bytes(waiting)))
+        if (!ensure(connection, out, MIN(tls_sealed_bytes(waiting), (size_t)OUT_BYTES_MAX)))
             return ERR_NOMEM;
     }
     struct tls_io io = {.out = out->ptr + out->end, .out_capacity = out->capacity - out->end};
@@ -294,12 +283,6 @@ static enum err open(struct connection *connection)
 static void close(struct connection *connection)
 {
     (void)connection;
-}
-
-static struct iovec direct_buffer(const struct connection *connection)
-{
-    (void)connection;
-    return (struct iovec){NULL, 0};
 }
 
 /* Gives way when it is done. */

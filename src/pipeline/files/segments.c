@@ -50,9 +50,7 @@ enum verdict segments_answer(struct request *request, int fd, const struct segme
     memcpy(segments->list, list, count * sizeof *list);
     if (bytes <= FILE_AT_ONCE_BYTES) /* for HEAD too: its fields are those of GET */
         return answer_at_once(request, segments, (size_t)bytes);
-    response->source = &segments->source;
-    response->has_length = true;
-    response->source_bytes = bytes;
+    response_set_source(response, &segments->source, bytes);
     return VERDICT_NEXT;
 }
 
@@ -71,9 +69,7 @@ static enum verdict answer_at_once(struct request *request, struct segments *seg
             if (segment->bytes == 0)
                 memcpy(memory + done, segment->text.ptr, count);
             else if (file_read_at(segments->fd, segment->offset + at, memory + done, count, false, &count) != ERR_OK) {
-                response->source = &segments->source;
-                response->has_length = true;
-                response->source_bytes = bytes;
+                response_set_source(response, &segments->source, bytes);
                 return VERDICT_NEXT;
             }
             at += count;

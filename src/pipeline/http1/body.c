@@ -123,26 +123,10 @@ static enum verdict collect_sized(struct request *request)
     return receive_end(request);
 }
 
-/* Room for `bytes` behind what was decoded. */
-static bool grow(struct request *request, size_t bytes)
-{
-    size_t wanted = request->body_received + bytes;
-    if (wanted <= request->body_capacity)
-        return true;
-    size_t capacity = MAX(wanted, request->body_capacity * 2);
-    char *memory = arena_alloc_aligned(&request->arena, capacity);
-    if (!memory)
-        return false;
-    memcpy(memory, request->body_memory, request->body_received);
-    request->body_memory = memory;
-    request->body_capacity = capacity;
-    return true;
-}
-
 static enum verdict collect_chunked(struct request *request)
 {
     struct slice here = connection_input(request->connection);
-    if (!grow(request, here.len))
+    if (!receive_reserve(request, here.len))
         return request_fail_memory(request);
     char *place = request->body_memory + request->body_received;
     if (here.len)

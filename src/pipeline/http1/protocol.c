@@ -82,8 +82,7 @@ static bool step(struct connection *connection)
         return false;
     if (err != ERR_OK) {
         counter_add(&connection->worker->meter.requests_malformed, 1);
-        connection->is_closing = true;
-        connection->needs_discard = true;
+        connection_close_after(connection);
         request->stage = STAGE_format;
     }
     flow_start(request);
@@ -156,19 +155,13 @@ static void direct_received(struct connection *connection, size_t bytes)
     connection->request->body_received += bytes;
 }
 
-static bool is_reading_body(const struct request *request)
-{
-    bool is_wanted = request->is_body_wanted && !request->is_body_complete && !request->is_body_blocked;
-    return is_wanted && !request->is_held && (request->stage == STAGE_receive || request->sink);
-}
-
 /* What follows from its request and its buffers. While a request runs nobody reads, so that the kernel says when the
  * client goes; and while the client does not take its responses, nothing more is answered. */
 static enum connection_phase phase(const struct connection *connection, bool *ret_wants_input)
 {
     const struct request *request = connection->request;
     bool is_in_head = request && request->head.head_bytes == 0;
-    bool is_in_body = request && !is_in_head && is_reading_body(request);
+    bool is_in_body = request && !is_in_head && receive_is_reading(request);
     bool is_sending = connection_is_sending(connection);
     *ret_wants_input = !is_sending && (!request || is_in_head || is_in_body);
     if (request && !is_in_head && !is_in_body && !request->is_head_sent)
@@ -190,8 +183,7 @@ static void on_expired(struct connection *connection)
     bool is_late_client = connection->phase == CONNECTION_HEAD || connection->phase == CONNECTION_BODY;
     if (is_late_client) {
         counter_add(&connection->worker->meter.connections_timed_out, 1);
-        connection->is_closing = true;
-        connection->needs_discard = true;
+        connection_close_after(connection);
     }
     flow_expire(request, is_late_client ? PROBLEM_REQUEST_TIMEOUT : PROBLEM_DEADLINE);
 }

@@ -40,8 +40,7 @@ enum verdict http1_respond(struct request *request)
     bool has_source = request->response.source && request->head.method != HTTP_METHOD_HEAD;
     enum verdict verdict = has_source ? pump(request) : VERDICT_NEXT;
     if (verdict == VERDICT_NEXT && request->head.has_body && !request->is_body_complete) {
-        request->connection->is_closing = true;
-        request->connection->needs_discard = true;
+        connection_close_after(request->connection);
     }
     return verdict;
 }
@@ -100,29 +99,23 @@ static void end_input(struct request *request)
             connection_consume(connection, request->head.content_length);
             request->is_body_complete = true;
         } else {
-            connection->is_closing = true;
-            connection->needs_discard = true;
+            connection_close_after(connection);
         }
     }
     if (request->response.is_closing || request->worker->is_draining ||
         connection->request_count >= request->worker->limits.connection_requests) {
-        connection->is_closing = true;
-        connection->needs_discard = true;
+        connection_close_after(connection);
     }
     if (!request->head.is_keep_alive)
         connection->is_closing = true;
-}
-
-static bool has_body(int status)
-{
-    return status >= 200 && status != 204 && status != 304;
 }
 
 static bool write_head(struct request *request, struct http1_writer *writer, bool is_keeping)
 {
     const struct response *response = &request->response;
     bool is_chunked = is_in_chunks(request);
-    bool has_length = !is_chunked && has_body(response->status) && (!response->source || response->has_length);
+    bool has_length =
+        !is_chunked && http_status_may_have_body(response->status) && (!response->source || response->has_length);
     struct slice date = response->has_date ? (struct slice){NULL, 0} : worker_date_line(request->worker);
     uint64_t length = response->source ? response->source_bytes : response->body.len;
     http1_write_opening(writer, response->status, date, response->content_type, has_length ? length : HTTP1_NO_LENGTH);

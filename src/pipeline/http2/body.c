@@ -11,16 +11,10 @@ static enum verdict begin(struct request *request);
 static enum verdict take(struct request *request, struct slice bytes, size_t *ret_taken);
 static bool hold(struct http2_exchange *exchange, struct slice bytes);
 
-bool http2_pipe_is_reading(const struct request *request)
-{
-    bool is_wanted = request->is_body_wanted && !request->is_body_complete && !request->is_body_blocked;
-    return is_wanted && !request->is_held && (request->stage == STAGE_receive || request->sink);
-}
-
 /* Calls whoever waits for the body. The request may have ended on return. */
 static void wake(struct request *request)
 {
-    if (!http2_pipe_is_reading(request) || request->is_running)
+    if (!receive_is_reading(request) || request->is_running)
         return;
     if (request->stage == STAGE_receive)
         flow_resume(request);
@@ -150,21 +144,6 @@ static enum verdict begin(struct request *request)
     return VERDICT_NEXT;
 }
 
-static bool grow(struct request *request, size_t bytes)
-{
-    size_t wanted = request->body_received + bytes;
-    if (wanted <= request->body_capacity)
-        return true;
-    size_t capacity = MAX(wanted, request->body_capacity * 2);
-    char *memory = arena_alloc_aligned(&request->arena, capacity);
-    if (!memory)
-        return false;
-    memcpy(memory, request->body_memory, request->body_received);
-    request->body_memory = memory;
-    request->body_capacity = capacity;
-    return true;
-}
-
 /* NEXT when the body may go on; *ret_taken of `bytes` are no longer wanted where they are. */
 static enum verdict take(struct request *request, struct slice bytes, size_t *ret_taken)
 {
@@ -177,7 +156,7 @@ static enum verdict take(struct request *request, struct slice bytes, size_t *re
         taken = request->sink->write(request->sink, bytes);
         request->is_body_blocked = taken < bytes.len;
     } else {
-        if (!grow(request, bytes.len))
+        if (!receive_reserve(request, bytes.len))
             return request_fail_memory(request);
         memcpy(request->body_memory + request->body_received, bytes.ptr, bytes.len);
     }

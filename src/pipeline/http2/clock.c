@@ -66,7 +66,7 @@ static bool has_taken_enough(const struct http2_exchange *exchange)
     const struct limits_config *limits = &exchange->request->worker->limits;
     uint64_t bytes = exchange->request->sent_bytes - exchange->taken_bytes;
     uint64_t span_ns = http2_now_ns(exchange) - exchange->taken_ns;
-    return bytes > 0 && bytes >= limits->write_rate * (span_ns / NS_PER_MS) / 1000;
+    return limits_keeps_write_rate(limits, bytes, span_ns);
 }
 
 static void on_body_late(struct http2_exchange *exchange)
@@ -114,7 +114,7 @@ static struct wait waits_for(const struct http2_exchange *exchange)
     const struct limits_config *limits = &request->worker->limits;
     if (!exchange->stream.has_head)
         return (struct wait){exchange->begin_ns + limits->header_time, on_head_late};
-    if (http2_pipe_is_reading(request))
+    if (receive_is_reading(request))
         return (struct wait){request->body_begin_ns + limits->body_time, on_body_late};
     if (!request->is_head_sent)
         return (struct wait){exchange->ready_ns + run_time_ns(request), on_run_late};

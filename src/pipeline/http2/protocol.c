@@ -16,8 +16,6 @@
 static enum err open(struct connection *connection);
 static void close(struct connection *connection);
 static void work(struct connection *connection);
-static struct iovec direct_buffer(const struct connection *connection);
-static void direct_received(struct connection *connection, size_t bytes);
 static enum connection_phase phase(const struct connection *connection, bool *ret_wants_input);
 static void on_expired(struct connection *connection);
 static void refuse(struct connection *connection);
@@ -28,8 +26,6 @@ const struct protocol protocol_http2 = {
     .open = open,
     .close = close,
     .work = work,
-    .direct_buffer = direct_buffer,
-    .direct_received = direct_received,
     .phase = phase,
     .on_expired = on_expired,
     .refuse = refuse,
@@ -137,8 +133,7 @@ static void work(struct connection *connection)
     if (!http2_is_over(self->session))
         return;
     cancel_all(self);
-    connection->is_closing = true;
-    connection->needs_discard = true;
+    connection_close_after(connection);
 }
 
 /* Into a small buffer first, so that an answer does not cost a large one; all that follows into one that need not grow. */
@@ -179,18 +174,6 @@ static void on_abuse(void *owner, enum http2_abuse abuse)
     case HTTP2_ABUSE_COUNT:
         break;
     }
-}
-
-static struct iovec direct_buffer(const struct connection *connection)
-{
-    (void)connection;
-    return (struct iovec){NULL, 0};
-}
-
-static void direct_received(struct connection *connection, size_t bytes)
-{
-    (void)connection;
-    (void)bytes;
 }
 
 /* Streams have clocks of their own (clock.c). */
@@ -248,8 +231,7 @@ static void say_last(struct connection *connection)
     struct http2_connection *self = connection->protocol_state;
     bool is_outermost = connection_enter(connection);
     http2_shut_down(self->session, true);
-    connection->is_closing = true;
-    connection->needs_discard = true;
+    connection_close_after(connection);
     connection_leave(connection, is_outermost);
 }
 

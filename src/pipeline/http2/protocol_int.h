@@ -71,8 +71,6 @@ void http2_pipe_abort(struct request *request);
 void http2_pipe_data(struct http2_stream *stream, struct slice data);
 void http2_pipe_end(struct http2_stream *stream);
 enum verdict http2_pipe_receive(struct request *request);
-/* The client's next bytes are what the request waits for. */
-bool http2_pipe_is_reading(const struct request *request);
 /* Hands on what is undelivered, wherever it is wanted by now. */
 void http2_pipe_deliver(struct http2_connection *self);
 

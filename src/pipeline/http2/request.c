@@ -29,8 +29,7 @@ struct http2_stream *http2_pipe_open(void *owner)
     http2_clock_start(exchange);
     if (++connection->request_count >= worker->limits.connection_requests) {
         http2_shut_down(self->session, true);
-        connection->is_closing = true;
-        connection->needs_discard = true;
+        connection_close_after(connection);
     }
     return &exchange->stream;
 }

@@ -29,11 +29,6 @@ enum verdict http2_pipe_respond(struct request *request)
     return VERDICT_WAIT;
 }
 
-static bool may_have_body(int status)
-{
-    return status >= 200 && status != 204 && status != 304;
-}
-
 static struct http2_field date_field(struct worker *worker)
 {
     struct slice line = worker_date_line(worker);
@@ -62,13 +57,13 @@ static enum err begin_response(struct request *request)
         fields[count++] = date_field(request->worker);
     if (response->content_type.len)
         fields[count++] = (struct http2_field){SLICE_LIT("content-type"), response->content_type};
-    if (may_have_body(response->status) && (!response->source || response->has_length)) {
+    if (http_status_may_have_body(response->status) && (!response->source || response->has_length)) {
         uint64_t bytes = response->source ? response->source_bytes : response->body.len;
         fields[count++] =
             (struct http2_field){SLICE_LIT("content-length"), slice_of(length, text_format_u64(length, bytes))};
     }
     count += copy_fields(response->fields, response->field_count, fields + count);
-    bool has_body = request->head.method != HTTP_METHOD_HEAD && may_have_body(response->status) &&
+    bool has_body = request->head.method != HTTP_METHOD_HEAD && http_status_may_have_body(response->status) &&
                     (response->source || response->body.len > 0);
     exchange->left = response->body;
     exchange->stream.left_bytes = !response->source      ? response->body.len

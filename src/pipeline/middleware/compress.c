@@ -271,10 +271,7 @@ static bool compress_source(struct request *request, struct encoder *encoder)
     coded->rest = response->body;
     coded->mode = response->source ? ENCODER_CONTINUE : ENCODER_FINISH;
     coded->piece = piece;
-    response->source = &coded->source;
-    response->body = (struct slice){NULL, 0};
-    response->has_length = false;
-    response->source_bytes = 0;
+    response_set_source(response, &coded->source, UINT64_MAX);
     return true;
 }
 

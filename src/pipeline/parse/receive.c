@@ -51,3 +51,24 @@ enum verdict receive_end(struct request *request)
         request->sink->end(request->sink);
     return request->problem ? VERDICT_FAIL : VERDICT_NEXT;
 }
+
+bool receive_is_reading(const struct request *request)
+{
+    bool is_wanted = request->is_body_wanted && !request->is_body_complete && !request->is_body_blocked;
+    return is_wanted && !request->is_held && (request->stage == STAGE_receive || request->sink);
+}
+
+bool receive_reserve(struct request *request, size_t bytes)
+{
+    size_t wanted = request->body_received + bytes;
+    if (wanted <= request->body_capacity)
+        return true;
+    size_t capacity = MAX(wanted, request->body_capacity * 2);
+    char *memory = arena_alloc_aligned(&request->arena, capacity);
+    if (!memory)
+        return false;
+    memcpy(memory, request->body_memory, request->body_received);
+    request->body_memory = memory;
+    request->body_capacity = capacity;
+    return true;
+}

@@ -192,14 +192,13 @@ enum err head_make_response(struct exchange *exchange)
     struct request *request = exchange->request;
     const struct http_head *head = &exchange->head;
     struct response *response = &request->response;
-    bool may_have_body = head->status != 204 && head->status != 304;
     TRY(copy_fields(exchange, exchange->in.ptr + exchange->in.begin));
     request->upstream_ns = request->worker->loop.now_ns - exchange->begin_ns;
     response->status = head->status;
     response->has_body = true;
     response->has_length = head->has_content_length || !(head->has_body || request->head.method == HTTP_METHOD_HEAD);
     response->source_bytes = head->content_length;
-    if (may_have_body)
+    if (http_status_may_have_body(head->status))
         response->source = &exchange->source;
     return ERR_OK;
 }

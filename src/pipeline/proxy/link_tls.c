@@ -10,9 +10,8 @@
 
 #include <stdlib.h>
 
-#define IN_BYTES     32768
-#define HELLO_BYTES  4096
-#define RECORD_BYTES 16384 /* of plaintext */
+#define IN_BYTES    32768
+#define HELLO_BYTES 4096
 
 struct link_tls {
     struct tls_session *session;
@@ -139,9 +138,8 @@ static enum err send_out(struct upstream_link *link)
 enum err link_tls_send(struct upstream_link *link, struct slice bytes)
 {
     struct exchange_buffer *out = &link->tls->out;
-    size_t records = bytes.len / RECORD_BYTES + 2;
     size_t taken = 0;
-    if (!ensure(link, out, bytes.len + records * TLS_ROOM_MIN))
+    if (!ensure(link, out, tls_sealed_bytes(bytes.len)))
         return ERR_NOMEM;
     struct tls_io io = {.out = out->ptr, .out_capacity = out->capacity};
     enum err err = tls_session_write(link->tls->session, &io, bytes, &taken);
