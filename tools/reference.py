@@ -8,6 +8,7 @@ With --check nothing is written; the differences are printed, and the exit code 
 """
 import argparse
 import difflib
+import json
 import os
 import re
 import signal
@@ -164,13 +165,18 @@ def metrics_page(weir):
     return "".join(parts)
 
 
+def schema_page(weir):
+    """Over many lines, so that a change of one option is a change of few."""
+    return json.dumps(json.loads(run(weir, "check", "--schema")), indent=1, ensure_ascii=False) + "\n"
+
+
 def make_pages(weir):
     return {
         "README.md": "# Reference\n\nMade by `tools/reference.py`; a test compares these pages with the binary.\n\n"
                      "* [Configuration](configuration.md), and its [JSON Schema](configuration.schema.json) for editors\n"
                      "* [Commands](commands.md)\n* [Problems](problems.md)\n* [Metrics](metrics.md)\n",
         "configuration.md": run(weir, "check", "--reference"),
-        "configuration.schema.json": run(weir, "check", "--schema"),
+        "configuration.schema.json": schema_page(weir),
         "commands.md": commands_page(weir),
         "problems.md": problems_page(),
         "metrics.md": metrics_page(weir),
