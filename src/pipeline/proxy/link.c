@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connection to an upstream: carrying one exchange, or kept for the next. */
+/* A connection to an upstream, from connecting to its end: carrying exchanges, or kept for the next. What is spoken on it
+ * is the affair of its protocol, which is known when it is ready. */
 #include "pipeline/proxy/proxy_int.h"
 
 static struct iovec on_buffer(struct stream *stream);
@@ -7,11 +8,9 @@ static void on_received(struct stream *stream, size_t bytes, enum err err);
 static void on_sent(struct stream *stream, enum err err);
 static void on_hangup(struct stream *stream);
 static void on_connected(struct stream *stream, enum err err);
-static struct iovec on_idle_buffer(struct stream *stream);
-static void on_idle_received(struct stream *stream, size_t bytes, enum err err);
 static void on_timer(struct timer *timer);
 
-static const struct stream_handlers busy = {
+static const struct stream_handlers handlers = {
     .on_buffer = on_buffer,
     .on_received = on_received,
     .on_sent = on_sent,
@@ -19,21 +18,14 @@ static const struct stream_handlers busy = {
     .on_connected = on_connected,
 };
 
-static const struct stream_handlers idle = {
-    .on_buffer = on_idle_buffer,
-    .on_received = on_idle_received,
-    .on_sent = on_sent,
-    .on_hangup = on_hangup,
-};
-
 static struct upstream_link *of_stream(struct stream *stream)
 {
     return CONTAINER_OF(stream, struct upstream_link, stream);
 }
 
-struct upstream_link *link_take(struct proxy_pool *pool, struct proxy_target *target)
+struct upstream_link *link_find(struct proxy_pool *pool, struct proxy_target *target, bool is_fresh)
 {
-    struct list *node = list_pop_first(&target->idle);
+    struct list *node = is_fresh ? NULL : list_pop_first(&target->idle);
     if (!node)
         return NULL;
     pool->idle_count--;
@@ -49,33 +41,32 @@ enum err link_connect(struct exchange *exchange, struct proxy_target *target)
         return ERR_NOMEM;
     memset(link, 0, sizeof *link);
     list_init(&link->node);
+    list_init(&link->exchanges);
     link->pool = pool;
     link->address = target->address;
     timer_init(&link->timer, on_timer);
-    enum err err = stream_connect(&link->stream, &worker->loop, &target->address, &busy);
+    enum err err = stream_connect(&link->stream, &worker->loop, &target->address, &handlers);
     if (err != ERR_OK) {
         slab_release(&worker->upstream_links, link);
         return err;
     }
     counter_add(&worker->meter.upstream_connects, 1);
-    link->exchange = exchange;
-    exchange->link = link;
-    link_set_timer(link);
+    link_enter(link, exchange);
+    link_wait(link, pool->upstream->config->connect_time);
     return ERR_OK;
 }
 
-void link_attach(struct upstream_link *link, struct exchange *exchange)
+void link_enter(struct upstream_link *link, struct exchange *exchange)
 {
-    if (!link->tls)
-        link->stream.handlers = &busy;
-    link->exchange = exchange;
-    link->is_reused = true;
+    list_add_last(&link->exchanges, &exchange->link_node);
     exchange->link = link;
-    counter_add(&link->pool->worker->meter.upstream_reused, 1);
+    exchange->is_reused = link->is_open;
+    if (link->is_open)
+        counter_add(&link->pool->worker->meter.upstream_reused, 1);
 }
 
 /* Receiving goes on, to hear of its end. */
-static bool keep(struct upstream_link *link)
+bool link_keep(struct upstream_link *link)
 {
     struct proxy_pool *pool = link->pool;
     struct proxy_target *target = pool_find(pool, &link->address);
@@ -83,22 +74,23 @@ static bool keep(struct upstream_link *link)
         return false;
     if (link_receive_start(link) != ERR_OK)
         return false;
-    if (!link->tls)
-        link->stream.handlers = &idle;
     list_add_first(&target->idle, &link->node);
     pool->idle_count++;
-    link_set_timer(link);
+    link_wait(link, pool->upstream->config->idle_time);
     return true;
 }
 
-void link_release(struct exchange *exchange, bool is_reusable)
+/* One that nobody waits for any more is not connected to its end. Who still waits has done nothing to an open one. */
+void link_leave(struct exchange *exchange, bool is_reusable)
 {
     struct upstream_link *link = exchange->link;
     if (!link)
         return;
+    list_remove(&exchange->link_node);
     exchange->link = NULL;
-    link->exchange = NULL;
-    if (!is_reusable || !keep(link))
+    if (link->is_open && exchange->state != EXCHANGE_CONNECTING)
+        link->protocol->on_left(link, exchange, is_reusable);
+    else if (!link->is_open && list_is_empty(&link->exchanges))
         link_close(link);
 }
 
@@ -131,52 +123,24 @@ bool link_let_go(struct upstream_link *link)
     return is_open;
 }
 
-void link_set_timer(struct upstream_link *link)
+void link_wait(struct upstream_link *link, uint64_t time_ns)
 {
-    const struct upstream_config *config = link->pool->upstream->config;
-    struct loop *loop = &link->pool->worker->loop;
-    uint64_t time_ns = config->response_time;
-    if (!link->exchange)
-        time_ns = config->idle_time;
-    else if (!link->is_ready)
-        time_ns = config->connect_time;
-    else if (link->exchange->state == EXCHANGE_BODY)
-        time_ns = config->silence_time;
-    else if (link->exchange->is_expecting)
-        time_ns = MIN(time_ns, PROXY_CONTINUE_NS);
+    struct loop *loop = link->stream.watch.loop;
     timer_set(&loop->timers, &link->timer, loop->now_ns + time_ns);
 }
 
 static void on_timer(struct timer *timer)
 {
     struct upstream_link *link = CONTAINER_OF(timer, struct upstream_link, timer);
-    if (link->exchange)
-        exchange_on_timeout(link->exchange);
-    else
-        link_close(link);
+    if (link->is_open) {
+        link->protocol->on_timeout(link);
+        return;
+    }
+    counter_add(&link->pool->worker->meter.upstream_timeouts, 1);
+    link_fail(link, ERR_TIMEOUT);
 }
 
-static struct iovec on_buffer(struct stream *stream)
-{
-    return exchange_on_buffer(of_stream(stream)->exchange);
-}
-
-static void on_received(struct stream *stream, size_t bytes, enum err err)
-{
-    exchange_on_received(of_stream(stream)->exchange, bytes, err);
-}
-
-static void on_sent(struct stream *stream, enum err err)
-{
-    exchange_on_sent(of_stream(stream)->exchange, err);
-}
-
-/* While nobody receives, because the client is behind: what was sent before is still to be read, and its end is found
- * then. */
-static void on_hangup(struct stream *stream)
-{
-    (void)stream;
-}
+/* The way to being open. */
 
 static void on_connected(struct stream *stream, enum err err)
 {
@@ -189,18 +153,84 @@ static void on_connected(struct stream *stream, enum err err)
         link_fail(link, err);
 }
 
-static struct iovec on_idle_buffer(struct stream *stream)
+void link_ready(struct upstream_link *link)
 {
-    struct worker *worker = of_stream(stream)->pool->worker;
-    return (struct iovec){worker->discarded, sizeof worker->discarded};
+    link->is_ready = true;
+    link->protocol = &upstream_http1;
+    link_open(link);
 }
 
-/* Its end, or a response that nobody has asked for (a 408 as a farewell): of no use any more. */
-static void on_idle_received(struct stream *stream, size_t bytes, enum err err)
+static void move_all(struct list *from, struct list *to)
 {
-    (void)bytes;
-    (void)err;
-    link_close(of_stream(stream));
+    list_init(to);
+    for (struct list *node; (node = list_pop_first(from)) != NULL;)
+        list_add_last(to, node);
+}
+
+/* Whoever finds no room any more looks for another link. */
+void link_open(struct upstream_link *link)
+{
+    struct list waiting;
+    link->is_open = true;
+    move_all(&link->exchanges, &waiting);
+    link_hold(link);
+    for (struct list *node; (node = list_pop_first(&waiting)) != NULL;) {
+        struct exchange *exchange = CONTAINER_OF(node, struct exchange, link_node);
+        if (!link->is_closed && link->protocol->has_room(link)) {
+            list_add_last(&link->exchanges, node);
+            exchange_on_connected(exchange, ERR_OK);
+        } else {
+            exchange->link = NULL;
+            exchange->attempts--;
+            exchange->state = EXCHANGE_START;
+            flow_resume(exchange->request);
+        }
+    }
+    bool is_unused = list_is_empty(&link->exchanges) && !list_is_linked(&link->node);
+    if (!link->is_closed && is_unused && !link_keep(link))
+        link_close(link);
+    (void)link_let_go(link);
+}
+
+/* ERR_EOF is the other side's word that all was said; a stream that ends without it may have been cut. */
+void link_fail(struct upstream_link *link, enum err err)
+{
+    if (link->is_open) {
+        link->protocol->on_received(link, 0, err == ERR_EOF ? ERR_EOF : ERR_IO);
+        return;
+    }
+    link_hold(link);
+    while (!list_is_empty(&link->exchanges))
+        exchange_on_connected(CONTAINER_OF(link->exchanges.next, struct exchange, link_node),
+                              err == ERR_EOF || err == ERR_TRUNCATED ? ERR_CLOSED : err);
+    (void)link_let_go(link);
+}
+
+/* While it is open. */
+
+static struct iovec on_buffer(struct stream *stream)
+{
+    struct upstream_link *link = of_stream(stream);
+    return link->protocol->on_buffer(link);
+}
+
+static void on_received(struct stream *stream, size_t bytes, enum err err)
+{
+    struct upstream_link *link = of_stream(stream);
+    link->protocol->on_received(link, bytes, err);
+}
+
+static void on_sent(struct stream *stream, enum err err)
+{
+    struct upstream_link *link = of_stream(stream);
+    link->protocol->on_sent(link, err);
+}
+
+/* While nobody receives, because the client is behind: what was sent before is still to be read, and its end is found
+ * then. */
+static void on_hangup(struct stream *stream)
+{
+    (void)stream;
 }
 
 /* The same with and without TLS. */
@@ -229,27 +259,4 @@ void link_receive_stop(struct upstream_link *link)
 bool link_is_receiving(const struct upstream_link *link)
 {
     return link->tls ? link_tls_is_receiving(link) : link->stream.is_receiving;
-}
-
-void link_ready(struct upstream_link *link)
-{
-    link->is_ready = true;
-    exchange_on_connected(link->exchange, ERR_OK);
-}
-
-void link_deliver(struct upstream_link *link, size_t bytes, enum err err)
-{
-    if (link->exchange)
-        exchange_on_received(link->exchange, bytes, err);
-    else
-        link_close(link);
-}
-
-/* ERR_EOF is the other side's word that all was said; a stream that ends without it may have been cut. */
-void link_fail(struct upstream_link *link, enum err err)
-{
-    if (link->exchange && !link->is_ready)
-        exchange_on_connected(link->exchange, err == ERR_EOF || err == ERR_TRUNCATED ? ERR_CLOSED : err);
-    else
-        link_deliver(link, 0, err == ERR_EOF ? ERR_EOF : ERR_IO);
 }

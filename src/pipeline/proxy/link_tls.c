@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS on a link: between the stream, which moves ciphertext, and the exchange, which knows of plaintext only.
+/* TLS on a link: between the stream, which moves ciphertext, and the protocol, which knows of plaintext only.
  *
- * What the exchange sends is encrypted whole into a buffer of ours, so a send takes all or fails. What comes is decrypted
- * straight into the exchange's buffer, as long as it wants some; the rest waits as ciphertext. A callback may close the
+ * What the protocol sends is encrypted whole into a buffer of ours, so a send takes all or fails. What comes is decrypted
+ * straight into the protocol's buffer, as long as it wants some; the rest waits as ciphertext. A callback may close the
  * link, so it is held while one is on the stack. */
 #include "pipeline/proxy/proxy_int.h"
 
@@ -157,9 +157,9 @@ static void on_sent(struct stream *stream, enum err err)
         link_fail(link, err);
         return;
     }
-    if (link->exchange && link->is_ready) {
+    if (link->is_ready) {
         link_hold(link);
-        exchange_on_sent(link->exchange, err);
+        link->protocol->on_sent(link, err);
         if (!link_let_go(link))
             return;
     }
@@ -229,12 +229,7 @@ static void on_hangup(struct stream *stream)
 /* Where plaintext goes. Nothing: nobody wants any, or the link is gone. */
 static struct iovec place_for(struct upstream_link *link)
 {
-    struct worker *worker = link->pool->worker;
-    if (!link->is_ready)
-        return (struct iovec){NULL, 0};
-    if (link->exchange)
-        return exchange_on_buffer(link->exchange);
-    return (struct iovec){worker->discarded, sizeof worker->discarded};
+    return link->is_ready ? link->protocol->on_buffer(link) : (struct iovec){NULL, 0};
 }
 
 /* One step of the handshake or of decrypting. ERR_AGAIN when it needs more from the stream. */
@@ -280,7 +275,7 @@ static void pump(struct upstream_link *link)
         else if (err == ERR_AGAIN)
             break;
         else if (err == ERR_OK && bytes > 0)
-            link_deliver(link, bytes, ERR_OK);
+            link->protocol->on_received(link, bytes, ERR_OK);
         else if (err != ERR_OK)
             link_fail(link, err);
     }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request that is with an upstream (struct exchange), the connection that carries it (struct upstream_link), and the
- * pool of a worker that keeps connections between requests (struct proxy_pool).
+/* A request that is with an upstream (struct exchange), the connection that carries it (struct upstream_link), what is
+ * spoken there (struct upstream_protocol), and the pool of a worker that keeps connections between requests (struct
+ * proxy_pool).
  *
- * An exchange lives in the arena of its request and ends with it. It owns its link from taking it to giving it back,
- * which is as soon as the response has arrived whole, even if the client has not taken it yet. An idle link belongs to
- * its pool. */
+ * An exchange lives in the arena of its request and ends with it. It is on its link from taking it to leaving it, which
+ * is as soon as the response has arrived whole, even if the client has not taken it yet. A link with no exchange belongs
+ * to its pool. */
 #ifndef WEIR_PIPELINE_PROXY_PROXY_INT_H
 #define WEIR_PIPELINE_PROXY_PROXY_INT_H
 
@@ -18,6 +19,30 @@
 #define PROXY_CONTINUE_NS (NS_PER_S) /* for an upstream to say that it wants a body */
 
 struct exchange;
+struct upstream_link;
+
+/* What is spoken on a link, once it is ready. Functions that end requests say so: nothing of the exchange is touched after
+ * them, and the link may be gone. */
+struct upstream_protocol {
+    const char *name;
+    /* Of the connection. */
+    struct iovec (*on_buffer)(struct upstream_link *link);
+    /* As stream_handlers.on_received; with an error the link is still to be closed. */
+    void (*on_received)(struct upstream_link *link, size_t bytes, enum err err);
+    void (*on_sent)(struct upstream_link *link, enum err err);
+    void (*on_timeout)(struct upstream_link *link);
+    /* Whether one more exchange may begin on it now. */
+    bool (*has_room)(const struct upstream_link *link);
+    /* The exchange has left. Closes the link or lets the pool have it. */
+    void (*on_left)(struct upstream_link *link, struct exchange *exchange, bool is_reusable);
+    /* Of an exchange on it; stages of the request. Sends the head, and what is here of the body unless the upstream is
+     * asked whether it wants it. */
+    enum verdict (*send)(struct exchange *exchange);
+    /* It does want it. */
+    enum verdict (*send_body)(struct exchange *exchange);
+};
+
+extern const struct upstream_protocol upstream_http1;
 
 /* One address, and the connections to it that nobody uses. */
 struct proxy_target {
@@ -55,13 +80,14 @@ struct upstream_link {
     struct list node; /* of its target's idle ones */
     struct timer timer;
     struct proxy_pool *pool;
-    struct exchange *exchange; /* NULL while idle */
-    struct link_tls *tls;      /* TLS; NULL: none */
-    uint32_t holds;            /* its memory stays while somebody has to look at is_closed */
+    const struct upstream_protocol *protocol; /* NULL until it is ready */
+    struct list exchanges;                    /* that it carries, or that wait for it to be open */
+    struct link_tls *tls;                     /* TLS; NULL: none */
+    uint32_t holds;                           /* its memory stays while somebody has to look at is_closed */
     bool is_closed;
     struct address address;
-    bool is_ready;  /* connected, and the handshake is over */
-    bool is_reused; /* it has carried a request before */
+    bool is_ready; /* connected, and the handshake is over */
+    bool is_open;  /* exchanges may begin */
 };
 
 enum exchange_state {
@@ -85,7 +111,8 @@ struct exchange_buffer {
 struct exchange {
     struct request *request;
     struct proxy_pool *pool;
-    struct upstream_link *link; /* NULL: none, or given back already */
+    struct upstream_link *link; /* NULL: none, or left already */
+    struct list link_node;      /* of its exchanges */
     struct body_sink sink;
     struct body_source source;
     enum exchange_state state;
@@ -94,7 +121,9 @@ struct exchange {
     const char *why;
     enum err connect_err; /* of the last attempt that failed */
     uint32_t attempts;
+    uint32_t repeat_count; /* of them, those after which the request was sent once more */
     uint32_t interim_count;
+    bool is_reused; /* the link has carried requests before this one */
 
     /* The request. */
     struct exchange_buffer out; /* begin: where the part begins that the stream has not been given */
@@ -103,7 +132,6 @@ struct exchange {
     bool is_expecting;          /* the upstream is asked whether it wants the body */
     bool is_sent;               /* to the last byte, as far as `out` */
     bool is_write_broken;       /* the upstream takes no more; it may have answered all the same */
-    bool wants_fresh;           /* no kept connection: the last one was dead */
 
     /* The response. */
     uint32_t field_count;      /* of request->response, before those of the upstream */
@@ -130,27 +158,34 @@ void pool_note_failure(struct proxy_pool *pool, const struct address *address);
 struct proxy_target *pool_find(struct proxy_pool *pool, const struct address *address);
 
 /* link.c */
-/* A kept connection to the target, or NULL. */
-struct upstream_link *link_take(struct proxy_pool *pool, struct proxy_target *target);
+/* One to the target that may take one more exchange: kept from earlier, unless a fresh one is wanted. NULL. */
+struct upstream_link *link_find(struct proxy_pool *pool, struct proxy_target *target, bool is_fresh);
 /* A new one, which is being connected for the exchange. */
 MUST_USE enum err link_connect(struct exchange *exchange, struct proxy_target *target);
-/* Gives the exchange a link that is connected. */
-void link_attach(struct upstream_link *link, struct exchange *exchange);
-/* Gives the exchange's link back: to the pool when `is_reusable`, if there is room. */
-void link_release(struct exchange *exchange, bool is_reusable);
+/* The exchange is on the link, which link_find has found. */
+void link_enter(struct upstream_link *link, struct exchange *exchange);
+/* The exchange leaves its link, if it is on one; it may be used again when `is_reusable`. */
+void link_leave(struct exchange *exchange, bool is_reusable);
+/* Without exchanges: for the next one to find, if there is room among the kept ones. */
+MUST_USE bool link_keep(struct upstream_link *link);
+/* No exchange is on it. */
 void link_close(struct upstream_link *link);
 /* Around calls that may close it: after the second, the link may be gone, unless the answer is true. */
 void link_hold(struct upstream_link *link);
 bool link_let_go(struct upstream_link *link);
-/* Sends: ERR_OK: all is with the kernel. ERR_AGAIN: *ret_taken is, and the rest is borrowed until exchange_on_sent; over
+/* on_timeout after so long, unless it is called again before. */
+void link_wait(struct upstream_link *link, uint64_t time_ns);
+/* Sends: ERR_OK: all is with the kernel. ERR_AGAIN: *ret_taken is, and the rest is borrowed until on_sent; over
  * TLS all is taken. No other send while stream.unsent has a length. */
 MUST_USE enum err link_send(struct upstream_link *link, struct slice bytes, size_t *ret_taken);
 MUST_USE enum err link_receive_start(struct upstream_link *link);
 void link_receive_stop(struct upstream_link *link);
 bool link_is_receiving(const struct upstream_link *link);
-/* From link_tls.c: what has become of it. Each may close the link. */
+/* What is spoken on it is known by now. May close the link. */
 void link_ready(struct upstream_link *link);
-void link_deliver(struct upstream_link *link, size_t bytes, enum err err);
+/* Exchanges may begin: those that wait for it do. May close the link. */
+void link_open(struct upstream_link *link);
+/* It is of no use any more. May close the link. */
 void link_fail(struct upstream_link *link, enum err err);
 
 /* link_tls.c. After an error link_close cleans up. */
@@ -160,19 +195,26 @@ MUST_USE enum err link_tls_send(struct upstream_link *link, struct slice bytes);
 MUST_USE enum err link_tls_receive_start(struct upstream_link *link);
 void link_tls_receive_stop(struct upstream_link *link);
 bool link_tls_is_receiving(const struct upstream_link *link);
-/* Waits anew: for as long as the state of the exchange allows. */
-void link_set_timer(struct upstream_link *link);
 
-/* exchange.c: what links tell. Each may end the request: nothing is touched after it. */
+/* exchange.c: the same for every protocol. Where it says so, the request may have ended on return. */
+/* The link that the exchange waits for is open, or why it will not be. May end the request. */
 void exchange_on_connected(struct exchange *exchange, enum err err);
-struct iovec exchange_on_buffer(struct exchange *exchange);
-void exchange_on_received(struct exchange *exchange, size_t bytes, enum err err);
-void exchange_on_sent(struct exchange *exchange, enum err err);
-void exchange_on_timeout(struct exchange *exchange);
+/* Nobody wants what comes, because the request has failed for a reason of its own. Then the link has been left. */
+bool exchange_is_given_up(struct exchange *exchange);
 /* It is with the upstream no longer, as far as in_flight goes. Harmless twice. */
 void exchange_leave(struct exchange *exchange);
-/* Ends it as failed. `why` is a static sentence. */
+/* Ends it as failed. `why` is a static sentence. May end the request. */
 void exchange_fail(struct exchange *exchange, enum problem problem, const char *why);
+/* Whether it does no harm to send the request again, should nobody know whether it was acted on: RFC 9110 section 9.2.2. */
+bool exchange_is_idempotent(const struct exchange *exchange);
+/* Sends the request again, over another connection. False when it was tried often enough. May end the request. */
+MUST_USE bool exchange_repeat(struct exchange *exchange);
+/* exchange->head is that of an interim response. False when there were too many. */
+MUST_USE bool exchange_take_interim(struct exchange *exchange);
+/* How long the upstream may take for what is waited for. */
+uint64_t exchange_time_ns(const struct exchange *exchange);
+/* Nothing came for so long. May end the request. */
+void exchange_on_timeout(struct exchange *exchange);
 
 /* head.c */
 /* Writes the head of the request into exchange->out. ERR_NOMEM; ERR_LIMIT: it does not fit anywhere. */
@@ -180,14 +222,14 @@ MUST_USE enum err head_write_request(struct exchange *exchange);
 /* Makes request->response of exchange->head, whose bytes stand at the front of exchange->in. */
 MUST_USE enum err head_make_response(struct exchange *exchange);
 
-/* body.c */
-void body_init(struct exchange *exchange);
+/* http1_body.c */
+void http1_body_init(struct exchange *exchange);
 /* Sends what is in `out`, unless a send is under way. */
-void body_flush(struct exchange *exchange);
+void http1_body_flush(struct exchange *exchange);
 /* The upstream takes no more. */
-void body_break_off(struct exchange *exchange);
-/* Takes what is in `in`, all of it undecoded; false when it was malformed. Gives the link back at the end. */
-bool body_take(struct exchange *exchange);
+void http1_body_break_off(struct exchange *exchange);
+/* Takes what is in `in`, all of it undecoded; false when it was malformed. Leaves the link at the end. */
+bool http1_body_take(struct exchange *exchange);
 MUST_USE bool buffer_ensure(struct exchange *exchange, struct exchange_buffer *buffer, size_t bytes);
 void buffer_drop(struct exchange *exchange, struct exchange_buffer *buffer);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hands a request on to the upstream of its route and waits for the head of the response. Bodies go through in both
- * directions while they come (body.c).
+ * directions while they come. What is spoken with the upstream is the affair of the link (struct upstream_protocol).
  *
  * An upstream is asked only for what HTTP/1.1 has in every message: a request to switch protocols is refused, trailers
  * are dropped. */
@@ -9,8 +9,6 @@
 static enum verdict begin(struct request *request);
 static enum verdict fail(struct exchange *exchange);
 static enum verdict find_link(struct exchange *exchange);
-static enum verdict send_request(struct exchange *exchange);
-static enum verdict send_body(struct exchange *exchange);
 static void end(void *exchange);
 
 enum verdict stage_proxy(struct request *request)
@@ -29,9 +27,9 @@ enum verdict stage_proxy(struct request *request)
             return verdict;
     }
     if (exchange->state == EXCHANGE_READY)
-        return send_request(exchange);
+        return exchange->link->protocol->send(exchange);
     if (exchange->state == EXCHANGE_CONTINUED)
-        return send_body(exchange);
+        return exchange->link->protocol->send_body(exchange);
     if (exchange->state == EXCHANGE_FAILED)
         return fail(exchange);
     return exchange->state == EXCHANGE_BODY ? VERDICT_NEXT : VERDICT_WAIT;
@@ -67,20 +65,14 @@ static struct exchange *make_exchange(struct request *request)
 {
     const struct limits_config *limits = &request->worker->limits;
     struct exchange *exchange = arena_alloc_zero(&request->arena, sizeof *exchange);
-    struct http1_limits parser_limits = {
-        .head_bytes_max = (uint32_t)limits->head_bytes,
-        .header_count_max = (uint16_t)limits->header_count,
-    };
     if (!exchange)
         return NULL;
     exchange->head.headers = arena_alloc(&request->arena, limits->header_count * sizeof(struct http_header));
     if (!exchange->head.headers)
         return NULL;
-    http1_parser_init(&exchange->parser, &parser_limits);
     exchange->request = request;
     exchange->begin_ns = request->worker->loop.now_ns;
     exchange->pool = pool_of(request);
-    body_init(exchange);
     return exchange;
 }
 
@@ -110,7 +102,7 @@ static enum verdict begin(struct request *request)
 static void end(void *context)
 {
     struct exchange *exchange = context;
-    link_release(exchange, false);
+    link_leave(exchange, false);
     buffer_drop(exchange, &exchange->in);
     buffer_drop(exchange, &exchange->out);
     exchange_leave(exchange);
@@ -139,14 +131,14 @@ static enum verdict find_link(struct exchange *exchange)
     enum err err = exchange->connect_err;
     for (;;) {
         struct proxy_target *target = pool_pick(pool);
-        uint32_t failed_count = exchange->attempts - exchange->wants_fresh;
+        uint32_t failed_count = exchange->attempts - exchange->repeat_count;
         if (!target || exchange->attempts >= pool->upstream->config->tries || failed_count >= pool_size(pool))
             return fail_to_connect(exchange, err);
         exchange->attempts++;
-        struct upstream_link *link = exchange->wants_fresh ? NULL : link_take(pool, target);
+        struct upstream_link *link = link_find(pool, target, exchange->repeat_count > 0);
         if (link) {
-            link_attach(link, exchange);
-            exchange->state = EXCHANGE_READY;
+            link_enter(link, exchange);
+            exchange->state = link->is_open ? EXCHANGE_READY : EXCHANGE_CONNECTING;
             return VERDICT_NEXT;
         }
         err = link_connect(exchange, target);
@@ -157,40 +149,4 @@ static enum verdict find_link(struct exchange *exchange)
         if (err != ERR_NOMEM && err != ERR_BUSY)
             pool_note_failure(pool, &target->address);
     }
-}
-
-static enum verdict send_request(struct exchange *exchange)
-{
-    struct request *request = exchange->request;
-    enum err err = head_write_request(exchange);
-    if (err == ERR_NOMEM)
-        return request_fail_memory(request);
-    if (err != ERR_OK)
-        return request_fail(request, PROBLEM_INTERNAL, "The request could not be written for the upstream.");
-    exchange->state = EXCHANGE_HEAD;
-    link_set_timer(exchange->link);
-    if (link_receive_start(exchange->link) != ERR_OK)
-        return request_fail(request, PROBLEM_INTERNAL, "The connection to the upstream could not be watched.");
-    if (request->head.has_body && !exchange->is_expecting)
-        return send_body(exchange);
-    body_flush(exchange);
-    return VERDICT_WAIT;
-}
-
-/* What is here of the body leaves together with the head. */
-static enum verdict send_body(struct exchange *exchange)
-{
-    struct request *request = exchange->request;
-    exchange->state = EXCHANGE_HEAD;
-    exchange->is_expecting = false;
-    exchange->is_corked = true;
-    request->sink = &exchange->sink;
-    enum verdict verdict = flow_receive(request);
-    exchange->is_corked = false;
-    if (verdict == VERDICT_FAIL)
-        return verdict;
-    body_flush(exchange);
-    if (request->is_body_blocked && !exchange->link->stream.unsent.len)
-        flow_body_wanted(request);
-    return VERDICT_WAIT;
 }

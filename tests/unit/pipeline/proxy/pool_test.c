@@ -145,7 +145,7 @@ static void keep_link(const struct address *address, const struct address *liste
     assert_int_equal(link_connect(&exchange, &there), ERR_OK);
     exchange.state = EXCHANGE_CONNECTING;
     struct upstream_link *link = exchange.link;
-    link->exchange = NULL;
+    list_remove(&exchange.link_node);
     link->stream.is_connecting = false;
     link->address = *address;
     list_add_first(&pool_find(pool, address)->idle, &link->node);

@@ -13,7 +13,7 @@ static size_t sink_write(struct body_sink *sink, struct slice bytes);
 static void sink_end(struct body_sink *sink);
 static enum err source_read(struct body_source *source, char *place, size_t capacity, size_t *ret_bytes);
 
-void body_init(struct exchange *exchange)
+void http1_body_init(struct exchange *exchange)
 {
     static const struct chunked_limits limits = {
         .body_bytes_max = UINT64_MAX, .extension_bytes_max = EXTENSION_BYTES, .trailer_bytes_max = TRAILER_BYTES};
@@ -22,33 +22,18 @@ void body_init(struct exchange *exchange)
     chunked_init(&exchange->chunked, &limits);
 }
 
-bool buffer_ensure(struct exchange *exchange, struct exchange_buffer *buffer, size_t bytes)
-{
-    if (buffer->ptr)
-        return buffer->capacity >= bytes;
-    *buffer = (struct exchange_buffer){0};
-    buffer->ptr = pool_acquire(&exchange->request->worker->pool, bytes, &buffer->capacity);
-    return buffer->ptr != NULL;
-}
-
-void buffer_drop(struct exchange *exchange, struct exchange_buffer *buffer)
-{
-    pool_release(&exchange->request->worker->pool, buffer->ptr, buffer->capacity);
-    *buffer = (struct exchange_buffer){0};
-}
-
 /* The request. */
 
 /* It may have answered before, so the end of the connection decides. Whatever was wrong, an upstream that is still there
  * must not wait for the rest. */
-void body_break_off(struct exchange *exchange)
+void http1_body_break_off(struct exchange *exchange)
 {
     exchange->is_write_broken = true;
     socket_shutdown_write(exchange->link->stream.watch.fd);
     buffer_drop(exchange, &exchange->out);
 }
 
-void body_flush(struct exchange *exchange)
+void http1_body_flush(struct exchange *exchange)
 {
     struct exchange_buffer *out = &exchange->out;
     struct stream *stream = exchange->link ? &exchange->link->stream : NULL;
@@ -65,7 +50,7 @@ void body_flush(struct exchange *exchange)
     if (err == ERR_OK)
         buffer_drop(exchange, out);
     else if (err != ERR_AGAIN)
-        body_break_off(exchange);
+        http1_body_break_off(exchange);
 }
 
 /* Room is always left for the end of a chunked body. */
@@ -101,7 +86,7 @@ static size_t send_directly(struct exchange *exchange, struct slice bytes)
     if (err == ERR_OK || (err == ERR_AGAIN && sent == bytes.len))
         return bytes.len;
     if (err != ERR_AGAIN) {
-        body_break_off(exchange);
+        http1_body_break_off(exchange);
         return bytes.len;
     }
     stream->unsent = (struct slice){NULL, 0};
@@ -127,7 +112,7 @@ static size_t send_chunks(struct exchange *exchange, struct slice bytes)
             return taken;
         }
         taken += append(exchange, slice_skip(bytes, taken));
-        body_flush(exchange);
+        http1_body_flush(exchange);
     }
     return exchange->is_write_broken ? bytes.len : taken;
 }
@@ -141,7 +126,7 @@ static size_t sink_write(struct body_sink *sink, struct slice bytes)
         return append(exchange, bytes);
     if (exchange->link->stream.unsent.len)
         return 0;
-    link_set_timer(exchange->link);
+    link_wait(exchange->link, exchange_time_ns(exchange));
     if (!exchange->is_chunked)
         return send_directly(exchange, bytes);
     return send_chunks(exchange, bytes);
@@ -162,7 +147,7 @@ static void sink_end(struct body_sink *sink)
         exchange->out.end += END_BYTES;
     }
     if (!exchange->is_corked)
-        body_flush(exchange);
+        http1_body_flush(exchange);
 }
 
 /* The response. */
@@ -173,12 +158,12 @@ static void complete(struct exchange *exchange)
     struct upstream_link *link = exchange->link;
     exchange->is_complete = true;
     bool is_quiet = link && link->stream.unsent.len == 0 && exchange->out.begin == exchange->out.end;
-    link_release(exchange, is_quiet && exchange->is_sent && !exchange->is_write_broken && !exchange->is_dirty &&
-                               exchange->head.is_keep_alive);
+    link_leave(exchange, is_quiet && exchange->is_sent && !exchange->is_write_broken && !exchange->is_dirty &&
+                             exchange->head.is_keep_alive);
     exchange_leave(exchange);
 }
 
-bool body_take(struct exchange *exchange)
+bool http1_body_take(struct exchange *exchange)
 {
     struct exchange_buffer *in = &exchange->in;
     size_t len = in->end - in->begin;
@@ -224,7 +209,7 @@ static enum err source_read(struct body_source *source, char *place, size_t capa
     buffer_drop(exchange, in);
     if (exchange->link && link_receive_start(exchange->link) != ERR_OK) {
         exchange->failure = ERR_IO;
-        link_release(exchange, false);
+        link_leave(exchange, false);
     }
     return ERR_OK;
 }
