@@ -52,6 +52,7 @@ static enum err init(struct worker *worker, const struct worker_options *options
     struct limits_config *limits = &options->config->limits;
     worker->index = options->index;
     worker->crew = options->crew;
+    worker->places = options->places;
     worker->ports = options->ports;
     pool_init(&worker->pool, limits->worker_cache, limits->worker_memory);
     codings_init(&worker->codings, &(struct codings_config){.pool = &worker->pool,
@@ -67,9 +68,9 @@ static enum err init(struct worker *worker, const struct worker_options *options
     worker->loop.owner = worker;
     worker->mailbox.on_mail = on_mail;
     TRY(mailbox_start(&worker->mailbox, &worker->loop));
+    places_join(worker->places, worker->index, &worker->mailbox.wake);
     TRY(key_verifier_init(&worker->key_verifier));
     TRY(crypto_random(worker->random_state, sizeof worker->random_state));
-    TRY(crypto_random(&worker->clients_key, sizeof worker->clients_key));
     return add_generation(worker, options->config);
 }
 
@@ -88,7 +89,6 @@ void worker_destroy(struct worker *worker)
         mailbox_stop(&worker->mailbox);
     loop_deinit(&worker->loop);
     key_verifier_deinit(&worker->key_verifier);
-    tally_deinit(&worker->clients);
     http2_worker_deinit(worker);
     if (worker->connections.object_bytes) {
         slab_deinit(&worker->connections);
@@ -153,6 +153,7 @@ static bool on_mail(struct mailbox *mailbox)
 {
     struct worker *worker = CONTAINER_OF(mailbox, struct worker, mailbox);
     bool has_found = worker->crew && crew_collect(worker->crew, worker->index);
+    has_found |= accept_on_mail(worker);
     if (!worker_is_idle(worker)) {
         take_order(worker);
         has_found = true;
@@ -184,6 +185,7 @@ static void take_order(struct worker *worker)
         break;
     }
     worker->order_config = NULL;
+    accept_resume(worker);
     worker_connection_closed(worker);
     atomic_store_explicit(&worker->is_ordered, false, memory_order_release);
 }
@@ -196,7 +198,7 @@ static void end_connections(struct worker *worker)
 
 void worker_connection_closed(struct worker *worker)
 {
-    accept_resume(worker);
+    accept_on_closed(worker);
     if (!worker->is_draining || worker->connection_count || worker->request_count)
         return;
     atomic_store_explicit(&worker->is_drained, true, memory_order_release);
@@ -235,16 +237,14 @@ static enum err add_generation(struct worker *worker, struct config *config)
     return ERR_OK;
 }
 
-/* A limit below what is out already is reached by and by: slabs keep what they have made, on_tidy lowers the pool's.
- * Without memory to count clients nobody is refused. */
+/* A limit below what is out already is reached by and by: slabs keep what they have made, on_tidy lowers the pool's. Any
+ * worker may have all the connections. */
 static void set_limits(struct worker *worker, const struct limits_config *limits)
 {
     uint32_t connections = (uint32_t)limits->connections;
     worker->limits = *limits;
     worker->codings.in_use_max = (uint32_t)limits->codings;
     worker->connections.count_max = MAX(connections + 1, worker->connections.count_made);
-    if (limits->client_connections && tally_reserve(&worker->clients, worker->connections.count_max + 1) != ERR_OK)
-        worker->limits.client_connections = 0;
     worker->requests.count_max = MAX(connections + ORPHANS_MAX, worker->requests.count_made);
     worker->pool.cache_bytes_max = limits->worker_cache;
     worker->pool.outstanding_bytes_max = MAX(limits->worker_memory, worker->pool.outstanding_bytes);

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker: one thread, one loop, and everything it owns. Workers share nothing that is written, except the rings of
- * the crew, the counters that a scrape reads, and the mailbox.
+ * the crew, the counters that a scrape reads, the mailbox, and the number of connections (places.h).
  *
  * A reload hands each worker the new configuration as a generation: the worker lets go of the old one when the last
  * request that began on it has ended. */
 #ifndef WEIR_PIPELINE_WORKER_H
 #define WEIR_PIPELINE_WORKER_H
 
-#include "lib/base/hash.h"
 #include "lib/base/pool.h"
 #include "lib/base/slab.h"
-#include "lib/base/tally.h"
 #include "lib/codings/codings.h"
 #include "lib/http/date.h"
 #include "lib/sys/loop.h"
@@ -18,6 +16,7 @@
 #include "pipeline/config.h"
 #include "pipeline/keys.h"
 #include "pipeline/meters.h"
+#include "pipeline/places.h"
 #include "pipeline/ports.h"
 
 struct http2_worker;
@@ -43,12 +42,20 @@ struct worker_listener {
     const struct listen_config *config; /* of the current generation */
 };
 
+/* A client that was accepted when all places were taken, and has the next one. */
+struct worker_guest {
+    struct worker_listener *listener; /* that it came in by; NULL: there is none */
+    int fd;
+    struct address peer;
+};
+
 struct worker {
     struct thread thread;
     struct loop loop;
     struct mailbox mailbox;
     uint32_t index;
-    struct crew *crew; /* borrowed */
+    struct crew *crew;     /* borrowed */
+    struct places *places; /* borrowed */
     const struct ports *ports;
     struct worker_generation *generation; /* the current one first */
     struct limits_config limits;          /* of the current configuration: what a connection needs before a route */
@@ -62,8 +69,6 @@ struct worker {
     struct list open_connections;
     struct list open_requests;
     uint32_t connection_count;
-    struct tally clients; /* connections of each client; see accept/clients.c */
-    struct hash_key clients_key;
     uint32_t request_count;
     struct worker_listener listeners[WORKER_LISTENERS_MAX];
     uint32_t listener_count;
@@ -72,6 +77,7 @@ struct worker {
     uint64_t tidied_requests;  /* how many there had been the last time */
     bool is_accept_paused;
     bool is_accept_exhausted; /* for want of descriptors: until the timer */
+    struct worker_guest guest;
     bool is_draining;
     bool is_stopping;
 
@@ -97,6 +103,7 @@ struct worker_options {
     uint32_t index;
     struct config *config; /* a reference is taken */
     struct crew *crew;     /* may be set later, before worker_start */
+    struct places *places;
     const struct ports *ports;
 };
 

@@ -107,8 +107,10 @@ static enum err make_workers(struct server *server)
     server->meters = calloc(server->worker_count, sizeof(struct worker_meter *));
     if (!server->workers || !server->meters)
         return ERR_NOMEM;
+    TRY(places_create(server->worker_count, &server->places));
     for (uint32_t i = 0; i < server->worker_count; i++) {
-        struct worker_options options = {.index = i, .config = server->config, .ports = &server->ports};
+        struct worker_options options = {
+            .index = i, .config = server->config, .places = server->places, .ports = &server->ports};
         TRY(worker_create(&options, &server->workers[i]));
         server->meters[i] = &server->workers[i]->meter;
     }
@@ -168,6 +170,7 @@ static void stop(struct server *server)
     crew_destroy(server->crew);
     for (uint32_t i = 0; server->workers && i < server->worker_count; i++)
         worker_destroy(server->workers[i]);
+    places_destroy(server->places);
     config_unref(server->config);
     models_destroy(server->models);
     resolver_destroy(server->resolver);

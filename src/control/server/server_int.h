@@ -56,6 +56,7 @@ struct server {
     uint32_t worker_count;
     uint32_t started_count;
     struct crew *crew;
+    struct places *places;
     struct access_log *log;
     struct meter_registry *registry;
     struct models *models;

@@ -23,7 +23,7 @@ void thread_join(struct thread *thread);
  * up, where that is less (lib/sys/cpu_quota.h). At least 1. */
 uint32_t thread_cpu_count(void);
 
-/* For control threads; the data path has none. Cannot fail once initialised. */
+/* For control threads, and for what workers share beside the requests (places.h); a request meets none. Cannot fail once initialised. */
 #define MUTEX_INIT {PTHREAD_MUTEX_INITIALIZER} /* for static ones */
 struct mutex {
     pthread_mutex_t system;

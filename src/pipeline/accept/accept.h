@@ -9,14 +9,19 @@
 MUST_USE enum err accept_start(struct worker *worker);
 /* Takes what waits in the kernel's queues, then closes the listeners. */
 void accept_stop(struct worker *worker);
-/* There is room again for connections. */
+/* There may be room again for connections. */
 void accept_resume(struct worker *worker);
+/* A connection has gone. */
+void accept_on_closed(struct worker *worker);
+/* Another worker may have freed a place, or asks for one. True: one was made. */
+bool accept_on_mail(struct worker *worker);
 
 /* The header of the PROXY protocol, before anything else; then connection_begin. */
 extern const struct protocol protocol_preface;
 
-/* Takes over fd; closes it when there is no memory for it, or when its address may not connect. */
-void connection_open(struct worker_listener *listener, int fd, const struct address *peer);
+/* Takes over fd; closes it when there is no memory for it, or when its address may not connect. ERR_LIMIT: there is no
+ * place for it, and fd is still the caller's. */
+MUST_USE enum err connection_open(struct worker_listener *listener, int fd, const struct address *peer);
 /* Whether the client may have one connection more. If it is counted, client_leave has to follow. */
 bool client_admit(struct worker *worker, const struct ip *ip, bool *ret_is_counted);
 void client_leave(struct worker *worker, const struct ip *ip);

@@ -53,27 +53,44 @@ static bool may_connect(struct worker_listener *listener, const struct address *
     return false;
 }
 
-void connection_open(struct worker_listener *listener, int fd, const struct address *peer)
+/* A connection that has its place, and nothing else yet. NULL without memory. */
+static struct connection *make(struct worker *worker, const struct ip *ip, bool is_counted)
+{
+    struct connection *connection = slab_acquire(&worker->connections);
+    if (!connection) {
+        counter_add(&worker->meter.connections_refused, 1);
+        places_leave(worker->places, worker->index);
+        if (is_counted)
+            client_leave(worker, ip);
+        return NULL;
+    }
+    memset(connection, 0, sizeof *connection);
+    connection->peer = *ip;
+    connection->is_counted = is_counted;
+    connection->worker = worker;
+    return connection;
+}
+
+enum err connection_open(struct worker_listener *listener, int fd, const struct address *peer)
 {
     struct worker *worker = listener->worker;
+    uint32_t connections_max = worker->is_draining ? UINT32_MAX : (uint32_t)worker->limits.connections;
     struct ip ip = address_ip(peer);
     bool is_counted;
     if (!may_connect(listener, peer, &ip, &is_counted)) {
         socket_close(fd);
-        return;
+        return ERR_OK;
     }
-    struct connection *connection = slab_acquire(&worker->connections);
-    if (!connection) {
-        counter_add(&worker->meter.connections_refused, 1);
+    if (!places_enter(worker->places, connections_max)) {
         if (is_counted)
             client_leave(worker, &ip);
-        socket_close(fd);
-        return;
+        return ERR_LIMIT;
     }
-    memset(connection, 0, sizeof *connection);
-    connection->peer = ip;
-    connection->is_counted = is_counted;
-    connection->worker = worker;
+    struct connection *connection = make(worker, &ip, is_counted);
+    if (!connection) {
+        socket_close(fd);
+        return ERR_OK;
+    }
     connection->listener = listener;
     stream_open(&connection->stream, &worker->loop, fd, &handlers);
     timer_init(&connection->timer, connection_on_timer);
@@ -87,6 +104,7 @@ void connection_open(struct worker_listener *listener, int fd, const struct addr
     enum err err = has_preface ? connection->protocol->open(connection) : connection_begin(connection);
     if (err != ERR_OK || stream_receive_start(&connection->stream) != ERR_OK)
         connection_close(connection);
+    return ERR_OK;
 }
 
 enum err connection_begin(struct connection *connection)
@@ -124,6 +142,7 @@ void connection_close(struct connection *connection)
     if (connection->is_counted)
         client_leave(worker, &connection->peer);
     slab_release(&worker->connections, connection);
+    places_leave(worker->places, worker->index);
     worker_connection_closed(worker);
 }
 

@@ -29,6 +29,7 @@
 
 struct floor {
     struct config *config;
+    struct places *places;
     struct worker *worker;
     struct crew *crew;
     struct ports ports;
@@ -169,7 +170,8 @@ static void floor_start(const struct limits_config *limits)
     int fd = -1;
     floor_ = (struct floor){.config = floor_config(limits), .report_bytes = 100};
     floor_.ports = (struct ports){.owner = &floor_, .is_ready = port_is_ready, .metrics_render = port_render};
-    const struct worker_options options = {.config = floor_.config, .ports = &floor_.ports};
+    assert_int_equal(places_create(1, &floor_.places), ERR_OK);
+    const struct worker_options options = {.config = floor_.config, .places = floor_.places, .ports = &floor_.ports};
     assert_int_equal(worker_create(&options, &floor_.worker), ERR_OK);
     struct wake *wakes[] = {&floor_.worker->mailbox.wake};
     const struct crew_options crew = {
@@ -198,6 +200,7 @@ static void floor_stop(void)
     assert_true(atomic_load(&floor_.worker->is_drained));
     crew_destroy(floor_.crew);
     worker_destroy(floor_.worker);
+    places_destroy(floor_.places);
     config_unref(floor_.config);
 }
 

@@ -149,6 +149,7 @@ UNUSED static struct tensor_spec spec_of(const char *name, enum tensor_type type
 
 struct stand {
     struct config *config;
+    struct places *places;
     struct worker *worker;
     struct crew *crew;
     struct ports ports;
@@ -249,7 +250,8 @@ static void stand_init(struct stand *stand)
     config->model_entries = stand->model_entries;
     stand->route =
         (struct route){.name = SLICE_LIT("POST /x"), .config = &stand->route_config, .body_bytes_max = 1 << 20};
-    const struct worker_options options = {.index = 0, .config = config, .ports = &stand->ports};
+    assert_int_equal(places_create(1, &stand->places), ERR_OK);
+    const struct worker_options options = {.config = config, .places = stand->places, .ports = &stand->ports};
     assert_int_equal(worker_create(&options, &stand->worker), ERR_OK);
     static struct wake *wakes[1];
     wakes[0] = &stand->worker->mailbox.wake;
@@ -276,6 +278,7 @@ static void stand_deinit(struct stand *stand)
     stand_end(stand);
     crew_destroy(stand->crew);
     worker_destroy(stand->worker);
+    places_destroy(stand->places);
     config_unref(stand->config);
     free(stand->meters);
 }
