@@ -108,6 +108,9 @@ struct model_entry {
     void *owner;                   /* the control plane's */
 };
 
+/* received-protocol of Via (RFC 9110 section 7.6.3). */
+enum via_protocol { VIA_HTTP10, VIA_HTTP11, VIA_HTTP2, VIA_PROTOCOLS };
+
 struct config {
     struct pool pool; /* of the arena; used by the loading thread only */
     struct arena arena;
@@ -125,12 +128,15 @@ struct config {
     struct limits_config limits;
     struct shutdown_config shutdown;
     bool server_header;                   /* names weir in responses */
+    struct slice via;                     /* as written; made use of as via_name */
     struct slice welcome;                 /* printed once ready */
     struct option_list models;            /* of struct model_config */
     struct option_list upstreams_written; /* of struct upstream_config */
 
-    struct model_entry **model_entries; /* parallel to models; filled by the control plane */
-    struct upstream **upstreams;        /* those of `upstreams:`, then those that routes make by `proxy:` */
+    struct slice via_name;                  /* in Via; empty: none */
+    struct slice via_values[VIA_PROTOCOLS]; /* what is added to Via, by the protocol it was received in */
+    struct model_entry **model_entries;     /* parallel to models; filled by the control plane */
+    struct upstream **upstreams;            /* those of `upstreams:`, then those that routes make by `proxy:` */
     uint32_t upstream_count;
     struct route **routes;
     uint32_t route_count;

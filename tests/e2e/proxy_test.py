@@ -7,6 +7,7 @@ E2E_SECONDS in the environment: how long clients go away at random. E2E_SEED: th
 import json
 import os
 import random
+import signal
 import socket
 import sys
 import threading
@@ -82,12 +83,12 @@ class Requests(unittest.TestCase):
                             b"Cookie: d\r\nX-Yours: 2\r\nx-yours: 3\r\n\r\n")
         self.assertEqual([name for name, _ in message.fields],
                          ["Host", "Cookie", "X-Yours", "x-yours", "X-Forwarded-For", "X-Forwarded-Proto",
-                          "X-Forwarded-Host"])
+                          "X-Forwarded-Host", "Via"])
 
     def test_fields_that_a_server_may_take_for_ours_stay_behind(self):
         message, = self.ask(b"GET / HTTP/1.1\r\nHost: h\r\nX_Forwarded_For: 6.6.6.6\r\nContent_Length: 5\r\nX-Mine: a_b\r\n\r\n")
         self.assertEqual([name for name, _ in message.fields],
-                         ["Host", "X-Mine", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"])
+                         ["Host", "X-Mine", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Via"])
 
     def test_the_client_is_told_of_and_cannot_lie(self):
         request = (b"GET / HTTP/1.1\r\nHost: h:8\r\nX-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: https\r\n"
@@ -98,7 +99,7 @@ class Requests(unittest.TestCase):
         self.assertEqual(message.all("X-Forwarded-Host"), ["h:8"])
         self.assertEqual(message.all("Forwarded"), ['for=127.0.0.1;host="h:8";proto=http'])
         message, = self.ask(request, options="forwarded: off")
-        self.assertEqual([name for name, _ in message.fields], ["Host"])
+        self.assertEqual([name for name, _ in message.fields], ["Host", "Via"])
 
     def test_a_trusted_proxy_is_kept_and_added_to(self):
         message, = self.ask(b"GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 9.9.9.9, 8.8.8.8\r\nX-Forwarded-Proto: https\r\n"
@@ -200,11 +201,11 @@ class Responses(unittest.TestCase):
     def test_fields_come_through_and_those_of_one_hop_do_not(self):
         response = self.relay(b"HTTP/1.1 201 Whatever\r\nConnection: close, X-Mine\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nX-Yours: 2\r\n"
                               b"Date: yesterday\r\nContent-Type: a/b\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nServer: x\r\n"
-                              b"Content-Length: 2\r\n\r\nhi")
+                              b"Content-Length: 2\r\n\r\nhi", extra="via: me")
         self.assertEqual((response.status, response.body), (201, b"hi"))
         self.assertEqual(sorted(response.fields),
                          [("Content-Length", "2"), ("Content-Type", "a/b"), ("Date", "yesterday"), ("Server", "x"),
-                          ("Set-Cookie", "a"), ("Set-Cookie", "b"), ("X-Yours", "2")])
+                          ("Set-Cookie", "a"), ("Set-Cookie", "b"), ("Via", "1.1 me"), ("X-Yours", "2")])
 
     def test_many_fields_come_through(self):
         fields = b"".join(b"X-%d: %d\r\n" % (i, i) for i in range(95))
@@ -235,6 +236,25 @@ class Responses(unittest.TestCase):
         self.assertEqual(self.relay(b"HTTP/1.1 204 No Content\r\n\r\n").status, 204)
         self.assertEqual(self.relay(b"HTTP/1.1 304 Not Modified\r\nETag: a\r\n\r\n").field("ETag"), "a")
         self.assertEqual(self.relay(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").body, b"")
+
+    def test_a_205_has_no_content_whatever_the_upstream_says(self):
+        """RFC 9110 section 15.3.6."""
+        for framed in (b"Content-Length: 5\r\n\r\nhello", b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+                       b"\r\nhello", b"Content-Length: 0\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"):
+            response = self.relay(b"HTTP/1.1 205 Reset Content\r\nX: y\r\n" + framed)
+            self.assertEqual((response.status, response.all("Content-Length"), response.body), (205, ["0"], b""), framed)
+            self.assertEqual((response.field("Transfer-Encoding"), response.field("X")), (None, "y"), framed)
+
+    def test_a_status_without_content_never_has_any(self):
+        """RFC 9110 sections 15.3.5, 15.4.5 and 8.6: what stands behind the head is not handed on, nor taken for the next."""
+        for reply, status in ((b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello", 502),
+                              (b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 502),
+                              (b"HTTP/1.1 204 No Content\r\n\r\nhello", 204),
+                              (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nhello", 304),
+                              (b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 304)):
+            response = self.relay(reply)
+            self.assertEqual(response.status, status, reply)
+            self.assertNotIn(b"hello", response.body)
 
     def test_interim_responses_are_passed_over(self):
         response = self.relay(b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
@@ -270,6 +290,101 @@ class Responses(unittest.TestCase):
             client.send("GET", "/")
             with self.assertRaises(weir.Gone):
                 self.read(client, False)
+
+
+class Hops(unittest.TestCase):
+    """What a gateway says of itself, and how far a request may go."""
+    ASK = b"GET / HTTP/1.1\r\nHost: h\r\n%s\r\n"
+
+    def vias(self, request, reply=b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", extra="via: me"):
+        """Via as the upstream gets it, and as the client does."""
+        kept = Kept(lambda connection, message: connection.send(reply))
+        with Upstream(kept) as upstream, served(upstream, extra=extra) as server, weir.Client(server.port) as client:
+            client.raw(request)
+            response = client.receive()
+        self.assertEqual(response.status, 200, response)
+        return kept.messages[0].all("Via"), response.all("Via")
+
+    def test_via_is_added_behind_what_was_there(self):
+        """RFC 9110 section 7.6.3."""
+        self.assertEqual(self.vias(self.ASK % b""), (["1.1 me"], ["1.1 me"]))
+        self.assertEqual(self.vias(b"GET / HTTP/1.0\r\nVia: 1.1 a (x), 2 b\r\n\r\n",
+                                   b"HTTP/1.0 200 OK\r\nVia: 1.1 c\r\nContent-Length: 0\r\n\r\n"),
+                         (["1.1 a (x), 2 b", "1.0 me"], ["1.1 c", "1.0 me"]))
+
+    def test_via_is_not_in_what_is_not_handed_on(self):
+        with weir.Server(config("127.0.0.1:1", extra="via: me")) as server:
+            self.assertEqual(weir.ask(server.port, "GET", "/metrics").all("Via"), [])
+            self.assertEqual(weir.ask(server.port, "GET", "/").all("Via"), [])
+
+    def test_via_can_be_left_out(self):
+        self.assertEqual(self.vias(self.ASK % b"Via: 1.1 off\r\n", extra="via: off"), (["1.1 off"], []))
+
+    def test_a_name_that_cannot_stand_in_via_is_refused(self):
+        for name in ("a b", "a,b", "(a)", "é"):
+            server = weir.Server(config("127.0.0.1:1", extra='via: "%s"' % name))
+            with self.assertRaises(Exception):
+                server.start()
+            self.assertIn("is no name that can stand in Via", server.stderr())
+            server.remove()
+
+    def test_a_request_that_names_us_goes_in_a_circle(self):
+        """RFC 9110 section 7.6.3, and 508 as RFC 5842 section 7.2 has it."""
+        with Upstream() as upstream, served(upstream, extra="via: me") as server:
+            for via, status in (("1.1 me", 508), ("1.0 a, 1.1 ME (weir), 1.1 b", 508), ("HTTP/1.1 me", 508),
+                                ("1.1 me:80", 200), ("1.1 a (1.1 me, 1.1 me)", 200), ("1.1 meme, me 1.1", 200), ("me", 200)):
+                response = weir.ask(server.port, "GET", "/", {"Via": via})
+                self.assertEqual(response.status, status, via)
+            self.assertEqual(response.problem(), None)
+            self.assertEqual(weir.ask(server.port, "GET", "/", {"Via": "1.1 me"}).problem(), "loop-detected")
+            self.assertEqual(counted(server, "loops"), 4)
+
+    def test_a_circle_of_two_is_cut_and_a_row_of_two_is_not(self):
+        """None of them has been given a name: each has one of its own, which a reload keeps."""
+        with Upstream() as upstream, served(upstream) as second, weir.Server(config("127.0.0.1:%d" % second.port)) as first:
+            self.assertEqual(weir.ask(first.port, "GET", "/").status, 200)
+            names = [via.split()[1] for via in weir.ask(first.port, "GET", "/").all("Via")]
+            self.assertEqual(len(set(names)), 2, names)
+            self.assertRegex(names[0], "^weir-[0-9a-f]{12}$")
+            second.write_config(config("127.0.0.1:%d" % first.port))
+            second.reload()
+            response = weir.ask(first.port, "GET", "/")
+            self.assertEqual((response.status, response.problem()), (508, "loop-detected"))
+            self.assertEqual(counted(first, "requests"), 3)
+            self.assertEqual([via.split()[1] for via in response.all("Via")], names)
+
+    def test_max_forwards_is_counted_down_for_options(self):
+        """RFC 9110 section 7.6.2. For other methods it says nothing."""
+        kept = Kept()
+        with Upstream(kept) as upstream, served(upstream) as server:
+            for method, value, expected in (("OPTIONS", "1", ["0"]), ("OPTIONS", "10", ["9"]), ("GET", "0", ["0"]),
+                                            ("OPTIONS", "99999999999999999999", ["4294967294"])):
+                self.assertEqual(weir.ask(server.port, method, "/", {"Max-Forwards": value}).status, 200)
+                self.assertEqual(kept.messages[-1].all("Max-Forwards"), expected)
+
+    def test_max_forwards_of_0_is_answered_here(self):
+        """RFC 9110 section 7.6.2."""
+        kept = Kept()
+        with Upstream(kept) as upstream:
+            text = config(upstream.address).replace('"* /{rest...}"', '"GET,OPTIONS /{rest...}"')
+            with weir.Server(text) as server:
+                response = weir.ask(server.port, "OPTIONS", "/", {"Max-Forwards": "0"})
+                self.assertEqual((response.status, response.all("Allow")), (204, ["GET, OPTIONS, HEAD"]))
+            with served(upstream) as server:
+                self.assertEqual(weir.ask(server.port, "OPTIONS", "/", {"Max-Forwards": "00"}).status, 204)
+                for value in ("-1", "1a", "0x1", "1, 2", ""):
+                    self.assertEqual(weir.ask(server.port, "OPTIONS", "/", {"Max-Forwards": value}).status, 400, value)
+        self.assertEqual(kept.messages, [])
+
+    def test_trace_is_not_handed_on(self):
+        """RFC 9110 section 9.3.8 would have its fields sent back."""
+        kept = Kept()
+        with Upstream(kept) as upstream, served(upstream) as server:
+            for fields in ({}, {"Max-Forwards": "0"}, {"Max-Forwards": "5"}):
+                response = weir.ask(server.port, "TRACE", "/", {"Cookie": "secret", **fields})
+                self.assertEqual((response.status, response.problem()), (501, "not-implemented"))
+                self.assertNotIn(b"secret", response.body)
+        self.assertEqual(kept.messages, [])
 
 
 class Connections(unittest.TestCase):
@@ -364,6 +479,36 @@ class Connections(unittest.TestCase):
                     self.assertEqual(weir.ask(server.port, "GET", "/").status, 200)
                     self.assertEqual(weir.ask(server.port, method, "/").status, status, method)
                     self.assertEqual(counted(server, "retries"), status == 200)
+
+    def test_the_connection_of_a_repeated_request_is_kept_as_any_other(self):
+        """Also where the first one was seen to be dead by writing to it: weir is stopped, so that it hears of the client
+        before it hears of the upstream."""
+        is_kept, is_gone = threading.Event(), threading.Event()
+
+        def serve(connection):
+            connection.request()
+            connection.answer()
+            if connection.number == 0:
+                is_kept.set()
+                is_gone.wait(10)
+                connection.reset()
+            else:
+                answer_all(connection)
+        with Upstream(serve) as upstream, served(upstream) as server, weir.Client(server.port) as client:
+            client.send("GET", "/")
+            self.assertEqual(client.receive().status, 200)
+            self.assertTrue(is_kept.wait(5))
+            os.kill(server.pid, signal.SIGSTOP)
+            client.send("GET", "/")
+            time.sleep(0.1)
+            is_gone.set()
+            time.sleep(0.1)
+            os.kill(server.pid, signal.SIGCONT)
+            self.assertEqual(client.receive().status, 200)
+            self.assertEqual(counted(server, "retries"), 1)
+            client.send("GET", "/")
+            self.assertEqual(client.receive().status, 200)
+            self.assertEqual(upstream.count, 2)
 
     def test_a_fresh_connection_that_dies_is_no_reason_to_repeat(self):
         with Upstream(lambda connection: connection.request()) as upstream, served(upstream) as server:

@@ -191,8 +191,11 @@ class Response:
         self.body = body
         self.is_closed = is_closed
 
+    def all(self, name):
+        return [value for key, value in self.fields if key.lower() == name.lower()]
+
     def field(self, name):
-        values = [value for key, value in self.fields if key.lower() == name.lower()]
+        values = self.all(name)
         return values[0] if values else None
 
     def json(self):

@@ -60,6 +60,8 @@ MUST_USE enum err compile_table(struct compile *compile);
 MUST_USE enum err compile_listen(struct compile *compile);
 /* `trusted_proxies:`. ERR_NOMEM. */
 MUST_USE enum err compile_trusted(struct compile *compile);
+/* `via:`, or a name that the process keeps. ERR_NOMEM; mistakes go to the report. */
+MUST_USE enum err compile_via(struct compile *compile);
 /* The certificates of `tls:`, read and checked, into entry->tls_context. `node` is the map, NULL when it is not written.
  * ERR_NOMEM; mistakes go to the report. */
 MUST_USE enum err compile_tls(struct compile *compile, struct listen_config *entry, const struct yaml_node *node);

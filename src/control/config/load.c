@@ -136,6 +136,7 @@ static enum err load(struct compile *compile, struct slice text, const char *pat
     TRY(compile_table(compile));
     TRY(compile_listen(compile));
     TRY(compile_trusted(compile));
+    TRY(compile_via(compile));
     compile_check(compile);
     return ERR_OK;
 }

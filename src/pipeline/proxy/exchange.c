@@ -60,15 +60,18 @@ bool exchange_is_idempotent(const struct exchange *exchange)
 {
     enum http_method method = exchange->request->head.method;
     return method == HTTP_METHOD_GET || method == HTTP_METHOD_HEAD || method == HTTP_METHOD_PUT ||
-           method == HTTP_METHOD_DELETE || method == HTTP_METHOD_OPTIONS || method == HTTP_METHOD_TRACE;
+           method == HTTP_METHOD_DELETE || method == HTTP_METHOD_OPTIONS;
 }
 
+/* What became of the first attempt says nothing about the next. */
 bool exchange_repeat(struct exchange *exchange)
 {
     if (exchange->attempts >= exchange->pool->upstream->config->tries)
         return false;
     counter_add(&exchange->request->worker->meter.upstream_retries, 1);
     link_leave(exchange, false);
+    buffer_drop(exchange, &exchange->out);
+    exchange->is_write_broken = false;
     exchange->repeat_count++;
     exchange->state = EXCHANGE_START;
     flow_resume(exchange->request);

@@ -4,6 +4,7 @@
 #include "pipeline/proxy/proxy_int.h"
 
 #include "lib/http/forward.h"
+#include "lib/http/hops.h"
 
 #define HEAD_BYTES_BASE 512 /* request line, framing, forwarding fields without their values */
 
@@ -109,6 +110,18 @@ static void write_origin(struct http1_writer *writer, const struct exchange *exc
     }
 }
 
+/* RFC 9110 sections 7.6.2 and 7.6.3. A request that may go no further does not come here (gateway.c). */
+static void write_hops(struct http1_writer *writer, const struct request *request)
+{
+    struct slice via = gateway_via(request, &request->head);
+    uint32_t left;
+    char digits[20];
+    if (via.len)
+        http1_write_named(writer, SLICE_LIT("Via"), via);
+    if (hops_left(&request->head, &left) == ERR_OK && left > 0)
+        http1_write_named(writer, SLICE_LIT("Max-Forwards"), slice_of(digits, text_format_u64(digits, left - 1)));
+}
+
 static void write_framing(struct http1_writer *writer, struct exchange *exchange)
 {
     const struct http_head *head = &exchange->request->head;
@@ -133,7 +146,8 @@ enum err head_write_request(struct exchange *exchange)
     struct http1_writer writer;
     uint64_t dropped = REQUEST_DROPPED | FORWARD_ORIGIN_BITS;
     size_t bytes = HEAD_BYTES_BASE + target.len + request->head.method_text.len + host.len + request->id.len +
-                   2 * (request->head.host.len + (size_t)IP_TEXT_MAX) + fields_bytes(&request->head);
+                   2 * (request->head.host.len + (size_t)IP_TEXT_MAX) + request->config->via_name.len +
+                   fields_bytes(&request->head);
     if (!target.ptr || !buffer_ensure(exchange, &exchange->out, bytes + PROXY_PIECE_BYTES / 4))
         return ERR_NOMEM;
     http1_writer_init(&writer, exchange->out.ptr, exchange->out.capacity);
@@ -141,10 +155,13 @@ enum err head_write_request(struct exchange *exchange)
     http1_write_field(&writer, SLICE_LIT("Host"), host);
     if (request->id.len)
         dropped |= FORWARD_BIT(HTTP_FIELD_X_REQUEST_ID);
+    if (request->head.method == HTTP_METHOD_OPTIONS)
+        dropped |= FORWARD_BIT(HTTP_FIELD_MAX_FORWARDS);
     write_fields(&writer, request, dropped);
     if (request->id.len)
         http1_write_field(&writer, SLICE_LIT("X-Request-Id"), request->id);
     write_origin(&writer, exchange);
+    write_hops(&writer, request);
     write_framing(&writer, exchange);
     http1_write_end(&writer);
     if (writer.is_cut || writer.is_refused)
@@ -170,7 +187,7 @@ static enum err copy_fields(struct exchange *exchange, const char *from)
     if (!to)
         return ERR_NOMEM;
     exchange->field_count = response->field_count;
-    TRY(response_fields_reserve(request, head->header_count));
+    TRY(response_fields_reserve(request, head->header_count + 1U));
     memcpy(to, from, head->head_bytes);
     forward_filter_init(&filter, head, RESPONSE_DROPPED);
     for (uint32_t i = 0; i < head->header_count; i++) {
@@ -181,10 +198,22 @@ static enum err copy_fields(struct exchange *exchange, const char *from)
             (struct response_field){moved(header->name, from, to), moved(header->value, from, to)};
         response->has_date |= header->id == HTTP_FIELD_DATE;
     }
+    struct slice via = gateway_via(request, head);
+    if (via.len)
+        response->fields[response->field_count++] = (struct response_field){SLICE_LIT("Via"), via};
     const struct http_header *type = http_head_find(head, HTTP_FIELD_CONTENT_TYPE);
     if (type)
         response->content_type = moved(type->value, from, to);
     return ERR_OK;
+}
+
+/* RFC 9110 section 15.3.6: a 205 has no content, whatever it announces. What comes of it all the same ends with its
+ * connection, because nobody has a use for reading it. */
+static void forbid_content(struct http_head *head)
+{
+    head->is_keep_alive &= !head->has_body;
+    head->has_body = head->is_chunked = head->is_until_close = false;
+    head->content_length = 0;
 }
 
 enum err head_make_response(struct exchange *exchange)
@@ -192,6 +221,8 @@ enum err head_make_response(struct exchange *exchange)
     struct request *request = exchange->request;
     const struct http_head *head = &exchange->head;
     struct response *response = &request->response;
+    if (head->status == 205)
+        forbid_content(&exchange->head);
     TRY(copy_fields(exchange, exchange->in.ptr + exchange->in.begin));
     request->upstream_ns = request->worker->loop.now_ns - exchange->begin_ns;
     response->status = head->status;

@@ -216,6 +216,12 @@ uint64_t exchange_time_ns(const struct exchange *exchange);
 /* Nothing came for so long. May end the request. */
 void exchange_on_timeout(struct exchange *exchange);
 
+/* gateway.c */
+/* Whether a request may be handed on at all: NEXT, ANSWER when it ends here, or FAIL. */
+enum verdict gateway_admit(struct request *request);
+/* What is added to Via, of requests and of responses that came in that version; empty: nothing. */
+struct slice gateway_via(const struct request *request, const struct http_head *received);
+
 /* head.c */
 /* Writes the head of the request into exchange->out. ERR_NOMEM; ERR_LIMIT: it does not fit anywhere. */
 MUST_USE enum err head_write_request(struct exchange *exchange);

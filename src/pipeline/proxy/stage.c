@@ -51,16 +51,6 @@ static enum verdict fail(struct exchange *exchange)
     return request_fail(request, exchange->problem, "%s", exchange->why);
 }
 
-static bool wants_websocket(const struct http_head *head)
-{
-    struct slice rest = http_head_value(head, HTTP_FIELD_UPGRADE);
-    struct slice protocol;
-    while (http_list_next(&rest, &protocol))
-        if (slice_equal_nocase(protocol, SLICE_LIT("websocket")))
-            return true;
-    return false;
-}
-
 static struct exchange *make_exchange(struct request *request)
 {
     const struct limits_config *limits = &request->worker->limits;
@@ -80,8 +70,9 @@ static enum verdict begin(struct request *request)
 {
     struct worker *worker = request->worker;
     struct proxy_pool *pool = pool_of(request);
-    if (wants_websocket(&request->head))
-        return request_fail(request, PROBLEM_NOT_IMPLEMENTED, "WebSocket connections are not handed on.");
+    enum verdict verdict = gateway_admit(request);
+    if (verdict != VERDICT_NEXT)
+        return verdict;
     if (pool->in_flight >= pool->upstream->config->in_flight) {
         counter_add(&worker->meter.upstream_refused, 1);
         request->retry_after_s = 1;
