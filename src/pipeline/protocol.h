@@ -11,6 +11,7 @@
 #include "pipeline/stage.h"
 
 struct request;
+struct response_field;
 
 struct protocol {
     const char *name; /* "HTTP/1.1" */
@@ -41,6 +42,9 @@ struct protocol {
     enum verdict (*receive)(struct request *request);
     /* Sends head and body of request->response; WAIT while the client or the source is behind, then called again. */
     enum verdict (*respond)(struct request *request);
+    /* Sends an interim response (RFC 9110 section 15.2) before that of request->response, with the next bracket. Other
+     * than ERR_OK: it is dropped, because the client knows no such thing or takes nothing now, or for want of memory. */
+    enum err (*inform)(struct request *request, int status, const struct response_field *fields, uint32_t field_count);
     /* The request is answered or cancelled and leaves its connection, which keeps nothing of it. */
     void (*detach)(struct request *request);
     /* The response has begun and cannot be completed: lets the client see it. */

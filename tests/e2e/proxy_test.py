@@ -15,6 +15,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import http2  # noqa: E402
 import weir  # noqa: E402
 from upstream import Ended, Upstream, answer_all  # noqa: E402
 
@@ -183,7 +184,10 @@ class Responses(unittest.TestCase):
                 self.assertEqual(weir.metrics(server.port)["weir_upstream_in_flight"], 0)
 
     def read(self, client, is_head):
-        response = client.receive(is_head)
+        interims = []
+        while (response := client.receive(is_head)).status < 200:
+            interims.append(response)
+        response.interims = interims
         if response.field("Transfer-Encoding") and not is_head:
             while True:
                 while b"\r\n" not in client.input:
@@ -256,10 +260,62 @@ class Responses(unittest.TestCase):
             self.assertEqual(response.status, status, reply)
             self.assertNotIn(b"hello", response.body)
 
-    def test_interim_responses_are_passed_over(self):
-        response = self.relay(b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
-                              b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
-        self.assertEqual((response.status, response.body), (200, b"hi"))
+    INTERIMS = (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nLink: </b>\r\nConnection: x-mine\r\nX-Mine: 1\r\n"
+                b"Keep-Alive: 1\r\nContent-Length: 0\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 142 Whatever\r\nX: y\r\n\r\n")
+
+    def test_interim_responses_are_handed_on(self):
+        """RFC 9110 section 15.2: each at once, with the fields that concern more than one connection."""
+        go_on = threading.Event()
+
+        def serve(connection):
+            connection.request()
+            connection.send(self.INTERIMS)
+            go_on.wait(10)
+            connection.answer(b"hi")
+        with Upstream(serve) as upstream, served(upstream) as server, weir.Client(server.port) as client:
+            client.send("GET", "/")
+            got = [client.receive() for _ in range(3)]
+            self.assertEqual([(one.status, one.fields) for one in got],
+                             [(103, [("Link", "</a>"), ("Link", "</b>")]), (102, []), (142, [("X", "y")])])
+            go_on.set()
+            response = client.receive()
+            self.assertEqual((response.status, response.body), (200, b"hi"))
+
+    def test_interim_responses_and_the_final_one_may_come_together(self):
+        response = self.relay(self.INTERIMS + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        self.assertEqual(([one.status for one in response.interims], response.body), ([103, 102, 142], b"hi"))
+
+    def test_http10_clients_get_no_interim_responses(self):
+        """RFC 9110 section 15.2."""
+        response = self.relay(self.INTERIMS + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", b"GET / HTTP/1.0\r\n\r\n")
+        self.assertEqual((response.interims, response.status, response.body), ([], 200, b"hi"))
+
+    def test_clients_of_http2_get_interim_responses(self):
+        """RFC 9113 section 8.1."""
+        def serve(connection):
+            connection.request()
+            connection.send(self.INTERIMS + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        with Upstream(serve) as upstream, served(upstream) as server, http2.Client(server.port) as client:
+            stream = client.request("GET", "/")
+            self.assertEqual((stream.statuses, bytes(stream.body)), ([103, 102, 142, 200], b"hi"))
+
+    def test_a_100_that_nobody_asked_for_is_dropped(self):
+        response = self.relay(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        self.assertEqual((response.interims, response.status), ([], 200))
+
+    def test_a_client_that_leaves_after_an_interim_response(self):
+        is_gone = threading.Event()
+
+        def serve(connection):
+            connection.request()
+            connection.send(self.INTERIMS)
+            connection.wait_for_end()
+            is_gone.set()
+        with Upstream(serve) as upstream, served(upstream) as server:
+            with weir.Client(server.port) as client:
+                client.send("GET", "/")
+                self.assertEqual(client.receive().status, 103)
+            self.assertTrue(is_gone.wait(5))
 
     def test_what_is_no_response_is_a_502(self):
         for reply in (b"", b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", b"SSH-2.0-x\r\n", b"\r\nHTTP/1.1 200 OK\r\n\r\n",

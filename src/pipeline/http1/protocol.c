@@ -31,6 +31,7 @@ const struct protocol protocol_http1 = {
     .drain = drain,
     .receive = http1_receive,
     .respond = http1_respond,
+    .inform = http1_inform,
     .detach = detach,
     .abort = abort_response,
 };

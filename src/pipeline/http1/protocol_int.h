@@ -16,5 +16,7 @@ bool http1_can_receive(const struct request *request);
 
 /* response.c */
 enum verdict http1_respond(struct request *request);
+MUST_USE enum err http1_inform(struct request *request, int status, const struct response_field *fields,
+                               uint32_t field_count);
 
 #endif

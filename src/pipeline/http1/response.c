@@ -131,6 +131,30 @@ static bool write_head(struct request *request, struct http1_writer *writer, boo
     return !writer->is_cut;
 }
 
+/* HTTP/1.0 has no interim responses. */
+enum err http1_inform(struct request *request, int status, const struct response_field *fields, uint32_t field_count)
+{
+    struct connection *connection = request->connection;
+    size_t room = HEAD_BYTES_BASE + fields_bytes(fields, field_count);
+    if (request->head.version_minor == 0)
+        return ERR_UNSUPPORTED;
+    if (connection_is_sending(connection))
+        return ERR_BUSY;
+    char *place = connection_reserve(connection, room);
+    if (!place)
+        return ERR_NOMEM;
+    struct http1_writer writer;
+    http1_writer_init(&writer, place, room);
+    http1_write_status(&writer, status);
+    for (uint32_t i = 0; i < field_count; i++)
+        http1_write_named(&writer, fields[i].name, fields[i].value);
+    http1_write_end(&writer);
+    if (writer.is_cut || writer.is_refused)
+        return ERR_INVALID;
+    connection->out.end += writer.len;
+    return ERR_OK;
+}
+
 /* A body from a source. */
 
 static enum verdict break_off(struct request *request)

@@ -32,6 +32,7 @@ const struct protocol protocol_http2 = {
     .drain = drain,
     .receive = http2_pipe_receive,
     .respond = http2_pipe_respond,
+    .inform = http2_pipe_inform,
     .detach = http2_pipe_detach,
     .abort = http2_pipe_abort,
 };

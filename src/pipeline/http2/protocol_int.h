@@ -76,6 +76,8 @@ void http2_pipe_deliver(struct http2_connection *self);
 
 /* response.c */
 enum verdict http2_pipe_respond(struct request *request);
+MUST_USE enum err http2_pipe_inform(struct request *request, int status, const struct response_field *fields,
+                                    uint32_t field_count);
 enum err http2_pipe_read(struct http2_stream *stream, char *place, size_t capacity, size_t *ret_bytes);
 /* Ends the requests whose responses are in the send buffer. */
 void http2_pipe_finish(struct http2_connection *self);

@@ -43,6 +43,17 @@ static size_t copy_fields(const struct response_field *from, uint32_t count, str
     return count;
 }
 
+enum err http2_pipe_inform(struct request *request, int status, const struct response_field *fields,
+                           uint32_t field_count)
+{
+    struct http2_field *copies = arena_alloc_array(&request->arena, field_count, sizeof *copies);
+    if (!copies)
+        return ERR_NOMEM;
+    if (connection_is_sending(request->connection))
+        return ERR_BUSY;
+    return http2_inform(&request->http2->stream, status, copies, copy_fields(fields, field_count, copies));
+}
+
 static enum err begin_response(struct request *request)
 {
     struct http2_exchange *exchange = request->http2;

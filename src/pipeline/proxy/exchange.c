@@ -78,15 +78,25 @@ bool exchange_repeat(struct exchange *exchange)
     return true;
 }
 
-/* RFC 9110 section 15.2: 100 answers our question; the others are dropped, as HTTP/1.0 has none and few clients look. */
+/* 100 answers our question, and nobody else's. */
 bool exchange_take_interim(struct exchange *exchange)
 {
     if (exchange->interim_count == INTERIMS_MAX)
         return false;
     exchange->interim_count++;
-    if (exchange->head.status == 100 && exchange->is_expecting)
+    if (exchange->head.status != 100)
+        interim_hand_on(exchange);
+    else if (exchange->is_expecting)
         exchange->state = EXCHANGE_CONTINUED;
     return true;
+}
+
+void exchange_after_interims(struct exchange *exchange)
+{
+    bool is_due = exchange->state == EXCHANGE_CONTINUED || exchange->has_informed;
+    exchange->has_informed = false;
+    if (is_due)
+        flow_resume(exchange->request);
 }
 
 uint64_t exchange_time_ns(const struct exchange *exchange)

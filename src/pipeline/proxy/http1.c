@@ -237,8 +237,7 @@ static void take_head(struct exchange *exchange)
         }
         skip_head(exchange);
     }
-    if (exchange->state == EXCHANGE_CONTINUED)
-        flow_resume(exchange->request);
+    exchange_after_interims(exchange);
 }
 
 /* Time. */

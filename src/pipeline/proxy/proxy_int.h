@@ -123,7 +123,8 @@ struct exchange {
     uint32_t attempts;
     uint32_t repeat_count; /* of them, those after which the request was sent once more */
     uint32_t interim_count;
-    bool is_reused; /* the link has carried requests before this one */
+    bool has_informed; /* of interim responses, the client has been; nothing is sent yet */
+    bool is_reused;    /* the link has carried requests before this one */
 
     /* The request. */
     struct exchange_buffer out; /* begin: where the part begins that the stream has not been given */
@@ -211,6 +212,8 @@ bool exchange_is_idempotent(const struct exchange *exchange);
 MUST_USE bool exchange_repeat(struct exchange *exchange);
 /* exchange->head is that of an interim response. False when there were too many. */
 MUST_USE bool exchange_take_interim(struct exchange *exchange);
+/* No further head is here: lets the request and its client know of those that were. May end the request. */
+void exchange_after_interims(struct exchange *exchange);
 /* How long the upstream may take for what is waited for. */
 uint64_t exchange_time_ns(const struct exchange *exchange);
 /* Nothing came for so long. May end the request. */
@@ -227,6 +230,10 @@ struct slice gateway_via(const struct request *request, const struct http_head *
 MUST_USE enum err head_write_request(struct exchange *exchange);
 /* Makes request->response of exchange->head, whose bytes stand at the front of exchange->in. */
 MUST_USE enum err head_make_response(struct exchange *exchange);
+
+/* interim.c */
+/* Hands exchange->head, which is that of an interim response, on to the client. */
+void interim_hand_on(struct exchange *exchange);
 
 /* http1_body.c */
 void http1_body_init(struct exchange *exchange);
