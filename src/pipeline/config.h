@@ -33,6 +33,7 @@ static inline bool limits_keeps_write_rate(const struct limits_config *limits, u
 }
 
 enum proxy_protocol_mode { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V2 };
+enum listen_protocol { LISTEN_HTTP1, LISTEN_H2 };
 enum forwarded_choice { FORWARDED_X_FORWARDED_FOR, FORWARDED_FORWARDED };
 
 struct certificate_config {
@@ -54,7 +55,7 @@ struct listen_config {
     struct slice address; /* "host:port", "[ipv6]:port", "unix:/path" */
     struct slice mode;    /* of a unix socket's file: octal digits */
     uint64_t backlog;
-    bool is_http2;
+    uint32_t protocols;                     /* a bit for each of enum listen_protocol */
     uint32_t proxy_protocol;                /* enum proxy_protocol_mode */
     struct option_list proxy_protocol_from; /* of struct slice */
     struct tls_config tls;
@@ -64,6 +65,11 @@ struct listen_config {
     struct ip_set proxy_senders;     /* `proxy_protocol_from`, parsed */
     struct tls_context *tls_context; /* of `tls`; NULL: plain. Goes with the configuration */
 };
+
+static inline bool listen_speaks(const struct listen_config *config, enum listen_protocol protocol)
+{
+    return config->protocols & 1u << protocol;
+}
 
 struct shutdown_config {
     uint64_t delay_ns;   /* keep accepting, with readyz at 503, so that balancers notice */

@@ -25,6 +25,7 @@ enum option_type {
     OPTION_TEXTS,    /* struct option_list of struct slice */
     OPTION_REALS,    /* struct option_list of double */
     OPTION_COUNTS,   /* struct option_list of uint64_t */
+    OPTION_CHOICES,  /* uint32_t: a bit for each of choices[] that is in the list, which is not empty */
     OPTION_SHAPES,   /* struct option_list of struct option_shape: a map of tensor name → list of sizes */
     OPTION_TABLE,    /* the struct of `table`, in place */
     OPTION_TABLES,   /* struct option_list of structs of `table`; of those with OPTION_RESTART, the rows with it */

@@ -251,7 +251,7 @@ class FilesOverTls(unittest.TestCase):
             authority = certificates.Authority(folder)
             certificate, key = authority.issue("a", "DNS:localhost")
             config = CONFIG.replace("  - 127.0.0.1:0\n",
-                                    "  - {address: 127.0.0.1:0, http2: false, tls: {certificates: [{cert: %s, key: %s}]}}\n" % (certificate, key))
+                                    "  - {address: 127.0.0.1:0, protocols: [http/1.1], tls: {certificates: [{cert: %s, key: %s}]}}\n" % (certificate, key))
             server = weir.Server(config)
             os.mkdir(server.path("public"))
             content = make_content(5 << 20)

@@ -246,10 +246,28 @@ class Limits(unittest.TestCase):
 
     def test_without_http2_the_preface_is_a_request_of_an_unknown_version(self):
         config = (CONFIG % (1, "", weir.MODEL, weir.MODELS, weir.IMAGE_CHAIN)).replace(
-            "listen: [127.0.0.1:0]", "listen: [{address: 127.0.0.1:0, http2: false}]")
+            "listen: [127.0.0.1:0]", "listen: [{address: 127.0.0.1:0, protocols: [http/1.1]}]")
         with weir.Server(config) as server, weir.Client(server.port) as client:
             client.raw(http2.PREFACE)
             self.assertEqual(client.receive().status, 505)
+
+    def test_a_listener_for_http2_alone_takes_no_http1(self):
+        config = (CONFIG % (1, "", weir.MODEL, weir.MODELS, weir.IMAGE_CHAIN)).replace(
+            "listen: [127.0.0.1:0]", "listen: [{address: 127.0.0.1:0, protocols: [h2]}, 127.0.0.1:0]")
+        with weir.Server(config) as server:
+            with http2.Client(server.port) as client:
+                self.assertEqual(client.request("GET", "/livez").status, 200)
+            with http2.Client(server.port) as client:  # byte by byte
+                for byte in http2.frame(http2.HEADERS, 5, 1, http2.block("GET", "/livez")):
+                    client.raw(bytes([byte]))
+                client.streams[1] = http2.Stream()
+                self.assertEqual(client.wait(1).status, 200)
+            with http2.Client(server.port, preface=weir.request_bytes("GET", "/livez")) as client:
+                self.assertEqual(client.drain(), [(0, http2.PROTOCOL_ERROR)])
+            server.write_config(config.replace("[h2]", "[http/1.1]"))
+            server.reload()
+            with weir.Client(server.port) as client:
+                self.assertEqual(client.request("GET", "/livez").status, 200)
 
 
 class Life(unittest.TestCase):

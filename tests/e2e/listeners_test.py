@@ -144,7 +144,7 @@ class Addresses(unittest.TestCase):
 
     def test_a_reload_may_change_what_is_said_of_a_listener_but_not_its_address(self):
         with weir.Server(config("127.0.0.1:0", SOCKET)) as server:
-            server.write_config(config("{address: 127.0.0.1:0, http2: false}", SOCKET))
+            server.write_config(config("{address: 127.0.0.1:0, protocols: [http/1.1]}", SOCKET))
             server.reload()
             for changed in (config("127.0.0.1:0"), config(SOCKET, "127.0.0.1:0"),
                             config("127.0.0.1:0", SOCKET.replace("0600", "0666"))):

@@ -140,12 +140,25 @@ class Handshakes(unittest.TestCase):
                 self.assertLess(time.monotonic() - begin, 2 * weir.SLOWNESS)
 
     def test_alpn_gives_http_1_1_or_ends_it(self):
-        with weir.Server(config().replace("    tls:", "    http2: false\n    tls:")) as server:
+        with weir.Server(config().replace("    tls:", "    protocols: [http/1.1]\n    tls:")) as server:
             with Secure(server.port, context(alpn=["h2", "http/1.1"])) as client:
                 self.assertEqual(client.socket.selected_alpn_protocol(), "http/1.1")
                 self.assertEqual(client.request("GET", "/livez").status, 200)
             with self.assertRaisesRegex(ssl.SSLError, "(?i)application.protocol"):
                 ask(server.port, made=context(alpn=["smtp"]))
+
+    def test_a_listener_for_http2_alone_offers_nothing_else(self):
+        with weir.Server(config().replace("    tls:", "    protocols: [h2]\n    tls:")) as server:
+            with Secure(server.port, context(alpn=["http/1.1", "h2"])) as client:
+                self.assertEqual(client.socket.selected_alpn_protocol(), "h2")
+            with self.assertRaisesRegex(ssl.SSLError, "(?i)application.protocol"):
+                ask(server.port, made=context(alpn=["http/1.1"]))
+            with Secure(server.port, context()) as client:  # without ALPN it is HTTP/2 all the same
+                client.socket.sendall(weir.request_bytes("GET", "/livez"))
+                received = b""
+                while data := client.socket.recv(4096):
+                    received += data
+                self.assertNotIn(b"HTTP/1.1", received)
 
     def test_sessions_resume_and_go_on_doing_so_after_a_reload(self):
         with weir.Server(config(workers=2)) as server:
@@ -317,7 +330,7 @@ class Neighbours(unittest.TestCase):
             weir.wait_until(lambda: weir.read(server.path("access.log")).count(b"192.0.2.7") == 2, 10, "the log")
 
     def test_it_works_on_a_unix_socket(self):
-        with weir.Server(config().replace("  - address: 127.0.0.1:0\n", "  - address: 127.0.0.1:0\n    http2: true\n")
+        with weir.Server(config().replace("  - address: 127.0.0.1:0\n", "  - address: 127.0.0.1:0\n    protocols: [h2, http/1.1]\n")
                          .replace("listen:\n", "listen:\n  - address: unix:{folder}/a.sock\n    tls: {certificates: %s}\n"
                                   % (PAIRS % (FOLDER, FOLDER, FOLDER, FOLDER)))) as server:
             with weir.Client(None, path=server.path("a.sock")) as client:

@@ -73,7 +73,7 @@ class Stream:
 class Client:
     """One connection. Windows are given back as data comes unless is_holding."""
 
-    def __init__(self, port, window=None, is_holding=False, timeout=30, wrap=None):
+    def __init__(self, port, window=None, is_holding=False, timeout=30, wrap=None, preface=PREFACE):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout * weir.SLOWNESS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if wrap:
@@ -88,7 +88,7 @@ class Client:
         settings = struct.pack(">HI", HEADER_TABLE_SIZE, 0)
         if window is not None:
             settings += struct.pack(">HI", INITIAL_WINDOW_SIZE, window)
-        self.raw(PREFACE + frame(SETTINGS, 0, 0, settings))
+        self.raw(preface + frame(SETTINGS, 0, 0, settings))
 
     def __enter__(self):
         return self

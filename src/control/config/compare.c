@@ -63,6 +63,7 @@ bool option_equal(const struct option *row, const void *a, const void *b, unsign
     case OPTION_PATH:
         return texts_equal(left, right);
     case OPTION_CHOICE:
+    case OPTION_CHOICES:
         return EQUAL_AS(uint32_t, left, right);
     case OPTION_TEXTS:
         return lists_equal(left, right, sizeof(struct slice), texts_equal);

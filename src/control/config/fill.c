@@ -21,6 +21,7 @@ static enum err read_real(struct fill *fill, const struct option *row, const str
 static enum err read_text(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
 static enum err read_path(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
 static enum err read_choice(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+static enum err read_choices(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
 static enum err read_list(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
 static enum err read_shapes(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
 static enum err read_table(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
@@ -31,7 +32,7 @@ static const option_read readers[] = {
     [OPTION_DURATION] = read_duration, [OPTION_REAL] = read_real,     [OPTION_TEXT] = read_text,
     [OPTION_PATH] = read_path,         [OPTION_CHOICE] = read_choice, [OPTION_TEXTS] = read_list,
     [OPTION_REALS] = read_list,        [OPTION_COUNTS] = read_list,   [OPTION_SHAPES] = read_shapes,
-    [OPTION_TABLE] = read_table,       [OPTION_TABLES] = read_tables,
+    [OPTION_TABLE] = read_table,       [OPTION_TABLES] = read_tables, [OPTION_CHOICES] = read_choices,
 };
 
 static void check_names(struct fill *fill, const struct fill_job *job);
@@ -188,7 +189,8 @@ static void report_value(struct fill *fill, const struct fill_job *job, const st
     text_add(&message, SLICE_LIT(", found "));
     yaml_describe(node, &message);
     size_t count = 0;
-    while (row->type == OPTION_CHOICE && row->choices[count])
+    bool is_choice = row->type == OPTION_CHOICE || (row->type == OPTION_CHOICES && node == fill->fault);
+    while (is_choice && row->choices[count])
         count++;
     const char *nearest = count && node->kind == YAML_SCALAR ? text_nearest(node->text, row->choices, count) : NULL;
     if (nearest)
@@ -313,17 +315,31 @@ static enum err read_choice(struct fill *fill, const struct option *row, const s
     return ERR_INVALID;
 }
 
-struct item_type {
-    option_read read;
-    size_t bytes;
-};
-
 static enum err blame(struct fill *fill, const struct yaml_node *part, enum err err)
 {
     if (err == ERR_INVALID && !fill->fault)
         fill->fault = part;
     return err;
 }
+
+static enum err read_choices(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    uint32_t bits = 0;
+    uint32_t choice;
+    if (node->kind != YAML_LIST || node->count == 0)
+        return ERR_INVALID;
+    for (const struct yaml_node *item = node->first; item; item = item->next) {
+        TRY(blame(fill, item, read_choice(fill, row, item, &choice)));
+        bits |= 1u << choice;
+    }
+    *(uint32_t *)field = bits;
+    return ERR_OK;
+}
+
+struct item_type {
+    option_read read;
+    size_t bytes;
+};
 
 static enum err read_list(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
 {

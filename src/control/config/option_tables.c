@@ -20,6 +20,11 @@ static const char *const proxy_protocol_choices[] = {
     [PROXY_PROTOCOL_V2] = "v2",
     [PROXY_PROTOCOL_V2 + 1] = NULL,
 };
+static const char *const protocol_choices[] = {
+    [LISTEN_HTTP1] = "http/1.1",
+    [LISTEN_H2] = "h2",
+    [LISTEN_H2 + 1] = NULL,
+};
 static const char *const forwarded_choices[] = {
     [FORWARDED_X_FORWARDED_FOR] = "x_forwarded_for",
     [FORWARDED_FORWARDED] = "forwarded",
@@ -58,6 +63,7 @@ static const char *const upstream_forwarded_choices[] = {
 #define FIELD_TEXT(owner, field)     struct slice
 #define FIELD_PATH(owner, field)     struct slice
 #define FIELD_CHOICE(owner, field)   uint32_t
+#define FIELD_CHOICES(owner, field)  uint32_t
 #define FIELD_TEXTS(owner, field)    struct option_list
 #define FIELD_REALS(owner, field)    struct option_list
 #define FIELD_COUNTS(owner, field)   struct option_list

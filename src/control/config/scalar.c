@@ -70,13 +70,14 @@ void option_describe(const struct option *option, struct text *out)
         [OPTION_TEXTS] = {"a list of", " ", " texts", true},
         [OPTION_REALS] = {"a list of", " ", " numbers", true},
         [OPTION_COUNTS] = {"a list of", " ", " whole numbers", true},
+        [OPTION_CHOICES] = {"a list of at least one of ", NULL, "", false},
         [OPTION_SHAPES] = {"a map of", " ", " names to lists of sizes, such as {x: [1, 3, 48, 192]}", true},
         [OPTION_TABLE] = {"a map of options", NULL, "", false},
         [OPTION_TABLES] = {"a list of", " ", " maps", true},
     };
     const struct words *row = &words[option->type];
     text_add(out, slice_of_text(row->before));
-    if (option->type == OPTION_CHOICE)
+    if (option->choices)
         add_choices(option, out);
     if (row->between && option_is_bounded(option)) {
         text_add(out, slice_of_text(row->between));

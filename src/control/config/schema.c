@@ -158,6 +158,14 @@ static void write_type(struct json_writer *out, const struct option *row)
     case OPTION_COUNTS:
         write_items(out, row, integers);
         break;
+    case OPTION_CHOICES:
+        write_text(out, "type", "array");
+        json_write_key(out, SLICE_LIT("items"));
+        json_write_object_begin(out);
+        write_choices(out, row);
+        json_write_object_end(out);
+        write_number(out, "minItems", 1);
+        break;
     case OPTION_SHAPES:
         write_shapes(out, row);
         break;

@@ -158,7 +158,8 @@ static enum err make_context(struct job *job, const struct listen_config *entry,
         .client_certificate = (enum tls_client_certificate)job->config->client_certificate,
         .client_ca = slice_of(job->client_ca.data, job->client_ca.bytes),
         .tickets = job->config->ticket_time > 0 ? &tickets : NULL,
-        .offers_h2 = entry->is_http2,
+        .offers_h2 = listen_speaks(entry, LISTEN_H2),
+        .is_h2_only = !listen_speaks(entry, LISTEN_HTTP1),
         .now_s = (int64_t)(clock_wall_ns() / NS_PER_S),
     };
     enum err err = set_secret(&tickets);

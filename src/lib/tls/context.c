@@ -102,6 +102,7 @@ enum err tls_context_create_server(const struct tls_server_options *options, con
     TRY(make_context(options->pair_count, &context));
     context->is_server = true;
     context->offers_h2 = options->offers_h2;
+    context->is_h2_only = options->is_h2_only;
     context->key_records = options->key_records ? options->key_records : TLS_KEY_RECORDS;
     if (options->tickets)
         context->tickets = *options->tickets;

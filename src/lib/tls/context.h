@@ -48,6 +48,7 @@ struct tls_server_options {
     struct slice client_ca;            /* PEM; needed unless client_certificate is NONE */
     const struct tls_tickets *tickets; /* copied; NULL: no resumption */
     bool offers_h2;
+    bool is_h2_only;
     int64_t now_s;        /* since 1970: to tell which certificates have expired */
     uint64_t key_records; /* see TLS_KEY_RECORDS; 0: that */
 };

@@ -118,7 +118,8 @@ static int on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_
     static const struct slice names[] = {SLICE_LIT("h2"), SLICE_LIT("http/1.1"), SLICE_LIT("http/1.0")};
     const struct tls_context *context = owner;
     (void)ssl;
-    for (size_t i = context->offers_h2 ? 0 : 1; i < ARRAY_LEN(names); i++) {
+    size_t end = context->is_h2_only ? 1 : ARRAY_LEN(names);
+    for (size_t i = context->offers_h2 ? 0 : 1; i < end; i++) {
         struct slice name = find_protocol(slice_of(offered, offered_bytes), names[i]);
         if (name.len > 0) {
             *ret_name = (const unsigned char *)name.ptr;

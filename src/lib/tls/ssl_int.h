@@ -29,6 +29,7 @@ struct tls_context {
     uint64_t key_records;
     bool is_server;
     bool offers_h2;
+    bool is_h2_only;
     bool is_unverified;
 };
 

@@ -107,6 +107,11 @@ enum err connection_open(struct worker_listener *listener, int fd, const struct 
     return ERR_OK;
 }
 
+const struct protocol *connection_first_protocol(const struct connection *connection)
+{
+    return listen_speaks(connection->listener->config, LISTEN_HTTP1) ? &protocol_http1 : &protocol_http2;
+}
+
 enum err connection_begin(struct connection *connection)
 {
     struct tls_context *tls = connection->listener->config->tls_context;
@@ -115,7 +120,7 @@ enum err connection_begin(struct connection *connection)
         connection_set_phase(connection, CONNECTION_HANDSHAKE);
         return ERR_OK;
     }
-    connection->protocol = &protocol_http1;
+    connection->protocol = connection_first_protocol(connection);
     return connection->protocol->open(connection);
 }
 

@@ -285,6 +285,15 @@ static void close(struct connection *connection)
     (void)connection;
 }
 
+/* Who offers nothing gets what the listener speaks to those in plain text that say nothing either. */
+static const struct protocol *agreed_protocol(const struct connection *connection)
+{
+    enum tls_alpn alpn = tls_session_alpn(connection->secure->session);
+    if (alpn == TLS_ALPN_NONE)
+        return connection_first_protocol(connection);
+    return alpn == TLS_ALPN_H2 ? &protocol_http2 : &protocol_http1;
+}
+
 /* Gives way when it is done. */
 static void work(struct connection *connection)
 {
@@ -295,8 +304,7 @@ static void work(struct connection *connection)
     if (tls_session_is_resumed(secure->session))
         counter_add(&connection->worker->meter.tls_resumed, 1);
     secure->is_stalled = false;
-    bool is_http2 = tls_session_alpn(secure->session) == TLS_ALPN_H2;
-    connection_turn(connection, is_http2 ? &protocol_http2 : &protocol_http1);
+    connection_turn(connection, agreed_protocol(connection));
 }
 
 static enum connection_phase phase(const struct connection *connection, bool *ret_wants_input)

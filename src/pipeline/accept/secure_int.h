@@ -35,6 +35,9 @@ MUST_USE enum err secure_send(struct connection *connection);
 /* The stream has sent all that it had borrowed. */
 void secure_sent(struct connection *connection);
 
+/* connection.c: what is spoken where nothing was agreed on. A listener for both begins with HTTP/1, which gives way to
+ * the preface of HTTP/2. */
+const struct protocol *connection_first_protocol(const struct connection *connection);
 /* connection.c: the place of the next plaintext, or an empty one without memory; and that so many bytes are in it. */
 struct iovec connection_place(struct connection *connection);
 void connection_delivered(struct connection *connection, size_t bytes);

@@ -94,7 +94,7 @@ static bool step(struct connection *connection)
  * reserved for it. Within TLS a client asks for HTTP/2 by ALPN, and in no other way (section 3.2). */
 static bool is_http2(const struct connection *connection)
 {
-    return connection->request_count == 0 && connection->listener->config->is_http2 &&
+    return connection->request_count == 0 && listen_speaks(connection->listener->config, LISTEN_H2) &&
            !connection_is_secure(connection) && slice_starts(connection_input(connection), SLICE_LIT("PRI "));
 }
 

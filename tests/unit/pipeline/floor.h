@@ -116,7 +116,9 @@ static struct config *floor_config(const struct limits_config *limits)
     struct config *config = config_create();
     assert_non_null(config);
     config->limits = *limits;
-    config->listen = (struct option_list){arena_alloc_zero(&config->arena, sizeof(struct listen_config)), 1};
+    struct listen_config *listen = arena_alloc_zero(&config->arena, sizeof *listen);
+    listen->protocols = 1u << LISTEN_HTTP1;
+    config->listen = (struct option_list){listen, 1};
     config->routes = arena_alloc_array(&config->arena, FLOOR_ROUTES + 1, sizeof(struct route *));
     const struct route_config *plain = arena_alloc_zero(&config->arena, sizeof *plain);
     for (int i = 0; i < FLOOR_ROUTES + 1; i++) {

@@ -25,7 +25,7 @@ static void sees_every_row_without_flags(void **state)
         "workers: 2" ROUTES,
         "welcome: x" ROUTES,
         "limits: {body_rate: 7}" ROUTES,
-        "listen: [{address: \"127.0.0.1:8080\", http2: false}]" ROUTES,
+        "listen: [{address: \"127.0.0.1:8080\", protocols: [http/1.1]}]" ROUTES,
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(differing); i++) {
@@ -46,7 +46,7 @@ static void sees_only_what_needs_a_restart_with_that_flag(void **state)
     static const char *const reloadable[] = {
         "welcome: x" ROUTES,
         "limits: {body_rate: 7}" ROUTES,
-        "listen: [{address: \"127.0.0.1:8080\", http2: false}]" ROUTES,
+        "listen: [{address: \"127.0.0.1:8080\", protocols: [http/1.1]}]" ROUTES,
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(restarting); i++)

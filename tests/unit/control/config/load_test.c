@@ -515,16 +515,39 @@ static void takes_an_address_alone_or_with_options(void **state)
 {
     (void)state;
     struct config *config =
-        load_good("listen:\n  - 127.0.0.1:80\n  - {address: \"[::]:81\", backlog: 7, http2: false}\n"
+        load_good("listen:\n  - 127.0.0.1:80\n  - {address: \"[::]:81\", backlog: 7, protocols: [http/1.1]}\n"
                   "routes:\n  - {match: GET /, " PUBLIC);
     const struct listen_config *listen = config->listen.items;
     assert_int_equal(config->listen.count, 2);
     assert_string_equal(listen[0].address.ptr, "127.0.0.1:80");
     assert_int_equal(listen[0].backlog, 4096);
-    assert_true(listen[0].is_http2);
+    assert_true(listen_speaks(&listen[0], LISTEN_H2) && listen_speaks(&listen[0], LISTEN_HTTP1));
     assert_string_equal(listen[1].address.ptr, "[::]:81");
     assert_int_equal(listen[1].backlog, 7);
-    assert_false(listen[1].is_http2);
+    assert_false(listen_speaks(&listen[1], LISTEN_H2));
+    assert_true(listen_speaks(&listen[1], LISTEN_HTTP1));
+    config_unref(config);
+}
+
+static void checks_protocols(void **state)
+{
+    (void)state;
+    assert_report("listen:\n"
+                  "  - {address: \":1\", protocols: []}\n"
+                  "  - {address: \":2\", protocols: [h2, http/1]}\n"
+                  "  - {address: \":3\", protocols: h2}\n"
+                  "routes:\n  - {match: GET /, " PUBLIC,
+                  "2:32: error: \"protocols\" in listen takes a list of at least one of http/1.1, h2 (default "
+                  "[http/1.1, h2]), found a list of 0\n"
+                  "3:37: error: \"protocols\" in listen takes a list of at least one of http/1.1, h2 (default "
+                  "[http/1.1, h2]), found \"http/1\"; did you mean \"http/1.1\"?\n"
+                  "4:32: error: \"protocols\" in listen takes a list of at least one of http/1.1, h2 (default "
+                  "[http/1.1, h2]), found \"h2\"\n");
+    struct config *config =
+        load_good("listen: [{address: \":1\", protocols: [h2]}]\nroutes:\n  - {match: GET /, " PUBLIC);
+    const struct listen_config *listen = config->listen.items;
+    assert_true(listen_speaks(listen, LISTEN_H2));
+    assert_false(listen_speaks(listen, LISTEN_HTTP1));
     config_unref(config);
 }
 
@@ -599,16 +622,17 @@ static void checks_addresses(void **state)
                   "unix:/run/weir.sock, found "
                   "\"localhost\"\n"
                   "1:37: error: address \"127.0.0.1:80\" is given twice\n");
-    assert_report("listen:\n  - 127.0.0.1:80\n  - address: localhost:80\n  - {backlog: 1}\n  - {address: x, http: 1}\n"
-                  "  - [a]\n  - ~\nroutes:\n  - {match: GET /, " PUBLIC,
-                  "3:14: error: address \"localhost:80\" is given twice\n"
-                  "4:5: error: listen lacks \"address\": " LISTEN_ADDRESS_HELP "\n"
-                  "5:15: error: \"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080, :8080 or "
-                  "unix:/run/weir.sock, found \"x\"\n"
-                  "5:18: error: unknown option \"http\" in listen; did you mean \"http2\"?\n"
-                  "6:5: error: listen is a map of options, each as \"name: value\", or its \"address\" alone; found a "
-                  "list of 1\n"
-                  "7:5: error: listen lacks \"address\": " LISTEN_ADDRESS_HELP "\n");
+    assert_report(
+        "listen:\n  - 127.0.0.1:80\n  - address: localhost:80\n  - {backlog: 1}\n  - {address: x, protocol: 1}\n"
+        "  - [a]\n  - ~\nroutes:\n  - {match: GET /, " PUBLIC,
+        "3:14: error: address \"localhost:80\" is given twice\n"
+        "4:5: error: listen lacks \"address\": " LISTEN_ADDRESS_HELP "\n"
+        "5:15: error: \"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080, :8080 or "
+        "unix:/run/weir.sock, found \"x\"\n"
+        "5:18: error: unknown option \"protocol\" in listen; did you mean \"protocols\"?\n"
+        "6:5: error: listen is a map of options, each as \"name: value\", or its \"address\" alone; found a "
+        "list of 1\n"
+        "7:5: error: listen lacks \"address\": " LISTEN_ADDRESS_HELP "\n");
 }
 
 static void checks_models(void **state)
@@ -757,6 +781,7 @@ int main(void)
         cmocka_unit_test(bounds_the_number_of_routes),
         cmocka_unit_test(takes_an_address_alone_or_with_options),
         cmocka_unit_test(checks_addresses),
+        cmocka_unit_test(checks_protocols),
         cmocka_unit_test(checks_unix_sockets),
         cmocka_unit_test(checks_who_may_speak_for_clients),
         cmocka_unit_test(checks_models),

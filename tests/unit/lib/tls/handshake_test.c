@@ -226,6 +226,22 @@ static void refuses_protocols_it_does_not_speak(void **state)
     tls_context_unref(server);
 }
 
+static void with_h2_only_refuses_who_offers_only_http1(void **state)
+{
+    (void)state;
+    struct tls_context *server = make_server(&(struct tls_server_options){.offers_h2 = true, .is_h2_only = true});
+    for (int is_h2_offered = 0; is_h2_offered < 2; is_h2_offered++) {
+        struct tls_context *client = make_client(&(struct tls_client_options){.offers_h2 = is_h2_offered});
+        struct pair pair;
+        shake_hands(&pair, server, client, &(struct tls_session_options){0});
+        assert_int_equal(tls_session_is_ready(pair.server.session), is_h2_offered);
+        assert_int_equal(pair.server.err, is_h2_offered ? ERR_AGAIN : ERR_UNSUPPORTED);
+        close_ends(&pair);
+        tls_context_unref(client);
+    }
+    tls_context_unref(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +255,7 @@ int main(void)
         cmocka_unit_test(a_client_must_say_whom_it_expects),
         cmocka_unit_test(agrees_on_the_application_protocol),
         cmocka_unit_test(refuses_protocols_it_does_not_speak),
+        cmocka_unit_test(with_h2_only_refuses_who_offers_only_http1),
     };
     return cmocka_run_group_tests(tests, make_certificates, drop_certificates);
 }
