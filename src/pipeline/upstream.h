@@ -14,6 +14,12 @@ enum upstream_host {
     UPSTREAM_HOST_SERVER, /* what `servers` says */
 };
 
+enum upstream_protocol_choice {
+    UPSTREAM_PROTOCOL_AUTO, /* over TLS what the server picks, else HTTP/1.1 */
+    UPSTREAM_PROTOCOL_HTTP1,
+    UPSTREAM_PROTOCOL_HTTP2, /* without TLS by prior knowledge */
+};
+
 enum upstream_forwarded {
     UPSTREAM_FORWARDED_X,       /* X-Forwarded-For, -Proto, -Host */
     UPSTREAM_FORWARDED_RFC7239, /* Forwarded */
@@ -33,6 +39,8 @@ struct upstream_config {
     uint64_t keepalive;
     uint64_t in_flight;
     uint64_t tries;
+    uint64_t streams;
+    uint32_t protocol; /* enum upstream_protocol_choice */
     bool is_tls;
     bool is_verified;      /* certificates are */
     struct slice tls_ca;   /* path of a PEM file; empty: whom the system trusts */

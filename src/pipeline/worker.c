@@ -8,6 +8,7 @@
 #include "lib/sys/crew.h"
 #include "pipeline/accept/accept.h"
 #include "pipeline/http2/http2.h"
+#include "pipeline/http2_shared.h"
 #include "pipeline/proxy/proxy.h"
 #include "pipeline/request.h"
 
@@ -90,6 +91,7 @@ void worker_destroy(struct worker *worker)
     loop_deinit(&worker->loop);
     key_verifier_deinit(&worker->key_verifier);
     http2_worker_deinit(worker);
+    http2_shared_deinit(worker);
     if (worker->connections.object_bytes) {
         slab_deinit(&worker->connections);
         slab_deinit(&worker->requests);
@@ -325,10 +327,10 @@ static void on_tidy(struct timer *timer)
     gauge_set(&worker->meter.connections_open, worker->connection_count);
     gauge_set(&worker->meter.requests_in_flight, worker->request_count);
     gauge_set(&worker->meter.memory_outstanding, (int64_t)worker->pool.outstanding_bytes);
-    uint64_t mallocs = worker->pool.mallocs + http2_worker_mallocs(worker);
+    uint64_t mallocs = worker->pool.mallocs + http2_shared_mallocs(worker);
     counter_add(&worker->meter.memory_mallocs, mallocs - counter_read(&worker->meter.memory_mallocs));
     if (has_rested)
-        http2_worker_tidy(worker);
+        http2_shared_tidy(worker);
     if (has_rested && worker->pool.cache_bytes > IDLE_CACHE_BYTES)
         pool_trim(&worker->pool, IDLE_CACHE_BYTES);
     worker->pool.outstanding_bytes_max = MAX(worker->limits.worker_memory, worker->pool.outstanding_bytes);

@@ -19,6 +19,7 @@
 #include "pipeline/places.h"
 #include "pipeline/ports.h"
 
+struct http2_context;
 struct http2_worker;
 
 #define WORKER_LISTENERS_MAX 64
@@ -64,8 +65,10 @@ struct worker {
     struct codings codings;
     struct slab connections;
     struct slab requests;
-    struct slab upstream_links; /* proxy/'s connections */
-    struct http2_worker *http2; /* NULL until there was a connection of HTTP/2 */
+    struct slab upstream_links;          /* proxy/'s connections */
+    struct list upstream_links_due;      /* proxy/'s: with something to send at the end of the turn */
+    struct http2_worker *http2;          /* NULL until a client spoke HTTP/2 */
+    struct http2_context *http2_context; /* NULL until somebody did, a client or an upstream */
     struct list open_connections;
     struct list open_requests;
     uint32_t connection_count;

@@ -47,6 +47,12 @@ static const char *const upstream_host_choices[] = {
     [UPSTREAM_HOST_SERVER] = "server",
     [UPSTREAM_HOST_SERVER + 1] = NULL,
 };
+static const char *const upstream_protocol_choices[] = {
+    [UPSTREAM_PROTOCOL_AUTO] = "auto",
+    [UPSTREAM_PROTOCOL_HTTP1] = "http1",
+    [UPSTREAM_PROTOCOL_HTTP2] = "http2",
+    [UPSTREAM_PROTOCOL_HTTP2 + 1] = NULL,
+};
 static const char *const upstream_forwarded_choices[] = {
     [UPSTREAM_FORWARDED_X] = "x",     [UPSTREAM_FORWARDED_RFC7239] = "rfc7239", [UPSTREAM_FORWARDED_BOTH] = "both",
     [UPSTREAM_FORWARDED_OFF] = "off", [UPSTREAM_FORWARDED_OFF + 1] = NULL,

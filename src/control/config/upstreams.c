@@ -180,6 +180,7 @@ static enum err make_context(struct compile *compile, struct upstream *upstream,
     const struct tls_client_options options = {
         .ca = slice_of(ca.data, ca.bytes),
         .version_min = TLS_VERSION_1_2,
+        .offers_h2 = config->protocol != UPSTREAM_PROTOCOL_HTTP1,
         .is_unverified = !config->is_verified,
         .now_s = (int64_t)(clock_wall_ns() / NS_PER_S),
     };

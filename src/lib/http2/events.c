@@ -3,6 +3,21 @@
  * nothing of nghttp2. */
 #include "lib/http2/session_int.h"
 
+bool http2_is_greeted(const struct http2_session *session)
+{
+    return session->guard.has_begun;
+}
+
+bool http2_has_settings(const struct http2_session *session)
+{
+    return session->has_settings;
+}
+
+uint32_t http2_stream_count(const struct http2_session *session)
+{
+    return session->stream_count;
+}
+
 bool http2_count(struct http2_session *session, enum http2_abuse abuse)
 {
     return http2_guard_spend(&session->guard, abuse, 1, session->now_ns) || http2_measure(session, abuse, SIZE_MAX);
@@ -49,6 +64,9 @@ void http2_frame_sent(struct http2_session *session, struct http2_stream *stream
         http2_guard_earn(&session->guard, HTTP2_ABUSE_WINDOW_UPDATES, 2 + length / 1024);
         http2_guard_earn(&session->guard, HTTP2_ABUSE_PINGS, 1);
     }
+    if (type == HTTP2_FRAME_HEADERS && session->is_client)
+        http2_guard_earn(&session->guard, HTTP2_ABUSE_RESETS,
+                         1); /* a request that is reset has cost its server as much */
     bool may_end = type == HTTP2_FRAME_DATA || type == HTTP2_FRAME_HEADERS;
     if (stream && may_end && flags & HTTP2_FLAG_END_STREAM)
         stream->has_body = false;

@@ -149,11 +149,6 @@ void http2_destroy(struct http2_session *session)
     http2_memory_free(session, &session->context->memory);
 }
 
-bool http2_is_greeted(const struct http2_session *session)
-{
-    return session->guard.has_begun;
-}
-
 bool http2_is_over(const struct http2_session *session)
 {
     if (session->is_broken)
@@ -161,9 +156,9 @@ bool http2_is_over(const struct http2_session *session)
     return !http2_wants_to_send(session) && (session->is_failed || !nghttp2_session_want_read(session->ng));
 }
 
-uint32_t http2_stream_count(const struct http2_session *session)
+uint32_t http2_peer_streams_max(const struct http2_session *session)
 {
-    return session->stream_count;
+    return nghttp2_session_get_remote_settings(session->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
 /* What cannot be queued for want of memory is not worth more than that: the connection ends sooner. */
@@ -328,9 +323,8 @@ enum err http2_send_trailers(struct http2_stream *stream, const struct http2_fie
 
 bool http2_can_request(const struct http2_session *session)
 {
-    uint32_t streams_max = nghttp2_session_get_remote_settings(session->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
     return !session->is_failed && nghttp2_session_check_request_allowed(session->ng) &&
-           session->stream_count < streams_max;
+           session->stream_count < http2_peer_streams_max(session);
 }
 
 enum err http2_request(struct http2_session *session, struct http2_stream *stream, const struct http2_request *request)
@@ -460,8 +454,11 @@ static int on_frame(nghttp2_session *ng UNUSED, const nghttp2_frame *frame, void
         if (session->events->on_goaway)
             session->events->on_goaway(session->owner, frame->goaway.error_code);
         return 0;
-    case NGHTTP2_WINDOW_UPDATE:
     case NGHTTP2_SETTINGS:
+        session->has_settings |= !(head->flags & NGHTTP2_FLAG_ACK);
+        http2_window_opened(session, head->stream_id);
+        return 0;
+    case NGHTTP2_WINDOW_UPDATE:
         http2_window_opened(session, head->stream_id);
         return 0;
     default:

@@ -154,6 +154,10 @@ bool http2_wants_to_send(const struct http2_session *session);
 bool http2_is_over(const struct http2_session *session);
 /* The peer has begun to speak HTTP/2: its preface and the head of its first frame are here. */
 bool http2_is_greeted(const struct http2_session *session);
+/* The peer has said by what rules it plays: its first SETTINGS are here. */
+bool http2_has_settings(const struct http2_session *session);
+/* How many streams the peer takes at a time, as far as it has said. */
+uint32_t http2_peer_streams_max(const struct http2_session *session);
 /* Streams that are open and not given up. */
 uint32_t http2_stream_count(const struct http2_session *session);
 

@@ -44,6 +44,7 @@ struct http2_session {
     size_t room_wanted; /* for the next frame of a body; 0: not known */
     uint64_t now_ns;
     bool is_client;
+    bool has_settings;   /* of the peer */
     bool is_failed;      /* nothing more is received */
     bool is_broken;      /* nothing more is sent either */
     bool is_in_trailers; /* the block being received */

@@ -7,9 +7,5 @@
 
 /* Its connections are closed. */
 void http2_worker_deinit(struct worker *worker);
-/* Now and then: gives memory back to the system when nobody is served. */
-void http2_worker_tidy(struct worker *worker);
-/* How often the system was asked for memory. */
-uint64_t http2_worker_mallocs(const struct worker *worker);
 
 #endif

@@ -8,6 +8,7 @@
 #include "pipeline/http2/protocol_int.h"
 
 #include "lib/sys/clock.h"
+#include "pipeline/http2_shared.h"
 
 #define SEND_PIECE_BYTES   4096
 #define WAITING_HIGH_BYTES 65536             /* no more is pulled while so much waits to be sent */
@@ -55,27 +56,12 @@ static const struct http2_events events = {
     .on_abuse = on_abuse,
 };
 
-static void set_limits(const struct limits_config *config, struct http2_limits *ret_limits)
-{
-    http2_limits_default(ret_limits);
-    *ret_limits = (struct http2_limits){
-        .discard_bytes = ret_limits->discard_bytes,
-        .head = {.head_bytes_max = (uint32_t)config->head_bytes,
-                 .target_bytes_max = (uint32_t)config->target_bytes,
-                 .header_count_max = (uint16_t)config->header_count},
-        .streams_max = (uint32_t)config->http2_streams,
-        .stream_window_bytes = (uint32_t)config->http2_stream_window,
-        .connection_window_bytes = (uint32_t)config->http2_connection_window,
-#define ABUSE(name, field, fallback, what, more) .field = (uint32_t)config->http2_##field,
-#include "lib/http2/abuses.def"
-#undef ABUSE
-    };
-}
-
 static enum err open(struct connection *connection)
 {
     struct worker *worker = connection->worker;
+    struct http2_context *context;
     TRY(http2_worker_init(worker));
+    TRY(http2_shared_context(worker, &context));
     struct http2_connection *self = slab_acquire(&worker->http2->connections);
     if (!self)
         return ERR_NOMEM;
@@ -86,9 +72,8 @@ static enum err open(struct connection *connection)
     list_init(&self->done);
     timer_init(&self->drain_timer, on_drain_timer);
     struct http2_limits limits;
-    set_limits(&worker->limits, &limits);
-    struct http2_options options = {
-        .context = worker->http2->context, .events = &events, .owner = self, .limits = &limits};
+    http2_shared_limits(&worker->limits, &limits);
+    struct http2_options options = {.context = context, .events = &events, .owner = self, .limits = &limits};
     if (http2_create(&options, &self->session) != ERR_OK) {
         slab_release(&worker->http2->connections, self);
         return ERR_NOMEM;

@@ -10,7 +10,6 @@
 #include "pipeline/worker.h"
 
 struct http2_worker {
-    struct http2_context *context;
     struct slab connections;
 };
 

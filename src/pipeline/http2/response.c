@@ -74,8 +74,9 @@ static enum err begin_response(struct request *request)
             (struct http2_field){SLICE_LIT("content-length"), slice_of(length, text_format_u64(length, bytes))};
     }
     count += copy_fields(response->fields, response->field_count, fields + count);
-    bool has_body = request->head.method != HTTP_METHOD_HEAD && http_status_may_have_body(response->status) &&
-                    (response->source || response->body.len > 0);
+    bool is_empty = response->source ? response->has_length && response->source_bytes == 0 : response->body.len == 0;
+    bool has_body =
+        request->head.method != HTTP_METHOD_HEAD && http_status_may_have_body(response->status) && !is_empty;
     exchange->left = response->body;
     exchange->stream.left_bytes = !response->source      ? response->body.len
                                   : response->has_length ? response->source_bytes

@@ -63,14 +63,17 @@ bool exchange_is_idempotent(const struct exchange *exchange)
            method == HTTP_METHOD_DELETE || method == HTTP_METHOD_OPTIONS;
 }
 
-/* What became of the first attempt says nothing about the next. */
+/* What became of the first attempt says nothing about the next. What has come of the request's body is still in `out`. */
 bool exchange_repeat(struct exchange *exchange)
 {
     if (exchange->attempts >= exchange->pool->upstream->config->tries)
         return false;
     counter_add(&exchange->request->worker->meter.upstream_retries, 1);
     link_leave(exchange, false);
-    buffer_drop(exchange, &exchange->out);
+    if (exchange->has_begun_body)
+        exchange->out.begin = 0;
+    else
+        buffer_drop(exchange, &exchange->out);
     exchange->is_write_broken = false;
     exchange->repeat_count++;
     exchange->state = EXCHANGE_START;
@@ -133,4 +136,23 @@ void buffer_drop(struct exchange *exchange, struct exchange_buffer *buffer)
 {
     pool_release(&exchange->request->worker->pool, buffer->ptr, buffer->capacity);
     *buffer = (struct exchange_buffer){0};
+}
+
+bool buffer_add(struct exchange *exchange, struct exchange_buffer *buffer, struct slice bytes)
+{
+    struct pool *pool = &exchange->request->worker->pool;
+    size_t waiting = buffer->end - buffer->begin;
+    if (buffer->capacity - buffer->end < bytes.len) {
+        struct exchange_buffer larger = {.end = waiting};
+        larger.ptr = pool_acquire(pool, MAX(waiting + bytes.len, (size_t)PROXY_PIECE_BYTES), &larger.capacity);
+        if (!larger.ptr)
+            return false;
+        if (waiting)
+            memcpy(larger.ptr, buffer->ptr + buffer->begin, waiting);
+        buffer_drop(exchange, buffer);
+        *buffer = larger;
+    }
+    memcpy(buffer->ptr + buffer->end, bytes.ptr, bytes.len);
+    buffer->end += bytes.len;
+    return true;
 }

@@ -6,23 +6,15 @@
 #include "lib/http/forward.h"
 #include "lib/http/hops.h"
 
-#define HEAD_BYTES_BASE 512 /* request line, framing, forwarding fields without their values */
+#define OWN_BYTES_BASE 384 /* of our fields, without their values */
 
 /* Written by us, or answered by us. */
 #define REQUEST_DROPPED                                                                                                \
     (FORWARD_BIT(HTTP_FIELD_HOST) | FORWARD_BIT(HTTP_FIELD_CONTENT_LENGTH) | FORWARD_BIT(HTTP_FIELD_EXPECT))
 #define RESPONSE_DROPPED (FORWARD_BIT(HTTP_FIELD_CONTENT_LENGTH) | FORWARD_BIT(HTTP_FIELD_CONTENT_TYPE))
 
-static size_t fields_bytes(const struct http_head *head)
-{
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < head->header_count; i++)
-        bytes += head->headers[i].name.len + head->headers[i].value.len + 4;
-    return bytes;
-}
-
 /* The path in its one canonical form: the route was chosen by it, and the upstream shall see no other. */
-static struct slice make_target(struct request *request)
+struct slice head_target(struct request *request)
 {
     struct slice path = request->path;
     struct slice query = request->query;
@@ -38,24 +30,12 @@ static struct slice make_target(struct request *request)
     return slice_of(text, path.len + 1 + query.len);
 }
 
-static struct slice host_of(const struct exchange *exchange)
+struct slice head_host(const struct exchange *exchange)
 {
     const struct request *request = exchange->request;
     const struct proxy_target *target = pool_find(exchange->pool, &exchange->link->address);
     bool is_servers = exchange->pool->upstream->config->host == UPSTREAM_HOST_SERVER || request->head.host.len == 0;
     return is_servers && target ? target->server->authority : request->head.host;
-}
-
-/* HTTP/2 may split Cookie into several fields, which HTTP/1.1 knows only as one (RFC 9113 section 8.2.3). */
-static void write_cookies(struct http1_writer *writer, const struct http_head *head, const struct http_header *header)
-{
-    http1_write_prebuilt(writer, SLICE_LIT("Cookie: "));
-    for (bool is_first = true; header; header = http_head_find_next(head, header), is_first = false) {
-        if (!is_first)
-            http1_write_prebuilt(writer, SLICE_LIT("; "));
-        http1_write_prebuilt(writer, header->value);
-    }
-    http1_write_prebuilt(writer, SLICE_LIT("\r\n"));
 }
 
 /* CGI and WSGI make one variable of X-Real-IP and X_Real_IP (RFC 3875 section 4.1.18), so that a client could put its own
@@ -65,17 +45,19 @@ static bool has_underscore(const struct http_header *header)
     return header->id == HTTP_FIELD_OTHER && slice_find(header->name, '_') < header->name.len;
 }
 
-static void write_fields(struct http1_writer *writer, const struct request *request, uint64_t dropped)
+void head_filter_init(struct forward_filter *filter, const struct request *request, uint64_t also)
 {
-    const struct http_head *head = &request->head;
-    struct forward_filter filter;
-    bool joins_cookies = head->version_major > 1 && (head->repeated & FORWARD_BIT(HTTP_FIELD_COOKIE));
-    forward_filter_init(&filter, head, dropped | (joins_cookies ? FORWARD_BIT(HTTP_FIELD_COOKIE) : 0));
-    for (uint32_t i = 0; i < head->header_count; i++)
-        if (!forward_is_dropped(&filter, &head->headers[i]) && !has_underscore(&head->headers[i]))
-            http1_write_parsed(writer, &head->headers[i]);
-    if (joins_cookies)
-        write_cookies(writer, head, http_head_find(head, HTTP_FIELD_COOKIE));
+    uint64_t dropped = also | REQUEST_DROPPED | FORWARD_ORIGIN_BITS;
+    if (request->id.len)
+        dropped |= FORWARD_BIT(HTTP_FIELD_X_REQUEST_ID);
+    if (request->head.method == HTTP_METHOD_OPTIONS)
+        dropped |= FORWARD_BIT(HTTP_FIELD_MAX_FORWARDS);
+    forward_filter_init(filter, &request->head, dropped);
+}
+
+bool head_is_dropped(const struct forward_filter *filter, const struct http_header *header)
+{
+    return forward_is_dropped(filter, header) || has_underscore(header);
 }
 
 /* A trusted proxy in front is kept, in the one field that it is believed in, and becomes the last of the list. Where the
@@ -122,73 +104,46 @@ static void write_hops(struct http1_writer *writer, const struct request *reques
         http1_write_named(writer, SLICE_LIT("Max-Forwards"), slice_of(digits, text_format_u64(digits, left - 1)));
 }
 
-static void write_framing(struct http1_writer *writer, struct exchange *exchange)
+void head_write_own(struct http1_writer *writer, const struct exchange *exchange)
 {
-    const struct http_head *head = &exchange->request->head;
-    bool wants_length =
-        head->method == HTTP_METHOD_POST || head->method == HTTP_METHOD_PUT || head->method == HTTP_METHOD_PATCH;
-    exchange->is_chunked = head->has_body && !head->has_content_length;
-    exchange->is_sent = !head->has_body;
-    exchange->is_expecting = head->expects_continue;
-    if (exchange->is_chunked)
-        http1_write_prebuilt(writer, SLICE_LIT("Transfer-Encoding: chunked\r\n"));
-    else if (head->has_content_length || wants_length)
-        http1_write_length(writer, head->content_length);
-    if (exchange->is_expecting)
-        http1_write_prebuilt(writer, SLICE_LIT("Expect: 100-continue\r\n"));
+    const struct request *request = exchange->request;
+    if (request->id.len)
+        http1_write_field(writer, SLICE_LIT("X-Request-Id"), request->id);
+    write_origin(writer, exchange);
+    write_hops(writer, request);
 }
 
-enum err head_write_request(struct exchange *exchange)
+size_t head_own_bytes(const struct exchange *exchange)
 {
-    struct request *request = exchange->request;
-    struct slice target = make_target(request);
-    struct slice host = host_of(exchange);
-    struct http1_writer writer;
-    uint64_t dropped = REQUEST_DROPPED | FORWARD_ORIGIN_BITS;
-    size_t bytes = HEAD_BYTES_BASE + target.len + request->head.method_text.len + host.len + request->id.len +
-                   2 * (request->head.host.len + (size_t)IP_TEXT_MAX) + request->config->via_name.len +
-                   fields_bytes(&request->head);
-    if (!target.ptr || !buffer_ensure(exchange, &exchange->out, bytes + PROXY_PIECE_BYTES / 4))
-        return ERR_NOMEM;
-    http1_writer_init(&writer, exchange->out.ptr, exchange->out.capacity);
-    http1_write_request(&writer, request->head.method_text, target);
-    http1_write_field(&writer, SLICE_LIT("Host"), host);
-    if (request->id.len)
-        dropped |= FORWARD_BIT(HTTP_FIELD_X_REQUEST_ID);
-    if (request->head.method == HTTP_METHOD_OPTIONS)
-        dropped |= FORWARD_BIT(HTTP_FIELD_MAX_FORWARDS);
-    write_fields(&writer, request, dropped);
-    if (request->id.len)
-        http1_write_field(&writer, SLICE_LIT("X-Request-Id"), request->id);
-    write_origin(&writer, exchange);
-    write_hops(&writer, request);
-    write_framing(&writer, exchange);
-    http1_write_end(&writer);
-    if (writer.is_cut || writer.is_refused)
-        return ERR_LIMIT;
-    exchange->out.begin = 0;
-    exchange->out.end = writer.len;
-    return ERR_OK;
+    const struct request *request = exchange->request;
+    return OWN_BYTES_BASE + request->id.len + request->config->via_name.len +
+           2 * (request->head.host.len + (size_t)IP_TEXT_MAX);
+}
+
+bool head_wants_length(const struct http_head *head)
+{
+    return head->method == HTTP_METHOD_POST || head->method == HTTP_METHOD_PUT || head->method == HTTP_METHOD_PATCH;
 }
 
 static struct slice moved(struct slice text, const char *from, const char *to)
 {
-    return slice_of(to + (text.ptr - from), text.len);
+    return from ? slice_of(to + (text.ptr - from), text.len) : text;
 }
 
-/* The fields go to the arena, because the buffer they came in is wanted for the body. */
+/* The fields go to the arena, if they are not there, because the buffer they came in is wanted for the body. */
 static enum err copy_fields(struct exchange *exchange, const char *from)
 {
     struct request *request = exchange->request;
     const struct http_head *head = &exchange->head;
     struct response *response = &request->response;
     struct forward_filter filter;
-    char *to = arena_alloc(&request->arena, head->head_bytes);
-    if (!to)
+    char *to = from ? arena_alloc(&request->arena, head->head_bytes) : NULL;
+    if (from && !to)
         return ERR_NOMEM;
     exchange->field_count = response->field_count;
     TRY(response_fields_reserve(request, head->header_count + 1U));
-    memcpy(to, from, head->head_bytes);
+    if (from)
+        memcpy(to, from, head->head_bytes);
     forward_filter_init(&filter, head, RESPONSE_DROPPED);
     for (uint32_t i = 0; i < head->header_count; i++) {
         const struct http_header *header = &head->headers[i];
@@ -216,14 +171,14 @@ static void forbid_content(struct http_head *head)
     head->content_length = 0;
 }
 
-enum err head_make_response(struct exchange *exchange)
+enum err head_make_response(struct exchange *exchange, const char *from)
 {
     struct request *request = exchange->request;
     const struct http_head *head = &exchange->head;
     struct response *response = &request->response;
     if (head->status == 205)
         forbid_content(&exchange->head);
-    TRY(copy_fields(exchange, exchange->in.ptr + exchange->in.begin));
+    TRY(copy_fields(exchange, from));
     request->upstream_ns = request->worker->loop.now_ns - exchange->begin_ns;
     response->status = head->status;
     response->has_body = true;

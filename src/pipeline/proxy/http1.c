@@ -3,6 +3,7 @@
  * end of the connection, or a response that nobody has asked for (a 408 as a farewell): of no use any more. */
 #include "pipeline/proxy/proxy_int.h"
 
+static enum err start(struct upstream_link *link);
 static struct iovec on_buffer(struct upstream_link *link);
 static void on_received(struct upstream_link *link, size_t bytes, enum err err);
 static void on_sent(struct upstream_link *link, enum err err);
@@ -14,6 +15,7 @@ static enum verdict send_body(struct exchange *exchange);
 
 const struct upstream_protocol upstream_http1 = {
     .name = "HTTP/1.1",
+    .start = start,
     .on_buffer = on_buffer,
     .on_received = on_received,
     .on_sent = on_sent,
@@ -30,6 +32,12 @@ static void take_head(struct exchange *exchange);
 static struct exchange *exchange_of(const struct upstream_link *link)
 {
     return list_is_empty(&link->exchanges) ? NULL : CONTAINER_OF(link->exchanges.next, struct exchange, link_node);
+}
+
+static enum err start(struct upstream_link *link)
+{
+    link_open(link);
+    return ERR_OK;
 }
 
 static bool has_room(const struct upstream_link *link)
@@ -55,13 +63,15 @@ static enum verdict send_head(struct exchange *exchange)
 {
     struct request *request = exchange->request;
     const struct limits_config *limits = &request->worker->limits;
+    if (exchange->has_begun_body)
+        return request_fail(request, PROBLEM_BAD_GATEWAY, "The upstream refused the request.");
     const struct http1_limits parser_limits = {
         .head_bytes_max = (uint32_t)limits->head_bytes,
         .header_count_max = (uint16_t)limits->header_count,
     };
     http1_parser_init(&exchange->parser, &parser_limits);
     http1_body_init(exchange);
-    enum err err = head_write_request(exchange);
+    enum err err = http1_head_write(exchange);
     if (err == ERR_NOMEM)
         return request_fail_memory(request);
     if (err != ERR_OK)
@@ -190,7 +200,7 @@ static void on_received(struct upstream_link *link, size_t bytes, enum err err)
 /* The head of the response that counts is at the front of `in`. */
 static void take_response(struct exchange *exchange)
 {
-    enum err err = head_make_response(exchange);
+    enum err err = head_make_response(exchange, exchange->in.ptr + exchange->in.begin);
     if (err != ERR_OK) {
         exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, "The memory for requests is taken; try again.");
         return;

@@ -23,13 +23,37 @@ static struct upstream_link *of_stream(struct stream *stream)
     return CONTAINER_OF(stream, struct upstream_link, stream);
 }
 
-struct upstream_link *link_find(struct proxy_pool *pool, struct proxy_target *target, bool is_fresh)
+/* Whether one that is being connected will be for more than one exchange, as far as anybody knows. */
+static bool may_share(const struct proxy_pool *pool, const struct proxy_target *target)
 {
-    struct list *node = is_fresh ? NULL : list_pop_first(&target->idle);
-    if (!node)
+    const struct upstream *upstream = pool->upstream;
+    if (upstream->config->protocol == UPSTREAM_PROTOCOL_AUTO)
+        return upstream->tls && !target->is_http1;
+    return upstream->config->protocol == UPSTREAM_PROTOCOL_HTTP2;
+}
+
+static uint32_t streams_max(const struct proxy_pool *pool, const struct proxy_target *target)
+{
+    uint32_t ours = (uint32_t)pool->upstream->config->streams;
+    return target->streams_max ? MIN(ours, target->streams_max) : ours;
+}
+
+/* A kept link that was dead says that the others may be, too: who comes from there gets a fresh one. A shared one is known
+ * to be alive. */
+struct upstream_link *link_find(struct exchange *exchange, struct proxy_target *target)
+{
+    struct proxy_pool *pool = exchange->pool;
+    LIST_EACH(node, &target->shared)
+    {
+        struct upstream_link *link = CONTAINER_OF(node, struct upstream_link, node);
+        bool has_room = link->is_open ? link->protocol->has_room(link) && link != exchange->refused_by
+                                      : link->exchange_count < streams_max(pool, target);
+        if (has_room)
+            return link;
+    }
+    if (exchange->repeat_count > 0 || list_is_empty(&target->idle))
         return NULL;
-    pool->idle_count--;
-    return CONTAINER_OF(node, struct upstream_link, node);
+    return CONTAINER_OF(target->idle.next, struct upstream_link, node);
 }
 
 enum err link_connect(struct exchange *exchange, struct proxy_target *target)
@@ -51,14 +75,28 @@ enum err link_connect(struct exchange *exchange, struct proxy_target *target)
         return err;
     }
     counter_add(&worker->meter.upstream_connects, 1);
+    if (may_share(pool, target))
+        list_add_last(&target->shared, &link->node);
     link_enter(link, exchange);
     link_wait(link, pool->upstream->config->connect_time);
     return ERR_OK;
 }
 
+static void stop_idling(struct upstream_link *link)
+{
+    if (!link->is_idle)
+        return;
+    link->is_idle = false;
+    link->pool->idle_count--;
+}
+
 void link_enter(struct upstream_link *link, struct exchange *exchange)
 {
+    if (link->is_idle && link->protocol == &upstream_http1)
+        list_remove(&link->node);
+    stop_idling(link);
     list_add_last(&link->exchanges, &exchange->link_node);
+    link->exchange_count++;
     exchange->link = link;
     exchange->is_reused = link->is_open;
     if (link->is_open)
@@ -74,10 +112,18 @@ bool link_keep(struct upstream_link *link)
         return false;
     if (link_receive_start(link) != ERR_OK)
         return false;
-    list_add_first(&target->idle, &link->node);
+    if (!list_is_linked(&link->node))
+        list_add_first(&target->idle, &link->node);
+    link->is_idle = true;
     pool->idle_count++;
     link_wait(link, pool->upstream->config->idle_time);
     return true;
+}
+
+void link_hide(struct upstream_link *link)
+{
+    stop_idling(link);
+    list_remove(&link->node);
 }
 
 /* One that nobody waits for any more is not connected to its end. Who still waits has done nothing to an open one. */
@@ -88,25 +134,30 @@ void link_leave(struct exchange *exchange, bool is_reusable)
         return;
     list_remove(&exchange->link_node);
     exchange->link = NULL;
+    link->exchange_count--;
     if (link->is_open && exchange->state != EXCHANGE_CONNECTING)
         link->protocol->on_left(link, exchange, is_reusable);
     else if (!link->is_open && list_is_empty(&link->exchanges))
         link_close(link);
 }
 
-void link_close(struct upstream_link *link)
+static void free_link(struct upstream_link *link)
 {
     struct worker *worker = CONTAINER_OF(link->stream.watch.loop, struct worker, loop);
-    if (list_is_linked(&link->node)) {
-        list_remove(&link->node);
-        link->pool->idle_count--;
-    }
+    if (link->protocol && link->protocol->on_freed)
+        link->protocol->on_freed(link);
+    slab_release(&worker->upstream_links, link);
+}
+
+void link_close(struct upstream_link *link)
+{
+    link_hide(link);
     link_tls_end(link);
     stream_close(&link->stream);
     timer_cancel(&link->timer);
     link->is_closed = true;
     if (link->holds == 0)
-        slab_release(&worker->upstream_links, link);
+        free_link(link);
 }
 
 void link_hold(struct upstream_link *link)
@@ -116,10 +167,9 @@ void link_hold(struct upstream_link *link)
 
 bool link_let_go(struct upstream_link *link)
 {
-    struct worker *worker = CONTAINER_OF(link->stream.watch.loop, struct worker, loop);
     bool is_open = !link->is_closed;
     if (--link->holds == 0 && !is_open)
-        slab_release(&worker->upstream_links, link);
+        free_link(link);
     return is_open;
 }
 
@@ -153,11 +203,31 @@ static void on_connected(struct stream *stream, enum err err)
         link_fail(link, err);
 }
 
+/* What was agreed on within TLS holds; without it nothing is. What a server has chosen once it will choose again: so many
+ * requests know whether to wait for one connection or to make one each. */
+static enum err choose(struct upstream_link *link)
+{
+    struct proxy_target *target = pool_find(link->pool, &link->address);
+    uint32_t wanted = link->pool->upstream->config->protocol;
+    bool is_http2 = link->tls ? link_tls_chose_http2(link) : wanted == UPSTREAM_PROTOCOL_HTTP2;
+    link->is_ready = true;
+    link->protocol = is_http2 ? &upstream_http2 : &upstream_http1;
+    if (link->tls && target)
+        target->is_http1 = !is_http2;
+    if (!is_http2)
+        list_remove(&link->node);
+    else if (target && !list_is_linked(&link->node))
+        list_add_last(&target->shared, &link->node);
+    return wanted == UPSTREAM_PROTOCOL_HTTP2 && !is_http2 ? ERR_MISMATCH : ERR_OK;
+}
+
 void link_ready(struct upstream_link *link)
 {
-    link->is_ready = true;
-    link->protocol = &upstream_http1;
-    link_open(link);
+    enum err err = choose(link);
+    if (err == ERR_OK)
+        err = link->protocol->start(link);
+    if (err != ERR_OK)
+        link_fail(link, err);
 }
 
 static void move_all(struct list *from, struct list *to)
@@ -167,27 +237,41 @@ static void move_all(struct list *from, struct list *to)
         list_add_last(to, node);
 }
 
+/* It did not get one, which is held against the address only if nobody did. */
+static void turn_away(struct upstream_link *link, struct exchange *exchange, bool is_for_all)
+{
+    if (is_for_all) {
+        exchange_on_connected(exchange, ERR_CLOSED);
+        return;
+    }
+    exchange->link = NULL;
+    link->exchange_count--;
+    exchange->attempts--;
+    exchange->state = EXCHANGE_START;
+    flow_resume(exchange->request);
+}
+
 /* Whoever finds no room any more looks for another link. */
 void link_open(struct upstream_link *link)
 {
     struct list waiting;
+    bool is_for_all = true;
     link->is_open = true;
+    timer_cancel(&link->timer);
     move_all(&link->exchanges, &waiting);
     link_hold(link);
     for (struct list *node; (node = list_pop_first(&waiting)) != NULL;) {
         struct exchange *exchange = CONTAINER_OF(node, struct exchange, link_node);
         if (!link->is_closed && link->protocol->has_room(link)) {
             list_add_last(&link->exchanges, node);
+            is_for_all = false;
             exchange_on_connected(exchange, ERR_OK);
         } else {
-            exchange->link = NULL;
-            exchange->attempts--;
-            exchange->state = EXCHANGE_START;
-            flow_resume(exchange->request);
+            turn_away(link, exchange, is_for_all);
         }
     }
-    bool is_unused = list_is_empty(&link->exchanges) && !list_is_linked(&link->node);
-    if (!link->is_closed && is_unused && !link_keep(link))
+    bool is_unused = list_is_empty(&link->exchanges) && !link->is_idle;
+    if (!link->is_closed && is_unused && (is_for_all || !link_keep(link)))
         link_close(link);
     (void)link_let_go(link);
 }
@@ -200,6 +284,7 @@ void link_fail(struct upstream_link *link, enum err err)
         return;
     }
     link_hold(link);
+    link_hide(link);
     while (!list_is_empty(&link->exchanges))
         exchange_on_connected(CONTAINER_OF(link->exchanges.next, struct exchange, link_node),
                               err == ERR_EOF || err == ERR_TRUNCATED ? ERR_CLOSED : err);

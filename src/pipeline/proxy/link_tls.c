@@ -193,6 +193,11 @@ bool link_tls_is_receiving(const struct upstream_link *link)
     return link->tls->is_wanted;
 }
 
+bool link_tls_chose_http2(const struct upstream_link *link)
+{
+    return tls_session_alpn(link->tls->session) == TLS_ALPN_H2;
+}
+
 static struct iovec on_buffer(struct stream *stream)
 {
     struct upstream_link *link = of_stream(stream);

@@ -18,6 +18,7 @@ static void refresh(struct proxy_pool *pool);
 void proxy_worker_init(struct worker *worker)
 {
     slab_init(&worker->upstream_links, sizeof(struct upstream_link), LINK_CHUNK, LINKS_MAX);
+    list_init(&worker->upstream_links_due);
 }
 
 enum err proxy_pools_create(struct worker *worker, const struct config *config, struct proxy_pools **ret_pools)
@@ -50,8 +51,10 @@ void proxy_pools_destroy(struct proxy_pools *pools)
     for (uint32_t i = 0; i < pools->count; i++) {
         struct proxy_pool *pool = &pools->pools[i];
         ASSERT(pool->in_flight == 0, "a generation ends after its requests");
-        for (uint32_t k = 0; pool->targets && k < pool->target_count; k++)
+        for (uint32_t k = 0; pool->targets && k < pool->target_count; k++) {
             close_idle(&pool->targets[k].idle);
+            close_idle(&pool->targets[k].shared);
+        }
         free(pool->targets);
         free(pool->places);
     }
@@ -70,8 +73,10 @@ static enum err init_pool(struct proxy_pool *pool, struct worker *worker, const 
     pool->targets = calloc(pool->target_count, sizeof *pool->targets);
     if (!pool->places || !pool->targets)
         return ERR_NOMEM;
-    for (uint32_t i = 0; i < pool->target_count; i++)
+    for (uint32_t i = 0; i < pool->target_count; i++) {
         list_init(&pool->targets[i].idle);
+        list_init(&pool->targets[i].shared);
+    }
     for (uint32_t i = 0; i < upstream->server_count; i++) {
         if (upstream->servers[i].host.len)
             continue;
@@ -134,22 +139,27 @@ void pool_note_failure(struct proxy_pool *pool, const struct address *address)
         target->failed_until_ns = pool->worker->loop.now_ns + pool->upstream->config->fail_time;
 }
 
-/* What a place held goes to where its address is now, or nowhere. */
-static void move_idle(struct proxy_pool *pool, struct list *idle)
+/* What a place held goes to where its address is now, or nowhere: what is carried is carried to its end. */
+static void move_links(struct proxy_pool *pool, struct list *from, bool is_shared)
 {
-    while (!list_is_empty(idle)) {
-        struct upstream_link *link = CONTAINER_OF(idle->next, struct upstream_link, node);
+    while (!list_is_empty(from)) {
+        struct upstream_link *link = CONTAINER_OF(from->next, struct upstream_link, node);
         struct proxy_target *target = pool_find(pool, &link->address);
         list_remove(&link->node);
         if (target) {
-            list_add_last(&target->idle, &link->node);
-        } else {
-            list_init(&link->node);
-            pool->idle_count--;
-            link->pool = NULL;
-            link_close(link);
+            list_add_last(is_shared ? &target->shared : &target->idle, &link->node);
+            continue;
         }
+        link_hide(link);
+        if (list_is_empty(&link->exchanges))
+            link_close(link);
     }
+}
+
+static void take_all(struct list *from, struct list *to)
+{
+    for (struct list *node; (node = list_pop_first(from)) != NULL;)
+        list_add_last(to, node);
 }
 
 static void replace(struct proxy_pool *pool, uint32_t index, const struct resolver_addresses *addresses)
@@ -158,10 +168,12 @@ static void replace(struct proxy_pool *pool, uint32_t index, const struct resolv
     struct proxy_places *places = &pool->places[index];
     struct proxy_target *targets = &pool->targets[places->first];
     struct list idle;
+    struct list shared;
     list_init(&idle);
+    list_init(&shared);
     for (uint32_t i = 0; i < places->count; i++) {
-        for (struct list *node; (node = list_pop_first(&targets[i].idle)) != NULL;)
-            list_add_last(&idle, node);
+        take_all(&targets[i].idle, &idle);
+        take_all(&targets[i].shared, &shared);
         targets[i].server = NULL;
     }
     for (uint32_t i = 0; i < addresses->count; i++) {
@@ -169,9 +181,12 @@ static void replace(struct proxy_pool *pool, uint32_t index, const struct resolv
         address_set_port(&targets[i].address, server->port);
         targets[i].server = server;
         targets[i].failed_until_ns = 0;
+        targets[i].streams_max = 0;
+        targets[i].is_http1 = false;
     }
     places->count = addresses->count;
-    move_idle(pool, &idle);
+    move_links(pool, &idle, false);
+    move_links(pool, &shared, true);
 }
 
 static void refresh(struct proxy_pool *pool)

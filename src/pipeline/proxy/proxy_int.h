@@ -11,6 +11,8 @@
 
 #include "pipeline/proxy/proxy.h"
 
+#include "lib/http/forward.h"
+#include "lib/http2/http2.h"
 #include "lib/sys/clock.h"
 #include "pipeline/flow.h"
 #include "pipeline/worker.h"
@@ -25,16 +27,19 @@ struct upstream_link;
  * them, and the link may be gone. */
 struct upstream_protocol {
     const char *name;
-    /* Of the connection. */
+    /* Of the connection. It is ready: link_open is to be called now or when exchanges may begin. */
+    enum err (*start)(struct upstream_link *link);
     struct iovec (*on_buffer)(struct upstream_link *link);
-    /* As stream_handlers.on_received; with an error the link is still to be closed. */
+    /* As stream_handlers.on_received; with an error the link is still to be closed. Bytes: only after on_buffer. */
     void (*on_received)(struct upstream_link *link, size_t bytes, enum err err);
     void (*on_sent)(struct upstream_link *link, enum err err);
     void (*on_timeout)(struct upstream_link *link);
     /* Whether one more exchange may begin on it now. */
     bool (*has_room)(const struct upstream_link *link);
-    /* The exchange has left. Closes the link or lets the pool have it. */
+    /* The exchange has left. Closes the link or lets the pool have it, unless it is closed already. */
     void (*on_left)(struct upstream_link *link, struct exchange *exchange, bool is_reusable);
+    /* The link is closed, and nobody is on the stack any more who looks at it: drops its state. May be NULL. */
+    void (*on_freed)(struct upstream_link *link);
     /* Of an exchange on it; stages of the request. Sends the head, and what is here of the body unless the upstream is
      * asked whether it wants it. */
     enum verdict (*send)(struct exchange *exchange);
@@ -43,13 +48,17 @@ struct upstream_protocol {
 };
 
 extern const struct upstream_protocol upstream_http1;
+extern const struct upstream_protocol upstream_http2;
 
-/* One address, and the connections to it that nobody uses. */
+/* One address, and the connections to it that a request may use. */
 struct proxy_target {
     struct address address;
     const struct upstream_server *server; /* NULL: a free place */
-    struct list idle;                     /* of upstream_link, the last used first */
+    struct list idle;                     /* of upstream_link, carrying none; the last used first */
+    struct list shared;                   /* of upstream_link, for more than one at a time */
     uint64_t failed_until_ns;
+    uint32_t streams_max; /* of HTTP/2, as the server last said; 0: it has not */
+    bool is_http1;        /* what it last chose over TLS */
 };
 
 /* The places of a server in proxy_pool.targets: one, or as many as a name may have addresses. */
@@ -66,7 +75,7 @@ struct proxy_pool {
     struct proxy_places *places; /* parallel to upstream->servers */
     uint32_t target_count;       /* places, free ones too */
     uint32_t cursor;             /* the target that was picked last */
-    uint32_t idle_count;
+    uint32_t idle_count;         /* of links that carry no exchange, of either kind */
     uint32_t in_flight;
 };
 
@@ -75,19 +84,41 @@ struct proxy_pools {
     struct proxy_pool pools[]; /* by upstream.index */
 };
 
+/* Bytes of the worker's pool. */
+struct exchange_buffer {
+    char *ptr; /* NULL: none */
+    size_t capacity;
+    size_t begin;
+    size_t end;
+};
+
+/* HTTP/2's part of a link. */
+struct http2_link {
+    struct http2_session *session;
+    struct list due_node;       /* of worker.upstream_links_due */
+    struct list taken;          /* exchanges that wait for room in `out`, and have it */
+    struct exchange_buffer in;  /* while something is received */
+    struct exchange_buffer out; /* while something is sent */
+    struct exchange *active;    /* whose body is arriving; NULL when it has left meanwhile */
+    bool is_leaving;            /* no exchange may begin on it any more */
+};
+
 struct upstream_link {
     struct stream stream;
-    struct list node; /* of its target's idle ones */
+    struct list node; /* of its target's idle or shared ones */
     struct timer timer;
     struct proxy_pool *pool;
     const struct upstream_protocol *protocol; /* NULL until it is ready */
     struct list exchanges;                    /* that it carries, or that wait for it to be open */
-    struct link_tls *tls;                     /* TLS; NULL: none */
-    uint32_t holds;                           /* its memory stays while somebody has to look at is_closed */
+    uint32_t exchange_count;
+    struct http2_link http2;
+    struct link_tls *tls; /* TLS; NULL: none */
+    uint32_t holds;       /* its memory stays while somebody has to look at is_closed */
     bool is_closed;
     struct address address;
     bool is_ready; /* connected, and the handshake is over */
     bool is_open;  /* exchanges may begin */
+    bool is_idle;  /* counted in pool.idle_count */
 };
 
 enum exchange_state {
@@ -98,14 +129,6 @@ enum exchange_state {
     EXCHANGE_HEAD,       /* the request is on its way: the head of the response is waited for */
     EXCHANGE_BODY,       /* the response has its head; the body comes through the source */
     EXCHANGE_FAILED,
-};
-
-/* Bytes of the worker's pool. */
-struct exchange_buffer {
-    char *ptr; /* NULL: none */
-    size_t capacity;
-    size_t begin;
-    size_t end;
 };
 
 struct exchange {
@@ -130,6 +153,9 @@ struct exchange {
     struct exchange_buffer out; /* begin: where the part begins that the stream has not been given */
     bool is_chunked;            /* the body goes on in chunks, because nobody knows its length */
     bool is_corked;             /* what is written waits for the rest, to leave in one send */
+    bool has_begun_body;        /* the sink was given something */
+    bool is_out_cut;            /* HTTP/2: `out` does not hold the body from its first byte on */
+    bool is_pulled;             /* HTTP/2: the last byte is with the codec */
     bool is_expecting;          /* the upstream is asked whether it wants the body */
     bool is_sent;               /* to the last byte, as far as `out` */
     bool is_write_broken;       /* the upstream takes no more; it may have answered all the same */
@@ -145,6 +171,13 @@ struct exchange {
     bool is_complete;
     bool is_dirty;    /* more came than belongs to the response */
     enum err failure; /* why the body will not be completed */
+
+    /* HTTP/2. */
+    struct http2_stream stream;
+    struct timer timer;
+    struct list taken_node;
+    struct slice arrived;                   /* of the body, while its frame is looked at */
+    const struct upstream_link *refused_by; /* never looked into: it may be gone */
 };
 
 /* pool.c */
@@ -159,8 +192,8 @@ void pool_note_failure(struct proxy_pool *pool, const struct address *address);
 struct proxy_target *pool_find(struct proxy_pool *pool, const struct address *address);
 
 /* link.c */
-/* One to the target that may take one more exchange: kept from earlier, unless a fresh one is wanted. NULL. */
-struct upstream_link *link_find(struct proxy_pool *pool, struct proxy_target *target, bool is_fresh);
+/* One to the target that may take the exchange, or is being connected and will. NULL. */
+struct upstream_link *link_find(struct exchange *exchange, struct proxy_target *target);
 /* A new one, which is being connected for the exchange. */
 MUST_USE enum err link_connect(struct exchange *exchange, struct proxy_target *target);
 /* The exchange is on the link, which link_find has found. */
@@ -169,6 +202,8 @@ void link_enter(struct upstream_link *link, struct exchange *exchange);
 void link_leave(struct exchange *exchange, bool is_reusable);
 /* Without exchanges: for the next one to find, if there is room among the kept ones. */
 MUST_USE bool link_keep(struct upstream_link *link);
+/* No exchange finds it any more. */
+void link_hide(struct upstream_link *link);
 /* No exchange is on it. */
 void link_close(struct upstream_link *link);
 /* Around calls that may close it: after the second, the link may be gone, unless the answer is true. */
@@ -186,7 +221,7 @@ bool link_is_receiving(const struct upstream_link *link);
 void link_ready(struct upstream_link *link);
 /* Exchanges may begin: those that wait for it do. May close the link. */
 void link_open(struct upstream_link *link);
-/* It is of no use any more. May close the link. */
+/* Connecting has failed, or the connection has. Closes the link, sooner or later. */
 void link_fail(struct upstream_link *link, enum err err);
 
 /* link_tls.c. After an error link_close cleans up. */
@@ -196,6 +231,8 @@ MUST_USE enum err link_tls_send(struct upstream_link *link, struct slice bytes);
 MUST_USE enum err link_tls_receive_start(struct upstream_link *link);
 void link_tls_receive_stop(struct upstream_link *link);
 bool link_tls_is_receiving(const struct upstream_link *link);
+/* By ALPN. */
+bool link_tls_chose_http2(const struct upstream_link *link);
 
 /* exchange.c: the same for every protocol. Where it says so, the request may have ended on return. */
 /* The link that the exchange waits for is open, or why it will not be. May end the request. */
@@ -225,11 +262,29 @@ enum verdict gateway_admit(struct request *request);
 /* What is added to Via, of requests and of responses that came in that version; empty: nothing. */
 struct slice gateway_via(const struct request *request, const struct http_head *received);
 
-/* head.c */
+/* Adds to what is there. False when there is no memory. */
+MUST_USE bool buffer_add(struct exchange *exchange, struct exchange_buffer *buffer, struct slice bytes);
+MUST_USE bool buffer_ensure(struct exchange *exchange, struct exchange_buffer *buffer, size_t bytes);
+void buffer_drop(struct exchange *exchange, struct exchange_buffer *buffer);
+
+/* head.c: what of a head is handed on, whatever the upstream speaks. */
+/* {NULL, 0}: no memory. */
+struct slice head_target(struct request *request);
+struct slice head_host(const struct exchange *exchange);
+/* Which of the client's fields stay behind. */
+void head_filter_init(struct forward_filter *filter, const struct request *request, uint64_t also);
+bool head_is_dropped(const struct forward_filter *filter, const struct http_header *header);
+/* The fields that are ours, as lines, and how long they are at most beside those of the client that are in them. */
+void head_write_own(struct http1_writer *writer, const struct exchange *exchange);
+size_t head_own_bytes(const struct exchange *exchange);
+/* Some servers want to be told that a request has no body, where others of its kind have one. */
+bool head_wants_length(const struct http_head *head);
+/* Makes request->response of exchange->head, whose bytes stand at `from` and are copied; NULL: they are in the arena. */
+MUST_USE enum err head_make_response(struct exchange *exchange, const char *from);
+
+/* http1_head.c */
 /* Writes the head of the request into exchange->out. ERR_NOMEM; ERR_LIMIT: it does not fit anywhere. */
-MUST_USE enum err head_write_request(struct exchange *exchange);
-/* Makes request->response of exchange->head, whose bytes stand at the front of exchange->in. */
-MUST_USE enum err head_make_response(struct exchange *exchange);
+MUST_USE enum err http1_head_write(struct exchange *exchange);
 
 /* interim.c */
 /* Hands exchange->head, which is that of an interim response, on to the client. */
@@ -243,7 +298,27 @@ void http1_body_flush(struct exchange *exchange);
 void http1_body_break_off(struct exchange *exchange);
 /* Takes what is in `in`, all of it undecoded; false when it was malformed. Leaves the link at the end. */
 bool http1_body_take(struct exchange *exchange);
-MUST_USE bool buffer_ensure(struct exchange *exchange, struct exchange_buffer *buffer, size_t bytes);
-void buffer_drop(struct exchange *exchange, struct exchange_buffer *buffer);
+
+/* http2.c */
+/* There is something to be sent, which is done at the end of the turn. */
+void http2_link_is_due(struct upstream_link *link);
+/* Waits anew for what the state of the exchange allows. */
+void http2_exchange_wait(struct exchange *exchange);
+void http2_exchange_on_timer(struct timer *timer);
+
+/* http2_head.c */
+/* Begins the request on its link. ERR_NOMEM, or why it cannot be written. */
+MUST_USE enum err http2_head_send(struct exchange *exchange);
+void *http2_head_memory_of(struct http2_stream *stream, size_t bytes);
+void http2_head_received(struct http2_stream *stream, enum err err);
+void http2_trailer_received(struct http2_stream *stream, struct slice name, struct slice value);
+
+/* http2_body.c */
+void http2_body_init(struct exchange *exchange);
+/* The whole response is here. Leaves the link. */
+void http2_body_complete(struct exchange *exchange);
+void http2_body_received(struct http2_stream *stream, struct slice data);
+void http2_body_ended(struct http2_stream *stream);
+enum err http2_body_read(struct http2_stream *stream, char *place, size_t capacity, size_t *ret_bytes);
 
 #endif

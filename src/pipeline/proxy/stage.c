@@ -63,6 +63,7 @@ static struct exchange *make_exchange(struct request *request)
     exchange->request = request;
     exchange->begin_ns = request->worker->loop.now_ns;
     exchange->pool = pool_of(request);
+    timer_init(&exchange->timer, http2_exchange_on_timer);
     return exchange;
 }
 
@@ -111,6 +112,8 @@ static enum verdict fail_to_connect(struct exchange *exchange, enum err err)
         return request_fail(request, PROBLEM_GATEWAY_TIMEOUT, "Connecting to the upstream took too long.");
     if (err == ERR_DENIED)
         return request_fail(request, PROBLEM_UPSTREAM_UNREACHABLE, "The upstream's certificate is not trusted.");
+    if (err == ERR_MISMATCH)
+        return request_fail(request, PROBLEM_BAD_GATEWAY, "The upstream does not speak HTTP/2.");
     if (pool_size(exchange->pool) == 0)
         return request_fail(request, PROBLEM_UPSTREAM_UNREACHABLE, "The upstream's name has no address.");
     return request_fail(request, PROBLEM_UPSTREAM_UNREACHABLE, "No connection to the upstream could be made.");
@@ -126,7 +129,7 @@ static enum verdict find_link(struct exchange *exchange)
         if (!target || exchange->attempts >= pool->upstream->config->tries || failed_count >= pool_size(pool))
             return fail_to_connect(exchange, err);
         exchange->attempts++;
-        struct upstream_link *link = link_find(pool, target, exchange->repeat_count > 0);
+        struct upstream_link *link = link_find(exchange, target);
         if (link) {
             link_enter(link, exchange);
             exchange->state = link->is_open ? EXCHANGE_READY : EXCHANGE_CONNECTING;

@@ -150,6 +150,7 @@ static void keep_link(const struct address *address, const struct address *liste
     link->address = *address;
     list_add_first(&pool_find(pool, address)->idle, &link->node);
     pool->idle_count++;
+    link->is_idle = true;
 }
 
 static bool has_kept(const struct address *address)
