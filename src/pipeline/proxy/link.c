@@ -299,9 +299,15 @@ static struct iovec on_buffer(struct stream *stream)
     return link->protocol->on_buffer(link);
 }
 
+void link_note_received(struct upstream_link *link, size_t bytes)
+{
+    acks_note(&link->acks, link->stream.watch.fd, bytes, link->stream.watch.loop->now_ns);
+}
+
 static void on_received(struct stream *stream, size_t bytes, enum err err)
 {
     struct upstream_link *link = of_stream(stream);
+    link_note_received(link, bytes);
     link->protocol->on_received(link, bytes, err);
 }
 
@@ -322,6 +328,7 @@ static void on_hangup(struct stream *stream)
 
 enum err link_send(struct upstream_link *link, struct slice bytes, size_t *ret_taken)
 {
+    acks_restart(&link->acks);
     if (!link->tls)
         return stream_send(&link->stream, bytes, ret_taken);
     *ret_taken = bytes.len;

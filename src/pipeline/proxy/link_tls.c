@@ -217,6 +217,7 @@ static struct iovec on_buffer(struct stream *stream)
 static void on_received(struct stream *stream, size_t bytes, enum err err)
 {
     struct upstream_link *link = of_stream(stream);
+    link_note_received(link, bytes);
     if (err == ERR_IO) {
         link_fail(link, err);
         return;

@@ -13,6 +13,7 @@
 
 #include "lib/http/forward.h"
 #include "lib/http2/http2.h"
+#include "lib/sys/acks.h"
 #include "lib/sys/clock.h"
 #include "pipeline/flow.h"
 #include "pipeline/worker.h"
@@ -113,7 +114,8 @@ struct upstream_link {
     uint32_t exchange_count;
     struct http2_link http2;
     struct link_tls *tls; /* TLS; NULL: none */
-    uint32_t holds;       /* its memory stays while somebody has to look at is_closed */
+    struct acks acks;
+    uint32_t holds; /* its memory stays while somebody has to look at is_closed */
     bool is_closed;
     struct address address;
     bool is_ready; /* connected, and the handshake is over */
@@ -217,6 +219,8 @@ MUST_USE enum err link_send(struct upstream_link *link, struct slice bytes, size
 MUST_USE enum err link_receive_start(struct upstream_link *link);
 void link_receive_stop(struct upstream_link *link);
 bool link_is_receiving(const struct upstream_link *link);
+/* Of the socket, in whatever wrapping. */
+void link_note_received(struct upstream_link *link, size_t bytes);
 /* What is spoken on it is known by now. May close the link. */
 void link_ready(struct upstream_link *link);
 /* Exchanges may begin: those that wait for it do. May close the link. */
