@@ -15,6 +15,7 @@
 #include "lib/base/list.h"
 #include "lib/http/chunked.h"
 #include "lib/http/http1.h"
+#include "lib/http/trailers.h"
 #include "lib/image/normalize.h"
 #include "lib/json/json.h"
 #include "lib/sys/crew.h"
@@ -30,12 +31,11 @@ struct http2_exchange;
 struct image_form;
 struct worker;
 
-#define RESPONSE_FIELDS_MAX   16 /* that stages and middlewares add; a proxied response brings room for its own */
-#define RESPONSE_TRAILERS_MAX 8
-#define REQUEST_CLEANUPS_MAX  8
-#define REQUEST_FAULTS_MAX    16
-#define REQUEST_BLOCKS_MAX    3
-#define REQUEST_MEMORY_BYTES  4608 /* the header fields that the default limit allows, and some texts */
+#define RESPONSE_FIELDS_MAX  16 /* that stages and middlewares add; a proxied response brings room for its own */
+#define REQUEST_CLEANUPS_MAX 8
+#define REQUEST_FAULTS_MAX   16
+#define REQUEST_BLOCKS_MAX   3
+#define REQUEST_MEMORY_BYTES 4608 /* the header fields that the default limit allows, and some texts */
 
 /* One thing that is wrong, for the `errors` member of a problem. */
 struct request_fault {
@@ -80,6 +80,7 @@ struct response {
     struct response_field *fields; /* response_fields_reserve makes room */
     uint32_t field_count;
     uint32_t field_capacity;
+    struct response_field *trailers; /* set before the source ends; lost where there is no way to the client */
     uint32_t trailer_count;
     struct slice body;          /* in the arena, static, or kept by a cleanup */
     struct body_source *source; /* instead of body; kept by a cleanup */
@@ -90,7 +91,6 @@ struct response {
     bool is_closing; /* the connection ends after it */
 
     struct response_field first_fields[RESPONSE_FIELDS_MAX];
-    struct response_field trailers[RESPONSE_TRAILERS_MAX]; /* set before the source ends; lost where there is no way */
 };
 
 /* A receive buffer that outlives its connection because slices of the request point into it. */
@@ -154,6 +154,7 @@ struct request {
     bool is_body_wanted;  /* reading has begun, by the stage receive or by flow_receive */
     bool is_body_blocked; /* the sink has no room */
     uint64_t body_begin_ns;
+    struct trailers trailers; /* of a route that streams; complete when the body is */
 
     /* route and chain */
     const struct route *route; /* == match.route, or the configuration's `unmatched` */

@@ -27,7 +27,7 @@ routes:
 TOKEN = r"[!#$%%&'*+.^_`|~0-9A-Za-z-]+"
 REQUEST_LINE = re.compile(r"%s /[!$-;=?-~]* HTTP/1\.1" % TOKEN)
 FIELD_LINE = re.compile(r"%s: [^\x00-\x08\x0a-\x1f\x7f]*" % TOKEN)
-HOP_BY_HOP = ("connection", "keep-alive", "proxy-connection", "te", "upgrade")
+HOP_BY_HOP = ("keep-alive", "proxy-connection", "upgrade")
 
 
 class Witness:
@@ -56,6 +56,7 @@ class Witness:
                    len(message.all("Host")) == 1 and len(lengths) + len(codings) <= 1 and
                    all(re.fullmatch(r"\d+", length) for length in lengths) and codings in ([], ["chunked"]) and
                    message.all("Expect") in ([], ["100-continue"]) and
+                   (message.all("TE"), message.all("Connection")) in (([], []), (["trailers"], ["TE"])) and
                    not any(message.all(name) for name in HOP_BY_HOP))
         if not is_good:
             self.faults.append("the head %r" % message.raw)

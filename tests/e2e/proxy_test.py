@@ -7,8 +7,11 @@ E2E_SECONDS in the environment: how long clients go away at random. E2E_SEED: th
 import json
 import os
 import random
+import re
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -84,7 +87,7 @@ class Requests(unittest.TestCase):
                             b"Cookie: d\r\nX-Yours: 2\r\nx-yours: 3\r\n\r\n")
         self.assertEqual([name for name, _ in message.fields],
                          ["Host", "Cookie", "X-Yours", "x-yours", "X-Forwarded-For", "X-Forwarded-Proto",
-                          "X-Forwarded-Host", "Via"])
+                          "X-Forwarded-Host", "Via", "TE", "Connection"])
 
     def test_fields_that_a_server_may_take_for_ours_stay_behind(self):
         message, = self.ask(b"GET / HTTP/1.1\r\nHost: h\r\nX_Forwarded_For: 6.6.6.6\r\nContent_Length: 5\r\nX-Mine: a_b\r\n\r\n")
@@ -194,12 +197,17 @@ class Responses(unittest.TestCase):
                     client._more()
                 size, _, client.input = client.input.partition(b"\r\n")
                 size = int(size, 16)
-                while len(client.input) < size + 2:
+                while size and len(client.input) < size + 2:
                     client._more()
-                response.body += client.input[:size]
-                client.input = client.input[size + 2:]
                 if size == 0:
                     break
+                response.body += client.input[:size]
+                client.input = client.input[size + 2:]
+            while b"\r\n\r\n" not in b"\r\n" + client.input:
+                client._more()
+            trailers, _, client.input = (b"\r\n" + client.input).partition(b"\r\n\r\n")
+            response.trailers = [tuple(part.strip() for part in line.decode("latin-1").split(":", 1))
+                                 for line in trailers.split(b"\r\n")[1:]]
         return response
 
     def test_fields_come_through_and_those_of_one_hop_do_not(self):
@@ -441,6 +449,133 @@ class Hops(unittest.TestCase):
                 self.assertEqual((response.status, response.problem()), (501, "not-implemented"))
                 self.assertNotIn(b"secret", response.body)
         self.assertEqual(kept.messages, [])
+
+
+class Trailers(unittest.TestCase):
+    """RFC 9110 section 6.5: what is known only at the end of a body goes on behind it, where there is a way."""
+    CHUNKED = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n%s\r\n5\r\nhello\r\n0\r\n%s\r\n"
+    REPLY = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5\r\nhello\r\n0\r\n%s\r\n"
+
+    def send(self, request, expected=200, **options):
+        kept = Kept()
+        with Upstream(kept) as upstream, served(upstream, **options) as server, weir.Client(server.port) as client:
+            client.raw(request)
+            response = client.receive()
+            self.assertEqual(response.status, expected, response)
+        return kept.messages
+
+    def test_those_of_a_request_go_on(self):
+        """RFC 9112 section 7.1.2."""
+        message, = self.send(self.CHUNKED % (b"Trailer: X-Sum\r\n", b"X-Sum: 1\r\nx-empty:\r\n"))
+        self.assertEqual((message.body, message.trailers), (b"hello", [("X-Sum", "1"), ("x-empty", "")]))
+        self.assertEqual(message.all("Trailer"), ["X-Sum"])
+
+    def test_those_that_the_upstream_must_not_believe_stay_behind(self):
+        """RFC 9110 section 6.5.1: framing, routing, authentication, modifiers; and what Connection names (7.6.1)."""
+        message, = self.send(self.CHUNKED % (b"Connection: X-Mine\r\n",
+            b"Content-Length: 0\r\nTransfer-Encoding: x\r\nHost: evil\r\nAuthorization: a\r\nCookie: b\r\nX-Mine: c\r\n"
+            b"X-Forwarded-For: d\r\nX_Real_IP: e\r\nConnection: f\r\nX-Request-Id: g\r\nProxy-Foo: h\r\nVia: 1.1 i\r\n"
+            b"Content-Type: j\r\nX-Yours: k\r\n"))
+        self.assertEqual(message.trailers, [("X-Yours", "k")])
+
+    def test_a_body_with_a_length_announces_none(self):
+        message, = self.send(b"POST / HTTP/1.1\r\nHost: h\r\nTrailer: X-Sum\r\nContent-Length: 5\r\n\r\nhello")
+        self.assertEqual((message.all("Trailer"), message.trailers), ([], []))
+
+    def test_they_are_as_long_and_as_many_as_a_head_may_have(self):
+        many = lambda count: b"".join(b"X-%d: y\r\n" % i for i in range(count))
+        messages = self.send(self.CHUNKED % (b"", many(100)))
+        self.assertEqual(len(messages[0].trailers), 100)
+        self.assertEqual(self.send(self.CHUNKED % (b"", many(101)), 431), [])
+        long = b"X: %s\r\n" % (b"x" * 1900)
+        self.assertEqual(len(self.send(self.CHUNKED % (b"", long), extra="limits: {head_bytes: 2KiB, target_bytes: 1KiB}")[0].trailers), 1)
+        self.assertEqual(self.send(self.CHUNKED % (b"", 2 * long), 431, extra="limits: {head_bytes: 2KiB, target_bytes: 1KiB}"), [])
+
+    def test_they_come_through_behind_a_body_that_waits(self):
+        """The upstream takes nothing for a while, so that they have to wait behind the rest of the body."""
+        body = bytes(4 << 20)
+
+        def serve(connection):
+            message = connection.head()
+            time.sleep(0.3)
+            connection.body(message)
+            connection.answer(repr((len(message.body), message.trailers)).encode())
+        trailers = b"".join(b"X-%d: %s\r\n" % (i, b"y" * 100) for i in range(90))
+        with Upstream(serve) as upstream, served(upstream) as server, weir.Client(server.port) as client:
+            for size in (0, 1, 100, 16000, 16384, 70000, 1 << 20, 4 << 20):
+                client.raw(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+                client.raw(b"%x\r\n%s\r\n" % (size, body[:size]) if size else b"")
+                client.raw(b"0\r\n" + trailers + b"\r\n")
+                response = client.receive()
+                self.assertEqual(response.body, repr((size, [("X-%d" % i, "y" * 100) for i in range(90)])).encode())
+
+    def relay(self, reply, request=b"GET / HTTP/1.1\r\nHost: h\r\nTE: trailers\r\nConnection: TE\r\n\r\n", **options):
+        return Responses.relay(self, reply, request, **options)
+
+    read = Responses.read
+
+    def test_those_of_a_response_go_on_to_who_wants_them(self):
+        for pieces in (1, 2, 1000):
+            def serve(connection, pieces=pieces):
+                connection.request()
+                reply = self.REPLY % b"X-Sum: 1\r\nETag: a\r\n"
+                step = -(-len(reply) // pieces)
+                for i in range(0, len(reply), step):
+                    connection.send(reply[i:i + step])
+                    time.sleep(0.001)
+                answer_all(connection)
+            with Upstream(serve) as upstream, served(upstream) as server, weir.Client(server.port) as client:
+                client.send("GET", "/", {"TE": "trailers", "Connection": "TE"})
+                response = self.read(client, False)
+                self.assertEqual((response.body, response.trailers), (b"hello", [("X-Sum", "1"), ("ETag", "a")]))
+                self.assertEqual(response.all("Trailer"), ["X-Sum"])
+                self.assertEqual(client.request("GET", "/").status, 200)
+                self.assertEqual(upstream.count, 1)
+
+    def test_who_has_not_asked_gets_none(self):
+        """RFC 9110 sections 6.5.1 and 10.1.4."""
+        response = self.relay(self.REPLY % b"X-Sum: 1\r\n", b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        self.assertEqual((response.body, response.trailers, response.all("Trailer")), (b"hello", [], []))
+
+    def test_the_upstream_hears_who_wants_them(self):
+        for value, expected in (("trailers", ["trailers"]), ("deflate;q=0.5, Trailers", ["trailers"]), ("gzip", [])):
+            message, = Requests.ask(self, b"GET / HTTP/1.1\r\nHost: h\r\nTE: %s\r\nConnection: TE\r\n\r\n" % value.encode())
+            self.assertEqual((message.all("TE"), message.all("Connection")), (expected, ["TE"] if expected else []))
+
+    def test_those_that_clients_must_not_believe_stay_behind(self):
+        response = self.relay(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: x-mine\r\n\r\n0\r\n"
+                              b"Set-Cookie: a\r\nX-Mine: b\r\nContent-Encoding: c\r\nLocation: d\r\nX-Yours: e\r\n\r\n")
+        self.assertEqual(response.trailers, [("X-Yours", "e")])
+
+    def test_too_many_of_a_response_are_a_fault(self):
+        for trailers in (b"".join(b"X-%d: y\r\n" % i for i in range(101)), b"X: %s\r\n" % (b"x" * 20000), b"no colon\r\n"):
+            def serve(connection, trailers=trailers):
+                connection.request()
+                connection.send(self.REPLY.partition(b"0\r\n%s")[0])
+                time.sleep(0.2)
+                connection.send(b"0\r\n%s\r\n" % trailers)
+                connection.wait_for_end()
+            with Upstream(serve) as upstream, served(upstream) as server, weir.Client(server.port) as client:
+                client.send("GET", "/", {"TE": "trailers"})
+                with self.assertRaises(weir.Gone):
+                    self.read(client, False)
+
+    def test_they_go_through_http2_both_ways(self):
+        """RFC 9113 section 8.1."""
+        if not shutil.which("nghttp"):
+            self.skipTest("no nghttp")
+        kept = Kept(lambda connection, message: connection.send(self.REPLY % b"X-Sum: 1\r\nSet-Cookie: a\r\n"))
+        with Upstream(kept) as upstream, served(upstream) as server:
+            with open(server.path("body"), "wb") as file:
+                file.write(b"hello")
+            text = subprocess.run(["nghttp", "-v", "--no-content-length", "-d", server.path("body"), "--trailer", "x-mine: 2",
+                                   "--trailer", "cookie: 3", "http://127.0.0.1:%d/" % server.port], timeout=60,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True).stdout.decode()
+            self.assertEqual(kept.messages[0].trailers, [("x-mine", "2")])
+            text = re.sub("\x1b\\[[0-9;]*m", "", text)
+            self.assertRegex(text, r"recv \(stream_id=\d+\) x-sum: 1")
+            self.assertRegex(text, r"recv \(stream_id=\d+\) trailer: X-Sum")
+            self.assertNotIn("set-cookie", text)
 
 
 class Connections(unittest.TestCase):

@@ -19,7 +19,9 @@ struct outcome {
     enum http1_fault fault;
     bool is_done;
     size_t consumed;
+    size_t trailers_len;
     size_t body_len;
+    char trailers[INPUT_MAX];
     char body[INPUT_MAX];
 };
 
@@ -33,7 +35,7 @@ static void decode(const uint8_t *data, size_t size, size_t first, size_t step, 
 {
     struct chunked chunked;
     chunked_init(&chunked, &limits);
-    memset(out, 0, offsetof(struct outcome, body));
+    memset(out, 0, offsetof(struct outcome, trailers));
     for (size_t len = MIN(first, size); len > 0 && !out->is_done && out->err == ERR_OK;
          len = MIN(step, size - out->consumed)) {
         struct chunked_result result = {0};
@@ -45,6 +47,10 @@ static void decode(const uint8_t *data, size_t size, size_t first, size_t step, 
         require(out->err != ERR_OK || result.is_done || result.consumed == len);
         memcpy(out->body + out->body_len, piece, result.produced);
         out->body_len += result.produced;
+        require(result.trailers.len <= result.consumed - result.produced);
+        if (result.trailers.len)
+            memcpy(out->trailers + out->trailers_len, result.trailers.ptr, result.trailers.len);
+        out->trailers_len += result.trailers.len;
         out->consumed += result.consumed;
         out->is_done = result.is_done;
         free(piece);
@@ -60,6 +66,8 @@ static void require_same(const struct outcome *a, const struct outcome *b)
         return;
     require(a->consumed == b->consumed && a->body_len == b->body_len);
     require(memcmp(a->body, b->body, a->body_len) == 0);
+    require(a->trailers_len == b->trailers_len && memcmp(a->trailers, b->trailers, a->trailers_len) == 0);
+    require(a->trailers_len <= limits.trailer_bytes_max && (!a->is_done || a->trailers_len >= 2));
 }
 
 static void require_round_trip(const struct outcome *whole)

@@ -16,6 +16,7 @@ class Message:
         self.fields = fields  # [(name as sent, value)]
         self.raw = raw        # the whole head
         self.body = b""
+        self.trailers = []    # like fields
 
     def all(self, name):
         return [value for key, value in self.fields if key.lower() == name.lower()]
@@ -67,7 +68,8 @@ class Connection:
             while size := int(self.line(), 16):
                 message.body += self.take(size)
                 assert self.line() == b""
-            assert self.line() == b""
+            while line := self.line():
+                message.trailers.append(tuple(part.strip() for part in line.decode("latin-1").split(":", 1)))
         else:
             message.body = self.take(int(message.field("Content-Length") or 0))
         return message

@@ -45,7 +45,10 @@ enum err chunked_decode(struct chunked *chunked, char *data, size_t len, struct 
 {
     size_t at = 0;
     size_t produced = 0;
+    size_t trailers_at = len;
     while (at < len && chunked->state != STATE_DONE && chunked->fault == HTTP1_FAULT_NONE) {
+        if (chunked->state >= STATE_TRAILER_START)
+            trailers_at = MIN(trailers_at, at);
         if (chunked->state == STATE_DATA) {
             size_t taken = take_data(chunked, data + produced, data + at, len - at);
             at += taken;
@@ -61,6 +64,8 @@ enum err chunked_decode(struct chunked *chunked, char *data, size_t len, struct 
     if (chunked->fault != HTTP1_FAULT_NONE)
         return http1_fault_err(chunked->fault);
     *ret = (struct chunked_result){.consumed = at, .produced = produced, .is_done = chunked->state == STATE_DONE};
+    if (trailers_at < at)
+        ret->trailers = slice_of(data + trailers_at, at - trailers_at);
     return ERR_OK;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The chunked transfer coding (RFC 9112 section 7.1), strict: sizes are 1 to 16 hex digits, every line ends in CRLF,
- * extensions and trailers are checked, bounded and dropped. */
+ * extensions and trailers are checked and bounded, and extensions are dropped. */
 #ifndef WEIR_LIB_HTTP_CHUNKED_H
 #define WEIR_LIB_HTTP_CHUNKED_H
 
@@ -29,9 +29,10 @@ struct chunked {
 };
 
 struct chunked_result {
-    size_t consumed; /* of the input; less than all of it only when is_done */
-    size_t produced; /* decoded bytes, now at the start of the buffer */
-    bool is_done;    /* the trailer section has ended; what was not consumed is the next request */
+    size_t consumed;       /* of the input; less than all of it only when is_done */
+    size_t produced;       /* decoded bytes, now at the start of the buffer */
+    struct slice trailers; /* what of the trailer section is in the input, the last empty line included; stands in it */
+    bool is_done;          /* the trailer section has ended; what was not consumed is the next request */
 };
 
 void chunked_init(struct chunked *chunked, const struct chunked_limits *limits);

@@ -4,8 +4,7 @@
 #define ALWAYS_DROPPED                                                                                                 \
     (FORWARD_BIT(HTTP_FIELD_CONNECTION) | FORWARD_BIT(HTTP_FIELD_KEEP_ALIVE) |                                         \
      FORWARD_BIT(HTTP_FIELD_PROXY_AUTHORIZATION) | FORWARD_BIT(HTTP_FIELD_PROXY_CONNECTION) |                          \
-     FORWARD_BIT(HTTP_FIELD_TE) | FORWARD_BIT(HTTP_FIELD_TRAILER) | FORWARD_BIT(HTTP_FIELD_TRANSFER_ENCODING) |        \
-     FORWARD_BIT(HTTP_FIELD_UPGRADE))
+     FORWARD_BIT(HTTP_FIELD_TE) | FORWARD_BIT(HTTP_FIELD_TRANSFER_ENCODING) | FORWARD_BIT(HTTP_FIELD_UPGRADE))
 
 void forward_filter_init(struct forward_filter *filter, const struct http_head *head, uint64_t also)
 {

@@ -14,7 +14,8 @@ struct forward_filter {
 };
 
 /* Drops Connection and what it names, Keep-Alive, Proxy-* (and Proxy, which CGI programs take for the proxy to use), TE,
- * Trailer, Transfer-Encoding and Upgrade. `also` has the bits of ids that the caller drops or writes anew. */
+ * Transfer-Encoding and Upgrade. `also` has the bits of ids that the caller drops or writes anew: Trailer, where trailers
+ * go no further. */
 void forward_filter_init(struct forward_filter *filter, const struct http_head *head, uint64_t also);
 /* The slow half of forward_is_dropped. */
 bool forward_is_other_dropped(const struct forward_filter *filter, struct slice name);

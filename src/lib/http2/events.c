@@ -104,6 +104,8 @@ bool http2_field_received(struct http2_session *session, struct http2_stream *st
         http2_head_add(&session->builder, name, value);
     else if (session->events->on_trailer && session->guard.block_bytes <= session->head_limits.head_bytes_max)
         session->events->on_trailer(stream, name, value);
+    else if (session->events->on_trailer)
+        session->events->on_trailer(stream, (struct slice){NULL, 0}, (struct slice){NULL, 0});
     return true;
 }
 

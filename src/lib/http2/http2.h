@@ -92,7 +92,8 @@ struct http2_events {
     void (*on_head)(struct http2_stream *stream, enum err err);
     /* Bytes of the body, which are gone when this returns; http2_consumed asks for more of them. */
     void (*on_data)(struct http2_stream *stream, struct slice data);
-    /* A trailer field. NULL drops them. */
+    /* A trailer field; with an empty name one that is left out, because all together are larger than a head may be. NULL
+     * drops them. */
     void (*on_trailer)(struct http2_stream *stream, struct slice name, struct slice value);
     /* The other side has sent its last byte. */
     void (*on_end)(struct http2_stream *stream);

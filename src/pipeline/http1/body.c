@@ -4,11 +4,11 @@
  * into memory that doubles up to the limit. One that goes into a sink is handed over where it was received, and what the
  * sink does not take keeps the socket from being read. */
 #include "pipeline/http1/protocol_int.h"
+#include "pipeline/worker.h"
 
 #define ROOM_BYTES_MIN        4096
 #define CHUNKED_BYTES_FIRST   16384
 #define CHUNK_EXTENSION_BYTES 4096
-#define TRAILER_BYTES         4096
 
 static enum verdict begin(struct request *request);
 static enum verdict begin_sized(struct request *request);
@@ -86,7 +86,7 @@ static enum verdict begin_chunked(struct request *request)
     struct chunked_limits limits = {
         .body_bytes_max = request->route->body_bytes_max,
         .extension_bytes_max = CHUNK_EXTENSION_BYTES,
-        .trailer_bytes_max = TRAILER_BYTES,
+        .trailer_bytes_max = (uint32_t)request->worker->limits.head_bytes,
     };
     chunked_init(&request->chunked, &limits);
     if (!request->sink) {
@@ -146,6 +146,8 @@ static enum verdict decode(struct request *request, char *data, size_t len, stru
 {
     enum err err = chunked_decode(&request->chunked, data, len, ret);
     if (err == ERR_OK || err == ERR_AGAIN) {
+        if (request->route->is_streamed)
+            trailers_add(&request->trailers, &request->arena, ret->trailers);
         connection_consume(request->connection, ret->consumed);
         request->body_received += ret->produced;
         return VERDICT_NEXT;

@@ -163,7 +163,8 @@ static enum verdict break_off(struct request *request)
     return VERDICT_NEXT;
 }
 
-/* At the end of the source. A body that is shorter than announced is broken off. */
+/* At the end of the source. A body that is shorter than announced is broken off. Trailers are for those who want them: RFC
+ * 9110 section 6.5.1. */
 static enum verdict end_body(struct request *request)
 {
     struct connection *connection = request->connection;
@@ -172,14 +173,15 @@ static enum verdict end_body(struct request *request)
     if (!is_in_chunks(request))
         return VERDICT_NEXT;
     const struct response *response = &request->response;
-    size_t room = sizeof CHUNKED_END + fields_bytes(response->trailers, response->trailer_count);
+    uint32_t trailer_count = trailers_are_wanted(&request->head) ? response->trailer_count : 0;
+    size_t room = sizeof CHUNKED_END + fields_bytes(response->trailers, trailer_count);
     char *place = connection_reserve(connection, room);
     if (!place)
         return break_off(request);
     struct http1_writer writer;
     http1_writer_init(&writer, place, room);
     http1_write_prebuilt(&writer, SLICE_LIT("0\r\n"));
-    for (uint32_t i = 0; i < response->trailer_count; i++)
+    for (uint32_t i = 0; i < trailer_count; i++)
         http1_write_field(&writer, response->trailers[i].name, response->trailers[i].value);
     http1_write_end(&writer);
     connection->out.end += writer.len;

@@ -40,6 +40,13 @@ void http2_pipe_data(struct http2_stream *stream, struct slice data)
     }
 }
 
+void http2_pipe_trailer(struct http2_stream *stream, struct slice name, struct slice value)
+{
+    struct request *request = http2_exchange_of(stream)->request;
+    if (request->route && request->route->is_streamed)
+        trailers_add_field(&request->trailers, &request->arena, name, value);
+}
+
 void http2_pipe_end(struct http2_stream *stream)
 {
     struct http2_exchange *exchange = http2_exchange_of(stream);

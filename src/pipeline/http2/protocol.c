@@ -50,6 +50,7 @@ static const struct http2_events events = {
     .on_memory = http2_pipe_memory,
     .on_head = http2_pipe_head,
     .on_data = http2_pipe_data,
+    .on_trailer = http2_pipe_trailer,
     .on_end = http2_pipe_end,
     .on_read = http2_pipe_read,
     .on_close = http2_pipe_close,

@@ -68,6 +68,7 @@ void http2_pipe_abort(struct request *request);
 
 /* body.c */
 void http2_pipe_data(struct http2_stream *stream, struct slice data);
+void http2_pipe_trailer(struct http2_stream *stream, struct slice name, struct slice value);
 void http2_pipe_end(struct http2_stream *stream);
 enum verdict http2_pipe_receive(struct request *request);
 /* Hands on what is undelivered, wherever it is wanted by now. */

@@ -126,12 +126,15 @@ static enum err read_source(struct http2_exchange *exchange, char *place, size_t
 static enum err end_body(struct request *request)
 {
     const struct response *response = &request->response;
-    struct http2_field fields[RESPONSE_TRAILERS_MAX];
     if (response->has_length && request->source_sent_bytes < response->source_bytes)
         return ERR_TRUNCATED;
+    if (response->trailer_count == 0)
+        return ERR_EOF;
+    struct http2_field *fields = arena_alloc_array(&request->arena, response->trailer_count, sizeof *fields);
+    if (!fields)
+        return ERR_NOMEM;
     size_t count = copy_fields(response->trailers, response->trailer_count, fields);
-    if (count > 0)
-        TRY(http2_send_trailers(&request->http2->stream, fields, count));
+    TRY(http2_send_trailers(&request->http2->stream, fields, count));
     return ERR_EOF;
 }
 

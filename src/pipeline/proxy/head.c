@@ -50,6 +50,8 @@ void head_filter_init(struct forward_filter *filter, const struct request *reque
     uint64_t dropped = also | REQUEST_DROPPED | FORWARD_ORIGIN_BITS;
     if (request->id.len)
         dropped |= FORWARD_BIT(HTTP_FIELD_X_REQUEST_ID);
+    if (!request->head.has_body || request->head.has_content_length)
+        dropped |= FORWARD_BIT(HTTP_FIELD_TRAILER);
     if (request->head.method == HTTP_METHOD_OPTIONS)
         dropped |= FORWARD_BIT(HTTP_FIELD_MAX_FORWARDS);
     forward_filter_init(filter, &request->head, dropped);
@@ -125,40 +127,44 @@ bool head_wants_length(const struct http_head *head)
     return head->method == HTTP_METHOD_POST || head->method == HTTP_METHOD_PUT || head->method == HTTP_METHOD_PATCH;
 }
 
-static struct slice moved(struct slice text, const char *from, const char *to)
+/* The head goes to the arena, because the buffer it came in is wanted for the body. */
+static enum err keep_head(struct exchange *exchange, const char *from)
 {
-    return from ? slice_of(to + (text.ptr - from), text.len) : text;
+    const struct http_head *head = &exchange->head;
+    char *to = arena_alloc(&exchange->request->arena, head->head_bytes);
+    if (!to)
+        return ERR_NOMEM;
+    memcpy(to, from, head->head_bytes);
+    for (uint32_t i = 0; i < head->header_count; i++) {
+        struct http_header *header = &head->headers[i];
+        header->name.ptr = to + (header->name.ptr - from);
+        header->value.ptr = to + (header->value.ptr - from);
+    }
+    return ERR_OK;
 }
 
-/* The fields go to the arena, if they are not there, because the buffer they came in is wanted for the body. */
-static enum err copy_fields(struct exchange *exchange, const char *from)
+static enum err copy_fields(struct exchange *exchange)
 {
     struct request *request = exchange->request;
     const struct http_head *head = &exchange->head;
     struct response *response = &request->response;
     struct forward_filter filter;
-    char *to = from ? arena_alloc(&request->arena, head->head_bytes) : NULL;
-    if (from && !to)
-        return ERR_NOMEM;
+    bool may_have_trailers = head->has_body && !head->has_content_length &&
+                             (request->head.version_major > 1 || trailers_are_wanted(&request->head));
     exchange->field_count = response->field_count;
     TRY(response_fields_reserve(request, head->header_count + 1U));
-    if (from)
-        memcpy(to, from, head->head_bytes);
-    forward_filter_init(&filter, head, RESPONSE_DROPPED);
+    forward_filter_init(&filter, head, RESPONSE_DROPPED | (may_have_trailers ? 0 : FORWARD_BIT(HTTP_FIELD_TRAILER)));
     for (uint32_t i = 0; i < head->header_count; i++) {
         const struct http_header *header = &head->headers[i];
         if (forward_is_dropped(&filter, header))
             continue;
-        response->fields[response->field_count++] =
-            (struct response_field){moved(header->name, from, to), moved(header->value, from, to)};
+        response->fields[response->field_count++] = (struct response_field){header->name, header->value};
         response->has_date |= header->id == HTTP_FIELD_DATE;
     }
     struct slice via = gateway_via(request, head);
     if (via.len)
         response->fields[response->field_count++] = (struct response_field){SLICE_LIT("Via"), via};
-    const struct http_header *type = http_head_find(head, HTTP_FIELD_CONTENT_TYPE);
-    if (type)
-        response->content_type = moved(type->value, from, to);
+    response->content_type = http_head_value(head, HTTP_FIELD_CONTENT_TYPE);
     return ERR_OK;
 }
 
@@ -178,7 +184,9 @@ enum err head_make_response(struct exchange *exchange, const char *from)
     struct response *response = &request->response;
     if (head->status == 205)
         forbid_content(&exchange->head);
-    TRY(copy_fields(exchange, from));
+    if (from)
+        TRY(keep_head(exchange, from));
+    TRY(copy_fields(exchange));
     request->upstream_ns = request->worker->loop.now_ns - exchange->begin_ns;
     response->status = head->status;
     response->has_body = true;

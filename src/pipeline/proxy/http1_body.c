@@ -7,7 +7,6 @@
 #define CHUNK_OVERHEAD  (CHUNKED_SIZE_BYTES_MAX + 2)
 #define END_BYTES       (sizeof CHUNKED_END - 1)
 #define EXTENSION_BYTES 65536 /* of all chunks; more than any server has a use for */
-#define TRAILER_BYTES   16384
 
 static size_t sink_write(struct body_sink *sink, struct slice bytes);
 static void sink_end(struct body_sink *sink);
@@ -15,8 +14,11 @@ static enum err source_read(struct body_source *source, char *place, size_t capa
 
 void http1_body_init(struct exchange *exchange)
 {
-    static const struct chunked_limits limits = {
-        .body_bytes_max = UINT64_MAX, .extension_bytes_max = EXTENSION_BYTES, .trailer_bytes_max = TRAILER_BYTES};
+    const struct chunked_limits limits = {
+        .body_bytes_max = UINT64_MAX,
+        .extension_bytes_max = EXTENSION_BYTES,
+        .trailer_bytes_max = (uint32_t)exchange->request->worker->limits.head_bytes,
+    };
     exchange->sink = (struct body_sink){.write = sink_write, .end = sink_end};
     exchange->source = (struct body_source){.read = source_read};
     chunked_init(&exchange->chunked, &limits);
@@ -132,20 +134,60 @@ static size_t sink_write(struct body_sink *sink, struct slice bytes)
     return send_chunks(exchange, bytes);
 }
 
+/* Also when the kernel still has to take some of what is there. */
+static bool grow(struct exchange *exchange, size_t bytes)
+{
+    struct exchange_buffer old = exchange->out;
+    struct slice *unsent = &exchange->link->stream.unsent;
+    if (old.ptr && old.capacity - old.end >= bytes)
+        return true;
+    exchange->out = (struct exchange_buffer){0};
+    if (!buffer_ensure(exchange, &exchange->out, old.end + bytes)) {
+        exchange->out = old;
+        return false;
+    }
+    if (!old.ptr)
+        return true;
+    memcpy(exchange->out.ptr, old.ptr, old.end);
+    exchange->out.begin = old.begin;
+    exchange->out.end = old.end;
+    if (unsent->len && !exchange->link->tls)
+        unsent->ptr = exchange->out.ptr + (unsent->ptr - old.ptr);
+    buffer_drop(exchange, &old);
+    return true;
+}
+
+/* The last chunk, with what may follow it. */
+static enum err write_last_chunk(struct exchange *exchange)
+{
+    struct response_field *trailers;
+    uint32_t count;
+    size_t bytes = END_BYTES;
+    TRY(trailers_of_request(exchange, &trailers, &count));
+    for (uint32_t i = 0; i < count; i++)
+        bytes += trailers[i].name.len + trailers[i].value.len + 4;
+    if (!grow(exchange, bytes)) {
+        (void)request_fail_memory(exchange->request);
+        return ERR_NOMEM;
+    }
+    struct http1_writer writer;
+    http1_writer_init(&writer, exchange->out.ptr + exchange->out.end, bytes);
+    http1_write_prebuilt(&writer, SLICE_LIT("0\r\n"));
+    for (uint32_t i = 0; i < count; i++)
+        http1_write_named(&writer, trailers[i].name, trailers[i].value);
+    http1_write_end(&writer);
+    exchange->out.end += writer.len;
+    return ERR_OK;
+}
+
 static void sink_end(struct body_sink *sink)
 {
     struct exchange *exchange = CONTAINER_OF(sink, struct exchange, sink);
     exchange->is_sent = true;
     if (!exchange->link || exchange->is_write_broken)
         return;
-    if (exchange->is_chunked) {
-        if (!buffer_ensure(exchange, &exchange->out, exchange->out.end + END_BYTES)) {
-            (void)request_fail_memory(exchange->request);
-            return;
-        }
-        memcpy(exchange->out.ptr + exchange->out.end, CHUNKED_END, END_BYTES);
-        exchange->out.end += END_BYTES;
-    }
+    if (exchange->is_chunked && write_last_chunk(exchange) != ERR_OK)
+        return;
     if (!exchange->is_corked)
         http1_body_flush(exchange);
 }
@@ -163,6 +205,26 @@ static void complete(struct exchange *exchange)
     exchange_leave(exchange);
 }
 
+/* Decodes in place. */
+static bool take_chunks(struct exchange *exchange, size_t len)
+{
+    struct exchange_buffer *in = &exchange->in;
+    struct chunked_result result;
+    if (chunked_decode(&exchange->chunked, in->ptr + in->begin, len, &result) != ERR_OK)
+        return false;
+    trailers_add(&exchange->trailers, &exchange->request->arena, result.trailers);
+    in->end = in->begin + result.produced;
+    exchange->is_dirty = result.consumed < len;
+    if (!result.is_done)
+        return true;
+    if (trailers_of_response(exchange) == ERR_LIMIT) {
+        exchange->chunked.fault = HTTP1_FAULT_TRAILERS_TOO_LARGE;
+        return false;
+    }
+    complete(exchange);
+    return true;
+}
+
 bool http1_body_take(struct exchange *exchange)
 {
     struct exchange_buffer *in = &exchange->in;
@@ -172,13 +234,8 @@ bool http1_body_take(struct exchange *exchange)
         in->end = in->begin;
         complete(exchange);
     } else if (exchange->head.is_chunked) {
-        struct chunked_result result;
-        if (chunked_decode(&exchange->chunked, in->ptr + in->begin, len, &result) != ERR_OK)
+        if (!take_chunks(exchange, len))
             return false;
-        in->end = in->begin + result.produced;
-        exchange->is_dirty = result.consumed < len;
-        if (result.is_done)
-            complete(exchange);
     } else if (!exchange->head.is_until_close) {
         size_t taken = (size_t)MIN((uint64_t)len, exchange->left_bytes);
         exchange->left_bytes -= taken;

@@ -49,6 +49,8 @@ static void write_framing(struct http1_writer *writer, struct exchange *exchange
         http1_write_length(writer, head->content_length);
     if (exchange->is_expecting)
         http1_write_prebuilt(writer, SLICE_LIT("Expect: 100-continue\r\n"));
+    if (trailers_are_wanted(head))
+        http1_write_prebuilt(writer, SLICE_LIT("TE: trailers\r\nConnection: TE\r\n"));
 }
 
 enum err http1_head_write(struct exchange *exchange)

@@ -60,9 +60,30 @@ static size_t sink_write(struct body_sink *sink, struct slice bytes)
     return taken;
 }
 
+/* What the codec takes, which asks for them where nothing may fail. */
+static bool keep_trailers(struct exchange *exchange)
+{
+    struct request *request = exchange->request;
+    struct response_field *chosen;
+    uint32_t count;
+    if (trailers_of_request(exchange, &chosen, &count) != ERR_OK)
+        return false;
+    exchange->out_trailers = arena_alloc_array(&request->arena, count, sizeof(struct http2_field));
+    if (!exchange->out_trailers) {
+        (void)request_fail_memory(request);
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        exchange->out_trailers[i] = (struct http2_field){chosen[i].name, chosen[i].value};
+    exchange->out_trailer_count = count;
+    return true;
+}
+
 static void sink_end(struct body_sink *sink)
 {
     struct exchange *exchange = CONTAINER_OF(sink, struct exchange, sink);
+    if (!keep_trailers(exchange))
+        return;
     exchange->is_sent = true;
     if (!exchange->link || !exchange->stream.session)
         return;
@@ -87,6 +108,8 @@ enum err http2_body_read(struct http2_stream *stream, char *place, size_t capaci
     }
     if (is_empty && exchange->is_sent) {
         exchange->is_pulled = true;
+        if (exchange->out_trailer_count)
+            TRY(http2_send_trailers(stream, exchange->out_trailers, exchange->out_trailer_count));
         return ERR_EOF;
     }
     if (bytes > 0 && !list_is_linked(&exchange->taken_node))
@@ -131,6 +154,10 @@ void http2_body_ended(struct http2_stream *stream)
     struct exchange *exchange = exchange_of(stream);
     if (exchange_is_given_up(exchange))
         return;
+    if (trailers_of_response(exchange) == ERR_LIMIT) {
+        exchange_fail(exchange, PROBLEM_BAD_GATEWAY, http1_fault_text(HTTP1_FAULT_TRAILERS_TOO_LARGE));
+        return;
+    }
     http2_body_complete(exchange);
     flow_resume(exchange->request);
 }

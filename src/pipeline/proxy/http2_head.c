@@ -61,20 +61,6 @@ static enum err add_own(struct fields *fields, const struct exchange *exchange)
     return ERR_OK;
 }
 
-/* The one thing that TE may say in HTTP/2 (RFC 9113 section 8.2.2). */
-static bool takes_trailers(const struct http_head *head)
-{
-    const struct http_header *header = http_head_find(head, HTTP_FIELD_TE);
-    for (; header; header = http_head_find_next(head, header)) {
-        struct slice rest = header->value;
-        struct slice coding;
-        while (http_list_next(&rest, &coding))
-            if (slice_equal_nocase(coding, SLICE_LIT("trailers")))
-                return true;
-    }
-    return false;
-}
-
 static void add_framing(struct fields *fields, struct exchange *exchange, char length[LENGTH_BYTES])
 {
     const struct http_head *head = &exchange->request->head;
@@ -84,7 +70,7 @@ static void add_framing(struct fields *fields, struct exchange *exchange, char l
         add(fields, SLICE_LIT("content-length"), slice_of(length, text_format_u64(length, head->content_length)));
     if (exchange->is_expecting)
         add(fields, SLICE_LIT("expect"), SLICE_LIT("100-continue"));
-    if (takes_trailers(head))
+    if (trailers_are_wanted(head)) /* the one thing that TE may say in HTTP/2 (RFC 9113 section 8.2.2) */
         add(fields, SLICE_LIT("te"), SLICE_LIT("trailers"));
 }
 
@@ -160,12 +146,6 @@ void http2_head_received(struct http2_stream *stream, enum err err)
 
 void http2_trailer_received(struct http2_stream *stream, struct slice name, struct slice value)
 {
-    struct request *request = exchange_of(stream)->request;
-    struct response *response = &request->response;
-    if (response->trailer_count == RESPONSE_TRAILERS_MAX || request->problem)
-        return;
-    struct slice kept_name = arena_copy(&request->arena, name);
-    struct slice kept_value = arena_copy(&request->arena, value);
-    if (kept_name.ptr && kept_value.ptr)
-        response->trailers[response->trailer_count++] = (struct response_field){kept_name, kept_value};
+    struct exchange *exchange = exchange_of(stream);
+    trailers_add_field(&exchange->trailers, &exchange->request->arena, name, value);
 }

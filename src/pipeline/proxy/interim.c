@@ -8,7 +8,7 @@
 #include "pipeline/protocol.h"
 
 /* There is no content for it to speak of (RFC 9110 section 8.6). */
-#define INTERIM_DROPPED FORWARD_BIT(HTTP_FIELD_CONTENT_LENGTH)
+#define INTERIM_DROPPED (FORWARD_BIT(HTTP_FIELD_CONTENT_LENGTH) | FORWARD_BIT(HTTP_FIELD_TRAILER))
 
 void interim_hand_on(struct exchange *exchange)
 {

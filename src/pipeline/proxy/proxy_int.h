@@ -152,15 +152,17 @@ struct exchange {
     bool is_reused;    /* the link has carried requests before this one */
 
     /* The request. */
-    struct exchange_buffer out; /* begin: where the part begins that the stream has not been given */
-    bool is_chunked;            /* the body goes on in chunks, because nobody knows its length */
-    bool is_corked;             /* what is written waits for the rest, to leave in one send */
-    bool has_begun_body;        /* the sink was given something */
-    bool is_out_cut;            /* HTTP/2: `out` does not hold the body from its first byte on */
-    bool is_pulled;             /* HTTP/2: the last byte is with the codec */
-    bool is_expecting;          /* the upstream is asked whether it wants the body */
-    bool is_sent;               /* to the last byte, as far as `out` */
-    bool is_write_broken;       /* the upstream takes no more; it may have answered all the same */
+    struct exchange_buffer out;       /* begin: where the part begins that the stream has not been given */
+    bool is_chunked;                  /* the body goes on in chunks, because nobody knows its length */
+    bool is_corked;                   /* what is written waits for the rest, to leave in one send */
+    bool has_begun_body;              /* the sink was given something */
+    bool is_out_cut;                  /* HTTP/2: `out` does not hold the body from its first byte on */
+    bool is_pulled;                   /* HTTP/2: the last byte is with the codec */
+    bool is_expecting;                /* the upstream is asked whether it wants the body */
+    bool is_sent;                     /* to the last byte, as far as `out` */
+    struct http2_field *out_trailers; /* HTTP/2: behind the body */
+    uint32_t out_trailer_count;
+    bool is_write_broken; /* the upstream takes no more; it may have answered all the same */
 
     /* The response. */
     uint32_t field_count;      /* of request->response, before those of the upstream */
@@ -168,6 +170,7 @@ struct exchange {
     struct http1_parser parser;
     struct http_head head;
     struct chunked chunked;
+    struct trailers trailers;
     uint64_t left_bytes; /* of a body with a length */
     bool has_left;       /* it is not in flight any more */
     bool is_complete;
@@ -289,6 +292,13 @@ MUST_USE enum err head_make_response(struct exchange *exchange, const char *from
 /* http1_head.c */
 /* Writes the head of the request into exchange->out. ERR_NOMEM; ERR_LIMIT: it does not fit anywhere. */
 MUST_USE enum err http1_head_write(struct exchange *exchange);
+
+/* trailers.c */
+/* Those of the request that go on, in its arena. Otherwise the request has failed. */
+MUST_USE enum err trailers_of_request(struct exchange *exchange, struct response_field **ret_fields,
+                                      uint32_t *ret_count);
+/* exchange->trailers are complete: gives request->response those that go on. ERR_LIMIT: there are too many. ERR_NOMEM. */
+MUST_USE enum err trailers_of_response(struct exchange *exchange);
 
 /* interim.c */
 /* Hands exchange->head, which is that of an interim response, on to the client. */

@@ -2,8 +2,7 @@
 /* Hands a request on to the upstream of its route and waits for the head of the response. Bodies go through in both
  * directions while they come. What is spoken with the upstream is the affair of the link (struct upstream_protocol).
  *
- * An upstream is asked only for what HTTP/1.1 has in every message: a request to switch protocols is refused, trailers
- * are dropped. */
+ * An upstream is asked only for what HTTP has in every version: a request to switch protocols is refused. */
 #include "pipeline/proxy/proxy_int.h"
 
 static enum verdict begin(struct request *request);

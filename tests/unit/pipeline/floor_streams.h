@@ -124,7 +124,8 @@ static enum err pour_read(struct body_source *source, char *place, size_t capaci
     if (pour->given >= pour->break_at)
         return ERR_IO;
     if (pour->given == pour->bytes) {
-        pour->request->response.trailers[0] = (struct response_field){SLICE_LIT("X-Poured"), SLICE_LIT("all")};
+        static struct response_field trailer = {{"X-Poured", sizeof "X-Poured" - 1}, {"all", sizeof "all" - 1}};
+        pour->request->response.trailers = &trailer;
         pour->request->response.trailer_count = 1;
         return ERR_EOF;
     }

@@ -81,13 +81,38 @@ static void a_source_with_a_length_has_content_length(void **state)
     }
 }
 
+/* RFC 9110 section 6.5.1: who has not asked for trailers has not got them. */
+static void trailers_are_for_those_who_want_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fields;
+        bool is_wanted;
+    } rows[] = {{"", false},
+                {"TE: gzip, trailers\r\n", true},
+                {"TE: Trailers\r\n", true},
+                {"TE: gzip\r\n", false},
+                {"TE: gzip\r\nTE: trailers\r\n", true},
+                {"TE: trailers;q=0\r\n", false},
+                {"Trailer: X-Poured\r\n", false}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *end;
+        struct reply reply =
+            ask("GET /pour/chunks/10 HTTP/1.1\r\nHost: x\r\n%sConnection: close\r\n\r\n", rows[i].fields);
+        assert_int_equal(read_chunks(reply.body, &end), 10);
+        assert_string_equal(end, rows[i].is_wanted ? "X-Poured: all\r\n\r\n" : "\r\n");
+        free(reply.text);
+    }
+}
+
 static void a_source_without_a_length_goes_in_chunks_with_trailers(void **state)
 {
     (void)state;
     static const size_t sizes[] = {0, 1, 16384, 16385, 3000000};
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
         const char *end;
-        struct reply reply = ask("GET /pour/chunks/%zu HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", sizes[i]);
+        struct reply reply =
+            ask("GET /pour/chunks/%zu HTTP/1.1\r\nHost: x\r\nTE: trailers\r\nConnection: close\r\n\r\n", sizes[i]);
         assert_non_null(strstr(reply.text, "Transfer-Encoding: chunked\r\n"));
         assert_null(strstr(reply.text, "Content-Length"));
         assert_int_equal(read_chunks(reply.body, &end), sizes[i]);
@@ -251,6 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_source_with_a_length_has_content_length, start, stop),
         cmocka_unit_test_setup_teardown(a_source_without_a_length_goes_in_chunks_with_trailers, start, stop),
+        cmocka_unit_test_setup_teardown(trailers_are_for_those_who_want_them, start, stop),
         cmocka_unit_test_setup_teardown(a_slow_source_is_waited_for, start, stop),
         cmocka_unit_test_setup_teardown(http10_gets_the_end_of_the_connection_instead_of_chunks, start, stop),
         cmocka_unit_test_setup_teardown(a_broken_source_never_looks_complete, start, stop),
