@@ -307,6 +307,22 @@ class Responses(unittest.TestCase):
             stream = client.request("GET", "/")
             self.assertEqual((stream.statuses, bytes(stream.body)), ([103, 102, 142, 200], b"hi"))
 
+    def test_interim_responses_of_http2_are_handed_on(self):
+        """RFC 9113 section 8.1."""
+        def serve(connection):
+            connection.request()
+            connection.send(self.INTERIMS)
+            time.sleep(0.1)
+            connection.answer(b"hi")
+        with Upstream(serve) as upstream, served(upstream) as second:
+            with weir.Server(config("127.0.0.1:%d" % second.port, options="protocol: http2")) as first:
+                with weir.Client(first.port) as client:
+                    client.send("GET", "/")
+                    response = self.read(client, False)
+        self.assertEqual([(one.status, one.fields) for one in response.interims],
+                         [(103, [("link", "</a>"), ("link", "</b>")]), (102, []), (142, [("x", "y")])])
+        self.assertEqual((response.status, response.body), (200, b"hi"))
+
     def test_a_100_that_nobody_asked_for_is_dropped(self):
         response = self.relay(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
         self.assertEqual((response.interims, response.status), ([], 200))
@@ -496,10 +512,11 @@ class Trailers(unittest.TestCase):
         body = bytes(4 << 20)
 
         def serve(connection):
-            message = connection.head()
-            time.sleep(0.3)
-            connection.body(message)
-            connection.answer(repr((len(message.body), message.trailers)).encode())
+            while True:
+                message = connection.head()
+                time.sleep(0.3)
+                connection.body(message)
+                connection.answer(repr((len(message.body), message.trailers)).encode())
         trailers = b"".join(b"X-%d: %s\r\n" % (i, b"y" * 100) for i in range(90))
         with Upstream(serve) as upstream, served(upstream) as server, weir.Client(server.port) as client:
             for size in (0, 1, 100, 16000, 16384, 70000, 1 << 20, 4 << 20):
@@ -559,6 +576,28 @@ class Trailers(unittest.TestCase):
                 client.send("GET", "/", {"TE": "trailers"})
                 with self.assertRaises(weir.Gone):
                     self.read(client, False)
+
+    def through_http2(self, reply, request):
+        """With one weir more between, that is spoken to in HTTP/2: what the upstream got, and the client."""
+        kept = Kept(lambda connection, message: connection.send(reply))
+        with Upstream(kept) as upstream, served(upstream, extra="limits: {header_count: 200}") as second:
+            with weir.Server(config("127.0.0.1:%d" % second.port, options="protocol: http2")) as first:
+                with weir.Client(first.port) as client:
+                    client.raw(request)
+                    return kept.messages, self.read(client, False)
+
+    def test_an_upstream_of_http2_takes_and_gives_them(self):
+        messages, response = self.through_http2(
+            self.REPLY % b"X-Sum: 1\r\nSet-Cookie: a\r\n",
+            self.CHUNKED % (b"TE: trailers\r\nTrailer: X-Sum\r\n", b"X-Sum: 2\r\nHost: evil\r\n"))
+        self.assertEqual((messages[0].body, messages[0].trailers, messages[0].all("TE")),
+                         (b"hello", [("x-sum", "2")], ["trailers"]))
+        self.assertEqual((response.body, response.trailers), (b"hello", [("x-sum", "1")]))
+
+    def test_an_upstream_of_http2_gives_no_more_than_a_head_may_have(self):
+        many = b"".join(b"X-%d: y\r\n" % i for i in range(101))
+        with self.assertRaises(weir.Gone):
+            self.through_http2(self.REPLY % many, self.CHUNKED % (b"TE: trailers\r\n", b""))
 
     def test_they_go_through_http2_both_ways(self):
         """RFC 9113 section 8.1."""

@@ -152,17 +152,15 @@ struct exchange {
     bool is_reused;    /* the link has carried requests before this one */
 
     /* The request. */
-    struct exchange_buffer out;       /* begin: where the part begins that the stream has not been given */
-    bool is_chunked;                  /* the body goes on in chunks, because nobody knows its length */
-    bool is_corked;                   /* what is written waits for the rest, to leave in one send */
-    bool has_begun_body;              /* the sink was given something */
-    bool is_out_cut;                  /* HTTP/2: `out` does not hold the body from its first byte on */
-    bool is_pulled;                   /* HTTP/2: the last byte is with the codec */
-    bool is_expecting;                /* the upstream is asked whether it wants the body */
-    bool is_sent;                     /* to the last byte, as far as `out` */
-    struct http2_field *out_trailers; /* HTTP/2: behind the body */
-    uint32_t out_trailer_count;
-    bool is_write_broken; /* the upstream takes no more; it may have answered all the same */
+    struct exchange_buffer out; /* begin: where the part begins that the stream has not been given */
+    bool is_chunked;            /* the body goes on in chunks, because nobody knows its length */
+    bool is_corked;             /* what is written waits for the rest, to leave in one send */
+    bool has_begun_body;        /* the sink was given something */
+    bool is_out_cut;            /* HTTP/2: `out` does not hold the body from its first byte on */
+    bool is_pulled;             /* HTTP/2: the last byte is with the codec */
+    bool is_expecting;          /* the upstream is asked whether it wants the body */
+    bool is_sent;               /* to the last byte, as far as `out` */
+    bool is_write_broken;       /* the upstream takes no more; it may have answered all the same */
 
     /* The response. */
     uint32_t field_count;      /* of request->response, before those of the upstream */
@@ -181,6 +179,8 @@ struct exchange {
     struct http2_stream stream;
     struct timer timer;
     struct list taken_node;
+    struct http2_field *out_trailers; /* of the request, behind its body */
+    uint32_t out_trailer_count;
     struct slice arrived;                   /* of the body, while its frame is looked at */
     const struct upstream_link *refused_by; /* never looked into: it may be gone */
 };
