@@ -15,12 +15,14 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
 import certificates  # noqa: E402
+import upstream  # noqa: E402
 import weir  # noqa: E402
 
 ENTRY = next(entry for entry in weir.reference()["images"] if entry["file"] == "upright-1.jpg")
@@ -41,11 +43,20 @@ routes:
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
   - {match: "* /echo", public: true, to: {endpoint: livez}}
   - {match: /v2, public: true, to: {endpoint: v2}}
+  - {match: POST /refuses, public: true, body_bytes: 64MiB, to: {proxy: "http://%s"}}
   - match: POST /v1/text-orientation
     public: true
     chain: %s
     to: {model: text-orientation}
 """
+
+
+def refuse(connection):
+    """Takes no body, so that the client has used up its window when the answer comes."""
+    connection.head()
+    time.sleep(0.5)
+    connection.answer(b"refused", status="413 Content Too Large")
+    time.sleep(10)
 
 
 def setUpModule():
@@ -55,9 +66,13 @@ def setUpModule():
     CA.issue("server", "DNS:localhost,IP:127.0.0.1")
     with open(os.path.join(FOLDER, "large"), "wb") as file:
         file.write(LARGE)
+    with open(os.path.join(FOLDER, "huge"), "wb") as file:
+        file.write(LARGE * 12)
     with open(os.path.join(FOLDER, "image.gz"), "wb") as file:
         file.write(gzip.compress(weir.image(ENTRY["file"])))
-    SERVER = weir.Server(CONFIG % (FOLDER, FOLDER, weir.MODEL, weir.IMAGE_CHAIN)).start()
+    refusing = upstream.Upstream(refuse).__enter__()
+    unittest.addModuleCleanup(refusing.close)
+    SERVER = weir.Server(CONFIG % (FOLDER, FOLDER, weir.MODEL, refusing.address, weir.IMAGE_CHAIN)).start()
     PLAIN = "http://127.0.0.1:%d" % SERVER.port
     SECURE = SERVER.find_line(r"listening on https://").split(" ")[3]
 
@@ -140,6 +155,12 @@ class Curl(Case):
         body, _ = self.curl("--data-binary", "@-", self.url("/echo"), input=data)
         self.assert_problem(body, "body-too-large", 413)
 
+    def test_upload_that_is_refused_while_nobody_takes_it(self):
+        begin = time.monotonic()
+        body, _ = self.curl("-H", "Expect:", "--data-binary", "@" + FOLDER + "/huge", self.url("/refuses"))
+        self.assertEqual(body, b"refused")
+        self.assertLess(time.monotonic() - begin, 3 * weir.SLOWNESS)
+
     def test_upload_from_a_pipe(self):
         self.assertEqual(self.curl("-T", "-", self.url("/echo"), input=LARGE)[0], b'{"status":"ok"}')
 
@@ -185,6 +206,15 @@ class CurlWithHttp2(Curl):
 
     def test_version(self):
         self.assertEqual(self.curl("-o", os.devnull, "-w", "%{http_version}", self.url("/livez"))[0], b"2")
+
+
+    # By HTTP/1 the answer ends the connection.
+    def test_upload_that_is_refused_while_its_source_pauses(self):
+        source = subprocess.Popen(["sh", "-c", "cat %s/large; sleep 2; cat %s/large" % (FOLDER, FOLDER)],
+                                  stdout=subprocess.PIPE)
+        with source:
+            body, _ = self.curl("-X", "POST", "-T", "-", self.url("/refuses"), stdin=source.stdout)
+        self.assertEqual(body, b"refused")
 
 
 class CurlWithHttp2OverTls(CurlWithHttp2):

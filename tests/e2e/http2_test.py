@@ -330,6 +330,11 @@ class SlowUpstream(http.server.BaseHTTPRequestHandler):
             pass  # weir went
 
     def do_POST(self):
+        if self.path == "/refuse":
+            time.sleep(0.3)
+            self.wfile.write(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+            self.close_connection = True
+            return
         left = int(self.headers["Content-Length"])
         total = left
         while left:
@@ -371,10 +376,19 @@ limits: {body_bytes: 64MiB}
 chain: [request_id, metrics]
 routes:
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
-  - {match: "* /", public: true, to: {proxy: "http://127.0.0.1:%d"}}
+  - {match: "* /{path...}", public: true, to: {proxy: "http://127.0.0.1:%d"}}
 """ % self.upstream.server_port
         self.server = weir.Server(config).start()
         self.addCleanup(self.server.__exit__, None, None, None)
+
+    def test_a_client_that_waits_for_its_window_may_end_behind_an_answer(self):
+        with http2.Client(self.server.port) as client:
+            total = 12 << 20
+            number = client.open("POST", "/refuse", [("content-length", total)], is_ended=False)
+            self.upload(client, number, total)
+            stream = client.wait(number)
+            self.assertEqual((stream.status, stream.body, stream.reset_code), (413, b"no", None))
+            self.assertEqual(client.request("GET", "/").status, 200)
 
     def upload(self, client, number, total):
         """With the windows respected; what is under way is never more than the server gave."""

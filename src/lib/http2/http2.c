@@ -230,7 +230,9 @@ void http2_release(struct http2_stream *stream)
     if (!session)
         return;
     (void)nghttp2_session_set_stream_user_data(session->ng, stream->id, http2_is_waiting(stream) ? &unwanted : NULL);
-    give_back(stream);
+    /* A client that has used up its window goes on to the end of the body, or it would wait for ever: what comes is
+     * dropped. curl 7.88 waits so even when RST_STREAM has told it that it need not. */
+    http2_consumed(stream, stream->unconsumed_bytes);
     http2_stream_detach(stream);
 }
 

@@ -245,6 +245,28 @@ static void drops_what_comes_behind_an_early_answer(void **state)
     }
 }
 
+/* Else it would wait for a window that nobody gives. */
+static void lets_a_client_end_whose_body_was_held_when_it_was_answered(void **state)
+{
+    (void)state;
+    struct exchange *asked = ask(&client, "POST", "/", slice_of(large, sizeof large));
+    asked->is_deferred = true;
+    talk(&client, &server);
+    server.exchanges[0].is_holding = true;
+    asked->is_deferred = false;
+    http2_resume(&asked->stream);
+    talk(&client, &server);
+    assert_true(asked->to_send.len > 0);
+    answer_with(&server.exchanges[0], 413, SLICE_LIT("too large"));
+    pass(&server, &client, WIRE_BYTES);
+    assert_true(asked->is_ended);
+    http2_release(&server.exchanges[0].stream);
+    talk(&server, &client);
+    assert_int_equal(asked->to_send.len, 0);
+    assert_true(asked->is_closed);
+    assert_int_equal(asked->close_code, HTTP2_NO_ERROR);
+}
+
 /* RFC 9113 section 8.1. */
 static void tells_a_client_to_stop_that_sends_much_behind_the_answer(void **state)
 {
@@ -455,6 +477,7 @@ int main(void)
         TEST(waits_for_a_body_that_is_not_there_yet),
         TEST(sends_interim_responses_and_trailers),
         TEST(drops_what_comes_behind_an_early_answer),
+        TEST(lets_a_client_end_whose_body_was_held_when_it_was_answered),
         TEST(tells_a_client_to_stop_that_sends_much_behind_the_answer),
         TEST(tells_a_client_to_stop_that_waits_for_100),
         TEST(hears_that_the_client_cancels),
