@@ -59,7 +59,7 @@ static const struct http2_events events = {
 
 static void on_turn(struct loop *loop);
 static void flush(struct upstream_link *link);
-static void lose(struct upstream_link *link);
+static void lose(struct upstream_link *link, enum err err);
 
 static struct worker *worker_of(const struct upstream_link *link)
 {
@@ -171,7 +171,7 @@ static bool send_piece(struct upstream_link *link, size_t *room)
     if (link->stream.unsent.len || !http2_wants_to_send(http2->session))
         return false;
     if (!ensure(link, &http2->out, *room)) {
-        lose(link);
+        lose(link, ERR_NOMEM);
         return false;
     }
     size_t bytes = http2_send(http2->session, http2->out.ptr, http2->out.capacity);
@@ -181,8 +181,14 @@ static bool send_piece(struct upstream_link *link, size_t *room)
         return wants_room;
     enum err err = link_send(link, slice_of(http2->out.ptr, bytes), &taken);
     if (err != ERR_OK && err != ERR_AGAIN)
-        lose(link);
+        lose(link, err);
     return err == ERR_OK;
+}
+
+/* For those that wait for it to be open: GOAWAY is HTTP/2, whatever else is wrong. */
+static enum err why_over(const struct upstream_link *link)
+{
+    return link->http2.is_leaving ? ERR_CLOSED : ERR_MISMATCH;
 }
 
 static void flush(struct upstream_link *link)
@@ -195,14 +201,14 @@ static void flush(struct upstream_link *link)
         drop(link, &link->http2.out);
     wake_taken(link);
     if (!link->is_closed && http2_is_over(link->http2.session))
-        lose(link);
+        lose(link, why_over(link));
     (void)link_let_go(link);
 }
 
 static void on_sent(struct upstream_link *link, enum err err)
 {
     if (err != ERR_OK) {
-        lose(link);
+        lose(link, err);
         return;
     }
     if (!link->tls)
@@ -221,16 +227,14 @@ static struct iovec on_buffer(struct upstream_link *link)
     return (struct iovec){0};
 }
 
-/* The server has broken a rule, or has said that it is done: it hears the last word, if there is one. */
+/* One side has broken a rule, or has said that it is done: the server hears the last word, if there is one. */
 static void end_session(struct upstream_link *link)
 {
-    if (!link->is_open) {
-        link_fail(link, ERR_MISMATCH);
-        return;
-    }
+    link_hold(link);
     flush(link);
     if (!link->is_closed)
-        lose(link);
+        lose(link, why_over(link));
+    (void)link_let_go(link);
 }
 
 /* The server's SETTINGS are here. */
@@ -245,12 +249,8 @@ static void open_link(struct upstream_link *link)
 static void on_received(struct upstream_link *link, size_t bytes, enum err err)
 {
     struct http2_link *http2 = &link->http2;
-    if (err != ERR_OK && !link->is_open) {
-        link_fail(link, err);
-        return;
-    }
     if (err != ERR_OK) {
-        lose(link);
+        lose(link, err);
         return;
     }
     link_hold(link);
@@ -323,9 +323,14 @@ static void on_close(struct http2_stream *stream, uint32_t code)
                                                      : "The upstream gave the request up.");
 }
 
-/* The connection has ended. Each exchange may find another one; none finds this one. */
-static void lose(struct upstream_link *link)
+/* The connection has ended. Each exchange may find another one; none finds this one. `err` is for those that wait for it
+ * to be open. */
+static void lose(struct upstream_link *link, enum err err)
 {
+    if (!link->is_open) {
+        link_fail(link, err);
+        return;
+    }
     link_hold(link);
     link_close(link);
     while (!list_is_empty(&link->exchanges)) {
@@ -365,11 +370,7 @@ static void on_timeout(struct upstream_link *link)
     if (!link->is_idle)
         return;
     http2_terminate(link->http2.session, HTTP2_NO_ERROR);
-    link_hold(link);
-    flush(link);
-    if (!link->is_closed)
-        lose(link);
-    (void)link_let_go(link);
+    end_session(link);
 }
 
 void http2_exchange_wait(struct exchange *exchange)
