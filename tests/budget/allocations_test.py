@@ -20,6 +20,7 @@ import zlib
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
 import http2  # noqa: E402
 import upstream  # noqa: E402
+import upstream_http2  # noqa: E402
 import weir  # noqa: E402
 
 WARM_UP = 300
@@ -31,11 +32,13 @@ executors: 1
 models: [%s]
 upstreams:
   - {name: app, servers: ["%s"]}
+  - {name: app2, servers: ["%s"], protocol: http2}
 chain: [request_id, access_log: {path: access.log}, metrics]
 routes:
   - {match: GET /livez, public: true, to: {endpoint: livez}}
   - {match: /v2, public: true, to: {endpoint: v2}}
   - {match: "* /app/{rest...}", public: true, to: {upstream: app}}
+  - {match: "* /app2/{rest...}", public: true, to: {upstream: app2}}
   - {match: "GET /files/{path...}", public: true, to: {files: public}}
   - {match: "GET /coded/{path...}", public: true, chain: [compress], to: {files: {root: public, precompressed: false}}}
   - match: POST /v1/text-orientation
@@ -63,7 +66,8 @@ class Allocations(unittest.TestCase):
         if not library or not os.path.exists(library):
             weir.skip("MALLOC_COUNT names no library")
         cls.upstream = upstream.Upstream().__enter__()
-        cls.server = weir.Server(CONFIG % (weir.MODEL, cls.upstream.address, weir.IMAGE_CHAIN))
+        cls.upstream_http2 = upstream.Upstream(upstream_http2.serving()).__enter__()
+        cls.server = weir.Server(CONFIG % (weir.MODEL, cls.upstream.address, cls.upstream_http2.address, weir.IMAGE_CHAIN))
         os.mkdir(cls.server.path("public"))
         for name, size in (("small.txt", 10000), ("large.txt", 300000)):
             with open(cls.server.path("public/" + name), "wb") as file:
@@ -77,6 +81,7 @@ class Allocations(unittest.TestCase):
     def tearDownClass(cls):
         cls.server.__exit__(None, None, None)
         cls.upstream.__exit__(None)
+        cls.upstream_http2.__exit__(None)
 
     def measure(self, name, request, requests=REQUESTS):
         with weir.Client(self.server.port) as client:
@@ -106,6 +111,12 @@ class Allocations(unittest.TestCase):
         chunked = b"POST /app/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + 20 * chunk + b"0\r\n\r\n"
         self.assertEqual(self.measure("chunked POST handed on", chunked), 0)
 
+    def test_a_request_that_is_handed_on_over_http2(self):
+        self.assertEqual(self.measure("GET handed on over HTTP/2", weir.request_bytes("GET", "/app2/x")), 0)
+        chunk = b"%x\r\n%s\r\n" % (3000, bytes(3000))
+        chunked = b"POST /app2/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + 20 * chunk + b"0\r\n\r\n"
+        self.assertEqual(self.measure("chunked POST handed on over HTTP/2", chunked), 0)
+
     def measure_http2(self, name, *request, slow=None):
         """As measure, in streams of one connection, eight at a time. How many of them are open at the same moment is a
         matter of luck, so it is warmed up with twice as many; and with eight behind a slow request, since a model has
@@ -131,6 +142,7 @@ class Allocations(unittest.TestCase):
 
     def test_streams_of_http2(self):
         self.assertEqual(self.measure_http2("GET /livez by HTTP/2", "GET", "/livez"), 0)
+        self.assertEqual(self.measure_http2("GET handed on from HTTP/2 to HTTP/2", "GET", "/app2/x"), 0)
         small, large = (("POST", "/v2/models/text-orientation/infer", (), json.dumps(
             {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 3, 32, width], "data": [1] * 96 * width}]}).encode())
             for width in (32, 6400))
