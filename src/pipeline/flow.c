@@ -98,6 +98,7 @@ enum verdict flow_receive(struct request *request)
     if (!request->head.has_body || request->is_body_complete)
         return VERDICT_NEXT;
     request->is_body_wanted = true;
+    receive_note_progress(request);
     return request->connection->protocol->receive(request);
 }
 
@@ -105,6 +106,7 @@ enum verdict flow_receive(struct request *request)
 void flow_body_wanted(struct request *request)
 {
     request->is_body_blocked = false;
+    receive_note_progress(request);
     if (request->connection && request->is_body_wanted && !request->is_body_complete)
         connection_process(request->connection);
 }

@@ -39,6 +39,11 @@ void parse_client(struct request *request);
 enum verdict receive_end(struct request *request);
 /* The client's next bytes are what the request waits for. */
 bool receive_is_reading(const struct request *request);
+/* Something of the body was taken, or is wanted only now: limits.body_time begins anew where the body is streamed, because
+ * nobody knows how long a stream is. Where it is collected, the limit is for all of it. */
+void receive_note_progress(struct request *request);
+/* Whether limits.body_rate holds. Beside a response it does not: then the two sides may well be talking to each other. */
+bool receive_rate_matters(const struct request *request);
 /* Room for `bytes` more of a body that is collected, behind body_received; body_memory doubles when it has to grow. False
  * when there is no memory. */
 MUST_USE bool receive_reserve(struct request *request, size_t bytes);

@@ -15,6 +15,7 @@ struct file_root;
 #define ROUTE_PARAMS_MAX   8
 #define ROUTE_SEGMENTS_MAX 32
 #define CHAIN_LINKS_MAX    16
+#define ROUTE_TIME_NONE    UINT64_MAX
 
 enum endpoint {
     ENDPOINT_NONE,
@@ -56,7 +57,7 @@ struct route {
     const struct asset *asset;       /* of `to: {asset: …}` */
     bool is_streamed; /* the target takes the body as it comes, by flow_receive; `receive` does not wait for it */
     uint64_t body_bytes_max;
-    uint64_t request_time_ns;
+    uint64_t request_time_ns;   /* ROUTE_TIME_NONE: an upstream's own times bound it */
     struct route_meter *meters; /* one for each worker; attached by the control plane, kept across reloads by name */
 };
 

@@ -860,6 +860,123 @@ class Times(unittest.TestCase):
                 self.assertEqual(client.receive().body, b"POST / HTTP/1.1 4")
 
 
+class LongStreams(unittest.TestCase):
+    """What goes on is not cut, however long it takes; what does not is."""
+    LIMITS = "limits: {body_time: 500ms, request_time: 300ms}"
+    SIZED = (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\n", [b"x"] * 8)
+    CHUNKED = (b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", [b"1\r\nx\r\n"] * 8 + [b"0\r\n\r\n"])
+
+    def test_an_upload_that_goes_on_may_take_long(self):
+        with Upstream() as upstream, served(upstream, extra=self.LIMITS) as server:
+            for head, pieces in (self.SIZED, self.CHUNKED):
+                with weir.Client(server.port) as client:
+                    client.raw(head)
+                    for piece in pieces:
+                        time.sleep(0.2)
+                        client.raw(piece)
+                    self.assertEqual(client.receive().body, b"POST / HTTP/1.1 8")
+            with http2.Client(server.port) as client:
+                number = client.open("POST", "/", is_ended=False)
+                for i in range(8):
+                    time.sleep(0.2)
+                    client.raw(client.data_frames(number, b"x", i == 7))
+                self.assertEqual(client.wait(number).body, b"POST / HTTP/1.1 8")
+
+    def test_an_upload_that_stops_is_given_up(self):
+        """RFC 9110 section 15.5.9."""
+        with Upstream() as upstream, served(upstream, extra=self.LIMITS) as server:
+            for head, pieces in (self.SIZED, self.CHUNKED):
+                with weir.Client(server.port) as client:
+                    client.raw(head + pieces[0])
+                    self.assertEqual(client.receive().problem(), "request-timeout")
+            with http2.Client(server.port) as client:
+                number = client.open("POST", "/", is_ended=False)
+                client.raw(client.data_frames(number, b"x", False))
+                self.assertEqual(client.wait(number).status, 408)
+
+    def test_a_client_is_not_late_while_the_upstream_takes_nothing(self):
+        size = 8 << 20
+
+        def serve(connection):
+            message = connection.head()
+            time.sleep(1.2)
+            connection.body(message)
+            connection.answer(b"all")
+        with Upstream(serve) as upstream, served(upstream, extra=self.LIMITS) as server, weir.Client(server.port) as client:
+            client.raw(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % size)
+            client.raw(bytes(size - 1))
+            time.sleep(0.3)
+            client.raw(b"x")
+            self.assertEqual(client.receive().body, b"all")
+
+    def answer_late(self, connection):
+        connection.request()
+        time.sleep(0.8)
+        connection.answer(b"late")
+
+    def test_an_answer_may_take_as_long_as_the_upstream_may(self):
+        with Upstream(self.answer_late) as upstream, served(upstream, extra=self.LIMITS) as server:
+            self.assertEqual(weir.ask(server.port, "GET", "/").body, b"late")
+            with http2.Client(server.port) as client:
+                self.assertEqual(client.request("GET", "/").body, b"late")
+
+    def test_total_bounds_are_there_for_who_wants_them(self):
+        with Upstream(self.answer_late) as upstream:
+            for old, new in (("to: {upstream", "request_time: 300ms, to: {upstream"), ("LIMITS", "limits: {total_time: 300ms}")):
+                with weir.Server(config(upstream.address, extra="LIMITS").replace(old, new).replace("LIMITS", "")) as server:
+                    self.assertEqual(weir.ask(server.port, "GET", "/").problem(), "deadline-exceeded")
+                    with http2.Client(server.port) as client:
+                        self.assertEqual(client.request("GET", "/").status, 503)
+
+    def test_a_head_that_trickles_is_no_progress(self):
+        def serve(connection):
+            connection.request()
+            for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n":
+                connection.send(bytes([byte]))
+                time.sleep(0.1)
+        with Upstream(serve) as upstream, served(upstream, options="response_time: 400ms") as server:
+            begin = time.monotonic()
+            self.assertEqual(weir.ask(server.port, "GET", "/").problem(), "gateway-timeout")
+            self.assertLess(time.monotonic() - begin, 2 * weir.SLOWNESS)
+
+    def test_an_interim_response_is(self):
+        """RFC 9110 section 15.2; 102 exists to say this."""
+        def serve(connection):
+            connection.request()
+            for _ in range(4):
+                time.sleep(0.3)
+                connection.send(b"HTTP/1.1 102 Processing\r\n\r\n")
+            time.sleep(0.3)
+            connection.answer(b"done")
+        with Upstream(serve) as upstream, served(upstream, options="response_time: 600ms") as server:
+            with weir.Client(server.port) as client:
+                client.send("GET", "/")
+                self.assertEqual([client.receive().status for _ in range(5)], [102] * 4 + [200])
+
+    def test_the_rate_is_asked_for_until_the_response_begins(self):
+        """A little over five seconds in either case: the rate is looked at no sooner."""
+        def serve(connection):
+            message = connection.head()
+            if "/talk" in message.start:
+                connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            connection.body(message)
+            connection.send(b"2\r\nhi\r\n0\r\n\r\n")
+        with Upstream(serve) as upstream, served(upstream) as server:
+            with weir.Client(server.port) as talking, weir.Client(server.port) as trickling:
+                with http2.Client(server.port) as streaming:
+                    number = streaming.open("POST", "/talk", is_ended=False)
+                    talking.raw(self.SIZED[0].replace(b"/ ", b"/talk ", 1))
+                    trickling.raw(self.SIZED[0] + b"x")
+                    self.assertEqual(talking.receive().status, 200)
+                    self.assertEqual(trickling.receive().problem(), "request-timeout")
+                    time.sleep(6)
+                    talking.raw(b"x" * 8)
+                    streaming.raw(streaming.data_frames(number, b"x", True))
+                    while talking.input != b"2\r\nhi\r\n0\r\n\r\n":
+                        talking._more()
+                    self.assertEqual(streaming.wait(number).body, b"hi")
+
+
 class Expectations(unittest.TestCase):
     HEAD = b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
 

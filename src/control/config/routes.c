@@ -53,6 +53,14 @@ static bool check_methods(struct compile *compile, const struct draft *draft);
 static enum err read_host(struct compile *compile, struct draft *draft);
 static enum err resolve_target(struct compile *compile, struct draft *draft, bool *ret_is_resolved);
 static enum err expand(struct compile *compile, const struct draft *draft);
+/* What an upstream may take is said there, and may well be more than what is good for all other routes. */
+static uint64_t request_time_of(const struct config *config, const struct draft *draft)
+{
+    if (draft->config->request_time)
+        return draft->config->request_time;
+    return draft->upstream ? ROUTE_TIME_NONE : config->limits.request_time;
+}
+
 static enum err add(struct compile *compile, const struct draft *draft, struct slice method, struct slice pattern);
 static enum err add_implicit(struct compile *compile);
 static enum err make_unmatched(struct compile *compile);
@@ -402,7 +410,7 @@ static enum err add(struct compile *compile, const struct draft *draft, struct s
         .files = draft->files,
         .asset = draft->asset,
         .body_bytes_max = draft->config->body_bytes ? draft->config->body_bytes : config->limits.body_bytes,
-        .request_time_ns = draft->config->request_time ? draft->config->request_time : config->limits.request_time,
+        .request_time_ns = request_time_of(config, draft),
     };
     route->name = name_route(compile, route);
     if (!route->name.ptr)

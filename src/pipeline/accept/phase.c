@@ -5,6 +5,7 @@
  * a head. Moving a deadline back costs one store (timer.h), so phases change freely with each request. */
 #include "lib/sys/clock.h"
 #include "pipeline/accept/accept.h"
+#include "pipeline/flow.h"
 #include "pipeline/protocol.h"
 #include "pipeline/request.h"
 
@@ -89,12 +90,13 @@ static bool is_body_in_time(struct connection *connection)
     const struct limits_config *limits = &connection->worker->limits;
     const struct request *request = connection->request;
     uint64_t now_ns = connection->stream.watch.loop->now_ns;
-    uint64_t passed_ns = now_ns - request->body_begin_ns;
+    uint64_t passed_ns = now_ns - request->body_since_ns;
     uint64_t period_ns = now_ns - connection->phase_begin_ns;
     uint64_t got_bytes = request->body_received - connection->seen_bytes;
     if (passed_ns >= limits->body_time)
         return false;
-    if (period_ns >= BODY_GRACE_NS && got_bytes < limits->body_rate * (period_ns / NS_PER_S))
+    bool is_slow = period_ns >= BODY_GRACE_NS && got_bytes < limits->body_rate * (period_ns / NS_PER_S);
+    if (is_slow && receive_rate_matters(request))
         return false;
     connection->phase_begin_ns = now_ns;
     connection->seen_bytes = request->body_received;

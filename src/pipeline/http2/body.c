@@ -50,7 +50,7 @@ void http2_pipe_trailer(struct http2_stream *stream, struct slice name, struct s
 void http2_pipe_end(struct http2_stream *stream)
 {
     struct http2_exchange *exchange = http2_exchange_of(stream);
-    exchange->ready_ns = http2_now_ns(exchange);
+    http2_clock_ready(exchange);
     if (!exchange->request->head.has_body)
         return;
     if (!list_is_linked(&exchange->undelivered_node))

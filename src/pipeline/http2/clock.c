@@ -41,6 +41,14 @@ void http2_clock_start(struct http2_exchange *exchange)
     wait_until(exchange, UINT64_MAX);
 }
 
+/* A route may have less time than the period that was chosen before it was known. */
+void http2_clock_ready(struct http2_exchange *exchange)
+{
+    exchange->ready_ns = http2_now_ns(exchange);
+    if (run_time_ns(exchange->request) < PERIOD_NS_MAX)
+        wait_until(exchange, UINT64_MAX);
+}
+
 /* Whoever trickles is answered with 408. While nothing is read the rate is not the client's. */
 static bool is_body_too_slow(struct http2_exchange *exchange, bool is_reading)
 {
@@ -115,7 +123,9 @@ static struct wait waits_for(const struct http2_exchange *exchange)
     if (!exchange->stream.has_head)
         return (struct wait){exchange->begin_ns + limits->header_time, on_head_late};
     if (receive_is_reading(request))
-        return (struct wait){request->body_begin_ns + limits->body_time, on_body_late};
+        return (struct wait){request->body_since_ns + limits->body_time, on_body_late};
+    if (!request->is_head_sent && run_time_ns(request) == ROUTE_TIME_NONE)
+        return (struct wait){UINT64_MAX, NULL};
     if (!request->is_head_sent)
         return (struct wait){exchange->ready_ns + run_time_ns(request), on_run_late};
     if (!exchange->is_done && http2_is_blocked(&exchange->stream))
@@ -144,7 +154,7 @@ static void on_timer(struct timer *timer)
         if (is_taking)
             wait.deadline_ns = exchange->taken_ns + exchange->request->worker->limits.write_time;
     }
-    if (is_body_too_slow(exchange, wait.on_late == on_body_late))
+    if (is_body_too_slow(exchange, wait.on_late == on_body_late && receive_rate_matters(exchange->request)))
         is_late = true;
     if (is_late) {
         wait.on_late(exchange);

@@ -84,6 +84,8 @@ void http2_pipe_finish(struct http2_connection *self);
 
 /* clock.c: how long a stream may take. */
 void http2_clock_start(struct http2_exchange *exchange);
+/* The request is complete. */
+void http2_clock_ready(struct http2_exchange *exchange);
 
 static inline struct http2_exchange *http2_exchange_of(struct http2_stream *stream)
 {

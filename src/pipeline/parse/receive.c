@@ -14,7 +14,7 @@ enum verdict stage_receive(struct request *request)
         return VERDICT_NEXT;
     if (!request->is_body_admitted) {
         request->is_body_admitted = true;
-        request->body_begin_ns = request->worker->loop.now_ns;
+        request->body_since_ns = request->worker->loop.now_ns;
         enum verdict verdict = begin_body(request);
         if (verdict != VERDICT_NEXT)
             return verdict;
@@ -56,6 +56,17 @@ bool receive_is_reading(const struct request *request)
 {
     bool is_wanted = request->is_body_wanted && !request->is_body_complete && !request->is_body_blocked;
     return is_wanted && !request->is_held && (request->stage == STAGE_receive || request->sink);
+}
+
+void receive_note_progress(struct request *request)
+{
+    if (request->route->is_streamed)
+        request->body_since_ns = request->worker->loop.now_ns;
+}
+
+bool receive_rate_matters(const struct request *request)
+{
+    return !request->is_head_sent;
 }
 
 bool receive_reserve(struct request *request, size_t bytes)

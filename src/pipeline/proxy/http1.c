@@ -172,6 +172,15 @@ static void end_in_body(struct exchange *exchange, enum err err)
     flow_resume(exchange->request);
 }
 
+static void take_body(struct exchange *exchange)
+{
+    wait(exchange);
+    if (http1_body_take(exchange))
+        flow_resume(exchange->request);
+    else
+        exchange_fail(exchange, PROBLEM_BAD_GATEWAY, http1_fault_text(exchange->chunked.fault));
+}
+
 static void on_received(struct upstream_link *link, size_t bytes, enum err err)
 {
     struct exchange *exchange = exchange_of(link);
@@ -187,13 +196,10 @@ static void on_received(struct upstream_link *link, size_t bytes, enum err err)
         end_before_head(exchange);
     } else {
         exchange->in.end += bytes;
-        wait(exchange);
-        if (exchange->state != EXCHANGE_BODY)
-            take_head(exchange);
-        else if (http1_body_take(exchange))
-            flow_resume(exchange->request);
+        if (exchange->state == EXCHANGE_BODY)
+            take_body(exchange);
         else
-            exchange_fail(exchange, PROBLEM_BAD_GATEWAY, http1_fault_text(exchange->chunked.fault));
+            take_head(exchange);
     }
 }
 
@@ -208,13 +214,10 @@ static void take_response(struct exchange *exchange)
     exchange->in.begin += exchange->head.head_bytes;
     exchange->left_bytes = exchange->head.content_length;
     exchange->state = EXCHANGE_BODY;
-    wait(exchange);
-    if (http1_body_take(exchange))
-        flow_resume(exchange->request);
-    else
-        exchange_fail(exchange, PROBLEM_BAD_GATEWAY, http1_fault_text(exchange->chunked.fault));
+    take_body(exchange);
 }
 
+/* A whole one is progress; of a part of one nobody knows whether the rest will come. */
 static void skip_head(struct exchange *exchange)
 {
     struct exchange_buffer *in = &exchange->in;
@@ -223,6 +226,7 @@ static void skip_head(struct exchange *exchange)
     in->begin = 0;
     in->end = rest;
     http1_parser_reset(&exchange->parser);
+    wait(exchange);
 }
 
 static void take_head(struct exchange *exchange)

@@ -129,6 +129,7 @@ static size_t sink_write(struct body_sink *sink, struct slice bytes)
     if (exchange->link->stream.unsent.len)
         return 0;
     link_wait(exchange->link, exchange_time_ns(exchange));
+    receive_note_progress(exchange->request);
     if (!exchange->is_chunked)
         return send_directly(exchange, bytes);
     return send_chunks(exchange, bytes);

@@ -52,6 +52,7 @@ static size_t sink_write(struct body_sink *sink, struct slice bytes)
     size_t taken = MIN(room_in(exchange, bytes.len), bytes.len);
     memcpy(out->ptr + out->end, bytes.ptr, taken);
     out->end += taken;
+    receive_note_progress(exchange->request);
     if (exchange->link && exchange->stream.session) {
         http2_exchange_wait(exchange);
         http2_resume(&exchange->stream);
