@@ -51,6 +51,7 @@ LABELS = [
     ("weir_http_", "route"),
     ("weir_model_", "model, version"),
     ("weir_config_reloads", "result"),
+    ("weir_tls_handshakes_failed", "reason"),
 ]
 GROUPS = [
     ("The build", "weir_build"),

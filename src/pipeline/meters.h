@@ -10,6 +10,13 @@
 #define METER_STATUS_MIN   100
 #define METER_STATUS_COUNT 500 /* 100..599 */
 
+enum tls_failure_reason {
+#define TLS_FAILURE(name) TLS_FAILURE_##name,
+#include "pipeline/tls_failures.def"
+#undef TLS_FAILURE
+    TLS_FAILURE_COUNT,
+};
+
 /* Worker-wide; the unlabelled metrics are rows of metrics.def. */
 struct worker_meter {
 #define METER_KIND_COUNTER             struct counter
@@ -20,6 +27,7 @@ struct worker_meter {
 #undef METER_KIND_COUNTER
 #undef METER_KIND_GAUGE
     struct histogram stage_time[STAGE_COUNT];
+    struct counter tls_handshakes_failed[TLS_FAILURE_COUNT];
 };
 
 /* Of one route on one worker, written by the middleware `metrics`. */

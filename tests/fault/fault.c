@@ -3,7 +3,7 @@
  *
  * The file named by FAULT_FILE holds a struct control. While `armed` is the number of a call, `countdown` is lowered at
  * each such call, and the one that brings it to 0 fails with `number` as errno (an allocation: with NULL). `hits` counts
- * what failed. `short_bytes` cuts every transfer to so many bytes, which a kernel may do at any time.
+ * what failed; with LASTING in `armed` all calls behind it fail, too. `short_bytes` cuts every transfer to so many bytes, which a kernel may do at any time.
  *
  * Allocations of ONNX Runtime and of the C++ library under it are left alone: what they do about it is their affair.
  * `is_recording` writes down where each allocation comes from, so that a test can fail one of each place. */
@@ -48,6 +48,7 @@ enum call {
 };
 
 #define SITES_MAX 131072
+#define LASTING   0x80000000u
 
 struct control {
     _Atomic uint32_t armed;
@@ -107,9 +108,11 @@ __attribute__((noinline)) void fault_hit(void)
 
 static bool is_hit(enum call call)
 {
-    if (atomic_load_explicit(&control->armed, memory_order_acquire) != (uint32_t)call)
+    uint32_t armed = atomic_load_explicit(&control->armed, memory_order_acquire);
+    if ((armed & ~LASTING) != (uint32_t)call)
         return false;
-    if (atomic_fetch_sub(&control->countdown, 1) != 1)
+    int64_t left = atomic_fetch_sub(&control->countdown, 1);
+    if (left > 1 || (left < 1 && !(armed & LASTING)))
         return false;
     fault_hit();
     errno = (int)atomic_load(&control->number);

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 import weir  # noqa: E402
 
 SITES_MAX = 131072
+LASTING = 0x80000000
 BYTES = 40 + 8 * SITES_MAX
 LIBRARY = os.environ.get("FAULT", "")
 IS_CALLS_ONLY = weir.SANITIZER == "address"
@@ -61,12 +62,12 @@ class Control:
     def environment(self):
         return {"LD_PRELOAD": LIBRARY, "FAULT_FILE": self.path, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "")}
 
-    def arm(self, call, error, nth):
-        """The nth such call from now fails."""
+    def arm(self, call, error, nth, is_lasting=False):
+        """The nth such call from now fails, and all behind it if it is lasting."""
         self.disarm()
         struct.pack_into("<I", self.memory, 4, getattr(errno, error))
         struct.pack_into("<qQ", self.memory, 8, nth, 0)
-        struct.pack_into("<I", self.memory, 0, CALLS[call])
+        struct.pack_into("<I", self.memory, 0, CALLS[call] | (LASTING if is_lasting else 0))
 
     def disarm(self):
         struct.pack_into("<I", self.memory, 0, 0)

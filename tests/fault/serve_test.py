@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -441,6 +442,18 @@ class ServeTest(unittest.TestCase):
                 self.assertEqual(act(stage.server.port), "right", act.__name__)
             stage.control.shorten(0)
             stage.end(self)
+
+    def test_a_handshake_whose_alert_cannot_be_sent_is_counted_once(self):
+        with Stage(config(limits=", handshake_time: 500ms")) as stage:
+            stage.control.arm("send", "EAGAIN", 1, is_lasting=True)
+            with socket.create_connection(("127.0.0.1", SECURE_PORTS[stage.server.port]), PATIENCE) as client:
+                client.sendall(b"\x16\x03\x01\xff\xff" + b"x" * 100)
+                self.assertEqual(client.recv(100), b"")
+            stage.control.disarm()
+            samples = weir.metrics(stage.server.port)
+            failed = {name: count for name, count in samples.items() if "tls_handshakes_failed" in name and count}
+            self.assertEqual(failed, {'weir_tls_handshakes_failed_total{reason="malformed"}': 1})
+            self.assertEqual(samples["weir_connections_timed_out_total"], 1)
 
     @unittest.skipIf(faults.IS_CALLS_ONLY, "AddressSanitizer has allocations of its own")
     def test_allocations(self):

@@ -45,6 +45,7 @@ struct rendering {
 static void render_build(struct rendering *rendering);
 static void render_process(struct rendering *rendering);
 static void render_workers(struct rendering *rendering);
+static void render_tls_failures(struct rendering *rendering);
 static void render_stages(struct rendering *rendering);
 static void render_routes(struct rendering *rendering);
 static void render_models(struct rendering *rendering);
@@ -64,6 +65,7 @@ enum err metrics_render(const struct metrics_sources *sources, bool is_openmetri
     render_build(&rendering);
     render_process(&rendering);
     render_workers(&rendering);
+    render_tls_failures(&rendering);
     render_stages(&rendering);
     if (sources->registry) {
         render_routes(&rendering);
@@ -183,6 +185,25 @@ static void render_workers(struct rendering *rendering)
     single(rendering, EXPOSITION_GAUGE, "weir_workers", NULL, "Event loops", (double)rendering->sources->worker_count);
     single(rendering, EXPOSITION_COUNTER, "weir_log_lines_lost", NULL, "Access log lines that a file did not take",
            (double)rendering->sources->log_lines_lost);
+}
+
+static void render_tls_failures(struct rendering *rendering)
+{
+    static const char *const names[] = {
+#define TLS_FAILURE(name) #name,
+#include "pipeline/tls_failures.def"
+#undef TLS_FAILURE
+    };
+    const struct metrics_sources *sources = rendering->sources;
+    family(rendering, EXPOSITION_COUNTER, "weir_tls_handshakes_failed", NULL,
+           "TLS handshakes that failed or took too long, by reason");
+    for (size_t reason = 0; reason < TLS_FAILURE_COUNT; reason++) {
+        struct exposition_label label = {"reason", slice_of_text(names[reason])};
+        uint64_t count = 0;
+        for (uint32_t i = 0; i < sources->worker_count; i++)
+            count += counter_read(&sources->workers[i]->tls_handshakes_failed[reason]);
+        exposition_sample(&rendering->out, &label, 1, (double)count);
+    }
 }
 
 static void render_stages(struct rendering *rendering)

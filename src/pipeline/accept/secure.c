@@ -16,6 +16,8 @@ struct secure {
     struct connection_buffer in;  /* ciphertext received */
     struct connection_buffer out; /* ciphertext to be sent */
     bool is_eof;                  /* the stream ends behind `in` */
+    bool has_begun;               /* the client has sent something */
+    bool is_counted;              /* among the handshakes that failed */
     bool has_failed;              /* an alert, or an answer in plain, is the last that is sent */
     bool is_stalled;              /* nothing came of the last try to decrypt */
 };
@@ -89,11 +91,24 @@ static void say_last(struct connection *connection)
     connection->stream.unsent = (struct slice){NULL, 0};
 }
 
+/* Once for each handshake, for the first reason. */
+static void count_failure(struct connection *connection, enum tls_failure_reason reason)
+{
+    struct secure *secure = connection->secure;
+    if (secure->is_counted || tls_session_is_ready(secure->session))
+        return;
+    secure->is_counted = true;
+    counter_add(&connection->worker->meter.tls_handshakes_failed[reason], 1);
+}
+
+/* Who connects and says nothing, as balancers do to see whether we are there, has not begun a handshake. */
 void secure_close(struct connection *connection)
 {
     struct secure *secure = connection->secure;
     if (!secure)
         return;
+    if (secure->has_begun)
+        count_failure(connection, TLS_FAILURE_closed);
     if (secure->has_failed && !connection->stream.unsent.len)
         (void)!secure_send(connection);
     say_last(connection);
@@ -124,6 +139,7 @@ enum err secure_buffer(struct connection *connection, struct iovec *ret_room)
 void secure_received(struct connection *connection, size_t bytes)
 {
     connection->secure->in.end += bytes;
+    connection->secure->has_begun = true;
 }
 
 /* A call of the session will come to something: there is input, here or inside, or it has stopped for want of room. */
@@ -160,14 +176,32 @@ static void answer_in_plain(struct secure *secure)
     secure->out.end += sizeof answer - 1;
 }
 
+static enum tls_failure_reason reason_of(enum err err)
+{
+    switch (err) {
+    case ERR_MISMATCH:
+        return TLS_FAILURE_plain_http;
+    case ERR_UNSUPPORTED:
+        return TLS_FAILURE_nothing_in_common;
+    case ERR_DENIED:
+        return TLS_FAILURE_client_certificate;
+    case ERR_CLOSED:
+        return TLS_FAILURE_alert;
+    case ERR_NOMEM:
+    case ERR_INTERNAL:
+        return TLS_FAILURE_internal;
+    default:
+        return TLS_FAILURE_malformed;
+    }
+}
+
 /* Nothing that is not encrypted may follow, and nothing can be: what waits is dropped, the alert goes out, and what the
  * client still sends is read for a moment so that it arrives. */
 static void fail(struct connection *connection, enum err err)
 {
     struct secure *secure = connection->secure;
     secure->has_failed = true;
-    if (!tls_session_is_ready(secure->session))
-        counter_add(&connection->worker->meter.tls_handshakes_failed, 1);
+    count_failure(connection, reason_of(err));
     if (err == ERR_MISMATCH)
         answer_in_plain(secure);
     connection->in.begin = connection->in.end;
@@ -316,7 +350,7 @@ static enum connection_phase phase(const struct connection *connection, bool *re
 static void on_expired(struct connection *connection)
 {
     counter_add(&connection->worker->meter.connections_timed_out, 1);
-    counter_add(&connection->worker->meter.tls_handshakes_failed, 1);
+    count_failure(connection, TLS_FAILURE_timeout);
     connection_close(connection);
 }
 
