@@ -222,6 +222,19 @@ static void sends_interim_responses_and_trailers(void **state)
     assert_true(asked->is_closed);
 }
 
+/* Who wants them must not take a part of them for all. */
+static void says_when_trailers_are_larger_than_a_head(void **state)
+{
+    (void)state;
+    static char value[20000];
+    memset(value, 'x', sizeof value);
+    struct exchange *asked = ask(&client, "POST", "/", SLICE_LIT("body"));
+    asked->trailer = (struct http2_field){SLICE_LIT("x-sum"), slice_of(value, sizeof value)};
+    talk(&client, &server);
+    assert_string_equal(server.exchanges[0].trailers, "=;");
+    assert_true(server.exchanges[0].is_ended);
+}
+
 /* Many clients show no answer when they are told to stop sending. */
 static void drops_what_comes_behind_an_early_answer(void **state)
 {
@@ -476,6 +489,7 @@ int main(void)
         TEST(gives_the_connections_window_back_with_the_stream),
         TEST(waits_for_a_body_that_is_not_there_yet),
         TEST(sends_interim_responses_and_trailers),
+        TEST(says_when_trailers_are_larger_than_a_head),
         TEST(drops_what_comes_behind_an_early_answer),
         TEST(lets_a_client_end_whose_body_was_held_when_it_was_answered),
         TEST(tells_a_client_to_stop_that_sends_much_behind_the_answer),
