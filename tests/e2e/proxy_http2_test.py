@@ -186,6 +186,25 @@ class Responses(unittest.TestCase):
                               "HEAD")
         self.assertEqual((response.status, response.field("Content-Length")), (200, "7"))
 
+    def test_a_205_has_no_content_whatever_the_upstream_says(self):
+        """RFC 9110 section 15.3.6: its stream is given up, and its connection goes on."""
+        def reply(session, stream):
+            session.begin(stream, 205)
+            session.data(stream, b"hello")
+        with Upstream(serving(reply)) as upstream, served(upstream) as server, weir.Client(server.port) as client:
+            for _ in range(3):
+                client.send("GET", "/")
+                response = client.receive()
+                self.assertEqual((response.status, response.all("Content-Length"), response.body), (205, ["0"], b""))
+            self.assertEqual(upstream.count, 1)
+
+    def test_a_status_without_content_never_has_any(self):
+        """RFC 9110 sections 15.3.5 and 15.4.5."""
+        for status in (204, 304):
+            response = self.relay(lambda session, stream: session.answer(stream, b"hello", status))
+            self.assertIn(response.status, (status, 502))
+            self.assertNotIn(b"hello", response.body)
+
     def test_what_is_no_response_is_a_502(self):
         def block(*fields):
             return b"".join(literal(name, value) for name, value in fields)

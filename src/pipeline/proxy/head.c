@@ -168,11 +168,12 @@ static enum err copy_fields(struct exchange *exchange)
     return ERR_OK;
 }
 
-/* RFC 9110 section 15.3.6: a 205 has no content, whatever it announces. What comes of it all the same ends with its
- * connection, because nobody has a use for reading it. */
-static void forbid_content(struct http_head *head)
+/* RFC 9110 section 15.3.6: a 205 has no content, whatever it announces. Nobody has a use for reading what comes of it all
+ * the same. */
+static void forbid_content(struct exchange *exchange)
 {
-    head->is_keep_alive &= !head->has_body;
+    struct http_head *head = &exchange->head;
+    exchange->is_dirty = head->has_body;
     head->has_body = head->is_chunked = head->is_until_close = false;
     head->content_length = 0;
 }
@@ -183,7 +184,7 @@ enum err head_make_response(struct exchange *exchange, const char *from)
     const struct http_head *head = &exchange->head;
     struct response *response = &request->response;
     if (head->status == 205)
-        forbid_content(&exchange->head);
+        forbid_content(exchange);
     if (from)
         TRY(keep_head(exchange, from));
     TRY(copy_fields(exchange));

@@ -231,7 +231,7 @@ bool http1_body_take(struct exchange *exchange)
     struct exchange_buffer *in = &exchange->in;
     size_t len = in->end - in->begin;
     if (!exchange->head.has_body) {
-        exchange->is_dirty = len > 0;
+        exchange->is_dirty |= len > 0;
         in->end = in->begin;
         complete(exchange);
     } else if (exchange->head.is_chunked) {

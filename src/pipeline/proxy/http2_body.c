@@ -124,7 +124,8 @@ enum err http2_body_read(struct http2_stream *stream, char *place, size_t capaci
 void http2_body_complete(struct exchange *exchange)
 {
     exchange->is_complete = true;
-    link_leave(exchange, exchange->is_pulled || !exchange->request->head.has_body);
+    bool is_sent = exchange->is_pulled || !exchange->request->head.has_body;
+    link_leave(exchange, is_sent && !exchange->is_dirty);
     exchange_leave(exchange);
     buffer_drop(exchange, &exchange->out);
 }

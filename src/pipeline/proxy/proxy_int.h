@@ -172,7 +172,7 @@ struct exchange {
     uint64_t left_bytes; /* of a body with a length */
     bool has_left;       /* it is not in flight any more */
     bool is_complete;
-    bool is_dirty;    /* more came than belongs to the response */
+    bool is_dirty;    /* more came than belongs to the response, or may still come */
     enum err failure; /* why the body will not be completed */
 
     /* HTTP/2. */

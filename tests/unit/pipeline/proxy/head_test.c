@@ -196,10 +196,10 @@ static void a_205_has_no_content(void **state)
         expect_made(heads[i], GET_REQUEST, 205, "Via=1.1 me;");
         assert_true(exchange.request->response.has_length);
         assert_int_equal(exchange.request->response.source_bytes, 0);
-        assert_false(exchange.head.has_body || exchange.head.is_keep_alive);
+        assert_true(exchange.is_dirty && !exchange.head.has_body);
     }
     expect_made("HTTP/1.1 205 R\r\nContent-Length: 0\r\n", GET_REQUEST, 205, "Via=1.1 me;");
-    assert_true(exchange.head.is_keep_alive);
+    assert_false(exchange.is_dirty);
 }
 
 static void a_status_without_content_has_no_source(void **state)
