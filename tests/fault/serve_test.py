@@ -24,6 +24,7 @@ import faults
 from faults import weir
 import certificates
 from upstream import Upstream
+from upstream_http2 import serving
 
 PATIENCE = 5
 TRIES_MAX = 8  # of one call and error in one act: evenly spread when there are more
@@ -41,6 +42,7 @@ models:
   - %s
 upstreams:
   - {name: app, servers: ["%s"], fail_time: 0, silence_time: 2s}
+  - {name: app2, servers: ["%s"], protocol: http2, fail_time: 0, silence_time: 2s, response_time: 2s, connect_time: 2s}
 chain: [request_id, access_log: {path: access.log}, metrics]
 routes:
   - {match: GET /livez, public: true, to: {endpoint: livez}}
@@ -48,6 +50,7 @@ routes:
   - {match: POST /echo, public: true, to: {endpoint: livez}}
   - {match: GET /compressed, public: true, chain: [compress: {codings: [gzip]}], to: {endpoint: metrics}}
   - {match: "* /app/{rest...}", public: true, to: {upstream: app}}
+  - {match: "* /app2/{rest...}", public: true, to: {upstream: app2}}
   - {match: "GET /files/{path...}", public: true, to: {files: {root: %s/files}}}
   - {match: /v2, public: true, to: {endpoint: v2}}
   - match: POST /v1/text-orientation
@@ -61,11 +64,11 @@ REFERENCE = next(entry for entry in weir.reference()["images"] if entry["file"] 
 
 
 def config(inline_pixels=1, limits=""):
-    return CONFIG % (FOLDER, FOLDER, inline_pixels, limits, weir.MODEL, UPSTREAM.address, FOLDER, weir.IMAGE_CHAIN)
+    return CONFIG % (FOLDER, FOLDER, inline_pixels, limits, weir.MODEL, UPSTREAM.address, UPSTREAM_HTTP2.address, FOLDER, weir.IMAGE_CHAIN)
 
 
 def setUpModule():
-    global FOLDER, CONTEXT, CONTEXT_PATH, UPSTREAM
+    global FOLDER, CONTEXT, CONTEXT_PATH, UPSTREAM, UPSTREAM_HTTP2
     FOLDER = tempfile.mkdtemp(prefix="weir-fault-")
     authority = certificates.Authority(FOLDER)
     authority.issue("server", "DNS:localhost,IP:127.0.0.1")
@@ -76,10 +79,12 @@ def setUpModule():
         with open(os.path.join(FOLDER, "files", name), "wb") as file:
             file.write(data)
     UPSTREAM = Upstream(answer_in_chunks).__enter__()
+    UPSTREAM_HTTP2 = Upstream(serving(answer_in_frames)).__enter__()
 
 
 def tearDownModule():
     UPSTREAM.close()
+    UPSTREAM_HTTP2.close()
     shutil.rmtree(FOLDER)
 
 
@@ -95,6 +100,16 @@ def answer_in_chunks(connection):
             connection.send(b"0\r\n\r\n")
         else:
             connection.answer(body)
+
+
+def answer_in_frames(session, stream):
+    body = b"%d" % len(stream.body)
+    if "chunks" in stream.field(":path"):
+        session.begin(stream)
+        session.data(stream, body + b"x" * 50000)
+        session.end(stream, [("x-end", "yes")])
+    else:
+        session.answer(stream, body)
 
 
 class Wrong(Exception):
@@ -210,19 +225,31 @@ def compressed_upload(port):
     return converse(port, [(data, 200, lambda r: r.json()["result"] == REFERENCE["result"])])
 
 
-def proxied(port):
-    return converse(port, [(weir.request_bytes("GET", "/app/a"), 200, lambda r: r.body == b"0"),
-                           (weir.request_bytes("POST", "/app/b", {}, b"abc"), 200, lambda r: r.body == b"3")])
+def proxied(port, app="/app"):
+    return converse(port, [(weir.request_bytes("GET", app + "/a"), 200, lambda r: r.body == b"0"),
+                           (weir.request_bytes("POST", app + "/b", {}, b"abc"), 200, lambda r: r.body == b"3")])
 
 
-def proxied_upload(port):
-    return converse(port, [(weir.request_bytes("POST", "/app/b", {}, b"x" * 300000), 200, lambda r: r.body == b"300000")])
+def proxied_upload(port, app="/app"):
+    return converse(port, [(weir.request_bytes("POST", app + "/b", {}, b"x" * 300000), 200, lambda r: r.body == b"300000")])
 
 
-def proxied_chunks(port):
+def proxied_chunks(port, app="/app"):
     chunks = b"".join(b"%x\r\n%s\r\n" % (size, b"x" * size) for size in (1, 1000, 30000)) + b"0\r\n\r\n"
-    head = b"POST /app/chunks HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST %s/chunks HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" % app.encode()
     return converse(port, [(head + chunks, 200, lambda r: unchunk(r) == b"31001" + b"x" * 50000)], Whole)
+
+
+def proxied_over_http2(port):
+    return proxied(port, "/app2")
+
+
+def proxied_upload_over_http2(port):
+    return proxied_upload(port, "/app2")
+
+
+def proxied_chunks_over_http2(port):
+    return proxied_chunks(port, "/app2")
 
 
 def small_file(port):
@@ -340,7 +367,8 @@ def crowd(port):
 
 SECURE_PORTS = {}
 ACTS = [keep_alive, large_body, chunked_body, pipelined, metrics, expectation, image, tensor, over_tls, compressed_answer,
-        compressed_upload, proxied, proxied_upload, proxied_chunks, small_file, large_file, large_file_over_tls, ranges]
+        compressed_upload, proxied, proxied_upload, proxied_chunks, proxied_over_http2, proxied_upload_over_http2,
+        proxied_chunks_over_http2, small_file, large_file, large_file_over_tls, ranges]
 if shutil.which("curl"):
     ACTS += [http2_get, http2_upload, http2_image, http2_file_over_tls]
 

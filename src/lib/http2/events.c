@@ -61,7 +61,7 @@ void http2_frame_sent(struct http2_session *session, struct http2_stream *stream
     if (type == HTTP2_FRAME_RST_STREAM && is_their_fault(code))
         (void)http2_count(session, HTTP2_ABUSE_RESETS);
     if (type == HTTP2_FRAME_DATA && !session->is_frame_tiny) {
-        http2_guard_earn(&session->guard, HTTP2_ABUSE_WINDOW_UPDATES, 2 + length / 1024);
+        http2_guard_earn_updates(&session->guard, 2 + length / 1024, session->now_ns);
         http2_guard_earn(&session->guard, HTTP2_ABUSE_PINGS, 1);
     }
     if (type == HTTP2_FRAME_HEADERS && session->is_client)

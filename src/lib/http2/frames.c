@@ -95,7 +95,8 @@ static bool frame_begun(struct http2_session *session, const uint8_t *head, size
     case HTTP2_FRAME_PING:
         return http2_count(session, HTTP2_ABUSE_PINGS);
     case HTTP2_FRAME_WINDOW_UPDATE:
-        return http2_count(session, HTTP2_ABUSE_WINDOW_UPDATES);
+        return http2_guard_spend_update(guard, session->now_ns) ||
+               http2_measure(session, HTTP2_ABUSE_WINDOW_UPDATES, SIZE_MAX);
     case HTTP2_FRAME_PUSH_PROMISE:
     case HTTP2_FRAME_GOAWAY:
         return true;

@@ -56,6 +56,24 @@ bool http2_guard_spend(struct http2_guard *guard, unsigned rate, uint32_t count,
     return *paid_until_ns - now_ns <= HTTP2_GUARD_SPAN_NS;
 }
 
+void http2_guard_earn_updates(struct http2_guard *guard, uint32_t count, uint64_t now_ns)
+{
+    const unsigned rate = HTTP2_ABUSE_WINDOW_UPDATES;
+    uint64_t paid_until_ns = guard->paid_until_ns[rate];
+    uint64_t owed = paid_until_ns > now_ns ? (paid_until_ns - now_ns) / price_ns(guard, rate) : 0;
+    uint64_t kept = guard->banked_updates + (count - MIN(count, owed));
+    http2_guard_earn(guard, rate, (uint32_t)MIN(count, owed));
+    guard->banked_updates = (uint32_t)MIN(kept, guard->max[rate]);
+}
+
+bool http2_guard_spend_update(struct http2_guard *guard, uint64_t now_ns)
+{
+    if (guard->banked_updates == 0)
+        return http2_guard_spend(guard, HTTP2_ABUSE_WINDOW_UPDATES, 1, now_ns);
+    guard->banked_updates--;
+    return true;
+}
+
 void http2_guard_earn(struct http2_guard *guard, unsigned rate, uint32_t count)
 {
     uint64_t earned_ns = price_ns(guard, rate) * count;

@@ -16,7 +16,8 @@
 struct http2_guard {
     uint64_t paid_until_ns[HTTP2_GUARD_RATE_COUNT];
     uint32_t max[HTTP2_GUARD_RATE_COUNT];
-    uint32_t block_frames; /* CONTINUATIONs of the header block, and what it has unpacked to */
+    uint32_t banked_updates; /* WINDOW_UPDATE frames earned and not come yet */
+    uint32_t block_frames;   /* CONTINUATIONs of the header block, and what it has unpacked to */
     size_t block_bytes;
     uint8_t head[HTTP2_FRAME_HEAD_BYTES + 4]; /* of the next frame, as far as it is here */
     uint8_t head_bytes;
@@ -32,6 +33,10 @@ void http2_guard_init(struct http2_guard *guard, const struct http2_limits *limi
 MUST_USE bool http2_guard_spend(struct http2_guard *guard, unsigned rate, uint32_t count, uint64_t now_ns);
 /* `count` more are allowed; never more than the burst. */
 void http2_guard_earn(struct http2_guard *guard, unsigned rate, uint32_t count);
+/* The same for WINDOW_UPDATE frames, of which up to a burst are kept for later: those for a whole window of small frames
+ * may come at once, when the peer gets around to it. */
+void http2_guard_earn_updates(struct http2_guard *guard, uint32_t count, uint64_t now_ns);
+MUST_USE bool http2_guard_spend_update(struct http2_guard *guard, uint64_t now_ns);
 /* Against a size. */
 static inline bool http2_guard_allows(const struct http2_guard *guard, enum http2_abuse abuse, size_t count)
 {

@@ -337,6 +337,28 @@ static void allows_a_window_update_for_each_frame_of_ours(void **state)
     }
 }
 
+/* They may be under way for long, and those for many small frames come at once then; more than a burst is not kept for
+ * later, whatever has left. */
+static void allows_the_window_updates_for_many_frames_to_come_late(void **state)
+{
+    (void)state;
+    static char body[20000];
+    request(1, END_STREAM | END_HEADERS);
+    hear_begin();
+    server.exchanges[0].to_send = slice_of(body, sizeof body);
+    server.exchanges[0].stream.left_bytes = UINT64_MAX;
+    server.exchanges[0].read_bytes_max = 5;
+    assert_int_equal(http2_respond(&server.exchanges[0].stream, 200, NULL, 0, true), ERR_OK);
+    for (unsigned i = 0; i < 2000; i++) {
+        http2_resume(&server.exchanges[0].stream);
+        server.exchanges[0].is_deferred = false;
+        http2_send(server.session, server.wire, HTTP2_SEND_BYTES_MOST);
+    }
+    wire_frame(&wire, 8, 0, 0, SLICE_LIT("\0\0\0\x05"));
+    assert_in_range(hear_again(5000), 2001, 2010); /* and for the few that leave meanwhile */
+    expect_calm(HTTP2_ABUSE_WINDOW_UPDATES);
+}
+
 /* RST_STREAM frames for streams over the limit pile up when the client does not read. */
 static void calms_a_client_that_does_not_read(void **state)
 {
@@ -558,6 +580,7 @@ int main(void)
         TEST(calms_a_client_that_opens_its_window_by_one_byte),
         TEST(spares_a_little_window_until_there_is_more),
         TEST(allows_a_window_update_for_each_frame_of_ours),
+        TEST(allows_the_window_updates_for_many_frames_to_come_late),
         TEST(calms_a_client_that_does_not_read),
         TEST(answers_a_too_large_head_and_goes_on),
         TEST(says_when_there_is_no_memory_for_a_head),
