@@ -13,6 +13,7 @@ struct http_head {
     enum http_method method; /* this and the next two: of a request */
     struct slice method_text;
     struct slice target;
+    bool is_target_plain;  /* known to be a canonical path and nothing else; false says nothing */
     uint8_t version_major; /* 1 or 2 */
     uint8_t version_minor; /* 0 or 1; HTTP/1.2 and higher are read as 1.1 (RFC 9110 section 2.5) */
     bool has_body; /* is_chunked, is_until_close, or content_length is not 0; a response may have none for all that */
@@ -53,17 +54,17 @@ const struct http_header *http_head_find_name(const struct http_head *head, stru
 
 /* Why a second field of an id that is single is refused (RFC 9112 sections 3.2 and 6.3), or NONE. */
 enum http1_fault http_head_repeat_fault(enum http_field field);
-/* Notes where a header, whose id is set, stands among the others. */
-static inline enum http1_fault http_head_note(struct http_head *head, const struct http_header *header)
+/* Notes where a header with that id stands among the others. */
+static inline enum http1_fault http_head_note(struct http_head *head, enum http_field field, uint32_t index)
 {
-    uint64_t bit = UINT64_C(1) << header->id;
+    uint64_t bit = UINT64_C(1) << field;
     if (LIKELY(!(head->present & bit))) {
         head->present |= bit;
-        head->first[header->id] = (uint16_t)(header - head->headers);
+        head->first[field] = (uint16_t)index;
         return HTTP1_FAULT_NONE;
     }
     head->repeated |= bit;
-    return http_head_repeat_fault(header->id);
+    return http_head_repeat_fault(field);
 }
 /* Content-Length, where there is one: one decimal number. Sets has_body by it. */
 enum http1_fault http_head_read_length(struct http_head *head);

@@ -39,9 +39,6 @@ enum http_field {
 
 /* In any case of letters. `name` must be a token (RFC 9110 section 5.6.2); then the answer is exact. */
 enum http_field http_field_parse(struct slice name);
-/* The same for `len` bytes, up to 15, behind which more may be read up to the 16th, and that need not be a token: what is
- * none is HTTP_FIELD_OTHER. */
-enum http_field http_field_find(const char *name, size_t len);
 /* In lower case, "" for HTTP_FIELD_OTHER. A static string. */
 const char *http_field_name(enum http_field field);
 /* A second one in a request is an error. */

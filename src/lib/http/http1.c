@@ -34,7 +34,7 @@ ALWAYS_INLINE enum err skip_blank_lines(struct cursor *c)
         if (++c->parser->blank_lines > HTTP1_BLANK_LINES_MAX)
             return http1_fail(c->parser, HTTP1_FAULT_TOO_MANY_BLANK_LINES);
     }
-    c->parser->state = STATE_METHOD;
+    c->state = STATE_METHOD;
     return ERR_OK;
 }
 
@@ -48,7 +48,7 @@ ALWAYS_INLINE bool is_method(struct cursor *c, const char *text, enum http_metho
     c->head->method = method;
     c->mark += len;
     c->at = c->mark;
-    c->parser->state = STATE_TARGET;
+    c->state = STATE_TARGET;
     return true;
 }
 
@@ -70,13 +70,24 @@ ALWAYS_INLINE enum err read_method(struct cursor *c)
     if (c->head->method == HTTP_METHOD_CONNECT)
         return http1_fail(c->parser, HTTP1_FAULT_METHOD_CONNECT);
     c->mark = ++c->at;
-    c->parser->state = STATE_TARGET;
+    c->state = STATE_TARGET;
     return ERR_OK;
+}
+
+/* Nearly every target is a path of few kinds of characters, which needs no second look by whoever wants it canonical. */
+ALWAYS_INLINE bool is_plain_target(struct cursor *c)
+{
+    if (c->at != c->mark)
+        return false;
+    c->at = scan_inside(scan_outside_plain_path, c->at, c->last_block);
+    return c->at > c->mark && c->at < c->end && *c->mark == '/' && *c->at == ' ';
 }
 
 ALWAYS_INLINE enum err read_target(struct cursor *c)
 {
-    c->at = c->parser->scan->target(c->from, c->at, c->end);
+    c->head->is_target_plain = is_plain_target(c);
+    if (UNLIKELY(!c->head->is_target_plain))
+        c->at = c->parser->scan->target(c->from, c->at, c->end);
     struct slice text = slice_of(c->mark, (size_t)(c->at - c->mark));
     if (text.len > c->parser->limits.target_bytes_max)
         return http1_fail(c->parser, HTTP1_FAULT_TARGET_TOO_LONG);
@@ -90,7 +101,7 @@ ALWAYS_INLINE enum err read_target(struct cursor *c)
         return http1_fail(c->parser, HTTP1_FAULT_TARGET_INVALID);
     c->head->target = text;
     c->mark = ++c->at;
-    c->parser->state = STATE_VERSION;
+    c->state = STATE_VERSION;
     return ERR_OK;
 }
 
@@ -104,13 +115,13 @@ ALWAYS_INLINE enum err read_version(struct cursor *c)
     }
     c->at = c->mark + VERSION_BYTES;
     TRY(cursor_line_end(c, HTTP1_FAULT_VERSION_INVALID));
-    c->parser->state = STATE_NAME;
+    c->state = STATE_NAME;
     return ERR_OK;
 }
 
 ALWAYS_INLINE enum err read_head(struct cursor *c)
 {
-    switch (c->parser->state) {
+    switch (c->state) {
     case STATE_BLANK:
         TRY(skip_blank_lines(c));
         __attribute__((fallthrough));
@@ -126,6 +137,6 @@ ALWAYS_INLINE enum err read_head(struct cursor *c)
     default:
         TRY(cursor_fields(c));
     }
-    c->parser->state = STATE_DONE;
+    c->state = STATE_DONE;
     return ERR_OK;
 }

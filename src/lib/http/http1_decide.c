@@ -54,7 +54,8 @@ static enum http1_fault decide_host(struct http_head *head, const struct scan *s
     if (!host)
         return head->version_minor == 0 ? HTTP1_FAULT_NONE : HTTP1_FAULT_HOST_MISSING;
     /* The line end stops the search, so that it may look at whole blocks of what follows. */
-    const char *stop = scan->host(input.ptr, host->value.ptr, input.ptr + input.len);
+    const char *last_block = scan_last_block(scan, input.ptr, input.ptr + input.len);
+    const char *stop = scan_inside(scan_outside_plain_host, host->value.ptr, last_block);
     size_t name_len = (size_t)(stop - host->value.ptr);
     bool is_plain = name_len > 0 && http_is_port(slice_skip(host->value, name_len));
     if (!is_plain && !http_is_authority(host->value))

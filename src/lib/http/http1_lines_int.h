@@ -11,6 +11,7 @@
 #ifndef WEIR_LIB_HTTP_HTTP1_LINES_INT_H
 #define WEIR_LIB_HTTP_HTTP1_LINES_INT_H
 
+#include "lib/http/fields_int.h"
 #include "lib/http/http1.h"
 #include "lib/http/http1_int.h"
 
@@ -33,10 +34,12 @@ struct cursor {
     const char *at;   /* the next byte to look at */
     const char *mark; /* the start of the element */
     const char *end;
+    const char *last_block; /* of scan_last_block */
+    enum http1_state state;
+    uint32_t header_count;
+    struct http_header *header; /* the next to fill */
     struct http1_parser *parser;
     struct http_head *head;
-    struct http_header *header; /* the next to fill */
-    struct http_header *header_end;
 };
 
 /* Lets a head that was begun follow its input, which the caller has moved to `base`. */
@@ -59,6 +62,7 @@ ALWAYS_INLINE void http1_head_clear(struct http_head *head)
     head->version_major = 1;
     head->status = 0;
     head->is_until_close = false;
+    head->is_target_plain = false;
     head->method_text = (struct slice){NULL, 0};
     head->target = (struct slice){NULL, 0};
     head->host = (struct slice){NULL, 0};
@@ -86,10 +90,12 @@ ALWAYS_INLINE struct cursor cursor_enter(struct http1_parser *parser, struct sli
         .at = visible.ptr + parser->offset,
         .mark = visible.ptr + parser->mark,
         .end = visible.ptr + visible.len,
+        .last_block = scan_last_block(parser->scan, visible.ptr, visible.ptr + visible.len),
+        .state = (enum http1_state)parser->state,
+        .header_count = head->header_count,
+        .header = head->headers + head->header_count,
         .parser = parser,
         .head = head,
-        .header = head->headers + head->header_count,
-        .header_end = head->headers + parser->limits.header_count_max,
     };
 }
 
@@ -99,19 +105,24 @@ ALWAYS_INLINE enum err cursor_leave(struct cursor *c, enum err err)
     struct http1_parser *parser = c->parser;
     parser->offset = (uint32_t)(c->at - c->from);
     parser->mark = (uint32_t)(c->mark - c->from);
-    c->head->header_count = (uint16_t)(c->header - c->head->headers);
+    parser->state = (uint8_t)c->state;
+    c->head->header_count = (uint16_t)c->header_count;
     if (LIKELY(err == ERR_OK))
         c->head->head_bytes = parser->offset;
     else if (err == ERR_AGAIN && (size_t)(c->end - c->from) == parser->limits.head_bytes_max)
-        return http1_fail(parser,
-                          parser->state == STATE_TARGET ? HTTP1_FAULT_TARGET_TOO_LONG : HTTP1_FAULT_HEAD_TOO_LARGE);
+        return http1_fail(parser, c->state == STATE_TARGET ? HTTP1_FAULT_TARGET_TOO_LONG : HTTP1_FAULT_HEAD_TOO_LARGE);
     return err;
+}
+
+ALWAYS_INLINE bool cursor_is_line_end(const struct cursor *c)
+{
+    return c->at + 1 < c->end && memcmp(c->at, "\r\n", 2) == 0;
 }
 
 /* Takes CR LF; `otherwise` is the fault of a byte that begins no line end. */
 ALWAYS_INLINE enum err cursor_line_end(struct cursor *c, enum http1_fault otherwise)
 {
-    if (LIKELY(c->end - c->at >= 2 && memcmp(c->at, "\r\n", 2) == 0)) {
+    if (LIKELY(cursor_is_line_end(c))) {
         c->at += 2;
         c->mark = c->at;
         return ERR_OK;
@@ -127,25 +138,25 @@ ALWAYS_INLINE enum err cursor_line_end(struct cursor *c, enum http1_fault otherw
     return http1_fail(c->parser, HTTP1_FAULT_BARE_CR);
 }
 
-/* A known name of less than 16 bytes at the start of a line, which then needs no look at each of its characters; the
- * cursor stands at its colon. Else HTTP_FIELD_OTHER, and the cursor where it was. */
-ALWAYS_INLINE enum http_field cursor_known_name(struct cursor *c)
+/* Takes a known name of less than a block at the start of a line, which then needs no look at each of its characters, up
+ * to its colon. */
+ALWAYS_INLINE bool cursor_known_name(struct cursor *c, enum http_field *ret_field)
 {
-    if (c->at != c->mark || c->end - c->at < 16 || !c->parser->scan->has_blocks)
-        return HTTP_FIELD_OTHER;
-    size_t len = scan_colon(c->at);
-    enum http_field field = len < 16 ? http_field_find(c->at, len) : HTTP_FIELD_OTHER;
-    if (LIKELY(field != HTTP_FIELD_OTHER))
-        c->at += len;
-    return field;
+    if (c->at > c->last_block || c->at != c->mark)
+        return false;
+    unsigned colons = scan_colons(c->at);
+    if (!colons || !http_field_find(c->at, scan_lowest(colons), ret_field))
+        return false;
+    c->at += scan_lowest(colons);
+    return true;
 }
 
 ALWAYS_INLINE enum err cursor_name(struct cursor *c)
 {
-    if (c->header == c->header_end)
+    enum http_field field = HTTP_FIELD_OTHER;
+    if (c->header_count == c->parser->limits.header_count_max)
         return http1_fail(c->parser, HTTP1_FAULT_TOO_MANY_FIELDS);
-    enum http_field field = cursor_known_name(c);
-    if (field == HTTP_FIELD_OTHER) {
+    if (UNLIKELY(!cursor_known_name(c, &field))) {
         c->at = c->parser->scan->tchar(c->from, c->at, c->end);
         if (c->at == c->end)
             return ERR_AGAIN;
@@ -155,11 +166,11 @@ ALWAYS_INLINE enum err cursor_name(struct cursor *c)
     }
     c->header->name = slice_of(c->mark, (size_t)(c->at - c->mark));
     c->header->id = field;
-    enum http1_fault fault = http_head_note(c->head, c->header);
+    enum http1_fault fault = http_head_note(c->head, field, c->header_count);
     if (UNLIKELY(fault != HTTP1_FAULT_NONE))
         return http1_fail(c->parser, fault);
     c->mark = ++c->at;
-    c->parser->state = STATE_VALUE;
+    c->state = STATE_VALUE;
     return ERR_OK;
 }
 
@@ -173,24 +184,28 @@ ALWAYS_INLINE struct slice cursor_trim(struct slice value)
 
 ALWAYS_INLINE enum err cursor_value(struct cursor *c)
 {
-    c->at = scan_value(c->parser->scan, c->from, c->at, c->end);
+    c->at = scan_inside(scan_outside_printable, c->at, c->last_block);
+    if (UNLIKELY(!cursor_is_line_end(c)))
+        c->at = c->parser->scan->value(c->from, c->at, c->end);
     struct slice value = slice_of(c->mark, (size_t)(c->at - c->mark));
     TRY(cursor_line_end(c, HTTP1_FAULT_VALUE_CHAR));
-    c->header++->value = cursor_trim(value);
-    c->parser->state = STATE_NAME;
+    c->header->value = cursor_trim(value);
+    c->header++;
+    c->header_count++;
+    c->state = STATE_NAME;
     return ERR_OK;
 }
 
 ALWAYS_INLINE enum err cursor_fields(struct cursor *c)
 {
+    if (c->state == STATE_VALUE)
+        TRY(cursor_value(c));
     for (;;) {
-        if (c->parser->state == STATE_NAME) {
-            if (c->at == c->end)
-                return ERR_AGAIN;
-            if (*c->at == '\r' && c->at == c->mark)
-                return cursor_line_end(c, HTTP1_FAULT_BARE_CR);
-            TRY(cursor_name(c));
-        }
+        if (c->at == c->end)
+            return ERR_AGAIN;
+        if (*c->at == '\r' && c->at == c->mark)
+            return cursor_line_end(c, HTTP1_FAULT_BARE_CR);
+        TRY(cursor_name(c));
         TRY(cursor_value(c));
     }
 }

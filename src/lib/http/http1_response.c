@@ -44,7 +44,7 @@ static inline enum err read_version(struct cursor *c)
     c->head->version_minor = c->mark[VERSION_BYTES - 1] != '0';
     c->mark += VERSION_BYTES + 1;
     c->at = c->mark;
-    c->parser->state = STATE_STATUS;
+    c->state = STATE_STATUS;
     return ERR_OK;
 }
 
@@ -62,7 +62,7 @@ static inline enum err read_status(struct cursor *c)
     if (c->head->status == 101)
         return http1_fail(c->parser, HTTP1_FAULT_STATUS_SWITCHING);
     c->mark = c->at;
-    c->parser->state = STATE_REASON;
+    c->state = STATE_REASON;
     return ERR_OK;
 }
 
@@ -74,13 +74,13 @@ static inline enum err read_reason(struct cursor *c)
         return http1_fail(c->parser, HTTP1_FAULT_STATUS_INVALID);
     c->at = c->parser->scan->value(c->from, c->at, c->end);
     TRY(cursor_line_end(c, HTTP1_FAULT_REASON_CHAR));
-    c->parser->state = STATE_NAME;
+    c->state = STATE_NAME;
     return ERR_OK;
 }
 
 static inline enum err read_head(struct cursor *c)
 {
-    switch (c->parser->state) {
+    switch (c->state) {
     case STATE_BLANK:
         TRY(read_version(c));
         __attribute__((fallthrough));
@@ -93,6 +93,6 @@ static inline enum err read_head(struct cursor *c)
     default:
         TRY(cursor_fields(c));
     }
-    c->parser->state = STATE_DONE;
+    c->state = STATE_DONE;
     return ERR_OK;
 }

@@ -20,6 +20,7 @@ void http2_head_begin(struct http2_head *builder, struct http_head *head, const 
     *builder = (struct http2_head){.head = head, .limits = *limits, .memory = memory, .owner = owner};
     head->status = 0;
     head->is_until_close = false;
+    head->is_target_plain = false;
     head->method = HTTP_METHOD_OTHER;
     head->method_text = (struct slice){NULL, 0};
     head->target = (struct slice){NULL, 0};
@@ -123,7 +124,7 @@ static void add_field(struct http2_head *builder, struct slice name, struct slic
     header->id = http_field_parse(name);
     header->name = header->id == HTTP_FIELD_OTHER ? keep(builder, name) : slice_of_text(http_field_name(header->id));
     header->value = keep(builder, value);
-    builder->fault = http_head_note(head, header);
+    builder->fault = http_head_note(head, header->id, head->header_count);
     head->header_count++;
 }
 

@@ -87,17 +87,12 @@ static const char *value_scalar(const char *from UNUSED, const char *at, const c
     return skip(at, end, SCAN_VALUE);
 }
 
-static const char *host_scalar(const char *from UNUSED, const char *at, const char *end)
-{
-    return skip(at, end, SCAN_UNRESERVED | SCAN_SUB_DELIM);
-}
-
 static const char *path_scalar(const char *from UNUSED, const char *at, const char *end)
 {
     return skip(at, end, SCAN_PATH);
 }
 
-static const struct scan scalar = {tchar_scalar, target_scalar, value_scalar, host_scalar, path_scalar, false};
+static const struct scan scalar = {tchar_scalar, target_scalar, value_scalar, path_scalar, false};
 
 #if defined(__x86_64__)
 
@@ -112,9 +107,6 @@ static const struct scan scalar = {tchar_scalar, target_scalar, value_scalar, ho
 #define TARGET_BY_LOW                                                                                                  \
     (char)0xf8, (char)0xfc, (char)0xf8, (char)0xf8, (char)0xfc, (char)0xfc, (char)0xfc, (char)0xfc, (char)0xfc,        \
         (char)0xfc, (char)0xfc, (char)0xfc, (char)0xf4, (char)0xfc, (char)0xf4, (char)0x7c
-#define HOST_BY_LOW                                                                                                    \
-    (char)0xa8, (char)0xfc, (char)0xf8, (char)0xf8, (char)0xfc, (char)0xf8, (char)0xfc, (char)0xfc, (char)0xfc,        \
-        (char)0xfc, (char)0xf4, (char)0x5c, (char)0x54, (char)0x5c, (char)0xd4, (char)0x70
 #define PATH_BY_LOW                                                                                                    \
     (char)0xb8, (char)0xfc, (char)0xf8, (char)0xf8, (char)0xfc, (char)0xf8, (char)0xfc, (char)0xfc, (char)0xfc,        \
         (char)0xfc, (char)0xfc, (char)0x5c, (char)0x54, (char)0x5c, (char)0xd0, (char)0x74
@@ -169,11 +161,6 @@ SSE42 static const char *target_sse42(const char *from, const char *at, const ch
     return set_sse42(from, at, end, _mm_setr_epi8(TARGET_BY_LOW), SCAN_TARGET);
 }
 
-SSE42 static const char *host_sse42(const char *from, const char *at, const char *end)
-{
-    return set_sse42(from, at, end, _mm_setr_epi8(HOST_BY_LOW), SCAN_UNRESERVED | SCAN_SUB_DELIM);
-}
-
 SSE42 static const char *path_sse42(const char *from, const char *at, const char *end)
 {
     return set_sse42(from, at, end, _mm_setr_epi8(PATH_BY_LOW), SCAN_PATH);
@@ -191,7 +178,7 @@ SSE42 static const char *value_sse42(const char *from, const char *at, const cha
     return found_in_tail(outside_value_16(end - 16), at, end);
 }
 
-static const struct scan sse42 = {tchar_sse42, target_sse42, value_sse42, host_sse42, path_sse42, SCAN_HAS_BLOCKS};
+static const struct scan sse42 = {tchar_sse42, target_sse42, value_sse42, path_sse42, SCAN_HAS_BLOCKS};
 
 AVX2 static const char *target_avx2(const char *from, const char *at, const char *end)
 {
@@ -224,7 +211,7 @@ AVX2 static const char *value_avx2(const char *from, const char *at, const char 
 }
 
 /* Names, hosts and paths between dots are rarely longer than 16 bytes: wider blocks would only fall through. */
-static const struct scan avx2 = {tchar_sse42, target_avx2, value_avx2, host_sse42, path_sse42, SCAN_HAS_BLOCKS};
+static const struct scan avx2 = {tchar_sse42, target_avx2, value_avx2, path_sse42, SCAN_HAS_BLOCKS};
 
 const struct scan *scan_for(enum cpu_level level)
 {

@@ -41,7 +41,6 @@ struct scan {
     scan_fn tchar;
     scan_fn target;
     scan_fn value;
-    scan_fn host;    /* SCAN_UNRESERVED and SCAN_SUB_DELIM */
     scan_fn path;    /* SCAN_PATH */
     bool has_blocks; /* the inline searches below look at 16 bytes at once */
 };
@@ -51,76 +50,117 @@ const struct scan *scan_for(enum cpu_level level);
 /* scan_for(cpu_level()). */
 extern const struct scan *scan_best;
 
-#define SCAN_INLINE_BYTES 64
-
-/* Inline searches of a few blocks, for what is nearly always shorter than that: names up to the colon and values. SSE2 is
- * part of x86-64, so no choice is made at run time, but `scalar` keeps away from them. */
+/* Inline searches of blocks, for what is nearly always short: names up to the colon, values, paths. SSE2 is part of x86-64,
+ * so no choice is made at run time, but `scalar` keeps away from them. */
 #if defined(__SSE2__)
 #define SCAN_HAS_BLOCKS true
 
-/* Bit n is set when byte n is none of SCAN_VALUE. */
-static inline unsigned scan_outside_value(const char *at)
+/* Bit n is set when byte n is no printable ASCII. One more than 0x7f is the least of signed bytes. */
+static inline unsigned scan_outside_printable(const char *at)
 {
-    __m128i bytes = _mm_loadu_si128((const __m128i_u *)at);
-    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
-    __m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
-    __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
-    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, control), del));
+    __m128i one_more = _mm_add_epi8(_mm_loadu_si128((const __m128i_u *)at), _mm_set1_epi8(1));
+    return (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(one_more, _mm_set1_epi8(' '))) ^ 0xffff;
 }
 
-/* The length of what stands before the colon, up to 15; 16 without one. */
-static inline size_t scan_colon(const char *at)
+/* 0xff where a byte is one of `first` to `last`. */
+static inline __m128i scan_in_range(__m128i bytes, char first, char last)
 {
-    __m128i bytes = _mm_loadu_si128((const __m128i_u *)at);
-    return (size_t)__builtin_ctz((unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(':'))) | 1U << 16);
+    __m128i from_least = _mm_sub_epi8(bytes, _mm_set1_epi8((char)(first - INT8_MIN)));
+    return _mm_cmpgt_epi8(_mm_set1_epi8((char)(last - first + 1 + INT8_MIN)), from_least);
 }
 
-/* Whether the first `len` bytes, up to 16, are `text`, but for the bits that are set in `fold`. */
-static inline bool scan_is_folded(const char *at, const char text[16], const char fold[16], size_t len)
+static inline __m128i scan_are_letters(__m128i bytes)
+{
+    return scan_in_range(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 'z');
+}
+
+/* Bit n is set when byte n is no letter, digit or one of "/-_:": what nearly all paths are made of. */
+static inline unsigned scan_outside_plain_path(const char *at)
 {
     __m128i bytes = _mm_loadu_si128((const __m128i_u *)at);
-    __m128i difference = _mm_xor_si128(bytes, _mm_loadu_si128((const __m128i_u *)text));
-    difference = _mm_andnot_si128(_mm_loadu_si128((const __m128i_u *)fold), difference);
-    unsigned equal = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(difference, _mm_setzero_si128()));
-    return (~equal & ((1U << len) - 1)) == 0;
+    __m128i inside = _mm_or_si128(scan_are_letters(bytes), scan_in_range(bytes, '/', ':'));
+    inside = _mm_or_si128(inside, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')));
+    inside = _mm_or_si128(inside, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('_')));
+    return (unsigned)_mm_movemask_epi8(inside) ^ 0xffff;
+}
+
+/* Bit n is set when byte n is no letter, digit or one of "-.": what nearly all hosts are made of. */
+static inline unsigned scan_outside_plain_host(const char *at)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i_u *)at);
+    __m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('/'));
+    __m128i inside = _mm_or_si128(scan_are_letters(bytes), _mm_andnot_si128(slash, scan_in_range(bytes, '-', '9')));
+    return (unsigned)_mm_movemask_epi8(inside) ^ 0xffff;
+}
+
+/* Bit n is set when byte n is a colon. */
+static inline unsigned scan_colons(const char *at)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i_u *)at);
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(':')));
 }
 #else
 #define SCAN_HAS_BLOCKS false
 
-static inline unsigned scan_outside_value(const char *at)
+static inline unsigned scan_outside_printable(const char *at)
 {
     (void)at;
     return 0;
 }
 
-static inline size_t scan_colon(const char *at)
+static inline unsigned scan_outside_plain_path(const char *at)
 {
     (void)at;
-    return 16;
+    return 0;
 }
 
-static inline bool scan_is_folded(const char *at, const char text[16], const char fold[16], size_t len)
+static inline unsigned scan_outside_plain_host(const char *at)
 {
-    (void)at, (void)text, (void)fold, (void)len;
-    return false;
+    (void)at;
+    return 0;
+}
+
+static inline unsigned scan_colons(const char *at)
+{
+    (void)at;
+    return 0;
 }
 #endif
 
-/* scan->value, as a call only for what is longer than some blocks: the call is worth two of them. */
+#define SCAN_BLOCK_BYTES 16
+
+/* The place of the lowest bit; there is one. */
+static inline size_t scan_lowest(unsigned bits)
+{
+    return (size_t)__builtin_ctzll(bits);
+}
+
+/* The last block of [from, end), NULL when there is none or blocks are not to be used. */
+static inline const char *scan_last_block(const struct scan *scan, const char *from, const char *end)
+{
+    return SCAN_HAS_BLOCKS && scan->has_blocks && end - from >= SCAN_BLOCK_BYTES ? end - SCAN_BLOCK_BYTES : NULL;
+}
+
+/* Passes over what is inside, up to the end of the last block; without blocks over nothing. `outside` is one of the above. */
+ALWAYS_INLINE const char *scan_inside(unsigned (*outside)(const char *), const char *at, const char *last_block)
+{
+    unsigned bits;
+    for (; at <= last_block; at += SCAN_BLOCK_BYTES) {
+        bits = outside(at);
+        if (bits)
+            return at + scan_lowest(bits);
+    }
+    if (UNLIKELY(!last_block))
+        return at;
+    bits = outside(last_block) >> (at - last_block);
+    return bits ? at + scan_lowest(bits) : last_block + SCAN_BLOCK_BYTES;
+}
+
+/* scan->value, as a call only for what is in the class and hardly ever sent: the call is worth two blocks. */
 static inline const char *scan_value(const struct scan *scan, const char *from, const char *at, const char *end)
 {
-    if (SCAN_HAS_BLOCKS && LIKELY(scan->has_blocks)) {
-        for (const char *far = at + SCAN_INLINE_BYTES; end - at >= 16 && at < far; at += 16) {
-            unsigned outside = scan_outside_value(at);
-            if (outside)
-                return at + __builtin_ctz(outside);
-        }
-        if (end - at < 16 && end - from >= 16) {
-            unsigned outside = scan_outside_value(end - 16) >> (16 - (end - at));
-            return outside ? at + __builtin_ctz(outside) : end;
-        }
-    }
-    return scan->value(from, at, end);
+    at = scan_inside(scan_outside_printable, at, scan_last_block(scan, from, end));
+    return at == end || !scan_is(*at, SCAN_VALUE) ? at : scan->value(from, at, end);
 }
 
 /* -1 for other characters. */

@@ -51,8 +51,9 @@ static const struct {
     size_t offset;
     unsigned classes;
 } searches[] = {
-    {offsetof(struct scan, tchar), SCAN_TCHAR}, {offsetof(struct scan, target), SCAN_TARGET},
-    {offsetof(struct scan, value), SCAN_VALUE}, {offsetof(struct scan, host), SCAN_UNRESERVED | SCAN_SUB_DELIM},
+    {offsetof(struct scan, tchar), SCAN_TCHAR},
+    {offsetof(struct scan, target), SCAN_TARGET},
+    {offsetof(struct scan, value), SCAN_VALUE},
     {offsetof(struct scan, path), SCAN_PATH},
 };
 
@@ -107,6 +108,66 @@ static void the_inline_search_agrees_with_the_other(void **state)
         free(memory);
     }
 }
+
+#if SCAN_HAS_BLOCKS
+static const struct {
+    unsigned (*outside)(const char *);
+    const char *others; /* beside letters and digits */
+    unsigned class;     /* that all of them are in */
+} block_searches[] = {
+    {scan_outside_plain_path, "/-_:", SCAN_PATH},
+    {scan_outside_plain_host, "-.", SCAN_UNRESERVED},
+    {scan_outside_printable, " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", SCAN_VALUE},
+};
+
+static void block_searches_pass_over_their_own_only(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(block_searches); i++)
+        for (size_t place = 0; place < SCAN_BLOCK_BYTES; place++)
+            for (int c = 0; c < 256; c++) {
+                char block[SCAN_BLOCK_BYTES];
+                memset(block, 'a', sizeof block);
+                block[place] = (char)c;
+                bool is_inside = is_alnum(c) || is_one_of(c, block_searches[i].others);
+                assert_int_equal(block_searches[i].outside(block), is_inside ? 0 : 1U << place);
+                assert_true(!is_inside || scan_is((char)c, block_searches[i].class));
+            }
+}
+
+/* From every place, up to every place, in exact allocations. */
+static void block_searches_stop_where_it_ends(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len <= 50; len++) {
+        char *memory = malloc(len);
+        assert_non_null(memory);
+        const char *last_block = scan_last_block(scan_best, memory, memory + len);
+        memset(memory, 'a', len);
+        for (size_t at = 0; at <= len; at++)
+            for (size_t place = 0; place <= len; place++) {
+                if (place < len)
+                    memory[place] = '\r';
+                const char *expected = memory + (place >= at ? place : len);
+                assert_ptr_equal(scan_inside(scan_outside_printable, memory + at, last_block),
+                                 last_block ? expected : memory + at);
+                if (place < len)
+                    memory[place] = 'a';
+            }
+        free(memory);
+    }
+}
+#else
+static void block_searches_pass_over_their_own_only(void **state)
+{
+    (void)state;
+}
+
+static void block_searches_stop_where_it_ends(void **state)
+{
+    (void)state;
+}
+#endif
 
 /* With more to read before `at`, and nothing. */
 static void ignores_bytes_before_the_start(void **state)
@@ -171,6 +232,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_inline_search_agrees_with_the_other),
+        cmocka_unit_test(block_searches_pass_over_their_own_only),
+        cmocka_unit_test(block_searches_stop_where_it_ends),
         cmocka_unit_test(has_the_classes_of_the_rfcs),
         cmocka_unit_test(finds_every_byte_at_every_place_at_every_level),
         cmocka_unit_test(ignores_bytes_before_the_start),
