@@ -137,7 +137,6 @@ struct request {
     struct slice target_path; /* as sent */
     struct slice query;
     struct slice path; /* normalised */
-    struct slice host; /* without port, lower case */
     struct ip peer;    /* the client, as far as trusted proxies tell; IP_NONE: at a unix socket */
 
     /* receive */

@@ -5,7 +5,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/text.h"
-#include "lib/http/http.h"
+#include "lib/http/head.h"
 #include "pipeline/config.h"
 #include "pipeline/middleware.h"
 
@@ -107,8 +107,9 @@ static inline bool route_runs_model(const struct route *route)
  * pattern is ERR_SYNTAX. */
 MUST_USE enum err route_table_build(struct arena *arena, struct route *const *routes, uint32_t count,
                                     struct text *fault, struct route_table **ret_table);
-/* `path` is normalised (url_path_normalize). Any thread, no allocation. */
-void route_table_find(const struct route_table *table, struct slice host, struct slice method, struct slice path,
+/* By host and method of the head and by the path of its target, normalised (url_path_normalize). Any thread, no
+ * allocation. */
+void route_table_find(const struct route_table *table, const struct http_head *head, struct slice path,
                       struct route_match *ret_match);
 /* The value of a parameter, or an empty slice. */
 struct slice route_param(const struct route_match *match, const char *name);

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a request head to the fields of struct request that every later stage relies on: one canonical path, one host
- * without port in lower case. */
+/* From a request head to what every later stage relies on: one canonical path. */
 #include "lib/http/url.h"
 #include "pipeline/flow.h"
 
 static enum err read_target(struct request *request);
-static enum err read_host(struct request *request);
 
 enum err parse_target(struct request *request)
 {
     parse_client(request);
-    TRY(read_target(request));
-    return read_host(request);
+    if (UNLIKELY(!request->head.is_target_plain))
+        return read_target(request);
+    request->path = request->head.target;
+    request->target_path = request->head.target;
+    return ERR_OK;
 }
 
 static enum err read_target(struct request *request)
 {
     struct url_target target;
-    if (LIKELY(url_target_is_canonical(request->head.target, &request->path, &request->query))) {
+    if (url_target_is_canonical(request->head.target, &request->path, &request->query)) {
         request->target_path = request->path;
         return ERR_OK;
     }
@@ -44,40 +45,4 @@ static enum err read_target(struct request *request)
         return ERR_SYNTAX;
     }
     return ERR_OK;
-}
-
-static bool is_lower(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.ptr[i] >= 'A' && text.ptr[i] <= 'Z')
-            return false;
-    return true;
-}
-
-static enum err lower_host(struct request *request)
-{
-    struct slice host = request->host;
-    char *lower = arena_alloc(&request->arena, host.len + 1);
-    if (!lower) {
-        (void)request_fail_memory(request);
-        return ERR_NOMEM;
-    }
-    for (size_t i = 0; i < host.len; i++)
-        lower[i] = ascii_lower(host.ptr[i]);
-    request->host = slice_of(lower, host.len);
-    return ERR_OK;
-}
-
-static enum err read_host(struct request *request)
-{
-    struct slice host = request->head.host;
-    size_t end = host.len;
-    while (end > 0 && host.ptr[end - 1] >= '0' && host.ptr[end - 1] <= '9')
-        end--;
-    if (end > 0 && host.ptr[end - 1] == ':')
-        host = slice_first(host, end - 1);
-    if (host.len && host.ptr[host.len - 1] == '.')
-        host.len--; /* the root of the DNS, written out: the same name */
-    request->host = host;
-    return is_lower(host) ? ERR_OK : lower_host(request);
 }

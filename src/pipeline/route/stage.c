@@ -9,7 +9,7 @@ static void refuse(struct request *request);
 enum verdict stage_route(struct request *request)
 {
     counter_add(&request->worker->meter.requests, 1);
-    route_table_find(request->config->table, request->host, request->head.method_text, request->path, &request->match);
+    route_table_find(request->config->table, &request->head, request->path, &request->match);
     request->route = request->match.route;
     if (!request->route) {
         refuse(request);

@@ -17,6 +17,7 @@ struct method_entry {
 /* What stands at the end of a pattern. */
 struct terminal {
     struct method_entry *methods;
+    const struct method_entry *taking[HTTP_METHOD_COUNT]; /* the one of `methods` that a method leads to; OTHER: "*" */
     struct slice allow;
 };
 
@@ -35,9 +36,17 @@ struct host_entry {
     struct host_entry *next;
 };
 
+/* The two ends of a path: what it is hashed by, and all of it up to PATH_ENDS_BYTES. */
+#define PATH_ENDS_BYTES 16
+struct path_ends {
+    uint64_t head;
+    uint64_t tail;
+};
+
 /* A pattern without parameters, for any host: its own path. */
 struct exact_entry {
     struct slice path;
+    struct path_ends ends;
     const struct terminal *terminal; /* NULL: free */
 };
 
@@ -56,7 +65,7 @@ struct builder {
 
 static enum err add_route(struct route_table *table, struct builder *builder);
 static enum err add_method(struct terminal *terminal, struct builder *builder);
-static enum err make_allow(struct route_table *table, struct arena *arena);
+static enum err finish_terminals(struct route_table *table, struct arena *arena);
 static enum err make_exact(struct route_table *table, struct arena *arena, struct route *const *routes, uint32_t count);
 static struct terminal *find_terminal(const struct node *node, struct slice rest, bool has_escape);
 static void read_params(const struct route *route, struct slice path, struct route_match *match);
@@ -71,7 +80,7 @@ enum err route_table_build(struct arena *arena, struct route *const *routes, uin
         struct builder builder = {.arena = arena, .fault = fault, .route = routes[i]};
         TRY(add_route(table, &builder));
     }
-    TRY(make_allow(table, arena));
+    TRY(finish_terminals(table, arena));
     TRY(make_exact(table, arena, routes, count));
     *ret_table = table;
     return ERR_OK;
@@ -217,12 +226,10 @@ static enum err add_method(struct terminal *terminal, struct builder *builder)
     return ERR_OK;
 }
 
-static enum err allow_of(struct terminal *terminal, struct arena *arena)
+static enum err make_allow(struct terminal *terminal, struct arena *arena)
 {
     char memory[256];
     struct text text = text_init(memory, sizeof memory);
-    if (!terminal)
-        return ERR_OK;
     bool has_get = false;
     bool has_head = false;
     for (struct method_entry *entry = terminal->methods; entry; entry = entry->next) {
@@ -235,47 +242,89 @@ static enum err allow_of(struct terminal *terminal, struct arena *arena)
     return terminal->allow.ptr ? ERR_OK : ERR_NOMEM;
 }
 
-/* Depth is bounded by ROUTE_SEGMENTS_MAX. */
-static enum err make_allow_below(struct node *node, struct arena *arena)
+static const struct method_entry *entry_of(const struct terminal *terminal, struct slice method)
 {
-    TRY(allow_of(node->here, arena));
-    TRY(allow_of(node->rest, arena));
+    for (const struct method_entry *entry = terminal->methods; entry; entry = entry->next)
+        if (slice_equal(entry->route->method, method))
+            return entry;
+    return NULL;
+}
+
+/* Of a GET route HEAD is taken too, unless it has one of its own. */
+static void sort_methods(struct terminal *terminal)
+{
+    const struct method_entry *any = entry_of(terminal, SLICE_LIT("*"));
+    const struct method_entry **taking = terminal->taking;
+    for (enum http_method method = 0; method < HTTP_METHOD_OTHER; method++)
+        taking[method] = entry_of(terminal, slice_of_text(http_method_name(method)));
+    if (!taking[HTTP_METHOD_HEAD])
+        taking[HTTP_METHOD_HEAD] = taking[HTTP_METHOD_GET];
+    for (enum http_method method = 0; method < HTTP_METHOD_COUNT; method++)
+        if (!taking[method])
+            taking[method] = any;
+}
+
+static enum err finish_terminal(struct terminal *terminal, struct arena *arena)
+{
+    if (!terminal)
+        return ERR_OK;
+    sort_methods(terminal);
+    return make_allow(terminal, arena);
+}
+
+/* Depth is bounded by ROUTE_SEGMENTS_MAX. */
+static enum err finish_below(struct node *node, struct arena *arena)
+{
+    TRY(finish_terminal(node->here, arena));
+    TRY(finish_terminal(node->rest, arena));
     if (node->param)
-        TRY(make_allow_below(node->param, arena));
+        TRY(finish_below(node->param, arena));
     for (struct node *child = node->children; child; child = child->next)
-        TRY(make_allow_below(child, arena));
+        TRY(finish_below(child, arena));
     return ERR_OK;
 }
 
-static enum err make_allow(struct route_table *table, struct arena *arena)
+static enum err finish_terminals(struct route_table *table, struct arena *arena)
 {
     for (struct host_entry *entry = table->hosts; entry; entry = entry->next)
-        TRY(make_allow_below(&entry->root, arena));
-    return make_allow_below(&table->any.root, arena);
+        TRY(finish_below(&entry->root, arena));
+    return finish_below(&table->any.root, arena);
 }
 
-/* Of a text of any length, from its ends: the rows are the operator's, so nobody else can make them collide. */
-static inline size_t hash_path(struct slice path)
+/* Two paths of one length up to PATH_ENDS_BYTES with the same ends are the same: the first byte is always a slash. */
+static inline struct path_ends ends_of(struct slice path)
 {
-    uint64_t head = 0;
-    uint64_t tail = 0;
+    struct path_ends ends = {0};
     if (path.len >= 8) {
-        memcpy(&head, path.ptr, 8);
-        memcpy(&tail, path.ptr + path.len - 8, 8);
+        memcpy(&ends.head, path.ptr, 8);
+        memcpy(&ends.tail, path.ptr + path.len - 8, 8);
     } else if (path.len >= 4) {
-        memcpy(&head, path.ptr, 4);
-        memcpy(&tail, path.ptr + path.len - 4, 4);
+        memcpy(&ends.head, path.ptr, 4);
+        memcpy(&ends.tail, path.ptr + path.len - 4, 4);
     } else if (path.len >= 2) {
-        memcpy(&head, path.ptr + path.len - 2, 2);
+        memcpy(&ends.head, path.ptr + path.len - 2, 2);
     }
-    uint64_t hash = (head ^ (tail * 3 + path.len)) * UINT64_C(0x9e3779b97f4a7c15);
-    return (size_t)(hash >> 32);
+    return ends;
 }
 
-static struct exact_entry *exact_place(const struct route_table *table, struct slice path)
+/* The rows are the operator's, so nobody else can make them collide. */
+static inline size_t hash_path(struct path_ends ends, size_t len)
 {
-    size_t i = hash_path(path) & table->exact_mask;
-    while (table->exact[i].terminal && !slice_equal(table->exact[i].path, path))
+    return (size_t)((ends.head ^ (ends.tail * 3 + len)) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
+static inline bool is_at(const struct exact_entry *entry, struct slice path, struct path_ends ends)
+{
+    if (entry->path.len != path.len || entry->ends.head != ends.head || entry->ends.tail != ends.tail)
+        return false;
+    return path.len <= PATH_ENDS_BYTES || memcmp(entry->path.ptr, path.ptr, path.len) == 0;
+}
+
+static inline struct exact_entry *exact_place(const struct route_table *table, struct slice path)
+{
+    struct path_ends ends = ends_of(path);
+    size_t i = hash_path(ends, path.len) & table->exact_mask;
+    while (table->exact[i].terminal && !is_at(&table->exact[i], path, ends))
         i = (i + 1) & table->exact_mask;
     return &table->exact[i];
 }
@@ -300,33 +349,25 @@ static enum err make_exact(struct route_table *table, struct arena *arena, struc
         struct slice path = routes[i]->pattern;
         if (is_exact(routes[i]))
             *exact_place(table, path) =
-                (struct exact_entry){path, find_terminal(&table->any.root, slice_skip(path, 1), false)};
+                (struct exact_entry){path, ends_of(path), find_terminal(&table->any.root, slice_skip(path, 1), false)};
     }
     return ERR_OK;
 }
 
 /* Finding. */
 
-static const struct method_entry *entry_for(const struct terminal *terminal, struct slice method)
+static inline const struct method_entry *entry_for(const struct terminal *terminal, const struct http_head *head)
 {
-    const struct method_entry *any = NULL;
-    const struct method_entry *get = NULL;
-    for (const struct method_entry *entry = terminal->methods; entry; entry = entry->next) {
-        if (slice_equal(entry->route->method, method))
-            return entry;
-        if (slice_is(entry->route->method, "*"))
-            any = entry;
-        if (slice_is(entry->route->method, "GET"))
-            get = entry;
-    }
-    return get && slice_is(method, "HEAD") ? get : any;
+    const struct method_entry *own = head->method == HTTP_METHOD_OTHER ? entry_of(terminal, head->method_text) : NULL;
+    return own ? own : terminal->taking[head->method];
 }
 
-static void choose(const struct terminal *terminal, struct slice method, struct slice path, struct route_match *match)
+static inline void choose(const struct terminal *terminal, const struct http_head *head, struct slice path,
+                          struct route_match *match)
 {
     if (!terminal)
         return;
-    const struct method_entry *entry = entry_for(terminal, method);
+    const struct method_entry *entry = entry_for(terminal, head);
     if (!entry) {
         if (match->allow.len == 0)
             match->allow = terminal->allow;
@@ -342,7 +383,29 @@ static const struct terminal *find_in(const struct node *root, struct slice path
     return find_terminal(root, slice_skip(path, 1), slice_find(path, '%') < path.len);
 }
 
-void route_table_find(const struct route_table *table, struct slice host, struct slice method, struct slice path,
+/* Without the port, and without the dot of the DNS's root, which is the same name. */
+static struct slice name_of_host(struct slice host)
+{
+    size_t end = host.len;
+    while (end > 0 && host.ptr[end - 1] >= '0' && host.ptr[end - 1] <= '9')
+        end--;
+    if (end > 0 && host.ptr[end - 1] == ':')
+        host = slice_first(host, end - 1);
+    if (host.len && host.ptr[host.len - 1] == '.')
+        host.len--;
+    return host;
+}
+
+static void find_by_host(const struct route_table *table, const struct http_head *head, struct slice path,
+                         struct route_match *match)
+{
+    struct slice name = name_of_host(head->host);
+    for (const struct host_entry *entry = table->hosts; entry && !match->route; entry = entry->next)
+        if (slice_equal_nocase(entry->host, name))
+            choose(find_in(&entry->root, path), head, path, match);
+}
+
+void route_table_find(const struct route_table *table, const struct http_head *head, struct slice path,
                       struct route_match *ret_match)
 {
     ret_match->route = NULL;
@@ -350,13 +413,13 @@ void route_table_find(const struct route_table *table, struct slice host, struct
     ret_match->allow = (struct slice){NULL, 0};
     if (path.len == 0 || path.ptr[0] != '/')
         return;
-    for (const struct host_entry *entry = table->hosts; entry && !ret_match->route; entry = entry->next)
-        if (slice_equal(entry->host, host))
-            choose(find_in(&entry->root, path), method, path, ret_match);
-    if (ret_match->route)
-        return;
+    if (table->hosts) {
+        find_by_host(table, head, path, ret_match);
+        if (ret_match->route)
+            return;
+    }
     const struct terminal *exact = exact_place(table, path)->terminal;
-    choose(exact ? exact : find_in(&table->any.root, path), method, path, ret_match);
+    choose(exact ? exact : find_in(&table->any.root, path), head, path, ret_match);
 }
 
 /* Whether a segment of a canonical path, escapes and all, stands for these bytes. In a canonical path "%3A" and ":" are two

@@ -97,8 +97,9 @@ static void gives_the_structs_of_a_good_file(void **state)
     check_good_tables(config);
     check_good_routes(config);
     struct route_match match;
-    route_table_find(config->table, SLICE_LIT("api.example.com"), SLICE_LIT("GET"), SLICE_LIT("/v1/text-orientation/7"),
-                     &match);
+    const struct http_head head = {
+        .host = SLICE_LIT("api.example.com"), .method_text = SLICE_LIT("GET"), .method = HTTP_METHOD_GET};
+    route_table_find(config->table, &head, SLICE_LIT("/v1/text-orientation/7"), &match);
     assert_non_null(match.route);
     config_unref(config);
     assert_int_equal(fakes_prepared, fakes_released);

@@ -59,7 +59,9 @@ static enum err build(void)
 static struct route_match find(const char *host, const char *method, const char *path)
 {
     struct route_match match = {0};
-    route_table_find(fixture.table, slice_of_text(host), slice_of_text(method), slice_of_text(path), &match);
+    struct http_head head = {.host = slice_of_text(host), .method_text = slice_of_text(method)};
+    head.method = http_method_parse(head.method_text);
+    route_table_find(fixture.table, &head, slice_of_text(path), &match);
     return match;
 }
 
@@ -167,6 +169,62 @@ static void prefers_the_routes_of_the_host(void **state)
     expect("api.example", "GET", "/x", "api");
     expect("www.example", "GET", "/x", "any host");
     expect("api.example", "GET", "/only", "get");
+    expect("", "GET", "/x", "any host");
+}
+
+/* A port is not part of the name, a name's letters have no case, and the dot of the DNS's root changes nothing. */
+static void knows_a_host_however_it_is_written(void **state)
+{
+    (void)state;
+    add("", "GET", "/x", "any host");
+    add("api.example", "GET", "/x", "api");
+    add("[::1]", "GET", "/x", "six");
+    assert_int_equal(build(), ERR_OK);
+    expect("API.Example:8080", "GET", "/x", "api");
+    expect("api.example.:80", "GET", "/x", "api");
+    expect("api.example:", "GET", "/x", "api");
+    expect("api.example..", "GET", "/x", "any host");
+    expect("api.example8080", "GET", "/x", "any host");
+    expect("[::1]:8080", "GET", "/x", "six");
+    expect("[::1]", "GET", "/x", "six");
+}
+
+/* The methods of a path that are no method of RFC 9110, and the one that takes the others. */
+static void finds_methods_of_any_name(void **state)
+{
+    (void)state;
+    add("", "PURGE", "/x", "purge");
+    add("", "HEAD", "/x", "head");
+    add("", "GET", "/x", "get");
+    add("", "*", "/x", "other");
+    add("", "PURGE", "/y", "only purge");
+    assert_int_equal(build(), ERR_OK);
+    expect("h", "PURGE", "/x", "purge");
+    expect("h", "HEAD", "/x", "head");
+    expect("h", "GET", "/x", "get");
+    expect("h", "LINK", "/x", "other");
+    expect("h", "DELETE", "/x", "other");
+    expect("h", "LINK", "/y", NULL);
+    expect("h", "PURGE", "/y", "only purge");
+}
+
+/* Paths are told apart by their ends first: those that have the same ends, or the same bytes in another length. */
+static void tells_paths_apart_that_look_alike(void **state)
+{
+    (void)state;
+    add("", "GET", "/aaaaaaa-x-aaaaaaaa", "x");
+    add("", "GET", "/aaaaaaa-y-aaaaaaaa", "y");
+    add("", "GET", "/aaa", "three");
+    add("", "GET", "/", "root");
+    assert_int_equal(build(), ERR_OK);
+    expect("h", "GET", "/aaaaaaa-x-aaaaaaaa", "x");
+    expect("h", "GET", "/aaaaaaa-y-aaaaaaaa", "y");
+    expect("h", "GET", "/aaaaaaa-z-aaaaaaaa", NULL);
+    expect("h", "GET", "/aaa", "three");
+    expect("h", "GET", "/aaaa", NULL);
+    expect("h", "GET", "/aa", NULL);
+    expect("h", "GET", "/a", NULL);
+    expect("h", "GET", "/", "root");
 }
 
 static void refuses_two_routes_that_match_the_same(void **state)
@@ -240,6 +298,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(says_which_methods_a_path_takes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answers_head_by_get_and_star_by_any_method, set_up, tear_down),
         cmocka_unit_test_setup_teardown(prefers_the_routes_of_the_host, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(knows_a_host_however_it_is_written, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(finds_methods_of_any_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tells_paths_apart_that_look_alike, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_two_routes_that_match_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_broken_patterns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(finds_a_literal_however_it_is_spelled, set_up, tear_down),
