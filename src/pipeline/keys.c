@@ -97,15 +97,16 @@ void key_verifier_deinit(struct key_verifier *verifier)
     crypto_wipe(verifier, sizeof *verifier);
 }
 
-/* Every character, and the length. */
+#define PREFIX_CHARS (sizeof(KEY_PREFIX) - 1)
+
+/* Of every character behind the prefix. Texts of one length only may be compared by it: the words at the end overlap. */
 static struct hash_nh_tag tag_of(const struct hash_nh_key *key, struct slice presented)
 {
-    uint64_t words[HASH_NH_WORDS];
-    _Static_assert(KEY_CHARS_MIN >= 56 && KEY_CHARS_MAX <= 56 + 16, "seven words from the front and two from the end");
-    memcpy(words, presented.ptr, 56);
-    memcpy(words + 7, presented.ptr + presented.len - 16, 16);
-    words[9] = presented.len;
-    return hash_nh(key, words);
+    enum { FRONT_WORDS = 6, BACK_BYTES = 16 };
+    _Static_assert(FRONT_WORDS * 8 + BACK_BYTES == HASH_NH_WORDS * 8, "two pieces that make a message");
+    _Static_assert(KEY_CHARS_MIN - PREFIX_CHARS >= FRONT_WORDS * 8, "the front is in every key");
+    _Static_assert(KEY_CHARS_MAX - PREFIX_CHARS <= FRONT_WORDS * 8 + BACK_BYTES, "no character is between the pieces");
+    return hash_nh(key, presented.ptr + PREFIX_CHARS, FRONT_WORDS, presented.ptr + presented.len - BACK_BYTES);
 }
 
 static bool is_same(const struct hash_nh_tag *a, const struct hash_nh_tag *b)
@@ -117,19 +118,20 @@ static bool is_same(const struct hash_nh_tag *a, const struct hash_nh_tag *b)
 }
 
 enum err key_store_verify(const struct key_store *store, struct key_verifier *verifier, struct slice presented,
-                          int64_t now_s, struct key_identity *ret_identity)
+                          int64_t now_s, struct key_slot **ret_slot)
 {
     if (presented.len < KEY_CHARS_MIN || presented.len > KEY_CHARS_MAX)
         presented = SLICE_LIT(STAND_IN);
     struct hash_nh_tag tag = tag_of(&verifier->key, presented);
     struct key_slot *slot = &verifier->slots[tag.words[0] % KEY_SLOTS];
-    bool is_known = slot->serial == store->serial && is_same(&slot->tag, &tag);
+    bool is_known = slot->serial == store->serial && slot->len == presented.len && is_same(&slot->tag, &tag) &&
+                    memcmp(presented.ptr, KEY_PREFIX, PREFIX_CHARS) == 0;
     const struct key_record *record = is_known ? slot->record : prove(store, verifier->hasher, presented);
     if (!record || now_s >= record->expires_s || now_s >= record->revoked_s)
         return ERR_DENIED;
     if (!is_known)
-        *slot = (struct key_slot){.serial = store->serial, .record = record, .tag = tag};
-    *ret_identity = record->identity;
+        *slot = (struct key_slot){.serial = store->serial, .record = record, .tag = tag, .len = presented.len};
+    *ret_slot = slot;
     return ERR_OK;
 }
 
@@ -363,7 +365,7 @@ static struct claim read_claim(struct slice presented)
     struct claim claim = {.secret = slice_of(stand_in, sizeof stand_in)};
     if (!slice_starts(presented, SLICE_LIT(KEY_PREFIX)))
         return claim;
-    struct slice rest = slice_skip(presented, sizeof(KEY_PREFIX) - 1);
+    struct slice rest = slice_skip(presented, PREFIX_CHARS);
     if (rest.len < KEY_ID_CHARS_MIN + 1 + KEY_SECRET_CHARS || rest.len > KEY_ID_CHARS_MAX + 1 + KEY_SECRET_CHARS)
         return claim;
     struct slice id = slice_first(rest, rest.len - KEY_SECRET_CHARS - 1);

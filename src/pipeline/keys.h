@@ -53,23 +53,37 @@ struct key_store {
     uint64_t serial; /* another one for each store of the process */
 };
 
+/* A place beside a key for one number that a middleware works out from the key's identity each time. It is the asker's
+ * (its options) and of one text of that identity, both told apart by their place. */
+struct key_memo {
+    const void *asker; /* NULL: nothing yet */
+    const char *text;
+    uint64_t number;
+};
+
+/* A key that was verified. */
+struct key_slot {
+    uint64_t serial; /* of the store; 0: free */
+    const struct key_record *record;
+    struct hash_nh_tag tag;
+    size_t len;
+    struct key_memo
+        memo; /* emptied with each key that comes to this place, so what it names is of a living configuration */
+};
+
 #define KEY_SLOTS 1024 /* a power of two; a key that shares its slot with another takes turns with it */
 
 /* What one worker needs to verify keys, and what it remembers of those it has verified, so that a key that comes again
  * costs a universal hash of its text instead of a search and SHA-256 (4,900 of a request's 10,500 instructions before).
  *
- * A slot holds the record and a tag of the key as it was presented, under a hash whose own key is random, known to this
- * worker only and never seen outside: another text has the same tag with probability 2^-128 (hash.h). Only success is
- * remembered; whether a key has expired or was revoked is asked of the record each time; and a store of another serial
- * is not believed, so that a reload forgets everything. */
+ * A slot holds the record, and the length and a tag of the key as it was presented, under a hash whose own key is random,
+ * known to this worker only and never seen outside: another text has the same tag with probability 2^-128 (hash.h). Only
+ * success is remembered; whether a key has expired or was revoked is asked of the record each time; and a store of another
+ * serial is not believed, so that a reload forgets everything. */
 struct key_verifier {
     struct crypto_hasher *hasher;
     struct hash_nh_key key;
-    struct key_slot {
-        uint64_t serial; /* of the store; 0: free */
-        const struct key_record *record;
-        struct hash_nh_tag tag;
-    } slots[KEY_SLOTS];
+    struct key_slot slots[KEY_SLOTS];
 };
 
 /* ERR_NOMEM, or ERR_IO: no randomness. Zeroed memory may be deinited too. */
@@ -85,9 +99,10 @@ MUST_USE enum err key_store_parse(struct slice text, struct slice path, struct a
                                   struct key_store **ret_store);
 
 /* Who presented this key. ERR_DENIED when nobody: the same work is done whether it is malformed, its id unknown or its
- * secret wrong, so that time tells nothing. Allocates nothing; slices of *ret_identity live as long as the store. */
+ * secret wrong, so that time tells nothing. Allocates nothing. The slot's record lives as long as the store; the slot is
+ * another key's one day, which whoever comes back to its memo has to expect. */
 MUST_USE enum err key_store_verify(const struct key_store *store, struct key_verifier *verifier, struct slice presented,
-                                   int64_t now_s, struct key_identity *ret_identity);
+                                   int64_t now_s, struct key_slot **ret_slot);
 
 /* NULL when absent. */
 const struct key_record *key_store_find(const struct key_store *store, struct slice id);

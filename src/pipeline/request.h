@@ -29,6 +29,7 @@
 struct connection;
 struct http2_exchange;
 struct image_form;
+struct key_memo;
 struct worker;
 
 #define RESPONSE_FIELDS_MAX  16 /* that stages and middlewares add; a proxied response brings room for its own */
@@ -48,7 +49,8 @@ struct request_identity {
     struct slice tenant;
     struct slice key_id;
     struct slice key_name;
-    struct slice bucket; /* of an A/B split */
+    struct key_memo *memo; /* the key's; NULL: it is not of a key. Another key's by the time of another stage */
+    struct slice bucket;   /* of an A/B split */
     uint32_t bucket_index;
 };
 

@@ -130,11 +130,18 @@ uint64_t worker_wall_ns(struct worker *worker, uint64_t now_ns);
 
 void worker_set_date(struct worker *worker);
 
-/* The prebuilt Date line, formatted at most once a second. */
-static inline struct slice worker_date_line(struct worker *worker)
+/* The time of day in whole seconds, as Date says it. */
+static inline uint64_t worker_wall_s(struct worker *worker)
 {
     if (UNLIKELY(worker->loop.now_ns >= worker->date_until_ns))
         worker_set_date(worker);
+    return worker->date_second;
+}
+
+/* The prebuilt Date line, formatted at most once a second. */
+static inline struct slice worker_date_line(struct worker *worker)
+{
+    (void)worker_wall_s(worker);
     return slice_of(worker->date_line, WORKER_DATE_BYTES);
 }
 

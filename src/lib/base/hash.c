@@ -88,14 +88,17 @@ uint64_t hash_bytes(struct hash_key key, struct slice bytes)
 
 typedef unsigned __int128 wide;
 
-struct hash_nh_tag hash_nh(const struct hash_nh_key *key, const uint64_t message[HASH_NH_WORDS])
+struct hash_nh_tag hash_nh(const struct hash_nh_key *key, const char *front, size_t front_words, const char *back)
 {
     const uint64_t *k = key->words;
     wide first = 0;
     wide second = 0;
     for (size_t i = 0; i < HASH_NH_WORDS; i += 2) {
-        first += (wide)(message[i] + k[i]) * (message[i + 1] + k[i + 1]);
-        second += (wide)(message[i] + k[i + 2]) * (message[i + 1] + k[i + 3]);
+        const char *pair = i < front_words ? front + i * 8 : back + (i - front_words) * 8;
+        uint64_t a = read_word(pair);
+        uint64_t b = read_word(pair + 8);
+        first += (wide)(a + k[i]) * (b + k[i + 1]);
+        second += (wide)(a + k[i + 2]) * (b + k[i + 3]);
     }
     return (struct hash_nh_tag){{(uint64_t)first, (uint64_t)(first >> 64), (uint64_t)second, (uint64_t)(second >> 64)}};
 }

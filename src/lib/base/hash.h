@@ -18,7 +18,7 @@ uint64_t hash_bytes(struct hash_key key, struct slice bytes);
 /* NH of UMAC and VMAC with 64-bit words, twice with the key moved by a pair (Black et al., "UMAC: fast and secure message
  * authentication", 1999; Krovetz and Dai, "VMAC", 2007): under a random key, two messages that differ have the same tag
  * with probability 2^-128, whoever chose them, as long as he has seen no tag. A tenth of SipHash's work. */
-#define HASH_NH_WORDS 10
+#define HASH_NH_WORDS 8
 
 struct hash_nh_key {
     uint64_t words[HASH_NH_WORDS + 2];
@@ -28,6 +28,7 @@ struct hash_nh_tag {
     uint64_t words[4];
 };
 
-struct hash_nh_tag hash_nh(const struct hash_nh_key *key, const uint64_t message[HASH_NH_WORDS]);
+/* Of HASH_NH_WORDS words of memory in two pieces: `front_words` at `front`, an even number, and the others at `back`. */
+struct hash_nh_tag hash_nh(const struct hash_nh_key *key, const char *front, size_t front_words, const char *back);
 
 #endif

@@ -178,15 +178,17 @@ static enum verdict on_request(struct request *request, const void *options_, vo
         return admit_holder(request, options, peer);
     if (!options->store)
         return refuse_without_certificate(request);
-    struct key_identity identity;
+    struct key_slot *slot;
     struct worker *worker = request->worker;
-    int64_t now_s = (int64_t)(worker_wall_ns(worker, worker->loop.now_ns) / NS_PER_S);
-    enum err err = key_store_verify(options->store, &worker->key_verifier, presented.key, now_s, &identity);
+    int64_t now_s = (int64_t)worker_wall_s(worker);
+    enum err err = key_store_verify(options->store, &worker->key_verifier, presented.key, now_s, &slot);
     if (err != ERR_OK)
         return refuse(request, options, presented);
-    request->identity.key_id = identity.id;
-    request->identity.key_name = identity.name;
-    return admit(request, options, identity.tenant);
+    const struct key_identity *identity = &slot->record->identity;
+    request->identity.key_id = identity->id;
+    request->identity.key_name = identity->name;
+    request->identity.memo = &slot->memo;
+    return admit(request, options, identity->tenant);
 }
 
 static enum verdict admit(struct request *request, const struct options *options, struct slice tenant)

@@ -11,6 +11,7 @@
  * moves only the subjects between the two cuts. A request without a subject goes to the first bucket, which is
  * therefore the place of what is safe. */
 #include "lib/base/hash.h"
+#include "pipeline/keys.h"
 #include "pipeline/request.h"
 #include "pipeline/worker.h"
 
@@ -100,7 +101,8 @@ const struct middleware middleware_user_context = {
 
 static enum err check_names(const struct options *options, struct text *fault);
 static enum err cut_range(struct options *options, struct text *fault);
-static uint64_t hash_of(const struct request *request, const struct options *options);
+static uint32_t bucket_of(const struct request *request, const struct options *options);
+static uint64_t hash_of(const struct request *request, const struct options *options, struct slice subject);
 static struct slice subject_of(const struct request *request, const struct options *options);
 
 static enum err prepare(struct middleware_setup *setup)
@@ -170,19 +172,33 @@ static enum verdict on_request(struct request *request, const void *options_, vo
     if (options->buckets.count == 0)
         return VERDICT_NEXT;
     const struct slice *names = options->buckets.items;
-    uint64_t hash = hash_of(request, options);
-    uint32_t index = 0;
-    while (index + 1 < options->buckets.count && hash > options->last[index])
-        index++;
+    uint32_t index = bucket_of(request, options);
     request->identity.bucket_index = index;
     request->identity.bucket = names[index];
     return VERDICT_NEXT;
 }
 
-/* 0, which lies in the first bucket, without a subject. */
-static uint64_t hash_of(const struct request *request, const struct options *options)
+/* What a key is in never changes as long as it is remembered: its bucket is remembered with it, which spares the hash.
+ * The memo is looked at with care, since the key may have made room for another one. */
+static uint32_t bucket_of(const struct request *request, const struct options *options)
 {
+    bool is_of_key = options->by == SUBJECT_TENANT || options->by == SUBJECT_KEY;
+    struct key_memo *memo = is_of_key ? request->identity.memo : NULL;
     struct slice subject = subject_of(request, options);
+    if (memo && memo->asker == options && memo->text == subject.ptr)
+        return (uint32_t)memo->number;
+    uint32_t index = 0;
+    uint64_t hash = hash_of(request, options, subject);
+    while (index + 1 < options->buckets.count && hash > options->last[index])
+        index++;
+    if (memo)
+        *memo = (struct key_memo){.asker = options, .text = subject.ptr, .number = index};
+    return index;
+}
+
+/* 0, which lies in the first bucket, without a subject. */
+static uint64_t hash_of(const struct request *request, const struct options *options, struct slice subject)
+{
     if (subject.len)
         return hash_bytes(options->key, subject);
     return options->by == SUBJECT_REQUEST ? worker_random(request->worker) : 0;

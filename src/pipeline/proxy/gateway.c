@@ -21,8 +21,9 @@ static bool wants_websocket(const struct http_head *head)
 /* An OPTIONS that may go no further is answered as if its target were here: with the methods that routes name, if they do. */
 static enum verdict answer_options(struct request *request)
 {
+    const struct http_head nameless = {.host = request->head.host, .method = HTTP_METHOD_OTHER};
     struct route_match match;
-    route_table_find(request->config->table, request->host, SLICE_LIT(""), request->path, &match);
+    route_table_find(request->config->table, &nameless, request->path, &match);
     if (match.allow.len)
         response_field_add(request, "Allow", match.allow);
     response_set(request, 204, "", (struct slice){NULL, 0});

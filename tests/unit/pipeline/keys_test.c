@@ -55,8 +55,8 @@ static void load(struct fixture *fixture, const char *text)
 
 static enum err verify(struct fixture *fixture, const char *key, int64_t now_s)
 {
-    struct key_identity identity;
-    return key_store_verify(fixture->store, &fixture->verifier, slice_of_text(key), now_s, &identity);
+    struct key_slot *slot;
+    return key_store_verify(fixture->store, &fixture->verifier, slice_of_text(key), now_s, &slot);
 }
 
 static void assert_refused(struct fixture *fixture, const char *text, enum err expected, const char *fault)
@@ -71,12 +71,12 @@ static void assert_refused(struct fixture *fixture, const char *text, enum err e
 static void knows_whose_a_key_is(void **state)
 {
     struct fixture *fixture = *state;
-    struct key_identity identity;
+    struct key_slot *slot;
     load(fixture, "# comment\n\n" LINE);
-    assert_int_equal(key_store_verify(fixture->store, &fixture->verifier, SLICE_LIT(KEY), 0, &identity), ERR_OK);
-    assert_true(slice_is(identity.id, "aaaaaaaa"));
-    assert_true(slice_is(identity.tenant, "acme"));
-    assert_true(slice_is(identity.name, "laptop"));
+    assert_int_equal(key_store_verify(fixture->store, &fixture->verifier, SLICE_LIT(KEY), 0, &slot), ERR_OK);
+    assert_true(slice_is(slot->record->identity.id, "aaaaaaaa"));
+    assert_true(slice_is(slot->record->identity.tenant, "acme"));
+    assert_true(slice_is(slot->record->identity.name, "laptop"));
 }
 
 static void refuses_every_key_that_differs_in_one_character(void **state)
@@ -108,8 +108,8 @@ static void refuses_malformed_keys(void **state)
     load(fixture, LINE);
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_int_equal(verify(fixture, bad[i], 0), ERR_DENIED);
-    struct key_identity identity;
-    assert_int_equal(key_store_verify(fixture->store, &fixture->verifier, slice_of(NULL, 0), 0, &identity), ERR_DENIED);
+    struct key_slot *slot;
+    assert_int_equal(key_store_verify(fixture->store, &fixture->verifier, slice_of(NULL, 0), 0, &slot), ERR_DENIED);
 }
 
 static void refuses_all_with_an_empty_file(void **state)
@@ -125,10 +125,10 @@ static void lets_nobody_in_by_the_stand_in_record(void **state)
 {
     struct fixture *fixture = *state;
     char zeros[KEY_CHARS_MAX] = "weir_cccccccc_";
-    struct key_identity identity;
+    struct key_slot *slot;
     load(fixture, LINE);
     assert_int_equal(
-        key_store_verify(fixture->store, &fixture->verifier, slice_of(zeros, 14 + KEY_SECRET_CHARS), -1, &identity),
+        key_store_verify(fixture->store, &fixture->verifier, slice_of(zeros, 14 + KEY_SECRET_CHARS), -1, &slot),
         ERR_DENIED);
 }
 
@@ -141,6 +141,38 @@ static void ends_a_key_at_its_expiry_and_its_revocation(void **state)
     load(fixture, "aaaaaaaa acme - " SALT " " HASH " 1970-01-01T00:00:00Z - 1970-01-01T00:00:50Z\n");
     assert_int_equal(verify(fixture, KEY, 49), ERR_OK);
     assert_int_equal(verify(fixture, KEY, 50), ERR_DENIED);
+}
+
+/* The memory compares the prefix, the length and a tag of the rest. */
+static void refuses_what_only_resembles_a_key_it_remembers(void **state)
+{
+    struct fixture *fixture = *state;
+    load(fixture, LINE);
+    assert_int_equal(verify(fixture, KEY, 0), ERR_OK);
+    refuses_every_key_that_differs_in_one_character(state);
+    assert_int_equal(verify(fixture, KEY, 0), ERR_OK);
+    assert_int_equal(verify(fixture, KEY "A", 0), ERR_DENIED);
+    assert_int_equal(verify(fixture,
+                            "weir_a"
+                            "aaaaaaaa_" SECRET,
+                            0),
+                     ERR_DENIED);
+    assert_int_equal(verify(fixture, KEY, 0), ERR_OK);
+}
+
+static void forgets_the_memo_with_the_key(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key_slot *slot;
+    load(fixture, LINE);
+    assert_int_equal(key_store_verify(fixture->store, &fixture->verifier, SLICE_LIT(KEY), 0, &slot), ERR_OK);
+    assert_null(slot->memo.asker);
+    slot->memo = (struct key_memo){.asker = fixture, .text = KEY, .number = 7};
+    assert_int_equal(key_store_verify(fixture->store, &fixture->verifier, SLICE_LIT(KEY), 0, &slot), ERR_OK);
+    assert_ptr_equal(slot->memo.asker, fixture);
+    load(fixture, LINE);
+    assert_int_equal(key_store_verify(fixture->store, &fixture->verifier, SLICE_LIT(KEY), 0, &slot), ERR_OK);
+    assert_null(slot->memo.asker);
 }
 
 static void refuses_a_wrong_secret_of_a_key_it_remembers(void **state)
@@ -178,12 +210,11 @@ static void finds_each_of_many(void **state)
     for (int i = 0; i < 400; i++) {
         char key[KEY_CHARS_MAX + 1];
         char tenant[16];
-        struct key_identity identity;
+        struct key_slot *slot;
         (void)snprintf(key, sizeof key, "weir_k%07d_" SECRET, i);
         (void)snprintf(tenant, sizeof tenant, "t%d", i);
-        assert_int_equal(key_store_verify(fixture->store, &fixture->verifier, slice_of_text(key), 0, &identity),
-                         ERR_OK);
-        assert_true(slice_is(identity.tenant, tenant));
+        assert_int_equal(key_store_verify(fixture->store, &fixture->verifier, slice_of_text(key), 0, &slot), ERR_OK);
+        assert_true(slice_is(slot->record->identity.tenant, tenant));
     }
 }
 
@@ -298,6 +329,8 @@ int main(void)
         TEST(lets_nobody_in_by_the_stand_in_record),
         TEST(ends_a_key_at_its_expiry_and_its_revocation),
         TEST(refuses_a_wrong_secret_of_a_key_it_remembers),
+        TEST(refuses_what_only_resembles_a_key_it_remembers),
+        TEST(forgets_the_memo_with_the_key),
         TEST(believes_what_it_remembers_of_this_store_only),
         TEST(finds_each_of_many),
         TEST(refuses_lines_that_are_not_a_key),

@@ -67,12 +67,12 @@ static enum err verify(struct fixture *fixture, const char *key, int64_t now_s)
     struct arena arena;
     struct key_verifier verifier;
     struct key_store *store;
-    struct key_identity identity;
+    struct key_slot *slot;
     pool_init(&pool, 0, 64 << 20);
     arena_init(&arena, &pool, 4096, 32 << 20);
     assert_int_equal(key_verifier_init(&verifier), ERR_OK);
     assert_int_equal(key_store_load(slice_of_text(fixture->path), &arena, &fixture->fault, &store), ERR_OK);
-    enum err err = key_store_verify(store, &verifier, slice_of_text(key), now_s, &identity);
+    enum err err = key_store_verify(store, &verifier, slice_of_text(key), now_s, &slot);
     key_verifier_deinit(&verifier);
     arena_reset(&arena);
     pool_deinit(&pool);

@@ -341,6 +341,47 @@ static void another_salt_splits_another_way(void **state)
     assert_in_range(moved, 60, 140);
 }
 
+#define MANY_BUCKETS "[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]"
+
+/* A bucket is remembered with a key; what is remembered is what the hash says, also where two splits share the key. */
+static void remembers_the_bucket_that_the_hash_says(void **state)
+{
+    (void)state;
+    uint32_t expected[2];
+    static const char *const salts[] = {"first", "second"};
+    for (size_t i = 0; i < ARRAY_LEN(salts); i++) {
+        route_chain_clear(&stand.route);
+        stand_add(&stand, "user_context", "buckets", MANY_BUCKETS, "by", "header", "salt", salts[i], NULL);
+        expected[i] = bucket_of_user("acme");
+    }
+    assert_int_not_equal(expected[0], expected[1]);
+    for (size_t last = 0; last < ARRAY_LEN(salts); last++) {
+        route_chain_clear(&stand.route);
+        add_auth(NULL, NULL);
+        stand_add(&stand, "user_context", "buckets", MANY_BUCKETS, "salt", salts[1 - last], NULL);
+        stand_add(&stand, "user_context", "buckets", MANY_BUCKETS, "salt", salts[last], NULL);
+        for (int round = 0; round < 3; round++) {
+            assert_int_equal(enter(GET "X-API-Key: " KEY "\r\n"), VERDICT_NEXT);
+            assert_int_equal(stand.request->identity.bucket_index, expected[last]);
+        }
+    }
+}
+
+static void believes_no_memo_of_another_text(void **state)
+{
+    (void)state;
+    add_auth(NULL, NULL);
+    stand_add(&stand, "user_context", "buckets", MANY_BUCKETS, NULL);
+    assert_int_equal(enter(GET "X-API-Key: " KEY "\r\n"), VERDICT_NEXT);
+    uint32_t expected = stand.request->identity.bucket_index;
+    struct key_memo *memo = stand.request->identity.memo;
+    assert_ptr_equal(memo->text, stand.request->identity.tenant.ptr);
+    memo->text = "another";
+    memo->number = (expected + 1) % 16;
+    assert_int_equal(enter(GET "X-API-Key: " KEY "\r\n"), VERDICT_NEXT);
+    assert_int_equal(stand.request->identity.bucket_index, expected);
+}
+
 static void a_request_without_a_subject_goes_to_the_first_bucket(void **state)
 {
     (void)state;
@@ -421,6 +462,8 @@ int main(void)
         TEST(puts_a_subject_into_the_same_bucket_for_ever),
         TEST(splits_by_weight),
         TEST(another_salt_splits_another_way),
+        TEST(remembers_the_bucket_that_the_hash_says),
+        TEST(believes_no_memo_of_another_text),
         TEST(a_request_without_a_subject_goes_to_the_first_bucket),
         TEST(splits_single_requests_even_without_names),
         TEST(shows_tenant_and_bucket_when_asked),
