@@ -9,25 +9,25 @@
 #include "lib/http/http.h"
 
 struct http_head {
-    uint16_t status;         /* 0: a request */
     enum http_method method; /* this and the next two: of a request */
     struct slice method_text;
     struct slice target;
-    bool is_target_plain;  /* known to be a canonical path and nothing else; false says nothing */
+    struct slice host;       /* host [":" port]: of an absolute target, else the Host field; empty only in HTTP/1.0 */
+    uint64_t present;        /* bit n: there is a field with id n */
+    uint64_t repeated;       /* bit n: there is more than one */
+    uint64_t content_length; /* 0 unless has_content_length */
+    uint16_t status;         /* 0: a request */
+    uint16_t header_count;
     uint8_t version_major; /* 1 or 2 */
     uint8_t version_minor; /* 0 or 1; HTTP/1.2 and higher are read as 1.1 (RFC 9110 section 2.5) */
     bool has_body; /* is_chunked, is_until_close, or content_length is not 0; a response may have none for all that */
     bool is_chunked;
     bool is_until_close; /* of a response: the body ends with the connection */
     bool has_content_length;
-    bool is_keep_alive;    /* what the sender allows: the other side may still close */
-    bool expects_continue; /* and is owed a 100 before it sends the body; never true without a body */
-    uint16_t header_count;
-    uint64_t content_length; /* 0 unless has_content_length */
-    struct slice host;       /* host [":" port]: of an absolute target, else the Host field; empty only in HTTP/1.0 */
-    uint64_t present;        /* bit n: there is a field with id n */
-    uint64_t repeated;       /* bit n: there is more than one */
-    size_t head_bytes;       /* the body or the next request starts here */
+    bool is_target_plain;             /* known to be a canonical path and nothing else; false says nothing */
+    bool expects_continue;            /* the sender is owed a 100 before it sends the body; never true without a body */
+    bool is_keep_alive;               /* what the sender allows: the other side may still close */
+    size_t head_bytes;                /* the body or the next request starts here */
     struct http_header *headers;      /* the caller's array */
     uint16_t first[HTTP_FIELD_COUNT]; /* index of the first header with this id, where `present` says so */
 };

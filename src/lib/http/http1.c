@@ -28,7 +28,7 @@ ALWAYS_INLINE enum err skip_blank_lines(struct cursor *c)
     for (;;) {
         if (c->at == c->end)
             return ERR_AGAIN;
-        if (LIKELY(*c->at != '\r' && *c->at != '\n'))
+        if (LIKELY((unsigned char)*c->at > '\r' || (*c->at != '\r' && *c->at != '\n')))
             break;
         TRY(cursor_line_end(c, HTTP1_FAULT_BARE_CR));
         if (++c->parser->blank_lines > HTTP1_BLANK_LINES_MAX)
@@ -80,7 +80,7 @@ ALWAYS_INLINE bool is_plain_target(struct cursor *c)
     if (c->at != c->mark)
         return false;
     c->at = scan_inside(scan_outside_plain_path, c->at, c->last_block);
-    return c->at > c->mark && c->at < c->end && *c->mark == '/' && *c->at == ' ';
+    return c->at < c->end && *c->at == ' ' && *c->mark == '/';
 }
 
 ALWAYS_INLINE enum err read_target(struct cursor *c)
@@ -93,11 +93,11 @@ ALWAYS_INLINE enum err read_target(struct cursor *c)
         return http1_fail(c->parser, HTTP1_FAULT_TARGET_TOO_LONG);
     if (c->at == c->end)
         return ERR_AGAIN;
-    if (*c->at == '\r' || *c->at == '\n')
-        return http1_fail(c->parser, HTTP1_FAULT_VERSION_MISSING);
-    if (*c->at != ' ')
-        return http1_fail(c->parser, HTTP1_FAULT_TARGET_CHAR);
-    if (text.len == 0)
+    if (UNLIKELY(*c->at != ' ')) {
+        bool is_line_end = *c->at == '\r' || *c->at == '\n';
+        return http1_fail(c->parser, is_line_end ? HTTP1_FAULT_VERSION_MISSING : HTTP1_FAULT_TARGET_CHAR);
+    }
+    if (UNLIKELY(text.len == 0))
         return http1_fail(c->parser, HTTP1_FAULT_TARGET_INVALID);
     c->head->target = text;
     c->mark = ++c->at;

@@ -19,7 +19,6 @@ static inline bool has(const struct http_head *head, enum http_field field)
 enum http1_fault http1_decide(struct http_head *head, const struct scan *scan, struct slice input)
 {
     enum http1_fault fault = decide_target(head);
-    head->expects_continue = false;
     head->is_keep_alive = head->version_minor > 0;
     if (fault == HTTP1_FAULT_NONE)
         fault = decide_host(head, scan, input);

@@ -38,6 +38,7 @@ struct cursor {
     enum http1_state state;
     uint32_t header_count;
     struct http_header *header; /* the next to fill */
+    struct http_header *header_end;
     struct http1_parser *parser;
     struct http_head *head;
 };
@@ -59,20 +60,22 @@ ALWAYS_INLINE enum err http1_fail(struct http1_parser *parser, enum http1_fault 
  * takes longer to start than a header to parse. */
 ALWAYS_INLINE void http1_head_clear(struct http_head *head)
 {
-    head->version_major = 1;
-    head->status = 0;
-    head->is_until_close = false;
-    head->is_target_plain = false;
     head->method_text = (struct slice){NULL, 0};
     head->target = (struct slice){NULL, 0};
     head->host = (struct slice){NULL, 0};
-    head->has_body = false;
-    head->is_chunked = false;
-    head->has_content_length = false;
-    head->header_count = 0;
-    head->content_length = 0;
     head->present = 0;
     head->repeated = 0;
+    head->content_length = 0;
+    head->status = 0;
+    head->header_count = 0;
+    head->version_major = 1;
+    head->version_minor = 0;
+    head->has_body = false;
+    head->is_chunked = false;
+    head->is_until_close = false;
+    head->has_content_length = false;
+    head->is_target_plain = false;
+    head->expects_continue = false;
 }
 
 /* Where the call before stopped. `visible` is not empty, and cut at head_bytes_max. */
@@ -94,6 +97,7 @@ ALWAYS_INLINE struct cursor cursor_enter(struct http1_parser *parser, struct sli
         .state = (enum http1_state)parser->state,
         .header_count = head->header_count,
         .header = head->headers + head->header_count,
+        .header_end = head->headers + parser->limits.header_count_max,
         .parser = parser,
         .head = head,
     };
@@ -154,7 +158,7 @@ ALWAYS_INLINE bool cursor_known_name(struct cursor *c, enum http_field *ret_fiel
 ALWAYS_INLINE enum err cursor_name(struct cursor *c)
 {
     enum http_field field = HTTP_FIELD_OTHER;
-    if (c->header_count == c->parser->limits.header_count_max)
+    if (c->header == c->header_end)
         return http1_fail(c->parser, HTTP1_FAULT_TOO_MANY_FIELDS);
     if (UNLIKELY(!cursor_known_name(c, &field))) {
         c->at = c->parser->scan->tchar(c->from, c->at, c->end);
@@ -174,11 +178,12 @@ ALWAYS_INLINE enum err cursor_name(struct cursor *c)
     return ERR_OK;
 }
 
-/* Nearly every value has one space before it and none behind. */
+/* Nearly every value has one space before it and none behind. A line end follows it, so that there is a byte behind a
+ * space. */
 ALWAYS_INLINE struct slice cursor_trim(struct slice value)
 {
-    bool is_usual = value.len >= 2 && value.ptr[0] == ' ' && (unsigned char)value.ptr[1] > ' ' &&
-                    (unsigned char)value.ptr[value.len - 1] > ' ';
+    const char *text = value.ptr;
+    bool is_usual = text[0] == ' ' && (unsigned char)text[1] > ' ' && (unsigned char)text[value.len - 1] > ' ';
     return LIKELY(is_usual) ? slice_skip(value, 1) : slice_trim(value);
 }
 
