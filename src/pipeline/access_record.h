@@ -33,6 +33,8 @@ enum access_text {
 #define ACCESS_TEXT_LONGEST(name, longest) +(longest)
 #define ACCESS_TEXT_BYTES                  (0 ACCESS_TEXTS(ACCESS_TEXT_LONGEST))
 
+enum access_protocol { ACCESS_HTTP10, ACCESS_HTTP11, ACCESS_HTTP2 };
+
 struct access_record {
     uint64_t wall_ns; /* when the response was handed over */
     uint64_t duration_ns;
@@ -45,7 +47,9 @@ struct access_record {
     uint64_t sent_bytes;
     uint32_t sink; /* of access_log_open */
     uint16_t status;
-    struct ip peer; /* as bytes: its text is the log thread's work */
+    uint8_t protocol; /* enum access_protocol */
+    uint8_t tls;      /* enum connection_tls */
+    struct ip peer;   /* as bytes: its text is the log thread's work */
     uint8_t lengths[ACCESS_TEXT_COUNT];
     char text[ACCESS_TEXT_BYTES];
 };

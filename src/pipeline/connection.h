@@ -31,6 +31,8 @@ enum connection_phase {
     CONNECTION_DISCARD,   /* the client to notice that no more is wanted: reads and drops, then closes */
 };
 
+enum connection_tls { CONNECTION_PLAIN, CONNECTION_TLS_1_2, CONNECTION_TLS_1_3 };
+
 struct connection_buffer {
     char *ptr; /* of the worker's pool; NULL: none */
     size_t capacity;
@@ -59,6 +61,7 @@ struct connection {
     uint32_t request_count; /* so far */
     uint32_t open_requests; /* that have not left it */
     uint8_t phase;
+    uint8_t tls;          /* enum connection_tls, once the handshake is over */
     bool is_closing;      /* no further request after the current response */
     bool is_eof;          /* the client will send no more */
     bool is_processing;   /* within a bracket: sending and closing wait for its end */

@@ -36,6 +36,7 @@ struct request *request_acquire(struct connection *connection, size_t header_cou
     request->config = request->generation->config;
     request->begin_ns = worker->loop.now_ns;
     request->peer = connection->peer;
+    request->tls = connection->tls;
     list_add_last(&worker->open_requests, &request->node);
     worker->request_count++;
     connection->open_requests++;

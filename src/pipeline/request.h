@@ -140,6 +140,7 @@ struct request {
     struct slice query;
     struct slice path; /* normalised */
     struct ip peer;    /* the client, as far as trusted proxies tell; IP_NONE: at a unix socket */
+    uint8_t tls;       /* enum connection_tls */
 
     /* receive */
     struct slice body;

@@ -3,6 +3,7 @@
 """TLS with real clients: Python's ssl, curl and openssl s_client. What comes apart from a good handshake matters most:
 slow ones, garbage, cut connections, and certificates that change under load."""
 
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
 import certificates  # noqa: E402
+import http2  # noqa: E402
 import weir  # noqa: E402
 
 CONFIG = """
@@ -166,6 +168,19 @@ class Handshakes(unittest.TestCase):
                 while data := client.socket.recv(4096):
                     received += data
                 self.assertNotIn(b"HTTP/1.1", received)
+
+    def test_the_access_log_says_what_was_spoken(self):
+        text = config().replace("chain: [request_id, metrics]", "chain: [access_log: {path: access.log}]")
+        with weir.Server(text) as server:
+            ask(server.port, made=context(ssl.TLSVersion.TLSv1_2))
+            made = context(ssl.TLSVersion.TLSv1_3, alpn=["h2"])
+            wrap = lambda plain: made.wrap_socket(plain, server_hostname="first.example")  # noqa: E731
+            with http2.Client(server.port, wrap=wrap) as client:
+                client.request("GET", "/livez")
+            log = weir.wait_until(lambda: (lines := weir.read(server.path("access.log")).splitlines()) and len(lines) == 2 and lines,
+                                  10, "two lines")
+            spoken = [(line["protocol"], line["tls"]) for line in map(json.loads, log)]
+            self.assertEqual(spoken, [("HTTP/1.1", "TLSv1.2"), ("HTTP/2", "TLSv1.3")])
 
     def test_sessions_resume_and_go_on_doing_so_after_a_reload(self):
         with weir.Server(config(workers=2)) as server:

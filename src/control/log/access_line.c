@@ -3,6 +3,7 @@
 
 #include "lib/json/writer.h"
 #include "lib/sys/clock.h"
+#include "pipeline/connection.h"
 
 #define MILLISECONDS_AT 20 /* 2026-11-23T14:34:00.123Z */
 
@@ -18,15 +19,26 @@ static const enum access_text texts_behind[] = {
     ACCESS_TEXT_request_id, ACCESS_TEXT_tenant,   ACCESS_TEXT_key_id,  ACCESS_TEXT_bucket,
     ACCESS_TEXT_model,      ACCESS_TEXT_upstream, ACCESS_TEXT_problem,
 };
-static const enum access_text texts_last[] = {ACCESS_TEXT_user_agent}; /* behind the peer */
+static const enum access_text texts_last[] = {ACCESS_TEXT_user_agent};
 _Static_assert(ARRAY_LEN(texts_before) + ARRAY_LEN(texts_behind) + ARRAY_LEN(texts_last) == ACCESS_TEXT_COUNT,
                "every text has its place");
+
+static const struct slice protocols[] = {
+    [ACCESS_HTTP10] = SLICE_LIT("HTTP/1.0"),
+    [ACCESS_HTTP11] = SLICE_LIT("HTTP/1.1"),
+    [ACCESS_HTTP2] = SLICE_LIT("HTTP/2"),
+};
+static const struct slice tls_versions[] = {
+    [CONNECTION_TLS_1_2] = SLICE_LIT("TLSv1.2"),
+    [CONNECTION_TLS_1_3] = SLICE_LIT("TLSv1.3"),
+};
 
 static struct slice format_time(struct access_line_clock *clock, uint64_t wall_ns);
 static void find_texts(const struct access_record *record, struct slice texts[ACCESS_TEXT_COUNT]);
 static void write_texts(struct json_writer *writer, const struct slice *texts, const enum access_text *which,
                         size_t count);
 static void write_peer(struct json_writer *writer, const struct ip *peer);
+static void write_word(struct json_writer *writer, struct slice name, struct slice word);
 static void write_ms(struct json_writer *writer, struct slice name, uint64_t ns);
 static void write_ms_if_any(struct json_writer *writer, struct slice name, uint64_t ns);
 static void write_count(struct json_writer *writer, struct slice name, uint64_t count);
@@ -51,6 +63,8 @@ size_t access_line_format(struct access_line_clock *clock, const struct access_r
     write_count(&writer, SLICE_LIT("sent_bytes"), record->sent_bytes);
     write_texts(&writer, texts, texts_behind, ARRAY_LEN(texts_behind));
     write_peer(&writer, &record->peer);
+    write_word(&writer, SLICE_LIT("protocol"), protocols[record->protocol]);
+    write_word(&writer, SLICE_LIT("tls"), tls_versions[record->tls]);
     write_texts(&writer, texts, texts_last, ARRAY_LEN(texts_last));
     json_write_object_end(&writer);
     struct slice line;
@@ -86,13 +100,17 @@ static void find_texts(const struct access_record *record, struct slice texts[AC
 static void write_texts(struct json_writer *writer, const struct slice *texts, const enum access_text *which,
                         size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct slice text = texts[which[i]];
-        if (!text.len)
-            continue;
-        json_write_key(writer, names[which[i]]);
-        json_write_string(writer, text);
-    }
+    for (size_t i = 0; i < count; i++)
+        write_word(writer, names[which[i]], texts[which[i]]);
+}
+
+/* Unless it is empty. */
+static void write_word(struct json_writer *writer, struct slice name, struct slice word)
+{
+    if (!word.len)
+        return;
+    json_write_key(writer, name);
+    json_write_string(writer, word);
 }
 
 static void write_peer(struct json_writer *writer, const struct ip *peer)

@@ -102,8 +102,8 @@ const char *tls_session_reason(const struct tls_session *session);
 
 bool tls_session_is_resumed(const struct tls_session *session);
 enum tls_alpn tls_session_alpn(const struct tls_session *session);
-/* Static strings such as "TLSv1.3" and "TLS_AES_256_GCM_SHA384". */
-const char *tls_session_version(const struct tls_session *session);
+enum tls_version tls_session_version(const struct tls_session *session);
+/* A static string such as "TLS_AES_256_GCM_SHA384". */
 const char *tls_session_cipher(const struct tls_session *session);
 /* The name the client asked for; empty when it named none. Lives as long as the session. */
 struct slice tls_session_host(const struct tls_session *session);

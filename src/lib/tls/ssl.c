@@ -407,9 +407,9 @@ enum tls_alpn tls_session_alpn(const struct tls_session *session)
     return slice_is(slice_of(name, len), "h2") ? TLS_ALPN_H2 : TLS_ALPN_HTTP1;
 }
 
-const char *tls_session_version(const struct tls_session *session)
+enum tls_version tls_session_version(const struct tls_session *session)
 {
-    return SSL_get_version(session->ssl);
+    return SSL_version(session->ssl) == TLS1_3_VERSION ? TLS_VERSION_1_3 : TLS_VERSION_1_2;
 }
 
 const char *tls_session_cipher(const struct tls_session *session)

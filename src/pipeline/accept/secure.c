@@ -338,6 +338,7 @@ static void work(struct connection *connection)
     if (tls_session_is_resumed(secure->session))
         counter_add(&connection->worker->meter.tls_resumed, 1);
     secure->is_stalled = false;
+    connection->tls = tls_session_version(secure->session) == TLS_VERSION_1_3 ? CONNECTION_TLS_1_3 : CONNECTION_TLS_1_2;
     connection_turn(connection, agreed_protocol(connection));
 }
 

@@ -44,6 +44,7 @@ const struct middleware middleware_access_log = {
 };
 
 static void fill(struct access_record *record, const struct request *request);
+static enum access_protocol protocol_of(const struct http_head *head);
 
 static enum err prepare(struct middleware_setup *setup)
 {
@@ -84,6 +85,8 @@ static void fill(struct access_record *record, const struct request *request)
     record->received_bytes = request->received_bytes;
     record->sent_bytes = request->sent_bytes;
     record->status = (uint16_t)outcome_status(request);
+    record->protocol = (uint8_t)protocol_of(&request->head);
+    record->tls = request->tls;
     record->peer = request->peer;
 
     enum problem problem = request->is_cancelled ? PROBLEM_CLIENT_CLOSED : request->problem;
@@ -102,4 +105,11 @@ static void fill(struct access_record *record, const struct request *request)
     ADD(problem, problem ? slice_of_text(problem_row(problem)->slug) : none);
     ADD(user_agent, request_header(request, HTTP_FIELD_USER_AGENT));
 #undef ADD
+}
+
+static enum access_protocol protocol_of(const struct http_head *head)
+{
+    if (head->version_major > 1)
+        return ACCESS_HTTP2;
+    return head->version_minor > 0 ? ACCESS_HTTP11 : ACCESS_HTTP10;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/log/access_line.h"
+
 #include "lib/base/attr.h"
 #include "lib/sys/clock.h"
+#include "pipeline/connection.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,6 +56,8 @@ static void writes_every_member_in_its_order(void **state)
         [ACCESS_TEXT_user_agent] = SLICE_LIT("curl/8"),
     });
     assert_int_equal(ip_parse(SLICE_LIT("::1"), &record.peer), ERR_OK);
+    record.protocol = ACCESS_HTTP2;
+    record.tls = CONNECTION_TLS_1_3;
     record.receive_ns = 1000000;
     record.decode_ns = 2500000;
     record.queue_ns = 999;
@@ -66,7 +70,7 @@ static void writes_every_member_in_its_order(void **state)
                 "\"decode_ms\":2.5,\"queue_ms\":0.0,\"run_ms\":3000.001,\"upstream_ms\":4.0,\"received_bytes\":7,"
                 "\"sent_bytes\":99,\"request_id\":\"r1\",\"tenant\":\"acme\",\"key_id\":\"k1234567\","
                 "\"bucket\":\"b\",\"model\":\"m\",\"upstream\":\"u\",\"problem\":\"invalid-image\",\"peer\":\"::1\","
-                "\"user_agent\":\"curl/8\"}\n");
+                "\"protocol\":\"HTTP/2\",\"tls\":\"TLSv1.3\",\"user_agent\":\"curl/8\"}\n");
 }
 
 static void leaves_out_what_is_empty(void **state)
@@ -76,7 +80,8 @@ static void leaves_out_what_is_empty(void **state)
         [ACCESS_TEXT_path] = SLICE_LIT("/"),
     });
     assert_line(&record, "{\"time\":\"2026-11-23T14:34:00.123Z\",\"path\":\"/\",\"status\":200,"
-                         "\"duration_ms\":12.345,\"received_bytes\":0,\"sent_bytes\":99,\"peer\":\"unix\"}\n");
+                         "\"duration_ms\":12.345,\"received_bytes\":0,\"sent_bytes\":99,\"peer\":\"unix\","
+                         "\"protocol\":\"HTTP/1.0\"}\n");
 }
 
 static void keeps_a_hostile_text_on_its_line(void **state)
@@ -85,10 +90,9 @@ static void keeps_a_hostile_text_on_its_line(void **state)
     struct access_record record = record_of((struct slice[ACCESS_TEXT_COUNT]){
         [ACCESS_TEXT_user_agent] = SLICE_LIT("a\"},\n{\xff\\"),
     });
-    assert_line(
-        &record,
-        "{\"time\":\"2026-11-23T14:34:00.123Z\",\"status\":200,\"duration_ms\":12.345,"
-        "\"received_bytes\":0,\"sent_bytes\":99,\"peer\":\"unix\",\"user_agent\":\"a\\\"},\\n{\xef\xbf\xbd\\\\\"}\n");
+    assert_line(&record, "{\"time\":\"2026-11-23T14:34:00.123Z\",\"status\":200,\"duration_ms\":12.345,"
+                         "\"received_bytes\":0,\"sent_bytes\":99,\"peer\":\"unix\",\"protocol\":\"HTTP/"
+                         "1.0\",\"user_agent\":\"a\\\"},\\n{\xef\xbf\xbd\\\\\"}\n");
 }
 
 static void longest_record_fits(void **state)

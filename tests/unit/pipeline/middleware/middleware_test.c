@@ -100,6 +100,8 @@ static void logs_what_the_request_was_and_how_it_ended(void **state)
     expect_slice(logged(ACCESS_TEXT_route), "POST /x");
     char peer[IP_TEXT_MAX];
     expect_slice(slice_of(peer, ip_format(&stand.record.peer, peer)), "192.0.2.7");
+    assert_int_equal(stand.record.protocol, ACCESS_HTTP11);
+    assert_int_equal(stand.record.tls, CONNECTION_PLAIN);
     expect_slice(logged(ACCESS_TEXT_tenant), "acme");
     expect_slice(logged(ACCESS_TEXT_bucket), "");
     expect_slice(logged(ACCESS_TEXT_model), "net");
