@@ -40,22 +40,25 @@ def wait_until(condition, seconds, what):
     return value
 
 
-def put_first():
+def put_first(is_urgent):
     """What is measured goes before what else the machine does, where we may: a session of its own, first in line of
-    those that the kernel divides each core between (sched(7), autogroup)."""
+    those that the kernel divides each core between (sched(7), autogroup). What is urgent does not wait for anyone's turn
+    to end; it has to sleep most of the time, or nothing else would run."""
     os.setsid()
     try:
         with open("/proc/self/autogroup", "w") as file:
             file.write("-19")
+        if is_urgent:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except OSError:
         pass
 
 
-def spawn(command, core, **options):
+def spawn(command, core, is_urgent=False, **options):
     """Pinned, and gone when we are."""
     def prepare():
         os.sched_setaffinity(0, {core})
-        put_first()
+        put_first(is_urgent)
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     return subprocess.Popen(command, preexec_fn=prepare, **options)
 
@@ -92,9 +95,9 @@ def compile_c(sources, output, also, *flags):
     return output
 
 
-def client(name, *arguments, seconds=60):
+def client(name, *arguments, seconds=60, is_urgent=False):
     """One run of a helper on the client's core; its JSON object."""
-    process = spawn([helper(name), *map(str, arguments)], CLIENT_CORE, stdin=subprocess.DEVNULL,
+    process = spawn([helper(name), *map(str, arguments)], CLIENT_CORE, is_urgent, stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         output, error = process.communicate(timeout=seconds)
@@ -121,10 +124,10 @@ class Load:
         self.request = write_file(os.path.join(folder, "request"), "GET %s HTTP/1.1\r\n%s\r\n" % (path, fields))
         self.body = write_file(os.path.join(folder, "expected"), body)
 
-    def run(self, server, *arguments, seconds=60):
+    def run(self, server, *arguments, seconds=60, is_urgent=False):
         pids = [text for pid in server.pids for text in ("--pid", pid)]
         return client("load", "--port", server.port, "--request", self.request, "--body", self.body, *pids, *arguments,
-                      seconds=seconds)
+                      seconds=seconds, is_urgent=is_urgent)
 
 
 def alternate(settings, runners):

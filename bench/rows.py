@@ -20,9 +20,9 @@ REQUESTS = 2000  # N of the difference between N and 6N under callgrind
 IDLE = 10000
 IDLE_MEMORY = 8000
 SETTLE_SECONDS = 0.5
-CROWD_RATE = 10000  # requests a second: a client that never sleeps keeps up, and the server's core is mostly idle
+CROWD_RATE = 5000  # requests a second: the client keeps up, and server and client sleep most of the time
 CROWD_SLICES = 3    # shorter runs, and as many times more of them: p99 is a matter of moments
-LAG_SHARE_MAX = 0.25  # of p99, that may be the client's own
+LAG_SHARE_MAX = 1 / 3  # of p99, that may be the client's own
 
 
 class Row:
@@ -208,12 +208,12 @@ def idle_crowd(settings):
     none: open loop at a rate well below what either can do."""
     slices = argparse.Namespace(pairs=settings.pairs * CROWD_SLICES)
     times = ["--warm-ms", settings.warm_ms // CROWD_SLICES, "--run-ms", settings.run_ms // CROWD_SLICES]
-    with peers.Weir(settings.folder, peers.WEIR_PLAIN, "weir crowded") as crowded, \
-            peers.Weir(settings.folder, peers.WEIR_PLAIN, "weir alone") as alone:
+    with peers.Weir(settings.folder, peers.WEIR_PLAIN, "weir crowded", is_urgent=True) as crowded, \
+            peers.Weir(settings.folder, peers.WEIR_PLAIN, "weir alone", is_urgent=True) as alone:
         load = harness.Load(settings.folder, peers.BODY)
 
         def run(server):
-            result = load.run(server, "--connections", CONNECTIONS, "--rate", CROWD_RATE, *times)
+            result = load.run(server, "--connections", CONNECTIONS, "--rate", CROWD_RATE, *times, is_urgent=True)
             latency, lag = result["latency_us"]["p99"], result["lag_us"]["p99"]
             if lag > latency * LAG_SHARE_MAX:
                 raise harness.Void("the client itself was late: p99 of its lag %.0f µs, of the latency %.0f µs; is its "
