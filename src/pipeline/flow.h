@@ -33,6 +33,10 @@ void flow_body_wanted(struct request *request);
 
 /* parse/: target and host of request->head, in the one form that later stages know. Else the problem is set. */
 MUST_USE enum err parse_target(struct request *request);
+/* Fails a request whose head the codec has refused, for its fault or for want of memory: of the head stays what `kept`
+ * says, and the method, because a HEAD is answered without a body, whatever was wrong. The slices of the rest are not to
+ * be looked at. */
+void parse_refuse(struct request *request, const struct http_head *kept, enum http1_fault fault);
 /* parse/: who the client is, where the other side is a proxy that may say so. */
 void parse_client(struct request *request);
 /* parse/: the body is complete; tells the sink. */

@@ -137,6 +137,9 @@ class Files(unittest.TestCase):
         response, body = self.get("/replaced.bin")
         self.assertEqual(body, b"new")
         self.assertNotEqual(response.getheader("ETag"), first)
+        self.write("new.bin", b"now")  # within the same second, of the same size
+        os.rename(self.server.path("public/new.bin"), self.server.path("public/replaced.bin"))
+        self.assertEqual(self.get("/replaced.bin", **{"If-None-Match": response.getheader("ETag")})[1], b"now")
         while len(received) < LARGE + 100 and (more := client.recv(1 << 20)):
             received += more
         self.assertTrue(received.split(b"\r\n\r\n", 1)[1] == self.content[:len(received)][:LARGE])

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2 from outside: many streams, small windows, limits of time and number, clients that go away in every state,
-draining and reloading, and what is counted. E2E_SECONDS and E2E_SEED as in cancel_test.py."""
+draining and reloading, and what is counted. E2E_SECONDS and E2E_SEED as in tests/support/quitters.py."""
 
 import http.server
 import json
 import os
-import random
 import signal
 import struct
 import sys
@@ -16,14 +15,11 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
 import http2  # noqa: E402
+import quitters  # noqa: E402
 import weir  # noqa: E402
 
-SECONDS = float(os.environ.get("E2E_SECONDS", "5"))
-SEED = int(os.environ.get("E2E_SEED", random.SystemRandom().randrange(10**6)))
 REFERENCE = weir.reference()
 ROUTE = "/v1/text-orientation"
-QUITTERS = 8
-STAYERS = 3
 CONFIG = """
 listen: [127.0.0.1:0]
 workers: %d
@@ -444,20 +440,14 @@ routes:
             weir.wait_until(lambda: weir.metrics(self.server.port)["weir_upstream_in_flight"] == 0, 5, "no upstream")
 
 
-class Cancel(unittest.TestCase):
+class Cancel(quitters.Quitters, unittest.TestCase):
     """As cancel_test.py, a stream at a time and a connection at a time."""
 
     def setUp(self):
-        self.faults = []
-        self.counts = {}
-        self.lock = threading.Lock()
+        super().setUp()
         self.requests = [("POST", ROUTE, image) for image in IMAGES.values()]
         self.requests += [("POST", "/v1/late", weir.image("upright-1.jpg")), ("GET", "/metrics", None),
                           ("GET", "/livez", None)]
-
-    def count(self, what):
-        with self.lock:
-            self.counts[what] = self.counts.get(what, 0) + 1
 
     def quit_stream(self, chance, client):
         method, path, body = chance.choice(self.requests)
@@ -478,67 +468,33 @@ class Cancel(unittest.TestCase):
             client.reset(number, chance.choice((http2.CANCEL, http2.NO_ERROR, http2.INTERNAL_ERROR, 12345)))
         return True
 
-    def quitter(self, index, port, end):
-        chance = random.Random(SEED * 1000 + index)
+    def quit(self, chance, port):
+        client = http2.Client(port, window=chance.choice((0, 100, 65535)), is_holding=chance.random() < 0.5)
         try:
-            while time.monotonic() < end:
-                client = http2.Client(port, window=chance.choice((0, 100, 65535)), is_holding=chance.random() < 0.5)
-                try:
-                    for _ in range(chance.randrange(1, 30)):
-                        if not self.quit_stream(chance, client):
-                            break
-                except (ConnectionError, weir.Gone, TimeoutError):
-                    self.count("gone")
-                finally:
-                    client.close(chance.random() < 0.5)
-        except BaseException as error:
-            self.faults.append("quitter: %r" % error)
+            for _ in range(chance.randrange(1, 30)):
+                if not self.quit_stream(chance, client):
+                    break
+        except (ConnectionError, weir.Gone, TimeoutError):
+            self.count("gone")
+        finally:
+            client.close(chance.random() < 0.5)
 
-    def stayer(self, index, port, end):
+    def stay(self, index, port, end):
         entries = REFERENCE["images"]
         at = index
-        try:
-            with http2.Client(port, timeout=60) as client:
-                while time.monotonic() < end:
-                    some = [entries[(at + i) % len(entries)] for i in range(4)]
-                    numbers = [client.open("POST", ROUTE, body=IMAGES[entry["file"]]) for entry in some]
-                    client.wait(*numbers)
-                    for number, entry in zip(numbers, some):
-                        check(client.streams.pop(number), entry)
-                        self.count("stayed")
-                    at += 4
-        except BaseException as error:
-            self.faults.append("stayer: %r" % error)
-
-    def at_rest(self, port):
-        values = weir.metrics(port)
-        names = ("weir_requests_in_flight", "weir_connections_open")
-        runs = [value for name, value in values.items() if name.startswith("weir_model_runs_in_flight")]
-        return values if all(values[name] <= 1 for name in names) and not any(runs) else None
+        with http2.Client(port, timeout=60) as client:
+            while time.monotonic() < end:
+                some = [entries[(at + i) % len(entries)] for i in range(4)]
+                numbers = [client.open("POST", ROUTE, body=IMAGES[entry["file"]]) for entry in some]
+                client.wait(*numbers)
+                for number, entry in zip(numbers, some):
+                    check(client.streams.pop(number), entry)
+                    self.count("stayed")
+                at += 4
 
     def test_clients_that_go_away_leave_nothing_behind(self):
-        print("seed %d" % SEED)
         with serve("write_time: 1s", 2) as server:
-            weir.ask(server.port, "GET", "/livez")  # opens the log
-            time.sleep(1.2)
-            files = weir.open_files(server.pid)
-            before = weir.wait_until(lambda: self.at_rest(server.port), 10, "rest before the test")
-            end = time.monotonic() + SECONDS
-            threads = [threading.Thread(target=self.quitter, args=(i, server.port, end)) for i in range(QUITTERS)]
-            threads += [threading.Thread(target=self.stayer, args=(i, server.port, end)) for i in range(STAYERS)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            self.assertEqual(self.faults, [])
-            after = weir.wait_until(lambda: self.at_rest(server.port), 15, "nothing in flight afterwards")
-            weir.wait_until(lambda: weir.open_files(server.pid) <= files, 15,
-                            "%d open files as at the start, now %d" % (files, weir.open_files(server.pid)))
-            weir.wait_until(lambda: weir.metrics(server.port)["weir_memory_outstanding_bytes"] <= 1 << 16, 10,
-                            "memory given back")
-            print("%s; %d cancelled" % (", ".join("%s %d" % pair for pair in sorted(self.counts.items())),
-                                        after["weir_requests_cancelled_total"] - before["weir_requests_cancelled_total"]))
-            self.assertGreater(after["weir_requests_cancelled_total"], before["weir_requests_cancelled_total"])
+            self.come_and_go(server)
             with http2.Client(server.port) as client:
                 for entry in REFERENCE["images"]:
                     check(client.request("POST", ROUTE, body=IMAGES[entry["file"]]), entry)

@@ -3,8 +3,6 @@
  * its stream is reset by whichever side. */
 #include "pipeline/http2/protocol_int.h"
 
-static void refuse(struct request *request, enum http1_fault fault);
-
 /* Refused streams were not looked at: a client may send them again (RFC 9113 section 8.7). */
 struct http2_stream *http2_pipe_open(void *owner)
 {
@@ -49,7 +47,8 @@ void http2_pipe_head(struct http2_stream *stream, enum err err)
     request->is_timed = request->head.has_body;
     request->stage_begin_ns = exchange->ready_ns;
     if (err != ERR_OK) {
-        refuse(request, stream->fault);
+        const struct http_head kept = {.version_major = 2, .has_body = request->head.has_body, .is_keep_alive = true};
+        parse_refuse(request, &kept, stream->fault);
         err = ERR_SYNTAX;
     } else {
         err = parse_target(request);
@@ -59,20 +58,6 @@ void http2_pipe_head(struct http2_stream *stream, enum err err)
         request->stage = STAGE_format;
     }
     flow_start(request);
-}
-
-/* The slices of a head that was refused are not to be looked at. */
-static void refuse(struct request *request, enum http1_fault fault)
-{
-    struct http_header *headers = request->head.headers;
-    enum http_method method = request->head.method; /* a HEAD is answered without a body, whatever was wrong */
-    bool has_body = request->head.has_body;
-    request->head = (struct http_head){
-        .headers = headers, .method = method, .version_major = 2, .has_body = has_body, .is_keep_alive = true};
-    if (fault == HTTP1_FAULT_NONE)
-        (void)request_fail_memory(request);
-    else
-        (void)request_fail(request, problem_of_status(http1_fault_status(fault)), "%s.", http1_fault_text(fault));
 }
 
 /* A stream that ends before its response does was given up by the client, or broke a rule. */
