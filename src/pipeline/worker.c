@@ -96,7 +96,7 @@ void worker_destroy(struct worker *worker)
         slab_deinit(&worker->connections);
         slab_deinit(&worker->requests);
         codings_deinit(&worker->codings);
-        slab_deinit(&worker->upstream_links);
+        proxy_worker_deinit(worker);
         pool_deinit(&worker->pool);
     }
     free(worker);

@@ -67,6 +67,7 @@ struct worker {
     struct slab requests;
     struct slab upstream_links;          /* proxy/'s connections */
     struct list upstream_links_due;      /* proxy/'s: with something to send at the end of the turn */
+    char *upstream_input;                /* proxy/'s: where HTTP/2 is received; NULL until there was any */
     struct http2_worker *http2;          /* NULL until a client spoke HTTP/2 */
     struct http2_context *http2_context; /* NULL until somebody did, a client or an upstream */
     struct list open_connections;

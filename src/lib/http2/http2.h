@@ -90,7 +90,7 @@ struct http2_events {
     /* The head is complete; has_body says whether more comes. Other than ERR_OK: it is refused for stream->fault, or for
      * want of memory (ERR_NOMEM), and the request is to be answered accordingly. Client: also for each 1xx. */
     void (*on_head)(struct http2_stream *stream, enum err err);
-    /* Bytes of the body, which are gone when this returns; http2_consumed asks for more of them. */
+    /* Bytes of the body, where they stand in the input of http2_receive; http2_consumed asks for more of them. */
     void (*on_data)(struct http2_stream *stream, struct slice data);
     /* A trailer field; with an empty name one that is left out, because all together are larger than a head may be. NULL
      * drops them. */

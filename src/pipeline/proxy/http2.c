@@ -12,7 +12,9 @@
 
 #include "pipeline/http2_shared.h"
 
-#define RECEIVE_BYTES    16384
+#include <stdlib.h>
+
+#define RECEIVE_BYTES    32768
 #define SEND_BYTES_FIRST 4096 /* requests rarely take more */
 #define SEND_BYTES       65536
 
@@ -82,6 +84,14 @@ static bool ensure(struct upstream_link *link, struct exchange_buffer *buffer, s
     return buffer->ptr != NULL;
 }
 
+/* One for all links of a worker: what is received is looked at before anything else is. */
+static char *place_of(struct worker *worker)
+{
+    if (!worker->upstream_input)
+        worker->upstream_input = malloc(RECEIVE_BYTES);
+    return worker->upstream_input;
+}
+
 /* The connection's window has room for all streams: a client that takes nothing must not keep the others waiting. */
 static enum err start(struct upstream_link *link)
 {
@@ -90,6 +100,9 @@ static enum err start(struct upstream_link *link)
     struct http2_limits limits;
     uint64_t streams_max = link->pool->upstream->config->streams;
     list_init(&link->http2.taken);
+    list_init(&link->http2.heard);
+    if (!place_of(worker))
+        return ERR_NOMEM;
     TRY(http2_shared_context(worker, &context));
     http2_shared_limits(&worker->limits, &limits);
     limits.connection_window_bytes = (uint32_t)MIN(streams_max * limits.stream_window_bytes, (uint64_t)INT32_MAX);
@@ -105,7 +118,6 @@ static enum err start(struct upstream_link *link)
 static void on_freed(struct upstream_link *link)
 {
     list_remove(&link->http2.due_node);
-    drop(link, &link->http2.in);
     drop(link, &link->http2.out);
     http2_destroy(link->http2.session);
     link->http2.session = NULL;
@@ -122,9 +134,6 @@ static void on_left(struct upstream_link *link, struct exchange *exchange, bool 
 {
     timer_cancel(&exchange->timer);
     list_remove(&exchange->taken_node);
-    exchange->arrived = (struct slice){NULL, 0};
-    if (link->http2.active == exchange)
-        link->http2.active = NULL;
     if (is_reusable)
         http2_release(&exchange->stream);
     else
@@ -220,11 +229,29 @@ static void on_sent(struct upstream_link *link, enum err err)
 
 static struct iovec on_buffer(struct upstream_link *link)
 {
-    struct exchange_buffer *in = &link->http2.in;
-    if (ensure(link, in, RECEIVE_BYTES))
-        return (struct iovec){in->ptr, in->capacity};
-    link_fail(link, ERR_NOMEM);
-    return (struct iovec){0};
+    return (struct iovec){worker_of(link)->upstream_input, RECEIVE_BYTES};
+}
+
+void http2_exchange_heard(struct exchange *exchange, struct http2_link *http2)
+{
+    if (!list_is_linked(&exchange->heard_node))
+        list_add_last(&http2->heard, &exchange->heard_node);
+}
+
+/* Once for each, so that the head of a response leaves together with what is here of its body. A request that ends takes
+ * itself off the list. */
+static void tell_heard(struct upstream_link *link)
+{
+    struct list *heard = &link->http2.heard;
+    while (!list_is_empty(heard)) {
+        struct list *node = heard->next;
+        struct exchange *exchange = CONTAINER_OF(node, struct exchange, heard_node);
+        flow_resume(exchange->request);
+        if (heard->next != node)
+            continue;
+        list_remove(node);
+        http2_body_keep(exchange);
+    }
 }
 
 /* One side has broken a rule, or has said that it is done: the server hears the last word, if there is one. */
@@ -248,15 +275,15 @@ static void open_link(struct upstream_link *link)
 
 static void on_received(struct upstream_link *link, size_t bytes, enum err err)
 {
-    struct http2_link *http2 = &link->http2;
+    struct worker *worker = worker_of(link);
     if (err != ERR_OK) {
         lose(link, err);
         return;
     }
     link_hold(link);
-    err = http2_receive(http2->session, slice_of(http2->in.ptr, bytes), worker_of(link)->loop.now_ns);
-    drop(link, &http2->in);
-    if (!link->is_open && err == ERR_OK && http2_has_settings(http2->session))
+    err = http2_receive(link->http2.session, slice_of(worker->upstream_input, bytes), worker->loop.now_ns);
+    tell_heard(link);
+    if (!link->is_closed && !link->is_open && err == ERR_OK && http2_has_settings(link->http2.session))
         open_link(link);
     http2_link_is_due(link);
     if (!link->is_closed && err != ERR_OK)

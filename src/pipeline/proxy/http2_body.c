@@ -130,24 +130,31 @@ void http2_body_complete(struct exchange *exchange)
     buffer_drop(exchange, &exchange->out);
 }
 
+static bool keep(struct exchange *exchange)
+{
+    struct slice arrived = exchange->arrived;
+    exchange->arrived = (struct slice){NULL, 0};
+    return arrived.len == 0 || buffer_add(exchange, &exchange->in, arrived);
+}
+
 void http2_body_received(struct http2_stream *stream, struct slice data)
 {
     struct exchange *exchange = exchange_of(stream);
-    struct http2_link *http2 = &exchange->link->http2;
     if (exchange_is_given_up(exchange))
         return;
     http2_exchange_wait(exchange);
-    if (exchange->in.begin == exchange->in.end) {
-        http2->active = exchange;
+    http2_exchange_heard(exchange, &exchange->link->http2);
+    if (exchange->arrived.len == 0 && exchange->in.begin == exchange->in.end) {
         exchange->arrived = data;
-        flow_resume(exchange->request);
-        if (http2->active != exchange)
-            return;
-        http2->active = NULL;
-        data = exchange->arrived;
-        exchange->arrived = (struct slice){NULL, 0};
+        return;
     }
-    if (data.len > 0 && !buffer_add(exchange, &exchange->in, data))
+    if (!keep(exchange) || !buffer_add(exchange, &exchange->in, data))
+        exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, "The memory for requests is taken; try again.");
+}
+
+void http2_body_keep(struct exchange *exchange)
+{
+    if (!keep(exchange))
         exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, "The memory for requests is taken; try again.");
 }
 
@@ -160,8 +167,8 @@ void http2_body_ended(struct http2_stream *stream)
         exchange_fail(exchange, PROBLEM_BAD_GATEWAY, http1_fault_text(HTTP1_FAULT_TRAILERS_TOO_LARGE));
         return;
     }
+    http2_exchange_heard(exchange, &exchange->link->http2);
     http2_body_complete(exchange);
-    flow_resume(exchange->request);
 }
 
 static enum err source_read(struct body_source *source, char *place, size_t capacity, size_t *ret_bytes)

@@ -120,9 +120,9 @@ static void take_response(struct exchange *exchange)
     }
     exchange->state = EXCHANGE_BODY;
     http2_exchange_wait(exchange);
+    http2_exchange_heard(exchange, &exchange->link->http2);
     if (!exchange->head.has_body)
         http2_body_complete(exchange);
-    flow_resume(exchange->request);
 }
 
 void http2_head_received(struct http2_stream *stream, enum err err)

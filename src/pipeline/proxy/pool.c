@@ -21,6 +21,13 @@ void proxy_worker_init(struct worker *worker)
     list_init(&worker->upstream_links_due);
 }
 
+void proxy_worker_deinit(struct worker *worker)
+{
+    slab_deinit(&worker->upstream_links);
+    free(worker->upstream_input);
+    worker->upstream_input = NULL;
+}
+
 enum err proxy_pools_create(struct worker *worker, const struct config *config, struct proxy_pools **ret_pools)
 {
     struct proxy_pools *pools = calloc(1, sizeof *pools + config->upstream_count * sizeof pools->pools[0]);

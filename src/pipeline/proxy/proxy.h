@@ -10,6 +10,8 @@ struct config;
 struct proxy_pools;
 
 void proxy_worker_init(struct worker *worker);
+/* After its pools. */
+void proxy_worker_deinit(struct worker *worker);
 /* For each upstream of a configuration its addresses and kept connections. ERR_NOMEM. */
 MUST_USE enum err proxy_pools_create(struct worker *worker, const struct config *config,
                                      struct proxy_pools **ret_pools);

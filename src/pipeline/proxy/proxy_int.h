@@ -98,9 +98,8 @@ struct http2_link {
     struct http2_session *session;
     struct list due_node;       /* of worker.upstream_links_due */
     struct list taken;          /* exchanges that wait for room in `out`, and have it */
-    struct exchange_buffer in;  /* while something is received */
+    struct list heard;          /* exchanges that something has come for, while it is looked at; they may have left */
     struct exchange_buffer out; /* while something is sent */
-    struct exchange *active;    /* whose body is arriving; NULL when it has left meanwhile */
     bool is_leaving;            /* no exchange may begin on it any more */
 };
 
@@ -179,9 +178,10 @@ struct exchange {
     struct http2_stream stream;
     struct timer timer;
     struct list taken_node;
+    struct list heard_node;
     struct http2_field *out_trailers; /* of the request, behind its body */
     uint32_t out_trailer_count;
-    struct slice arrived;                   /* of the body, while its frame is looked at */
+    struct slice arrived;                   /* of the body, where it was received, while that is looked at */
     const struct upstream_link *refused_by; /* never looked into: it may be gone */
 };
 
@@ -316,6 +316,8 @@ bool http1_body_take(struct exchange *exchange);
 /* http2.c */
 /* There is something to be sent, which is done at the end of the turn. */
 void http2_link_is_due(struct upstream_link *link);
+/* The request is to look what has become of it, when all that was received is taken. */
+void http2_exchange_heard(struct exchange *exchange, struct http2_link *http2);
 /* Waits anew for what the state of the exchange allows. */
 void http2_exchange_wait(struct exchange *exchange);
 void http2_exchange_on_timer(struct timer *timer);
@@ -331,6 +333,9 @@ void http2_trailer_received(struct http2_stream *stream, struct slice name, stru
 void http2_body_init(struct exchange *exchange);
 /* The whole response is here. Leaves the link. */
 void http2_body_complete(struct exchange *exchange);
+/* What the client did not take has to be kept, now that the place where it was received is used again. May end the
+ * request. */
+void http2_body_keep(struct exchange *exchange);
 void http2_body_received(struct http2_stream *stream, struct slice data);
 void http2_body_ended(struct http2_stream *stream);
 enum err http2_body_read(struct http2_stream *stream, char *place, size_t capacity, size_t *ret_bytes);

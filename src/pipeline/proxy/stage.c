@@ -94,6 +94,7 @@ static void end(void *context)
 {
     struct exchange *exchange = context;
     link_leave(exchange, false);
+    list_remove(&exchange->heard_node);
     buffer_drop(exchange, &exchange->in);
     buffer_drop(exchange, &exchange->out);
     exchange_leave(exchange);

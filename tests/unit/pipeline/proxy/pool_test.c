@@ -50,7 +50,7 @@ static int teardown(void **state)
     (void)state;
     proxy_pools_destroy(pools);
     loop_deinit(&worker.loop);
-    slab_deinit(&worker.upstream_links);
+    proxy_worker_deinit(&worker);
     fake_dns_stop();
     return 0;
 }
