@@ -168,10 +168,10 @@ static enum err fill_default(struct fill *fill, const struct option *row, void *
     if (!row->fallback)
         return ERR_OK;
     scalar.text = slice_of_text(row->fallback);
-    if (row->type >= OPTION_TEXTS)
-        TRY(yaml_parse(scalar.text, fill->scratch, report, &node));
-    else
+    if (row->type < OPTION_TEXTS)
         node = &scalar;
+    else if (yaml_parse(scalar.text, fill->scratch, report, &node) != ERR_OK)
+        return ERR_NOMEM; /* what libfyaml lacks it calls a mistake in the text */
     enum err err = readers[row->type](fill, row, node, field);
     ASSERT(err == ERR_OK || err == ERR_NOMEM, "the default of an option is a valid value of it");
     return err;

@@ -22,6 +22,7 @@ struct builder {
     uint32_t depth;
     uint32_t node_count;
     uint32_t document_count;
+    bool has_ended; /* the stream, with an event of its own */
     struct yaml_node *root;
     struct option_place last; /* of the latest event that had one */
 };
@@ -135,8 +136,10 @@ static enum err build(struct builder *builder)
     }
     if (err != ERR_OK)
         return err;
-    if (fy_parser_get_stream_error(builder->parser) || builder->depth)
+    if (fy_parser_get_stream_error(builder->parser))
         return ERR_SYNTAX;
+    if (!builder->has_ended)
+        return ERR_NOMEM; /* libfyaml says nothing more about it: what was read so far must not pass for the whole */
     if (builder->root)
         return ERR_OK;
     builder->root = arena_alloc_zero(builder->arena, sizeof *builder->root);
@@ -188,6 +191,9 @@ static enum err take_event(struct builder *builder, struct fy_event *event)
     case FYET_MAPPING_END:
     case FYET_SEQUENCE_END:
         return close_level(builder);
+    case FYET_STREAM_END:
+        builder->has_ended = true;
+        return ERR_OK;
     default:
         return ERR_OK;
     }
