@@ -40,25 +40,31 @@ def wait_until(condition, seconds, what):
     return value
 
 
-def put_first(is_urgent):
-    """What is measured goes before what else the machine does, where we may: a session of its own, first in line of
-    those that the kernel divides each core between (sched(7), autogroup). What is urgent does not wait for anyone's turn
-    to end; it has to sleep most of the time, or nothing else would run."""
+# Whom the kernel lets run first on a core, as far as it lets us say so.
+ORDINARY = 0
+FIRST = 1   # before others, most of the time: what is timed
+URGENT = 2  # at once: has to sleep most of the time, or nothing else would run
+
+
+def take_rank(rank):
+    """A session of its own is one of those that the kernel divides each core between (sched(7), autogroup)."""
+    if rank == ORDINARY:
+        return
     os.setsid()
     try:
         with open("/proc/self/autogroup", "w") as file:
             file.write("-19")
-        if is_urgent:
+        if rank == URGENT:
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except OSError:
         pass
 
 
-def spawn(command, core, is_urgent=False, **options):
+def spawn(command, core, rank=FIRST, **options):
     """Pinned, and gone when we are."""
     def prepare():
         os.sched_setaffinity(0, {core})
-        put_first(is_urgent)
+        take_rank(rank)
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     return subprocess.Popen(command, preexec_fn=prepare, **options)
 
@@ -95,9 +101,9 @@ def compile_c(sources, output, also, *flags):
     return output
 
 
-def client(name, *arguments, seconds=60, is_urgent=False):
+def client(name, *arguments, seconds=60, rank=FIRST):
     """One run of a helper on the client's core; its JSON object."""
-    process = spawn([helper(name), *map(str, arguments)], CLIENT_CORE, is_urgent, stdin=subprocess.DEVNULL,
+    process = spawn([helper(name), *map(str, arguments)], CLIENT_CORE, rank, stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         output, error = process.communicate(timeout=seconds)
@@ -124,10 +130,10 @@ class Load:
         self.request = write_file(os.path.join(folder, "request"), "GET %s HTTP/1.1\r\n%s\r\n" % (path, fields))
         self.body = write_file(os.path.join(folder, "expected"), body)
 
-    def run(self, server, *arguments, seconds=60, is_urgent=False):
+    def run(self, server, *arguments, seconds=60, rank=FIRST):
         pids = [text for pid in server.pids for text in ("--pid", pid)]
         return client("load", "--port", server.port, "--request", self.request, "--body", self.body, *pids, *arguments,
-                      seconds=seconds, is_urgent=is_urgent)
+                      seconds=seconds, rank=rank)
 
 
 def alternate(settings, runners):

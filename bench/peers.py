@@ -149,9 +149,9 @@ class Server:
             file.write(text)
         return path
 
-    def start(self, command, environment=None, is_urgent=False):
+    def start(self, command, environment=None, rank=harness.FIRST):
         self.log = open(os.path.join(self.folder, "stderr"), "w+")
-        self.process = harness.spawn(command, harness.SERVER_CORE, is_urgent, stdin=subprocess.DEVNULL,
+        self.process = harness.spawn(command, harness.SERVER_CORE, rank, stdin=subprocess.DEVNULL,
                                      stdout=subprocess.DEVNULL, stderr=self.log, cwd=self.folder,
                                      env=dict(os.environ, **(environment or {})))
 
@@ -181,14 +181,14 @@ class Server:
 
 
 class Weir(Server):
-    def __init__(self, folder, config, name="weir", command=(), environment=None, is_urgent=False):
+    def __init__(self, folder, config, name="weir", command=(), environment=None, rank=harness.FIRST):
         super().__init__(name, folder)
         path = self.write("weir.yaml", config)
         self.key = self.make_key() if "keys.conf" in config else None
         check = subprocess.run([harness.BINARY, "check", path], capture_output=True, text=True, check=False, timeout=60)
         if check.returncode != 0:
             raise Missing("weir does not take the row's configuration: %s" % check.stderr.strip().splitlines()[-1])
-        self.start([*command, harness.BINARY, "serve", path], environment, is_urgent)
+        self.start([*command, harness.BINARY, "serve", path], environment, rank)
         self.port = int(harness.wait_until(self.find_port, START_SECONDS, "weir to listen"))
         self.wait_for_port()
 

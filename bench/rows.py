@@ -102,7 +102,8 @@ def count_instructions(settings, connections, requests):
     command = ["valgrind", "--tool=callgrind", "--separate-threads=yes", "--callgrind-out-file=" + out]
     harness.say("    callgrind, %d requests on %d connections" % (requests, connections))
     # valgrind 3.19 has no AVX-512 and no PCMPESTRI; what it has is AVX2.
-    with peers.Weir(settings.folder, peers.WEIR_FIVE, "weir callgrind", command, {"WEIR_CPU": "avx2"}) as weir:
+    with peers.Weir(settings.folder, peers.WEIR_FIVE, "weir callgrind", command, {"WEIR_CPU": "avx2"},
+                    rank=harness.ORDINARY) as weir:
         load = harness.Load(settings.folder, peers.BODY, key=weir.key)
         load.run(weir, "--connections", connections, "--requests", requests, seconds=120)
         weir.process.send_signal(signal.SIGTERM)
@@ -208,12 +209,12 @@ def idle_crowd(settings):
     none: open loop at a rate well below what either can do."""
     slices = argparse.Namespace(pairs=settings.pairs * CROWD_SLICES)
     times = ["--warm-ms", settings.warm_ms // CROWD_SLICES, "--run-ms", settings.run_ms // CROWD_SLICES]
-    with peers.Weir(settings.folder, peers.WEIR_PLAIN, "weir crowded", is_urgent=True) as crowded, \
-            peers.Weir(settings.folder, peers.WEIR_PLAIN, "weir alone", is_urgent=True) as alone:
+    with peers.Weir(settings.folder, peers.WEIR_PLAIN, "weir crowded", rank=harness.URGENT) as crowded, \
+            peers.Weir(settings.folder, peers.WEIR_PLAIN, "weir alone", rank=harness.URGENT) as alone:
         load = harness.Load(settings.folder, peers.BODY)
 
         def run(server):
-            result = load.run(server, "--connections", CONNECTIONS, "--rate", CROWD_RATE, *times, is_urgent=True)
+            result = load.run(server, "--connections", CONNECTIONS, "--rate", CROWD_RATE, *times, rank=harness.URGENT)
             latency, lag = result["latency_us"]["p99"], result["lag_us"]["p99"]
             if lag > latency * LAG_SHARE_MAX:
                 raise harness.Void("the client itself was late: p99 of its lag %.0f µs, of the latency %.0f µs; is its "
