@@ -231,6 +231,8 @@ static enum err add_generation(struct worker *worker, struct config *config)
     generation->requests = 1; /* being current */
     generation->next = old;
     worker->generation = generation;
+    if (old)
+        proxy_pools_hand_on(old->pools, generation->pools);
     set_limits(worker, &config->limits);
     for (uint32_t i = 0; i < worker->listener_count; i++)
         set_listener_config(&worker->listeners[i]);
@@ -274,6 +276,8 @@ void worker_generation_release(struct worker *worker, struct worker_generation *
     while (*place != generation)
         place = &(*place)->next;
     *place = generation->next;
+    if (worker->generation)
+        proxy_pools_hand_on(generation->pools, worker->generation->pools);
     free_generation(generation);
 }
 

@@ -754,6 +754,13 @@ class Cancellation(unittest.TestCase):
                 time.sleep(0.05)
             self.assertEqual(upstream.count, 6)
 
+    def test_a_connection_that_carries_nothing_outlives_a_reload(self):
+        with Upstream(serving()) as upstream, served(upstream) as server:
+            for _ in range(3):
+                self.assertEqual(weir.ask(server.port, "GET", "/").status, 200)
+                server.reload()
+            self.assertEqual(upstream.count, 1)
+
     def test_a_reload_leaves_what_is_under_way(self):
         go_on = threading.Event()
 

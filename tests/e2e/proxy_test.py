@@ -777,6 +777,37 @@ class Connections(unittest.TestCase):
                 self.assertEqual(weir.ask(server.port, "GET", "/", {"Host": "h"}).body, b"hello")
                 self.assertEqual(kept.messages[0].all("Host"), ["h"])
 
+    def test_kept_connections_outlive_a_reload(self):
+        with Upstream() as upstream, Upstream() as other, served(upstream) as server:
+            def count_after(text):
+                server.write_config(text)
+                server.reload()
+                self.assertEqual(weir.ask(server.port, "GET", "/").status, 200)
+                return upstream.count
+            self.assertEqual(weir.ask(server.port, "GET", "/").status, 200)
+            for options in ("connect_time: 3s", "keepalive: 5, silence_time: 3s"):
+                self.assertEqual(count_after(config(upstream.address, options=options)), 1, options)
+            self.assertEqual(count_after(config(upstream.address, other.address)), 1)
+            self.assertEqual(count_after(config(other.address)), 1)
+            self.assertEqual(count_after(config(upstream.address)), 2, "nobody had a use for it meanwhile")
+            self.assertEqual(count_after(config(upstream.address, options="keepalive: 0")), 3, "none is kept any more")
+
+    def test_what_a_request_leaves_after_a_reload_is_kept_too(self):
+        go_on = threading.Event()
+
+        def reply(connection, message):
+            if "slow" in message.start:
+                go_on.wait(10)
+            connection.answer()
+        with Upstream(Kept(reply)) as upstream, served(upstream) as server, weir.Client(server.port) as client:
+            client.send("GET", "/slow")
+            weir.wait_until(lambda: upstream.count, 5, "the request")
+            server.reload()
+            go_on.set()
+            self.assertEqual(client.receive().status, 200)
+            self.assertEqual(weir.ask(server.port, "GET", "/").status, 200)
+            self.assertEqual(upstream.count, 1)
+
     def test_a_request_ends_with_the_upstream_it_began_with(self):
         go_on = threading.Event()
 

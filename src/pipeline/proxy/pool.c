@@ -68,6 +68,48 @@ void proxy_pools_destroy(struct proxy_pools *pools)
     free(pools);
 }
 
+/* Over TLS a new configuration may trust others than the one before, or show another certificate. */
+static bool may_hand_on(const struct upstream *from, const struct upstream *to)
+{
+    return !from->tls && !to->tls && from->config->protocol == to->config->protocol &&
+           slice_equal(from->config->name, to->config->name);
+}
+
+/* Links without an exchange; the others stay with the requests that they carry. */
+static void hand_on(struct list *links, struct proxy_pool *to, bool is_shared)
+{
+    LIST_EACH(node, links)
+    {
+        struct upstream_link *link = CONTAINER_OF(node, struct upstream_link, node);
+        struct proxy_target *target = link->is_idle ? pool_find(to, &link->address) : NULL;
+        if (!target || to->idle_count >= to->upstream->config->keepalive)
+            continue;
+        list_remove(node);
+        list_add_last(is_shared ? &target->shared : &target->idle, node);
+        link->pool->idle_count--;
+        to->idle_count++;
+        link->pool = to;
+    }
+}
+
+void proxy_pools_hand_on(struct proxy_pools *from, struct proxy_pools *to)
+{
+    for (uint32_t i = 0; i < from->count; i++) {
+        struct proxy_pool *pool = &from->pools[i];
+        struct proxy_pool *next = NULL;
+        for (uint32_t k = 0; k < to->count && pool->idle_count > 0 && !next; k++)
+            if (may_hand_on(pool->upstream, to->pools[k].upstream))
+                next = &to->pools[k];
+        if (!next)
+            continue;
+        refresh(next);
+        for (uint32_t k = 0; k < pool->target_count; k++) {
+            hand_on(&pool->targets[k].idle, next, false);
+            hand_on(&pool->targets[k].shared, next, true);
+        }
+    }
+}
+
 static enum err init_pool(struct proxy_pool *pool, struct worker *worker, const struct upstream *upstream)
 {
     pool->worker = worker;

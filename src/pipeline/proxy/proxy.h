@@ -17,5 +17,7 @@ MUST_USE enum err proxy_pools_create(struct worker *worker, const struct config 
                                      struct proxy_pools **ret_pools);
 /* Closes what was kept; no request is with an upstream any more. NULL is accepted. */
 void proxy_pools_destroy(struct proxy_pools *pools);
+/* What `from` keeps of upstreams that are in `to` as well goes there. */
+void proxy_pools_hand_on(struct proxy_pools *from, struct proxy_pools *to);
 
 #endif
