@@ -209,12 +209,24 @@ static enum http1_fault take_extension(struct chunked *chunked, char byte)
     return HTTP1_FAULT_NONE;
 }
 
-/* One byte of a trailer line; RFC 9112 section 7.1.2. */
+static enum http1_fault take_lf(struct chunked *chunked, char byte, enum state next)
+{
+    if (byte != '\n')
+        return HTTP1_FAULT_BARE_CR;
+    chunked->state = (uint8_t)next;
+    return HTTP1_FAULT_NONE;
+}
+
+/* One byte of the trailer section; RFC 9112 section 7.1.2. */
 static enum http1_fault take_trailer(struct chunked *chunked, char byte)
 {
     if (chunked->trailer_bytes == chunked->limits.trailer_bytes_max)
         return HTTP1_FAULT_TRAILERS_TOO_LARGE;
     chunked->trailer_bytes++;
+    if (chunked->state == STATE_TRAILER_LF)
+        return take_lf(chunked, byte, STATE_TRAILER_START);
+    if (chunked->state == STATE_END_LF)
+        return take_lf(chunked, byte, STATE_DONE);
     if (byte == '\n')
         return HTTP1_FAULT_BARE_LF;
     if (chunked->state == STATE_TRAILER_VALUE) {
@@ -235,14 +247,6 @@ static enum http1_fault take_trailer(struct chunked *chunked, char byte)
     return HTTP1_FAULT_NONE;
 }
 
-static enum http1_fault take_lf(struct chunked *chunked, char byte, enum state next)
-{
-    if (byte != '\n')
-        return HTTP1_FAULT_BARE_CR;
-    chunked->state = (uint8_t)next;
-    return HTTP1_FAULT_NONE;
-}
-
 static enum http1_fault take_byte(struct chunked *chunked, char byte)
 {
     switch (chunked->state) {
@@ -260,11 +264,9 @@ static enum http1_fault take_byte(struct chunked *chunked, char byte)
     case STATE_TRAILER_START:
     case STATE_TRAILER_NAME:
     case STATE_TRAILER_VALUE:
-        return take_trailer(chunked, byte);
     case STATE_TRAILER_LF:
-        return take_lf(chunked, byte, STATE_TRAILER_START);
     case STATE_END_LF:
-        return take_lf(chunked, byte, STATE_DONE);
+        return take_trailer(chunked, byte);
     default:
         return take_extension(chunked, byte);
     }
