@@ -41,7 +41,9 @@ void flow_resume(struct request *request)
         request->is_resumed = true;
         return;
     }
-    if (request->is_held || !request->is_waiting)
+    /* While the crew has it only the answer can go on, of one whose time was over. */
+    bool is_with_crew = request->is_held && (request->stage < STAGE_format || !request->connection);
+    if (is_with_crew || !request->is_waiting)
         return;
     struct connection *connection = request->connection;
     if (!connection) {

@@ -156,7 +156,6 @@ enum err http2_pipe_read(struct http2_stream *stream, char *place, size_t capaci
     return err;
 }
 
-/* One that a crew thread still holds, after its time was over, ends when it comes back. */
 void http2_pipe_finish(struct http2_connection *self)
 {
     struct list *node;

@@ -117,7 +117,7 @@ static struct config *floor_config(const struct limits_config *limits)
     assert_non_null(config);
     config->limits = *limits;
     struct listen_config *listen = arena_alloc_zero(&config->arena, sizeof *listen);
-    listen->protocols = 1u << LISTEN_HTTP1;
+    listen->protocols = 1u << LISTEN_HTTP1 | 1u << LISTEN_H2;
     config->listen = (struct option_list){listen, 1};
     config->routes = arena_alloc_array(&config->arena, FLOOR_ROUTES + 1, sizeof(struct route *));
     const struct route_config *plain = arena_alloc_zero(&config->arena, sizeof *plain);
@@ -164,6 +164,12 @@ static struct limits_config floor_limits(void)
         .idle_time = 20 * NS_PER_S,
         .write_time = 10 * NS_PER_S,
         .request_time = 10 * NS_PER_S,
+        .http2_streams = 10,
+        .http2_stream_window = 65536,
+        .http2_connection_window = 65536,
+#define ABUSE(name, field, fallback, what, more) .http2_##field = fallback,
+#include "lib/http2/abuses.def"
+#undef ABUSE
     };
 }
 

@@ -213,6 +213,41 @@ static void answers_503_for_a_request_that_the_crew_holds_too_long_and_goes_on(v
     floor_stop();
 }
 
+/* Until the frame that ends a stream. */
+static bool read_http2_answer(int fd)
+{
+    unsigned char head[9];
+    char payload[16384];
+    while (recv(fd, head, sizeof head, MSG_WAITALL) == sizeof head) {
+        size_t len = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
+        if (len > sizeof payload || (len && recv(fd, payload, len, MSG_WAITALL) != (ssize_t)len))
+            return false;
+        if (head[3] <= 1 && head[4] & 1)
+            return true;
+    }
+    return false;
+}
+
+/* It was answered when its time was over; that the crew has it for longer is nothing to its connection. */
+static void an_answer_over_http2_does_not_wait_for_the_crew(void **state)
+{
+    (void)state;
+    static const char request[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+                                  "\0\0\0\4\0\0\0\0\0"
+                                  "\0\0\x0e\1\5\0\0\0\1\x82\x86\4\7/slow/1\1\1a";
+    struct limits_config limits = floor_limits();
+    limits.request_time = 30 * NS_PER_MS;
+    floor_start(&limits);
+    atomic_store(&floor_.hold_ns, 300 * NS_PER_MS);
+    int fd = client_open();
+    client_send(fd, request, sizeof request - 1);
+    assert_true(read_http2_answer(fd));
+    close(fd);
+    clock_sleep_ns(100 * NS_PER_MS);
+    assert_int_equal(counter_read(&floor_.worker->meter.requests_cancelled), 0);
+    floor_stop();
+}
+
 static void gives_each_pipelined_request_a_time_of_its_own(void **state)
 {
     (void)state;
@@ -433,6 +468,7 @@ int main(void)
         cmocka_unit_test(gives_everything_back_when_clients_leave_at_any_moment),
         cmocka_unit_test(waits_at_its_stop_for_requests_that_the_crew_holds),
         cmocka_unit_test(answers_503_for_a_request_that_the_crew_holds_too_long_and_goes_on),
+        cmocka_unit_test(an_answer_over_http2_does_not_wait_for_the_crew),
         cmocka_unit_test(gives_each_pipelined_request_a_time_of_its_own),
         cmocka_unit_test(times_each_head_from_its_own_first_byte),
         cmocka_unit_test(serves_a_slow_reader_for_as_long_as_it_reads),
