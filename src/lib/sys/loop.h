@@ -17,6 +17,7 @@
 #include "lib/sys/timer.h"
 #include "lib/sys/wake.h"
 
+#include <sys/epoll.h>
 #include <sys/uio.h>
 
 struct loop;
@@ -65,8 +66,12 @@ void stream_open(struct stream *stream, struct loop *loop, int fd, const struct 
  * take is for the owner's timer. An error leaves nothing to close. */
 MUST_USE enum err stream_connect(struct stream *stream, struct loop *loop, const struct address *address,
                                  const struct stream_handlers *handlers);
+MUST_USE enum err stream_receive_begin(struct stream *stream);
 /* Registers with the loop on first use. ERR_IO when the system refuses. */
-MUST_USE enum err stream_receive_start(struct stream *stream);
+MUST_USE static inline enum err stream_receive_start(struct stream *stream)
+{
+    return stream->is_receiving ? ERR_OK : stream_receive_begin(stream);
+}
 /* No on_received any more; bytes that come wait in the kernel. */
 void stream_receive_stop(struct stream *stream);
 /* ERR_OK: all is with the kernel. ERR_AGAIN: the rest is borrowed, on_sent follows; no other send before it.
@@ -123,8 +128,7 @@ struct loop {
     void *owner;
     bool is_stopping;
     uint64_t turns;
-    struct watch *ready[LOOP_EVENTS_MAX]; /* of the turn; an entry is NULL once its watch was closed */
-    uint32_t ready_events[LOOP_EVENTS_MAX];
+    struct epoll_event ready[LOOP_EVENTS_MAX]; /* of the turn; its pointer is NULL once the watch was closed */
     int ready_count;
 };
 
