@@ -105,8 +105,14 @@ size_t connection_room(const struct connection *connection);
 /* Gives the receive buffer to the request, which keeps it to its end, and goes on in a new one that holds the
  * unconsumed input. ERR_NOMEM. */
 MUST_USE enum err connection_park_input(struct connection *connection, struct request *request);
+MUST_USE char *connection_reserve_more(struct connection *connection, size_t bytes);
 /* Room for `bytes` at the end of what will be sent; NULL without memory. The caller raises out.end. */
-MUST_USE char *connection_reserve(struct connection *connection, size_t bytes);
+MUST_USE static inline char *connection_reserve(struct connection *connection, size_t bytes)
+{
+    const struct connection_buffer *out = &connection->out;
+    bool has_room = out->ptr && out->capacity - out->end >= bytes;
+    return has_room ? out->ptr + out->end : connection_reserve_more(connection, bytes);
+}
 /* Bytes that are reserved and filled, and not yet with the kernel. */
 size_t connection_unsent(const struct connection *connection);
 /* Queues a range of a file behind what is reserved and filled; nothing more before it is sent. Not under TLS. */

@@ -37,7 +37,6 @@ struct request *request_acquire(struct connection *connection, size_t header_cou
     request->begin_ns = worker->loop.now_ns;
     request->peer = connection->peer;
     request->tls = connection->tls;
-    list_add_last(&worker->open_requests, &request->node);
     worker->request_count++;
     connection->open_requests++;
     return request;
@@ -54,7 +53,6 @@ void request_release(struct request *request)
     for (uint32_t i = 0; i < request->block_count; i++)
         pool_release(&worker->pool, request->blocks[i].ptr, request->blocks[i].bytes);
     arena_reset(&request->arena);
-    list_remove(&request->node);
     worker->request_count--;
     worker_generation_release(worker, request->generation);
     slab_release(&worker->requests, request);

@@ -114,7 +114,6 @@ struct request {
     struct worker_generation *generation;
     struct exchange *exchange; /* proxy/'s: with an upstream */
     uint64_t upstream_ns;      /* from handing it on to the head of the response */
-    struct list node;          /* of the worker's requests */
     struct arena arena;
 
     enum stage stage;

@@ -32,6 +32,7 @@ static void set_limits(struct worker *worker, const struct limits_config *limits
 static void set_listener_config(struct worker_listener *listener);
 static void free_generation(struct worker_generation *generation);
 static void end_connections(struct worker *worker);
+static void drop_spares(struct worker *worker);
 
 enum err worker_create(const struct worker_options *options, struct worker **ret_worker)
 {
@@ -63,7 +64,6 @@ static enum err init(struct worker *worker, const struct worker_options *options
     slab_init(&worker->requests, sizeof(struct request), REQUEST_CHUNK, (uint32_t)limits->connections + ORPHANS_MAX);
     proxy_worker_init(worker);
     list_init(&worker->open_connections);
-    list_init(&worker->open_requests);
     timer_init(&worker->tidy_timer, on_tidy);
     TRY(loop_init(&worker->loop));
     worker->loop.owner = worker;
@@ -97,6 +97,7 @@ void worker_destroy(struct worker *worker)
         slab_deinit(&worker->requests);
         codings_deinit(&worker->codings);
         proxy_worker_deinit(worker);
+        drop_spares(worker);
         pool_deinit(&worker->pool);
     }
     free(worker);
@@ -322,12 +323,20 @@ static bool is_idle(struct worker *worker)
     return has_rested;
 }
 
+static void drop_spares(struct worker *worker)
+{
+    pool_spare_drop(&worker->in_spare, &worker->pool);
+    pool_spare_drop(&worker->out_spare, &worker->pool);
+}
+
 static void on_tidy(struct timer *timer)
 {
     struct worker *worker = CONTAINER_OF(timer, struct worker, tidy_timer);
     bool has_rested = is_idle(worker);
-    if (has_rested)
+    if (has_rested) {
         codings_trim(&worker->codings);
+        drop_spares(worker);
+    }
     gauge_set(&worker->meter.connections_open, worker->connection_count);
     gauge_set(&worker->meter.requests_in_flight, worker->request_count);
     gauge_set(&worker->meter.memory_outstanding, (int64_t)worker->pool.outstanding_bytes);

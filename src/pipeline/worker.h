@@ -62,6 +62,8 @@ struct worker {
     struct limits_config limits;          /* of the current configuration: what a connection needs before a route */
 
     struct pool pool;
+    struct pool_spare in_spare; /* of connections, which need both for a moment in each turn */
+    struct pool_spare out_spare;
     struct codings codings;
     struct slab connections;
     struct slab requests;
@@ -71,7 +73,6 @@ struct worker {
     struct http2_worker *http2;          /* NULL until a client spoke HTTP/2 */
     struct http2_context *http2_context; /* NULL until somebody did, a client or an upstream */
     struct list open_connections;
-    struct list open_requests;
     uint32_t connection_count;
     uint32_t request_count;
     struct worker_listener listeners[WORKER_LISTENERS_MAX];

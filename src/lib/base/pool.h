@@ -100,6 +100,46 @@ static inline bool pool_has(const struct pool *pool, size_t bytes)
 {
     return bytes <= pool->outstanding_bytes_max && pool->outstanding_bytes <= pool->outstanding_bytes_max - bytes;
 }
+
+/* One block that its owner keeps at hand, because it takes one and gives it back all the time: out, as the pool counts. */
+struct pool_spare {
+    void *ptr; /* NULL: none */
+    size_t bytes;
+};
+
+/* As pool_acquire. */
+MUST_USE static inline void *pool_spare_acquire(struct pool_spare *spare, struct pool *pool, size_t bytes,
+                                                size_t *ret_bytes)
+{
+    void *memory = spare->ptr;
+    if (UNLIKELY(!memory || bytes > spare->bytes))
+        return pool_acquire(pool, bytes, ret_bytes);
+    MEMORY_UNPOISON(memory, spare->bytes);
+    spare->ptr = NULL;
+    *ret_bytes = spare->bytes;
+    return memory;
+}
+
+/* As pool_release. A block of more than `bytes_max` is not kept. */
+static inline void pool_spare_release(struct pool_spare *spare, struct pool *pool, void *memory, size_t bytes,
+                                      size_t bytes_max)
+{
+    if (UNLIKELY(spare->ptr || !memory || bytes > bytes_max)) {
+        pool_release(pool, memory, bytes);
+        return;
+    }
+    MEMORY_POISON(memory, bytes);
+    *spare = (struct pool_spare){memory, bytes};
+}
+
+static inline void pool_spare_drop(struct pool_spare *spare, struct pool *pool)
+{
+    if (spare->ptr)
+        MEMORY_UNPOISON(spare->ptr, spare->bytes);
+    pool_release(pool, spare->ptr, spare->bytes);
+    spare->ptr = NULL;
+}
+
 /* Gives cached blocks back to the system until at most `keep_bytes` are kept. */
 void pool_trim(struct pool *pool, size_t keep_bytes);
 

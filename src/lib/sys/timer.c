@@ -20,22 +20,12 @@ void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ns)
 
 void timer_init(struct timer *timer, void (*on_fire)(struct timer *timer))
 {
-    *timer = (struct timer){.on_fire = on_fire};
+    *timer = (struct timer){.filed_tick = TIMER_NOT_FILED, .on_fire = on_fire};
     list_init(&timer->node);
 }
 
-/* The first tick at whose start the deadline has passed. */
-static uint64_t tick_of(uint64_t deadline_ns)
+void timer_file(struct timer_wheel *wheel, struct timer *timer)
 {
-    return (deadline_ns >> TIMER_TICK_BITS) + 1;
-}
-
-void timer_set(struct timer_wheel *wheel, struct timer *timer, uint64_t deadline_ns)
-{
-    ASSERT(deadline_ns > 0, "a deadline of zero means none");
-    timer->deadline_ns = deadline_ns;
-    if (list_is_linked(&timer->node) && timer->filed_tick <= tick_of(deadline_ns))
-        return;
     list_remove(&timer->node);
     file_timer(wheel, timer);
 }
@@ -44,6 +34,7 @@ void timer_cancel(struct timer *timer)
 {
     list_remove(&timer->node);
     timer->deadline_ns = 0;
+    timer->filed_tick = TIMER_NOT_FILED;
 }
 
 void timer_wheel_run(struct timer_wheel *wheel, uint64_t now_ns)
@@ -101,7 +92,7 @@ static uint64_t next_tick(const struct timer_wheel *wheel)
 
 static void file_timer(struct timer_wheel *wheel, struct timer *timer)
 {
-    uint64_t tick = tick_of(timer->deadline_ns);
+    uint64_t tick = timer_tick_of(timer->deadline_ns);
     if (tick < wheel->tick)
         tick = wheel->tick;
     uint64_t horizon = (1ULL << (TIMER_LEVEL_BITS * TIMER_LEVELS)) - 1;
@@ -133,11 +124,12 @@ static void run_tick(struct timer_wheel *wheel)
     wheel->tick++;
     while ((node = list_pop_first(&due))) {
         struct timer *timer = CONTAINER_OF(node, struct timer, node);
-        if (tick_of(timer->deadline_ns) >= wheel->tick) {
+        if (timer_tick_of(timer->deadline_ns) >= wheel->tick) {
             file_timer(wheel, timer);
             continue;
         }
         timer->deadline_ns = 0;
+        timer->filed_tick = TIMER_NOT_FILED;
         timer->on_fire(timer);
     }
 }

@@ -10,6 +10,7 @@
 
 #include "lib/base/list.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TIMER_TICK_BITS   20
@@ -20,7 +21,7 @@
 struct timer {
     struct list node;
     uint64_t deadline_ns; /* 0: not set */
-    uint64_t filed_tick;
+    uint64_t filed_tick;  /* when the wheel will look at it; TIMER_NOT_FILED: never */
     void (*on_fire)(struct timer *timer);
 };
 
@@ -33,8 +34,23 @@ struct timer_wheel {
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ns);
 /* `on_fire` may set or cancel any timer, and free the memory of its own. */
 void timer_init(struct timer *timer, void (*on_fire)(struct timer *timer));
+#define TIMER_NOT_FILED UINT64_MAX
+void timer_file(struct timer_wheel *wheel, struct timer *timer);
+
+/* The first tick at whose start the deadline has passed. */
+static inline uint64_t timer_tick_of(uint64_t deadline_ns)
+{
+    return (deadline_ns >> TIMER_TICK_BITS) + 1;
+}
+
 /* Fires once at or after deadline_ns; replaces an earlier setting. */
-void timer_set(struct timer_wheel *wheel, struct timer *timer, uint64_t deadline_ns);
+static inline void timer_set(struct timer_wheel *wheel, struct timer *timer, uint64_t deadline_ns)
+{
+    ASSERT(deadline_ns > 0, "a deadline of zero means none");
+    timer->deadline_ns = deadline_ns;
+    if (UNLIKELY(timer->filed_tick > timer_tick_of(deadline_ns)))
+        timer_file(wheel, timer);
+}
 void timer_cancel(struct timer *timer);
 /* Runs what is due. */
 void timer_wheel_run(struct timer_wheel *wheel, uint64_t now_ns);

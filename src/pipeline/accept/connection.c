@@ -11,18 +11,21 @@
 #include "pipeline/request.h"
 
 #define OUT_BYTES_MIN   4096
-#define BODY_ROOM_BYTES 4096 /* behind the largest head */
-#define ROUNDS_MAX      8    /* of output in one turn of the loop: others wait as well */
+#define BODY_ROOM_BYTES 4096  /* behind the largest head */
+#define OUT_SPARE_MAX   16384 /* of the worker's spare one */
+#define ROUNDS_MAX      8     /* of output in one turn of the loop: others wait as well */
 
 static struct iovec on_buffer(struct stream *stream);
 static void on_received(struct stream *stream, size_t bytes, enum err err);
 static void on_sent(struct stream *stream, enum err err);
 static void on_hangup(struct stream *stream);
+static enum err send_all(struct connection *connection);
 static enum err send_out(struct connection *connection);
-static enum err send_file(struct connection *connection);
-static void set_phase_once(struct connection *connection, enum connection_phase phase);
+static enum err send_with_file(struct connection *connection);
 static bool flush(struct connection *connection);
 static void settle(struct connection *connection);
+static void end(struct connection *connection);
+static void wait_for_next(struct connection *connection);
 static void discard(struct connection *connection);
 static void note_sent(struct connection *connection);
 static void drop_input_buffer(struct connection *connection);
@@ -187,7 +190,8 @@ void connection_leave(struct connection *connection, bool is_outermost)
         if (rounds == ROUNDS_MAX) {
             /* Nothing is unsent, and yet the client is waited for: the kernel calls its buffer writable only when a part
              * of it has been taken. */
-            set_phase_once(connection, CONNECTION_WRITE);
+            if (connection->phase != CONNECTION_WRITE)
+                connection_set_phase(connection, CONNECTION_WRITE);
             stream_yield(&connection->stream);
             return;
         }
@@ -215,12 +219,9 @@ static size_t input_capacity(const struct connection *connection)
 static bool ensure_input_buffer(struct connection *connection)
 {
     struct connection_buffer *in = &connection->in;
-    if (!in->ptr) {
-        in->ptr = pool_acquire(&connection->worker->pool, input_capacity(connection), &in->capacity);
-        in->begin = 0;
-        in->end = 0;
-        in->pinned = 0;
-    }
+    struct worker *worker = connection->worker;
+    if (!in->ptr)
+        in->ptr = pool_spare_acquire(&worker->in_spare, &worker->pool, input_capacity(connection), &in->capacity);
     return in->ptr != NULL;
 }
 
@@ -247,10 +248,12 @@ static void give_up_input(struct connection *connection)
     connection_leave(connection, is_outermost);
 }
 
-static struct iovec direct_buffer(const struct connection *connection)
+/* Only a request has a place of its own for what comes. */
+static inline struct iovec direct_buffer(const struct connection *connection)
 {
     const struct protocol *protocol = connection->protocol;
-    return protocol->direct_buffer ? protocol->direct_buffer(connection) : (struct iovec){NULL, 0};
+    bool has_place = connection->open_requests && protocol->direct_buffer;
+    return has_place ? protocol->direct_buffer(connection) : (struct iovec){NULL, 0};
 }
 
 struct iovec connection_place(struct connection *connection)
@@ -270,9 +273,9 @@ static struct iovec on_buffer(struct stream *stream)
 {
     struct connection *connection = of_stream(stream);
     struct iovec room = {0};
-    if (connection->phase == CONNECTION_DISCARD)
+    if (UNLIKELY(connection->phase == CONNECTION_DISCARD))
         return (struct iovec){connection->worker->discarded, sizeof connection->worker->discarded};
-    if (!connection->secure)
+    if (LIKELY(!connection->secure))
         return connection_place(connection);
     if (secure_buffer(connection, &room) != ERR_OK)
         give_up_input(connection);
@@ -295,22 +298,26 @@ void connection_end_input(struct connection *connection)
         connection_close(connection);
 }
 
+/* True when that was all: a client may end TLS with something still to be decrypted. */
+static bool is_over(struct connection *connection, enum err err)
+{
+    if (connection->phase == CONNECTION_DISCARD || err == ERR_IO) {
+        connection_close(connection);
+        return true;
+    }
+    if (connection->secure && !secure_end_input(connection))
+        return false;
+    connection_end_input(connection);
+    return true;
+}
+
 static void on_received(struct stream *stream, size_t bytes, enum err err)
 {
     struct connection *connection = of_stream(stream);
-    if (connection->phase == CONNECTION_DISCARD) {
-        if (err != ERR_OK)
-            connection_close(connection);
+    if (UNLIKELY(err != ERR_OK) && is_over(connection, err))
         return;
-    }
-    if (err == ERR_IO) {
-        connection_close(connection);
+    if (UNLIKELY(connection->phase == CONNECTION_DISCARD))
         return;
-    }
-    if (err == ERR_EOF && (!connection->secure || secure_end_input(connection))) {
-        connection_end_input(connection);
-        return;
-    }
     counter_add(&connection->worker->meter.received_bytes, bytes);
     if (connection->secure)
         secure_received(connection, bytes);
@@ -367,16 +374,15 @@ static void on_hangup(struct stream *stream)
 
 /* Output. */
 
-char *connection_reserve(struct connection *connection, size_t bytes)
+char *connection_reserve_more(struct connection *connection, size_t bytes)
 {
     struct connection_buffer *out = &connection->out;
-    if (out->capacity - out->end >= bytes && out->ptr)
-        return out->ptr + out->end;
+    struct worker *worker = connection->worker;
     note_sent(connection);
     size_t waiting = out->end - out->begin;
     size_t capacity;
     size_t wanted = MAX(waiting + bytes, (size_t)OUT_BYTES_MIN);
-    char *ptr = pool_acquire(&connection->worker->pool, wanted, &capacity);
+    char *ptr = pool_spare_acquire(&worker->out_spare, &worker->pool, wanted, &capacity);
     if (!ptr)
         return NULL;
     if (out->ptr)
@@ -423,38 +429,29 @@ void connection_refuse(struct connection *connection, struct slice answer)
     counter_add(&connection->worker->meter.sent_bytes, sent);
 }
 
-static void set_phase_once(struct connection *connection, enum connection_phase phase)
-{
-    if (connection->phase != phase)
-        connection_set_phase(connection, phase);
-}
-
 /* Sends what is there and sets what is waited for next; may close the connection. True when all is sent and there is
  * more to come, or more to be decrypted. */
 static bool flush(struct connection *connection)
 {
-    bool is_busy = connection->stream.unsent.len || connection->is_sending_file;
-    bool has_file = connection->file.bytes > 0;
-    connection->stream.has_more = has_file;
-    enum err err = is_busy ? ERR_AGAIN : send_out(connection);
-    if (err == ERR_OK && has_file)
-        err = send_file(connection);
-    bool is_over = connection->is_closing && !connection->open_requests;
-    bool has_input = !is_over && connection->secure && secure_has_input(connection);
-    bool has_more = err == ERR_OK && (connection->has_more_output || has_input || has_file);
-    if (err == ERR_AGAIN) {
-        bool wants_input;
-        set_phase_once(connection, connection->protocol->phase(connection, &wants_input));
-        if (!wants_input)
-            stream_receive_stop(&connection->stream);
-        else if (stream_receive_start(&connection->stream) != ERR_OK)
-            connection_close(connection);
-    } else if (err == ERR_OK && !has_more) {
+    enum err err = send_all(connection);
+    if (LIKELY(err == ERR_OK)) {
+        bool is_over = connection->is_closing && !connection->open_requests;
+        if (connection->has_more_output || (connection->secure && !is_over && secure_has_input(connection)))
+            return true;
         settle(connection);
-    } else if (err != ERR_OK) {
+    } else if (err == ERR_AGAIN) {
+        wait_for_next(connection);
+    } else {
         connection_close(connection);
     }
-    return has_more;
+    return false;
+}
+
+static enum err send_all(struct connection *connection)
+{
+    if (UNLIKELY(connection_is_sending(connection)))
+        return send_with_file(connection);
+    return send_out(connection);
 }
 
 static enum err send_out(struct connection *connection)
@@ -485,11 +482,21 @@ static void note_file_sent(struct connection *connection, uint64_t bytes)
     connection->is_sending_file = connection->file.bytes > 0;
 }
 
-static enum err send_file(struct connection *connection)
+/* Its source may have more of it. */
+static enum err send_with_file(struct connection *connection)
 {
     uint64_t sent = 0;
-    enum err err = stream_send_file(&connection->stream, connection->file, &sent);
+    if (connection->stream.unsent.len || connection->is_sending_file)
+        return ERR_AGAIN;
+    connection->stream.has_more = true;
+    enum err err = send_out(connection);
+    connection->stream.has_more = false;
+    if (err != ERR_OK)
+        return err;
+    err = stream_send_file(&connection->stream, connection->file, &sent);
     note_file_sent(connection, sent);
+    if (err == ERR_OK)
+        connection->has_more_output = true;
     return err;
 }
 
@@ -509,22 +516,33 @@ static void on_sent(struct stream *stream, enum err err)
     connection_process(connection);
 }
 
-/* All is sent: what next? A head, a body and a run have one deadline each, however often we come by. */
 static void settle(struct connection *connection)
 {
-    drop_output_buffer(connection);
-    if (connection->is_closing && !connection->open_requests) {
-        if ((connection->needs_discard || connection->secure) && !connection->is_eof)
-            discard(connection);
-        else
-            connection_close(connection);
-        return;
-    }
+    if (connection->out.ptr)
+        drop_output_buffer(connection);
+    if (UNLIKELY(connection->is_closing && !connection->open_requests))
+        end(connection);
+    else
+        wait_for_next(connection);
+}
+
+static void end(struct connection *connection)
+{
+    if ((connection->needs_discard || connection->secure) && !connection->is_eof)
+        discard(connection);
+    else
+        connection_close(connection);
+}
+
+/* A head, a body and a run have one deadline each, however often we come by. */
+static void wait_for_next(struct connection *connection)
+{
     bool wants_input;
     enum connection_phase phase = connection->protocol->phase(connection, &wants_input);
     if (phase == CONNECTION_IDLE)
         drop_input_buffer(connection);
-    set_phase_once(connection, phase);
+    if (connection->phase != phase)
+        connection_set_phase(connection, phase);
     if (!wants_input)
         stream_receive_stop(&connection->stream);
     else if (stream_receive_start(&connection->stream) != ERR_OK)
@@ -548,12 +566,16 @@ static void discard(struct connection *connection)
 
 static void drop_input_buffer(struct connection *connection)
 {
-    pool_release(&connection->worker->pool, connection->in.ptr, connection->in.capacity);
-    connection->in = (struct connection_buffer){0};
+    struct worker *worker = connection->worker;
+    struct connection_buffer *in = &connection->in;
+    pool_spare_release(&worker->in_spare, &worker->pool, in->ptr, in->capacity, SIZE_MAX);
+    *in = (struct connection_buffer){0};
 }
 
 static void drop_output_buffer(struct connection *connection)
 {
-    pool_release(&connection->worker->pool, connection->out.ptr, connection->out.capacity);
-    connection->out = (struct connection_buffer){0};
+    struct worker *worker = connection->worker;
+    struct connection_buffer *out = &connection->out;
+    pool_spare_release(&worker->out_spare, &worker->pool, out->ptr, out->capacity, OUT_SPARE_MAX);
+    *out = (struct connection_buffer){0};
 }
