@@ -202,7 +202,7 @@ static void end_connections(struct worker *worker)
 void worker_connection_closed(struct worker *worker)
 {
     accept_on_closed(worker);
-    if (!worker->is_draining || worker->connection_count || worker->request_count)
+    if (!worker->is_draining || worker->connection_count || worker->requests.count)
         return;
     atomic_store_explicit(&worker->is_drained, true, memory_order_release);
     if (worker->is_stopping)
@@ -318,7 +318,7 @@ uint64_t worker_random(struct worker *worker)
 static bool is_idle(struct worker *worker)
 {
     uint64_t requests = counter_read(&worker->meter.requests);
-    bool has_rested = worker->request_count == 0 && requests == worker->tidied_requests;
+    bool has_rested = worker->requests.count == 0 && requests == worker->tidied_requests;
     worker->tidied_requests = requests;
     return has_rested;
 }
@@ -338,8 +338,9 @@ static void on_tidy(struct timer *timer)
         drop_spares(worker);
     }
     gauge_set(&worker->meter.connections_open, worker->connection_count);
-    gauge_set(&worker->meter.requests_in_flight, worker->request_count);
-    gauge_set(&worker->meter.memory_outstanding, (int64_t)worker->pool.outstanding_bytes);
+    gauge_set(&worker->meter.requests_in_flight, worker->requests.count);
+    size_t spare_bytes = pool_spare_bytes(&worker->in_spare) + pool_spare_bytes(&worker->out_spare);
+    gauge_set(&worker->meter.memory_outstanding, (int64_t)(worker->pool.outstanding_bytes - spare_bytes));
     uint64_t mallocs = worker->pool.mallocs + http2_shared_mallocs(worker);
     counter_add(&worker->meter.memory_mallocs, mallocs - counter_read(&worker->meter.memory_mallocs));
     if (has_rested)

@@ -132,6 +132,11 @@ static inline void pool_spare_release(struct pool_spare *spare, struct pool *poo
     *spare = (struct pool_spare){memory, bytes};
 }
 
+static inline size_t pool_spare_bytes(const struct pool_spare *spare)
+{
+    return spare->ptr ? spare->bytes : 0;
+}
+
 static inline void pool_spare_drop(struct pool_spare *spare, struct pool *pool)
 {
     if (spare->ptr)

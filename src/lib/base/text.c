@@ -2,6 +2,9 @@
 #include "lib/base/text.h"
 
 #include <stdio.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #define NAME_LEN_MAX 63
 
@@ -48,15 +51,10 @@ enum err text_parse_hex(struct slice text, uint64_t *ret_value)
     return ERR_OK;
 }
 
-size_t text_format_u64(char *out, uint64_t value)
+size_t text_format_long_u64(char *out, uint64_t value)
 {
     char digits[20];
     size_t len = 0;
-    if (value < 100) { /* most lengths; half of the instructions */
-        out[0] = (char)('0' + value / 10);
-        out[value >= 10] = (char)('0' + value % 10);
-        return value >= 10 ? 2 : 1;
-    }
     do
         digits[len++] = (char)('0' + value % 10);
     while ((value /= 10) != 0);
@@ -65,18 +63,39 @@ size_t text_format_u64(char *out, uint64_t value)
     return len;
 }
 
-#define HEX_ROW(high)                                                                                                  \
-    high "0" high "1" high "2" high "3" high "4" high "5" high "6" high "7" high "8" high "9" high "a" high "b" high   \
-         "c" high "d" high "e" high "f"
+static inline void format_hex_byte(char *out, char byte)
+{
+    static const char digits[] = "0123456789abcdef";
+    out[0] = digits[(unsigned char)byte >> 4];
+    out[1] = digits[byte & 0x0f];
+}
+
+/* Eight bytes become sixteen digits at once where there are blocks of 16; ids and hashes are of such lengths. */
+#if defined(__SSE2__)
+static inline void format_hex_block(char *out, const char *bytes)
+{
+    __m128i block = _mm_loadl_epi64((const __m128i_u *)bytes);
+    __m128i low_half = _mm_set1_epi8(0x0f);
+    __m128i high = _mm_and_si128(_mm_srli_epi16(block, 4), low_half);
+    __m128i digits = _mm_unpacklo_epi8(high, _mm_and_si128(block, low_half));
+    __m128i letters = _mm_and_si128(_mm_cmpgt_epi8(digits, _mm_set1_epi8(9)), _mm_set1_epi8('a' - '0' - 10));
+    _mm_storeu_si128((__m128i_u *)out, _mm_add_epi8(_mm_add_epi8(digits, _mm_set1_epi8('0')), letters));
+}
+#else
+static inline void format_hex_block(char *out, const char *bytes)
+{
+    for (size_t i = 0; i < 8; i++)
+        format_hex_byte(out + 2 * i, bytes[i]);
+}
+#endif
 
 void text_format_hex(char *out, struct slice bytes)
 {
-    /* "000102…fdfeff" */
-    static const char pairs[] =
-        HEX_ROW("0") HEX_ROW("1") HEX_ROW("2") HEX_ROW("3") HEX_ROW("4") HEX_ROW("5") HEX_ROW("6") HEX_ROW("7")
-            HEX_ROW("8") HEX_ROW("9") HEX_ROW("a") HEX_ROW("b") HEX_ROW("c") HEX_ROW("d") HEX_ROW("e") HEX_ROW("f");
-    for (size_t i = 0; i < bytes.len; i++)
-        memcpy(out + 2 * i, pairs + (size_t)2 * (unsigned char)bytes.ptr[i], 2);
+    size_t whole = bytes.len & ~(size_t)7;
+    for (size_t i = 0; i < whole; i += 8)
+        format_hex_block(out + 2 * i, bytes.ptr + i);
+    for (size_t i = whole; i < bytes.len; i++)
+        format_hex_byte(out + 2 * i, bytes.ptr[i]);
 }
 
 enum err text_decode_hex(struct slice text, void *out)

@@ -13,8 +13,16 @@
 MUST_USE enum err text_parse_u64(struct slice text, uint64_t *ret_value);
 /* The same in base 16, without a prefix. */
 MUST_USE enum err text_parse_hex(struct slice text, uint64_t *ret_value);
-/* Writes decimal digits, at most 20, no NUL; returns how many. */
-size_t text_format_u64(char *out, uint64_t value);
+size_t text_format_long_u64(char *out, uint64_t value);
+/* Writes decimal digits, at most 20, no NUL; returns how many. Inline for what most lengths are: below 100. */
+static inline size_t text_format_u64(char *out, uint64_t value)
+{
+    if (value >= 100)
+        return text_format_long_u64(out, value);
+    out[0] = (char)('0' + value / 10);
+    out[value >= 10] = (char)('0' + value % 10);
+    return value >= 10 ? 2 : 1;
+}
 /* Writes two lower-case hex digits a byte, no NUL; out holds 2 × bytes.len. */
 void text_format_hex(char *out, struct slice bytes);
 /* out holds text.len / 2 bytes. ERR_SYNTAX on odd length or another character. */

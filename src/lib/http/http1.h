@@ -75,16 +75,28 @@ void http1_write_field(struct http1_writer *writer, struct slice name, struct sl
 void http1_write_named(struct http1_writer *writer, struct slice name, struct slice value);
 /* The same for what a parser of ours has already found good: nothing is looked at again. */
 void http1_write_parsed(struct http1_writer *writer, const struct http_header *header);
-/* How nearly every response begins, in one piece: the status line, a prebuilt line (Date; may be empty), Content-Type
- * unless it is empty, Content-Length unless it is HTTP1_NO_LENGTH. */
-#define HTTP1_NO_LENGTH UINT64_MAX
-void http1_write_opening(struct http1_writer *writer, int status, struct slice line, struct slice content_type,
-                         uint64_t length);
 /* Content-Length. */
 void http1_write_length(struct http1_writer *writer, uint64_t length);
 /* Lines made beforehand and trusted to be whole, CRLF included: Date, Server. */
 void http1_write_prebuilt(struct http1_writer *writer, struct slice lines);
 /* The empty line. */
 void http1_write_end(struct http1_writer *writer);
+
+/* The head of a response, quicker: its room is measured once and not asked for line by line. The caller has HTTP1_HEAD_BYTES,
+ * and for each field http1_field_bytes, and the bytes of `line` and `content_type`. All return the place behind. A value that
+ * could split the message is left out with its name. */
+#define HTTP1_HEAD_BYTES 256 /* opening without `line` and type, Connection, Transfer-Encoding, the empty line */
+#define HTTP1_NO_LENGTH  UINT64_MAX
+
+static inline size_t http1_field_bytes(struct slice name, struct slice value)
+{
+    return name.len + value.len + sizeof ": \r\n" - 1;
+}
+
+/* The status line, a prebuilt line (Date; may be empty), Content-Type unless it is empty, Content-Length unless it is
+ * HTTP1_NO_LENGTH. */
+char *http1_put_opening(char *out, int status, struct slice line, struct slice content_type, uint64_t length);
+/* `name` is a token. */
+char *http1_put_field(char *out, struct slice name, struct slice value);
 
 #endif

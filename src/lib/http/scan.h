@@ -5,6 +5,7 @@
 
 #include "lib/base/attr.h"
 #include "lib/base/cpu.h"
+#include "lib/base/slice.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,6 +61,16 @@ static inline unsigned scan_outside_printable(const char *at)
 {
     __m128i one_more = _mm_add_epi8(_mm_loadu_si128((const __m128i_u *)at), _mm_set1_epi8(1));
     return (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(one_more, _mm_set1_epi8(' '))) ^ 0xffff;
+}
+
+/* True when all bytes are printable ASCII. */
+static inline bool scan_are_printable(__m128i a, __m128i b)
+{
+    __m128i space = _mm_set1_epi8(' ');
+    __m128i one = _mm_set1_epi8(1);
+    __m128i good =
+        _mm_and_si128(_mm_cmpgt_epi8(_mm_add_epi8(a, one), space), _mm_cmpgt_epi8(_mm_add_epi8(b, one), space));
+    return _mm_movemask_epi8(good) == 0xffff;
 }
 
 /* 0xff where a byte is one of `first` to `last`. */
@@ -161,6 +172,30 @@ static inline const char *scan_value(const struct scan *scan, const char *from, 
 {
     at = scan_inside(scan_outside_printable, at, scan_last_block(scan, from, end));
     return at == end || !scan_is(*at, SCAN_VALUE) ? at : scan->value(from, at, end);
+}
+
+/* Copies a text to `out`, where there is room, and says whether it is SCAN_VALUE. What is short, as most values that weir
+ * makes are, is looked at on its way. */
+static inline bool scan_put_value(char *out, struct slice value)
+{
+    const char *end = value.ptr + value.len;
+    bool is_good = false;
+#if SCAN_HAS_BLOCKS
+    if (LIKELY(value.len >= 16 && value.len <= 32)) {
+        __m128i first = _mm_loadu_si128((const __m128i_u *)value.ptr);
+        __m128i last = _mm_loadu_si128((const __m128i_u *)(end - 16));
+        _mm_storeu_si128((__m128i_u *)out, first);
+        _mm_storeu_si128((__m128i_u *)(out + value.len - 16), last);
+        is_good = scan_are_printable(first, last);
+    } else if (value.len >= 8 && value.len < 16) {
+        __m128i both = _mm_unpacklo_epi64(_mm_loadl_epi64((const __m128i_u *)value.ptr),
+                                          _mm_loadl_epi64((const __m128i_u *)(end - 8)));
+        slice_put(out, value);
+        is_good = scan_are_printable(both, both);
+    } else
+#endif
+        slice_put(out, value);
+    return is_good || value.len == 0 || scan_value(scan_best, value.ptr, value.ptr, end) == end;
 }
 
 /* -1 for other characters. */

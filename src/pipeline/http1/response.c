@@ -5,7 +5,6 @@
 #include "pipeline/http1/protocol_int.h"
 #include "pipeline/worker.h"
 
-#define HEAD_BYTES_BASE  256 /* status line, Date, Content-Length, Connection */
 #define SOURCE_PIECE     16384
 #define FILE_PIECE       (2U << 20)
 #define WAITING_HIGH     65536 /* no more is asked of a source while so much waits to be sent */
@@ -13,35 +12,32 @@
 #define CHUNK_OVERHEAD   (CHUNK_HEAD_BYTES + 2 + sizeof CHUNKED_END)
 
 static void end_input(struct request *request);
-static bool write_head(struct request *request, struct http1_writer *writer, bool is_keeping);
-static enum verdict begin_response(struct request *request);
+static void begin_response(struct request *request);
+static char *put_head(struct request *request, char *out);
 static enum verdict pump(struct request *request);
 
 static size_t fields_bytes(const struct response_field *fields, uint32_t count)
 {
     size_t bytes = 0;
     for (uint32_t i = 0; i < count; i++)
-        bytes += fields[i].name.len + fields[i].value.len + 4;
+        bytes += http1_field_bytes(fields[i].name, fields[i].value);
     return bytes;
 }
 
 static size_t head_bytes(const struct response *response)
 {
-    return HEAD_BYTES_BASE + response->content_type.len + fields_bytes(response->fields, response->field_count);
+    return HTTP1_HEAD_BYTES + WORKER_DATE_BYTES + response->content_type.len +
+           fields_bytes(response->fields, response->field_count);
 }
 
 enum verdict http1_respond(struct request *request)
 {
-    if (!request->is_head_sent) {
-        enum verdict verdict = begin_response(request);
-        if (verdict != VERDICT_NEXT)
-            return verdict;
-    }
+    if (!request->is_head_sent)
+        begin_response(request);
     bool has_source = request->response.source && request->head.method != HTTP_METHOD_HEAD;
     enum verdict verdict = has_source ? pump(request) : VERDICT_NEXT;
-    if (verdict == VERDICT_NEXT && request->head.has_body && !request->is_body_complete) {
+    if (request->head.has_body && !request->is_body_complete && verdict == VERDICT_NEXT)
         connection_close_after(request->connection);
-    }
     return verdict;
 }
 
@@ -52,7 +48,7 @@ static bool is_in_chunks(const struct request *request)
     return request->response.source && !request->response.has_length && request->head.version_minor > 0;
 }
 
-static enum verdict begin_response(struct request *request)
+static void begin_response(struct request *request)
 {
     struct connection *connection = request->connection;
     struct response *response = &request->response;
@@ -60,28 +56,19 @@ static enum verdict begin_response(struct request *request)
     if (response->source && !response->has_length && request->head.version_minor == 0)
         connection->is_closing = true;
     bool is_head = request->head.method == HTTP_METHOD_HEAD;
-    size_t body_bytes = is_head ? 0 : response->body.len;
-    size_t head_room = head_bytes(response);
-    char *place = connection_reserve(connection, head_room + body_bytes);
-    if (!place) {
+    struct slice body = is_head ? (struct slice){NULL, 0} : response->body;
+    char *place = connection_reserve(connection, head_bytes(response) + body.len);
+    if (UNLIKELY(!place)) {
         connection->protocol->refuse(connection);
         response->status = 503;
         response->source = NULL;
-        return VERDICT_NEXT;
+        return;
     }
-    struct http1_writer writer;
-    http1_writer_init(&writer, place, head_room);
-    if (!write_head(request, &writer, !connection->is_closing)) {
-        response->source = NULL;
-        connection_close(connection);
-        return VERDICT_NEXT;
-    }
-    if (body_bytes)
-        memcpy(place + writer.len, response->body.ptr, body_bytes);
-    connection->out.end += writer.len + body_bytes;
-    request->sent_bytes = writer.len + body_bytes;
+    char *end = slice_put(put_head(request, place), body);
+    size_t bytes = (size_t)(end - place);
+    connection->out.end += bytes;
+    request->sent_bytes = bytes;
     request->is_head_sent = true;
-    return VERDICT_NEXT;
 }
 
 /* Decides whether the connection can go on. A body that nobody wanted is skipped when it is here already; otherwise the
@@ -110,25 +97,29 @@ static void end_input(struct request *request)
         connection->is_closing = true;
 }
 
-static bool write_head(struct request *request, struct http1_writer *writer, bool is_keeping)
+/* Of a body from a source only the source's owner may know how long it is. */
+static uint64_t length_of(const struct response *response)
+{
+    if (!http_status_may_have_body(response->status) || (response->source && !response->has_length))
+        return HTTP1_NO_LENGTH;
+    return response->source ? response->source_bytes : response->body.len;
+}
+
+/* Into the room that head_bytes has measured. */
+static char *put_head(struct request *request, char *out)
 {
     const struct response *response = &request->response;
-    bool is_chunked = is_in_chunks(request);
-    bool has_length =
-        !is_chunked && http_status_may_have_body(response->status) && (!response->source || response->has_length);
     struct slice date = response->has_date ? (struct slice){NULL, 0} : worker_date_line(request->worker);
-    uint64_t length = response->source ? response->source_bytes : response->body.len;
-    http1_write_opening(writer, response->status, date, response->content_type, has_length ? length : HTTP1_NO_LENGTH);
-    if (is_chunked)
-        http1_write_prebuilt(writer, SLICE_LIT("Transfer-Encoding: chunked\r\n"));
+    out = http1_put_opening(out, response->status, date, response->content_type, length_of(response));
+    if (is_in_chunks(request))
+        out = slice_put(out, SLICE_LIT("Transfer-Encoding: chunked\r\n"));
     for (uint32_t i = 0; i < response->field_count; i++)
-        http1_write_named(writer, response->fields[i].name, response->fields[i].value);
-    if (!is_keeping)
-        http1_write_prebuilt(writer, SLICE_LIT("Connection: close\r\n"));
+        out = http1_put_field(out, response->fields[i].name, response->fields[i].value);
+    if (request->connection->is_closing)
+        out = slice_put(out, SLICE_LIT("Connection: close\r\n"));
     else if (request->head.version_minor == 0)
-        http1_write_prebuilt(writer, SLICE_LIT("Connection: keep-alive\r\n"));
-    http1_write_end(writer);
-    return !writer->is_cut;
+        out = slice_put(out, SLICE_LIT("Connection: keep-alive\r\n"));
+    return slice_put(out, SLICE_LIT("\r\n"));
 }
 
 /* HTTP/1.0 has no interim responses. */

@@ -71,6 +71,24 @@ static void hex_round_trips(void **state)
     assert_int_equal(text_decode_hex(SLICE_LIT(""), back), ERR_OK);
 }
 
+static void hex_is_right_for_each_byte_at_each_place(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len < 40; len++)
+        for (int byte = 0; byte < 256; byte++) {
+            char bytes[40];
+            char out[81];
+            char expected[81] = "";
+            for (size_t i = 0; i < len; i++) {
+                bytes[i] = (char)(byte + 37 * (int)i);
+                snprintf(expected + 2 * i, 3, "%02x", (unsigned)(unsigned char)bytes[i]);
+            }
+            out[2 * len] = '\0';
+            text_format_hex(out, slice_of(bytes, len));
+            assert_string_equal(out, expected);
+        }
+}
+
 static void nearest_name_is_a_slip_away(void **state)
 {
     (void)state;
@@ -153,6 +171,7 @@ int main(void)
         cmocka_unit_test(hex_reaches_its_largest_value_and_not_beyond),
         cmocka_unit_test(u64_is_formatted_without_nul),
         cmocka_unit_test(hex_round_trips),
+        cmocka_unit_test(hex_is_right_for_each_byte_at_each_place),
         cmocka_unit_test(nearest_name_is_a_slip_away),
         cmocka_unit_test(nearest_name_ignores_what_is_too_long_to_compare),
         cmocka_unit_test(text_is_cut_where_its_memory_ends),

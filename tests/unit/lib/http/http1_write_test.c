@@ -113,6 +113,55 @@ static void leaves_out_whole_what_does_not_fit(void **state)
     }
 }
 
+static void puts_the_opening_of_a_response(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *line;
+        const char *type;
+        uint64_t length;
+        const char *expected;
+    } cases[] = {
+        {200, "Date: now\r\n", "application/json", 15,
+         "HTTP/1.1 200 OK\r\nDate: now\r\nContent-Type: application/json\r\nContent-Length: 15\r\n"},
+        {204, "", "", HTTP1_NO_LENGTH, "HTTP/1.1 204 No Content\r\n"},
+        {599, "", "text/html", 0, "HTTP/1.1 599 \r\nContent-Type: text/html\r\nContent-Length: 0\r\n"},
+        {200, "", "a\r\nB: c", UINT64_MAX - 1, "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551614\r\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char memory[HTTP1_HEAD_BYTES];
+        const char *end = http1_put_opening(memory, cases[i].status, slice_of_text(cases[i].line),
+                                            slice_of_text(cases[i].type), cases[i].length);
+        assert_true(slice_is(slice_of(memory, (size_t)(end - memory)), cases[i].expected));
+    }
+}
+
+/* At every place of values of every length; nothing is written behind what was announced. */
+static void leaves_out_a_value_that_would_split_the_response(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len < 100; len++) {
+        char *value = malloc(len + 1);
+        char *memory = malloc(len + 5);
+        assert_true(value && memory);
+        memset(value, 'v', len);
+        assert_ptr_equal(http1_put_field(memory, SLICE_LIT("A"), slice_of(value, len)), memory + len + 5);
+        assert_true(memcmp(memory, "A: ", 3) == 0 && memcmp(memory + 3 + len, "\r\n", 2) == 0);
+        assert_memory_equal(memory + 3, value, len);
+        for (size_t at = 0; at < len; at++)
+            for (int c = 0; c < 256; c++) {
+                bool is_control = (c < ' ' && c != '\t') || c == 0x7f;
+                value[at] = (char)c;
+                const char *end = http1_put_field(memory, SLICE_LIT("A"), slice_of(value, len));
+                assert_ptr_equal(end, is_control ? memory : memory + len + 5);
+                value[at] = 'v';
+            }
+        free(value);
+        free(memory);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +171,8 @@ int main(void)
         cmocka_unit_test(writes_every_status),
         cmocka_unit_test(refuses_what_would_split_the_response),
         cmocka_unit_test(leaves_out_whole_what_does_not_fit),
+        cmocka_unit_test(puts_the_opening_of_a_response),
+        cmocka_unit_test(leaves_out_a_value_that_would_split_the_response),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
