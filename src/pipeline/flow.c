@@ -18,7 +18,7 @@ static const stage_run stages[STAGE_COUNT] = {
 };
 
 static void run(struct request *request);
-static enum verdict run_stage(struct request *request);
+static void record_time(struct request *request, enum stage stage);
 static void finish(struct request *request);
 static void start_total_timer(struct request *request);
 static void on_total_time(struct timer *timer);
@@ -113,45 +113,67 @@ void flow_body_wanted(struct request *request)
         connection_process(request->connection);
 }
 
-#define STAGE_BIT(name) (1U << STAGE_##name)
-
-/* A bit for each stage that has something to do for requests of the route. The others, which would only come back, are
- * passed over: 140 instructions for a health check. */
-static uint32_t stages_of(const struct route *route)
+/* Whether a stage has something to do for requests of the route. The others would only come back. */
+static bool takes_part(const struct route *route, enum stage stage, bool has_body)
 {
-    uint32_t bits = STAGE_BIT(chain) | STAGE_BIT(receive) | STAGE_BIT(format) | STAGE_BIT(respond);
-    bits |= route->endpoint ? STAGE_BIT(endpoint) : 0;
-    bits |= route->upstream ? STAGE_BIT(proxy) : 0;
-    bits |= route->files || route->asset ? STAGE_BIT(files) : 0;
-    bits |= route_runs_model(route) ? STAGE_BIT(decode) | STAGE_BIT(schedule) | STAGE_BIT(infer) : 0;
-    return bits;
+    switch (stage) {
+    case STAGE_receive:
+        return has_body;
+    case STAGE_decode:
+    case STAGE_schedule:
+    case STAGE_infer:
+        return route_runs_model(route);
+    case STAGE_proxy:
+        return route->upstream;
+    case STAGE_files:
+        return route->files || route->asset;
+    case STAGE_endpoint:
+        return route->endpoint;
+    default:
+        return true;
+    }
 }
 
-static inline enum stage next_stage(struct request *request)
+void flow_plan(struct route *route)
 {
-    unsigned next = request->stage + 1U;
-    if (request->stage == STAGE_route)
-        request->stages = stages_of(request->route);
-    uint32_t later = request->stages >> next;
-    return later ? next + (unsigned)__builtin_ctz(later) : STAGE_COUNT;
+    for (int has_body = 0; has_body < 2; has_body++) {
+        uint8_t next = STAGE_COUNT;
+        for (int stage = STAGE_COUNT - 1; stage >= 0; stage--) {
+            route->next_stage[has_body][stage] = next;
+            if (takes_part(route, stage, has_body))
+                next = (uint8_t)stage;
+        }
+    }
+}
+
+/* A request whose head was refused has no route, and begins with format. */
+static inline enum stage next_stage(const struct request *request, enum stage stage)
+{
+    return stage >= STAGE_format ? stage + 1 : request->route->next_stage[request->head.has_body][stage];
 }
 
 static void run(struct request *request)
 {
+    enum stage stage = request->stage;
     request->is_waiting = false;
     request->is_running = true;
-    while (request->stage < STAGE_COUNT) {
-        request->is_resumed = false;
-        enum verdict verdict = run_stage(request);
+    request->is_resumed = false;
+    while (stage < STAGE_COUNT) {
+        enum verdict verdict = stages[stage](request);
+        if (UNLIKELY(request->is_timed) && verdict != VERDICT_WAIT)
+            record_time(request, stage);
         if (LIKELY(verdict == VERDICT_NEXT)) {
-            request->stage = next_stage(request);
+            stage = next_stage(request, stage);
         } else if (verdict != VERDICT_WAIT) {
-            request->stage = request->stage < STAGE_format ? STAGE_format : STAGE_COUNT;
+            stage = stage < STAGE_format ? STAGE_format : STAGE_COUNT;
         } else if (!request->is_resumed || request->is_held) {
             request->is_waiting = true;
             request->is_running = false;
             return;
+        } else {
+            request->is_resumed = false;
         }
+        request->stage = stage;
     }
     request->is_running = false;
     finish(request);
@@ -159,17 +181,16 @@ static void run(struct request *request)
 
 /* A stage's time is from the end of the one before to its own end, waiting included: so one look at the clock, some
  * 25 ns, is enough for each. Only requests with a body are timed, since only they bring work. */
-static enum verdict run_stage(struct request *request)
+static RARELY_CALLED void record_time(struct request *request, enum stage stage)
 {
-    enum stage stage = request->stage;
-    enum verdict verdict = stages[stage](request);
-    if (!request->is_timed || verdict == VERDICT_WAIT)
-        return verdict;
     uint64_t now_ns = clock_now_ns();
-    request->stage_ns[stage] = now_ns - request->stage_begin_ns;
+    uint64_t stage_ns = now_ns - request->stage_begin_ns;
     request->stage_begin_ns = now_ns;
-    histogram_record(&request->worker->meter.stage_time[stage], request->stage_ns[stage]);
-    return verdict;
+    if (stage == STAGE_receive)
+        request->receive_ns = stage_ns;
+    if (stage == STAGE_decode)
+        request->decode_ns = stage_ns;
+    histogram_record(&request->worker->meter.stage_time[stage], stage_ns);
 }
 
 /* The response is with the connection, or nobody wants it any more. */

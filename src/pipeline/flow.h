@@ -6,6 +6,8 @@
 #include "pipeline/connection.h"
 #include "pipeline/request.h"
 
+/* When the target of a route is known, and again when it changes: writes down which stages its requests pass. */
+void flow_plan(struct route *route);
 /* For protocols: the head of a request is there, or request->problem says why it was refused. Within a bracket. The
  * request may have ended on return. */
 void flow_start(struct request *request);
@@ -57,10 +59,29 @@ enum verdict receive_too_large(struct request *request);
 /* decode/: before the body arrives. Where it can be made use of as it comes, sets request->sink. */
 enum verdict decode_expect_body(struct request *request);
 
+/* Links of the route that have this hook and that the way in has passed: none before there is a route. */
+static inline uint32_t chain_hooks(const struct request *request, enum route_hook hook)
+{
+    return request->chain_done ? request->chain_done & request->route->hooks[hook] : 0;
+}
+
 /* chain/: the backward passes. */
 enum verdict chain_output(struct request *request);
-void chain_response_head(struct request *request);
-void chain_response_chunk(struct request *request, struct slice *chunk);
+void chain_run_response_head(struct request *request);
+void chain_run_response_chunk(struct request *request, struct slice *chunk);
 void chain_complete(struct request *request);
+
+/* For most routes there is nothing to call. */
+static inline void chain_response_head(struct request *request)
+{
+    if (chain_hooks(request, ROUTE_HOOK_RESPONSE_HEAD))
+        chain_run_response_head(request);
+}
+
+static inline void chain_response_chunk(struct request *request, struct slice *chunk)
+{
+    if (chain_hooks(request, ROUTE_HOOK_RESPONSE_CHUNK))
+        chain_run_response_chunk(request, chunk);
+}
 
 #endif

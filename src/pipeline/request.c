@@ -18,18 +18,21 @@ struct request *request_acquire(struct connection *connection, size_t header_cou
 {
     struct worker *worker = connection->worker;
     struct request *request = slab_acquire(&worker->requests);
-    if (!request)
+    if (UNLIKELY(!request))
         return NULL;
     memset(request, 0, REQUEST_CLEARED_BYTES);
     /* A small request takes nothing from the pool, which saves 130 instructions. */
     arena_init_with(&request->arena, &worker->pool, ARENA_BLOCK_BYTES, worker->limits.request_memory, request->memory,
                     sizeof request->memory);
     request->head.headers = arena_alloc(&request->arena, header_count_max * sizeof(struct http_header));
-    if (!request->head.headers) {
+    if (UNLIKELY(!request->head.headers)) {
         slab_release(&worker->requests, request);
         return NULL;
     }
-    request->stages = UINT32_MAX;
+    request->head.head_bytes = 0;
+    request->total_timer.deadline_ns = 0;
+    request->response.fields = request->response.first_fields;
+    request->response.field_capacity = RESPONSE_FIELDS_MAX;
     request->worker = worker;
     request->connection = connection;
     request->generation = worker_generation_acquire(worker);
@@ -37,26 +40,30 @@ struct request *request_acquire(struct connection *connection, size_t header_cou
     request->begin_ns = worker->loop.now_ns;
     request->peer = connection->peer;
     request->tls = connection->tls;
-    worker->request_count++;
     connection->open_requests++;
     return request;
+}
+
+static void clean_up(struct request *request)
+{
+    while (request->cleanup_count > 0) {
+        struct request_cleanup *cleanup = &request->cleanups[--request->cleanup_count];
+        cleanup->run(cleanup->argument);
+    }
+    for (uint32_t i = 0; i < request->block_count; i++)
+        pool_release(&request->worker->pool, request->blocks[i].ptr, request->blocks[i].bytes);
+    arena_reset(&request->arena);
 }
 
 void request_release(struct request *request)
 {
     struct worker *worker = request->worker;
     ASSERT(!request->is_held, "a request that a crew thread holds is not recycled");
-    while (request->cleanup_count > 0) {
-        struct request_cleanup *cleanup = &request->cleanups[--request->cleanup_count];
-        cleanup->run(cleanup->argument);
-    }
-    for (uint32_t i = 0; i < request->block_count; i++)
-        pool_release(&worker->pool, request->blocks[i].ptr, request->blocks[i].bytes);
-    arena_reset(&request->arena);
-    worker->request_count--;
+    if (request->cleanup_count || request->block_count || request->arena.blocks)
+        clean_up(request);
     worker_generation_release(worker, request->generation);
     slab_release(&worker->requests, request);
-    if (worker->is_draining)
+    if (UNLIKELY(worker->is_draining))
         worker_connection_closed(worker);
 }
 

@@ -79,7 +79,7 @@ struct response_field {
 struct response {
     int status; /* 0: not decided */
     struct slice content_type;
-    struct response_field *fields; /* response_fields_reserve makes room */
+    struct response_field *fields; /* first_fields, until response_fields_reserve makes room */
     uint32_t field_count;
     uint32_t field_capacity;
     struct response_field *trailers; /* set before the source ends; lost where there is no way to the client */
@@ -114,10 +114,8 @@ struct request {
     struct worker_generation *generation;
     struct exchange *exchange; /* proxy/'s: with an upstream */
     uint64_t upstream_ns;      /* from handing it on to the head of the response */
-    struct arena arena;
 
     enum stage stage;
-    uint32_t stages; /* bit n: stage n has something to do; all before there is a route */
     bool is_running; /* a stage is on the stack */
     bool is_resumed; /* flow_resume was called meanwhile: the stage is called again should it wait */
     bool is_waiting;
@@ -125,16 +123,15 @@ struct request {
     bool is_cancelled;
     bool is_answered; /* handed to the connection or given up: ends with the hold */
     bool is_timed;
-    struct timer total_timer; /* limits.total_time */
-    uint64_t begin_ns;        /* first byte of the head */
-    uint64_t end_ns;          /* the response was handed over, or nobody waits for it any more */
-    uint64_t stage_begin_ns;  /* when the stage before ended */
-    uint64_t stage_ns[STAGE_COUNT];
+    uint64_t begin_ns;       /* first byte of the head */
+    uint64_t end_ns;         /* the response was handed over, or nobody waits for it any more */
+    uint64_t stage_begin_ns; /* when the stage before ended */
+    uint64_t receive_ns;     /* spent in these stages, if is_timed */
+    uint64_t decode_ns;
     uint64_t received_bytes;
     uint64_t sent_bytes;
 
     /* parse */
-    struct http_head head;
     struct slice target_path; /* as sent */
     struct slice query;
     struct slice path; /* normalised */
@@ -159,8 +156,9 @@ struct request {
 
     /* route and chain */
     const struct route *route; /* == match.route, or the configuration's `unmatched` */
-    uint32_t chain_done;       /* links whose on_request has run */
+    uint32_t chain_done;       /* bit n: the way in has passed link n, so the way back will meet it */
     uint32_t skip_mask;        /* links turned off by X-Weir-Skip */
+    char *chain_state;         /* what the links keep for this request */
     struct slice id;
     struct request_identity identity;
 
@@ -192,11 +190,13 @@ struct request {
     uint32_t cleanup_count;
     struct response response;
 
-    /* Not cleared when a request begins, nor are the arrays at the end of `response`: a count, a flag or the stage before
-     * says what of it is there. Clearing these 2.5 KB was 5 % of a small request's instructions. */
-    struct chunked chunked;   /* once has_begun_body */
-    struct route_match match; /* once the stage route has run */
-    void *states[CHAIN_LINKS_MAX];
+    /* Not cleared when a request begins, nor are the arrays at the end of `response`: request_acquire, a count, a flag or the
+     * stage before says what of it is there. Clearing these 2.8 KB was 6 % of a small request's instructions. */
+    struct arena arena;
+    struct timer total_timer;                   /* limits.total_time */
+    struct http_head head;                      /* the codec's, which begins with `headers` and head_bytes of 0 */
+    struct chunked chunked;                     /* once has_begun_body */
+    struct route_match match;                   /* once the stage route has run */
     uint32_t outputs_wanted[MODEL_TENSORS_MAX]; /* indices, v2 `outputs`; all when count is 0 */
     struct request_fault faults[REQUEST_FAULTS_MAX];
     struct request_block blocks[REQUEST_BLOCKS_MAX];
@@ -222,10 +222,6 @@ MUST_USE enum err response_fields_reserve(struct request *request, uint32_t coun
 static inline void response_field_add(struct request *request, const char *name, struct slice value)
 {
     struct response *response = &request->response;
-    if (!response->fields) {
-        response->fields = response->first_fields;
-        response->field_capacity = RESPONSE_FIELDS_MAX;
-    }
     ASSERT(response->field_count < response->field_capacity, "the stages add few response fields");
     response->fields[response->field_count++] = (struct response_field){slice_of_text(name), value};
 }

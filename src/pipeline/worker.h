@@ -74,7 +74,6 @@ struct worker {
     struct http2_context *http2_context; /* NULL until somebody did, a client or an upstream */
     struct list open_connections;
     uint32_t connection_count;
-    uint32_t request_count;
     struct worker_listener listeners[WORKER_LISTENERS_MAX];
     uint32_t listener_count;
     struct timer accept_timer; /* when to try accepting again */

@@ -5,6 +5,7 @@
 #include "control/config/option_tables.h"
 #include "lib/sys/file.h"
 #include "pipeline/config_make.h"
+#include "pipeline/flow.h"
 
 #include <stdlib.h>
 
@@ -76,10 +77,14 @@ void config_attach_model(struct config *config, uint32_t index, struct model_ent
     const struct model_config *models = config->models.items;
     ASSERT(index < config->models.count, "a model that is attached is one of the configuration");
     config->model_entries[index] = entry;
-    for (uint32_t i = 0; i < config->route_count; i++)
-        if (config->routes[i]->endpoint == ENDPOINT_NONE && !config->routes[i]->upstream &&
-            slice_equal(config->routes[i]->config->to.model, models[index].name))
-            config->routes[i]->model = entry;
+    for (uint32_t i = 0; i < config->route_count; i++) {
+        struct route *route = config->routes[i];
+        if (route->endpoint == ENDPOINT_NONE && !route->upstream &&
+            slice_equal(route->config->to.model, models[index].name)) {
+            route->model = entry;
+            flow_plan(route);
+        }
+    }
 }
 
 static void report_file(struct config_report *report, const char *path, enum err err)

@@ -3,6 +3,7 @@
 #include "control/config/compile_int.h"
 
 #include "control/config/option_tables.h"
+#include "pipeline/flow.h"
 
 struct endpoint_row {
     const char *name;
@@ -375,6 +376,7 @@ static enum err make_unmatched(struct compile *compile)
     for (uint32_t i = 0; i < compile->file_chain.count; i++)
         if (compile->file_chain.links[i].middleware->place <= PLACE_OBSERVE)
             route_chain_add(route, compile->file_chain.links[i]);
+    flow_plan(route);
     config->unmatched = route;
     return ERR_OK;
 }
@@ -429,6 +431,7 @@ static enum err add(struct compile *compile, const struct draft *draft, struct s
         route_chain_add(route, file->links[i]);
     for (uint32_t i = 0; i < draft->chain.count && !draft->is_bare; i++)
         route_chain_add(route, draft->chain.links[i]);
+    flow_plan(route);
     config->routes[config->route_count++] = route;
     return ERR_OK;
 }

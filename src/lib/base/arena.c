@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/arena.h"
 
-#include "lib/base/asan.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -11,8 +9,6 @@ struct arena_block {
     struct arena_block *next;
     size_t bytes; /* as the pool counts it */
 } CACHE_ALIGNED;
-
-static void *alloc_slow(struct arena *arena, size_t bytes);
 
 void arena_init(struct arena *arena, struct pool *pool, size_t block_bytes, size_t limit_bytes)
 {
@@ -40,27 +36,9 @@ void arena_reset(struct arena *arena)
     arena->is_over_limit = false;
 }
 
-static inline void *alloc(struct arena *arena, size_t bytes, size_t align)
-{
-    size_t room = (size_t)(arena->end - arena->cursor);
-    size_t padding = -(uintptr_t)arena->cursor & (align - 1);
-    if (LIKELY(arena->cursor && padding <= room && bytes <= room - padding)) {
-        char *start = arena->cursor + padding;
-        arena->cursor = start + bytes;
-        MEMORY_UNPOISON(start, bytes);
-        return start;
-    }
-    return alloc_slow(arena, bytes);
-}
-
-void *arena_alloc(struct arena *arena, size_t bytes)
-{
-    return alloc(arena, bytes, ARENA_ALIGN);
-}
-
 void *arena_alloc_aligned(struct arena *arena, size_t bytes)
 {
-    return alloc(arena, bytes, 64);
+    return arena_alloc_at(arena, bytes, 64);
 }
 
 void *arena_alloc_zero(struct arena *arena, size_t bytes)
@@ -105,7 +83,7 @@ struct slice arena_printf(struct arena *arena, const char *format, ...)
 
 /* A large piece gets a block of its own and leaves the current block open for small ones. A block never hands out more
  * than it was charged for, though the pool may have rounded it up: the limit holds to the byte. */
-static void *alloc_slow(struct arena *arena, size_t bytes)
+void *arena_alloc_more(struct arena *arena, size_t bytes)
 {
     size_t room = arena->limit_bytes - arena->used_bytes;
     if (room < sizeof(struct arena_block) || bytes > room - sizeof(struct arena_block)) {

@@ -6,6 +6,7 @@
 #ifndef WEIR_LIB_BASE_ARENA_H
 #define WEIR_LIB_BASE_ARENA_H
 
+#include "lib/base/asan.h"
 #include "lib/base/attr.h"
 #include "lib/base/pool.h"
 #include "lib/base/slice.h"
@@ -40,8 +41,27 @@ void arena_init_fixed(struct arena *arena, void *memory, size_t bytes);
 /* Frees everything. The arena may be used again. */
 void arena_reset(struct arena *arena);
 
+/* arena.c: from a block more, if the limit allows it. */
+void *arena_alloc_more(struct arena *arena, size_t bytes);
+
+MUST_USE static inline void *arena_alloc_at(struct arena *arena, size_t bytes, size_t align)
+{
+    size_t room = (size_t)(arena->end - arena->cursor);
+    size_t padding = -(uintptr_t)arena->cursor & (align - 1);
+    if (UNLIKELY(!arena->cursor || padding > room || bytes > room - padding))
+        return arena_alloc_more(arena, bytes);
+    char *start = arena->cursor + padding;
+    arena->cursor = start + bytes;
+    MEMORY_UNPOISON(start, bytes);
+    return start;
+}
+
 /* `bytes` of undefined content, aligned to ARENA_ALIGN; NULL over the limit. Zero bytes give a valid pointer. */
-MUST_USE void *arena_alloc(struct arena *arena, size_t bytes);
+MUST_USE static inline void *arena_alloc(struct arena *arena, size_t bytes)
+{
+    return arena_alloc_at(arena, bytes, ARENA_ALIGN);
+}
+
 /* The same, zeroed. */
 MUST_USE void *arena_alloc_zero(struct arena *arena, size_t bytes);
 /* count × size, zeroed; NULL on overflow as over the limit. */

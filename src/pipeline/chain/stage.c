@@ -5,55 +5,52 @@
 #include "lib/sys/clock.h"
 #include "pipeline/flow.h"
 
+static enum verdict begin(struct request *request);
 static enum verdict read_skip(struct request *request);
-static enum verdict run_link(struct request *request, uint32_t index);
 
 /* The route stage may have decided already: then the chain runs for those who observe, and the decision stands. */
-static enum verdict settled(const struct request *request)
+static inline enum verdict settled(const struct request *request)
 {
     if (request->problem)
         return VERDICT_FAIL;
     return request->response.has_body ? VERDICT_ANSWER : VERDICT_NEXT;
 }
 
-/* Bits of the route's links that have something to do there and are not skipped. */
-static inline uint32_t hooks_of(const struct request *request, enum route_hook hook)
+static inline void *state_of(const struct request *request, const struct chain_link *link)
 {
-    return request->route->hooks[hook] & ~request->skip_mask;
+    return link->middleware->state_bytes ? request->chain_state + link->state_offset : NULL;
 }
 
 enum verdict stage_chain(struct request *request)
 {
     const struct route *route = request->route;
-    if (route->config->is_debug && request->chain_done == 0) {
-        enum verdict verdict = read_skip(request);
+    if ((route->state_bytes || route->config->is_debug) && !request->chain_done) {
+        enum verdict verdict = begin(request);
         if (verdict != VERDICT_NEXT)
             return verdict;
     }
-    uint32_t hooks = hooks_of(request, ROUTE_HOOK_REQUEST) & ~0U << request->chain_done;
+    uint32_t hooks = route->hooks[ROUTE_HOOK_REQUEST] & ~request->skip_mask & ~request->chain_done;
     for (; hooks; hooks &= hooks - 1) {
         uint32_t index = (uint32_t)__builtin_ctz(hooks);
-        enum verdict verdict = run_link(request, index);
-        request->chain_done = verdict == VERDICT_WAIT ? index : index + 1;
-        if (verdict != VERDICT_NEXT)
+        const struct chain_link *link = &route->chain[index];
+        enum verdict verdict = link->middleware->on_request(request, link->options, state_of(request, link));
+        if (UNLIKELY(verdict != VERDICT_NEXT)) {
+            uint32_t passed = verdict == VERDICT_WAIT ? index : index + 1;
+            request->chain_done = ((1U << passed) - 1) & ~request->skip_mask;
             return verdict;
+        }
     }
-    request->chain_done = route->chain_count;
+    request->chain_done = ~request->skip_mask;
     return settled(request);
 }
 
-static enum verdict run_link(struct request *request, uint32_t index)
+static enum verdict begin(struct request *request)
 {
-    const struct chain_link *link = &request->route->chain[index];
-    request->states[index] = NULL;
-    if (link->middleware->state_bytes) {
-        request->states[index] = arena_alloc_zero(&request->arena, link->middleware->state_bytes);
-        if (!request->states[index])
-            return request_fail_memory(request);
-    }
-    if (!link->middleware->on_request)
-        return VERDICT_NEXT;
-    return link->middleware->on_request(request, link->options, request->states[index]);
+    if (request->route->config->is_debug && read_skip(request) != VERDICT_NEXT)
+        return VERDICT_FAIL;
+    if (!request->chain_state)
+        request->chain_state = arena_alloc_zero(&request->arena, request->route->state_bytes);
+    return request->chain_state ? VERDICT_NEXT : request_fail_memory(request);
 }
 
 static int find_link(const struct route *route, struct slice name)
@@ -65,7 +62,7 @@ static int find_link(const struct route *route, struct slice name)
 }
 
 /* X-Weir-Skip names middlewares to leave out, on routes that are declared `debug`. */
-static enum verdict read_skip(struct request *request)
+static RARELY_CALLED enum verdict read_skip(struct request *request)
 {
     const struct http_header *header = http_head_find_name(&request->head, SLICE_LIT("X-Weir-Skip"));
     struct slice rest = header ? header->value : (struct slice){NULL, 0};
@@ -84,59 +81,50 @@ static enum verdict read_skip(struct request *request)
     return VERDICT_NEXT;
 }
 
-/* None before there is a route. */
-static inline uint32_t hooks_done(const struct request *request, enum route_hook hook)
-{
-    return request->chain_done ? hooks_of(request, hook) & ~(~0U << request->chain_done) : 0;
-}
+/* Backward over the links that have this hook and that the way in has passed. */
+#define CHAIN_BACKWARD(request, hook, link)                                                                            \
+    for (uint32_t left_ = chain_hooks(request, hook); left_;)                                                          \
+        for (const struct chain_link *link; left_ && (link = last_link((request)->route, &left_), true);)
 
-/* Backward over the links whose forward turn came and that have this hook. A link without a forward turn of its own has
- * no state either. */
-#define CHAIN_BACKWARD(request, hook, index)                                                                           \
-    for (uint32_t left_ = hooks_done(request, hook), index;                                                            \
-         left_ && (index = 31U - (uint32_t)__builtin_clz(left_), true); left_ ^= 1U << index)
-
-static void *state_of(const struct request *request, uint32_t index)
+static inline const struct chain_link *last_link(const struct route *route, uint32_t *left)
 {
-    return request->route->hooks[ROUTE_HOOK_REQUEST] >> index & 1 ? request->states[index] : NULL;
+    uint32_t index = 31 ^ (uint32_t)__builtin_clz(*left);
+    *left ^= 1U << index;
+    return &route->chain[index];
 }
 
 enum verdict chain_output(struct request *request)
 {
-    CHAIN_BACKWARD(request, ROUTE_HOOK_OUTPUT, i)
+    CHAIN_BACKWARD(request, ROUTE_HOOK_OUTPUT, link)
     {
-        const struct chain_link *link = &request->route->chain[i];
-        enum verdict verdict = link->middleware->on_output(request, link->options, state_of(request, i));
+        enum verdict verdict = link->middleware->on_output(request, link->options, state_of(request, link));
         if (verdict != VERDICT_NEXT)
             return verdict;
     }
     return VERDICT_NEXT;
 }
 
-void chain_response_head(struct request *request)
+void chain_run_response_head(struct request *request)
 {
-    CHAIN_BACKWARD(request, ROUTE_HOOK_RESPONSE_HEAD, i)
+    CHAIN_BACKWARD(request, ROUTE_HOOK_RESPONSE_HEAD, link)
     {
-        const struct chain_link *link = &request->route->chain[i];
-        link->middleware->on_response_head(request, link->options, state_of(request, i));
+        link->middleware->on_response_head(request, link->options, state_of(request, link));
     }
 }
 
-void chain_response_chunk(struct request *request, struct slice *chunk)
+void chain_run_response_chunk(struct request *request, struct slice *chunk)
 {
-    CHAIN_BACKWARD(request, ROUTE_HOOK_RESPONSE_CHUNK, i)
+    CHAIN_BACKWARD(request, ROUTE_HOOK_RESPONSE_CHUNK, link)
     {
-        const struct chain_link *link = &request->route->chain[i];
-        link->middleware->on_response_chunk(request, link->options, state_of(request, i), chunk);
+        link->middleware->on_response_chunk(request, link->options, state_of(request, link), chunk);
     }
 }
 
 void chain_complete(struct request *request)
 {
     request->end_ns = clock_now_ns();
-    CHAIN_BACKWARD(request, ROUTE_HOOK_COMPLETE, i)
+    CHAIN_BACKWARD(request, ROUTE_HOOK_COMPLETE, link)
     {
-        const struct chain_link *link = &request->route->chain[i];
-        link->middleware->on_complete(request, link->options, state_of(request, i));
+        link->middleware->on_complete(request, link->options, state_of(request, link));
     }
 }

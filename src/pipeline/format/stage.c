@@ -5,14 +5,12 @@
 
 #include "pipeline/flow.h"
 
-static enum verdict make_response(struct request *request);
+static void make_response(struct request *request);
 
 enum verdict stage_format(struct request *request)
 {
-    if (!request->problem && make_response(request) == VERDICT_FAIL)
-        ASSERT(request->problem, "whoever fails says why");
-    if (request->problem)
-        format_problem(request);
+    if (request->problem || !request->response.has_body)
+        make_response(request);
     if (request->config->server_header)
         response_field_add(request, "Server", SLICE_LIT("weir"));
     chain_response_head(request);
@@ -20,16 +18,21 @@ enum verdict stage_format(struct request *request)
     return VERDICT_NEXT;
 }
 
-static enum verdict make_response(struct request *request)
+static enum verdict make_body(struct request *request)
 {
-    if (request->has_outputs && !request->response.has_body) {
-        enum verdict verdict = chain_output(request);
-        if (verdict == VERDICT_FAIL)
-            return verdict;
-    }
+    if (request->has_outputs && chain_output(request) == VERDICT_FAIL)
+        return VERDICT_FAIL;
     if (request->response.has_body)
         return VERDICT_NEXT;
     if (request->has_outputs)
         return format_tensors(request);
     return request_fail(request, PROBLEM_INTERNAL, "No stage has made a response.");
+}
+
+static RARELY_CALLED void make_response(struct request *request)
+{
+    if (!request->problem && make_body(request) == VERDICT_FAIL)
+        ASSERT(request->problem, "whoever fails says why");
+    if (request->problem)
+        format_problem(request);
 }

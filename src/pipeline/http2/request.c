@@ -23,6 +23,7 @@ struct http2_stream *http2_pipe_open(void *owner)
     exchange->owner = self;
     exchange->stream.head = &request->head;
     request->http2 = exchange;
+    request->head = (struct http_head){.headers = request->head.headers};
     list_add_last(&self->exchanges, &exchange->node);
     http2_clock_start(exchange);
     if (++connection->request_count >= worker->limits.connection_requests) {

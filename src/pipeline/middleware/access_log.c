@@ -77,8 +77,8 @@ static void fill(struct access_record *record, const struct request *request)
 {
     record->wall_ns = worker_wall_ns(request->worker, request->end_ns);
     record->duration_ns = request->end_ns - request->begin_ns;
-    record->receive_ns = request->stage_ns[STAGE_receive];
-    record->decode_ns = request->stage_ns[STAGE_decode];
+    record->receive_ns = request->receive_ns;
+    record->decode_ns = request->decode_ns;
     record->queue_ns = request->queue_ns;
     record->run_ns = request->run_ns;
     record->upstream_ns = request->upstream_ns;

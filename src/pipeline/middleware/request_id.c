@@ -15,10 +15,6 @@ struct options {
     bool is_trusting;
 };
 
-struct state {
-    char made[ID_MADE_CHARS];
-};
-
 static const struct option rows[] = {
     {.name = "trust",
      .type = OPTION_BOOL,
@@ -43,20 +39,22 @@ const struct middleware middleware_request_id = {
     .place = PLACE_IDENTIFY,
     .duty = DUTY_OPTIONAL,
     .options = &table,
-    .state_bytes = sizeof(struct state),
     .on_request = on_request,
 };
 
 static bool is_name(struct slice text);
-static struct slice make(struct worker *worker, struct state *state);
+static struct slice make(struct request *request);
 
 static enum verdict on_request(struct request *request, const void *options_, void *state)
 {
+    (void)state;
     const struct options *options = options_;
     struct slice sent = request_header(request, HTTP_FIELD_X_REQUEST_ID);
     bool is_repeated = request->head.repeated >> HTTP_FIELD_X_REQUEST_ID & 1;
     bool is_taken = options->is_trusting && !is_repeated && is_name(sent);
-    request->id = is_taken ? sent : make(request->worker, state);
+    request->id = is_taken ? sent : make(request);
+    if (!request->id.ptr)
+        return request_fail_memory(request);
     response_field_add(request, "X-Request-Id", request->id);
     return VERDICT_NEXT;
 }
@@ -75,9 +73,13 @@ static bool is_name(struct slice text)
     return true;
 }
 
-static struct slice make(struct worker *worker, struct state *state)
+/* {NULL, 0} without memory. */
+static struct slice make(struct request *request)
 {
-    uint64_t random = worker_random(worker);
-    text_format_hex(state->made, slice_of(&random, sizeof random));
-    return slice_of(state->made, sizeof state->made);
+    uint64_t random = worker_random(request->worker);
+    char *made = arena_alloc(&request->arena, ID_MADE_CHARS);
+    if (!made)
+        return (struct slice){NULL, 0};
+    text_format_hex(made, slice_of(&random, sizeof random));
+    return slice_of(made, ID_MADE_CHARS);
 }

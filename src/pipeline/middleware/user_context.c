@@ -86,7 +86,6 @@ static const struct option_table table = {
 
 static enum err prepare(struct middleware_setup *setup);
 static enum verdict on_request(struct request *request, const void *options, void *state);
-static void on_response_head(struct request *request, const void *options, void *state);
 
 const struct middleware middleware_user_context = {
     .name = "user_context",
@@ -96,11 +95,12 @@ const struct middleware middleware_user_context = {
     .options = &table,
     .prepare = prepare,
     .on_request = on_request,
-    .on_response_head = on_response_head,
 };
 
 static enum err check_names(const struct options *options, struct text *fault);
 static enum err cut_range(struct options *options, struct text *fault);
+static void choose_bucket(struct request *request, const struct options *options);
+static void show(struct request *request);
 static uint32_t bucket_of(const struct request *request, const struct options *options);
 static uint64_t hash_of(const struct request *request, const struct options *options, struct slice subject);
 static struct slice subject_of(const struct request *request, const struct options *options);
@@ -169,13 +169,19 @@ static enum verdict on_request(struct request *request, const void *options_, vo
 {
     (void)state;
     const struct options *options = options_;
-    if (options->buckets.count == 0)
-        return VERDICT_NEXT;
+    if (options->buckets.count)
+        choose_bucket(request, options);
+    if (options->is_visible)
+        show(request);
+    return VERDICT_NEXT;
+}
+
+static void choose_bucket(struct request *request, const struct options *options)
+{
     const struct slice *names = options->buckets.items;
     uint32_t index = bucket_of(request, options);
     request->identity.bucket_index = index;
     request->identity.bucket = names[index];
-    return VERDICT_NEXT;
 }
 
 /* What a key is in never changes as long as it is remembered: its bucket is remembered with it, which spares the hash.
@@ -221,12 +227,8 @@ static struct slice subject_of(const struct request *request, const struct optio
     return (struct slice){NULL, 0};
 }
 
-static void on_response_head(struct request *request, const void *options_, void *state)
+static void show(struct request *request)
 {
-    (void)state;
-    const struct options *options = options_;
-    if (!options->is_visible)
-        return;
     if (request->identity.tenant.len)
         response_field_add(request, "X-Weir-Tenant", request->identity.tenant);
     if (request->identity.bucket.len)

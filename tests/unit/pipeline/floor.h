@@ -127,6 +127,7 @@ static struct config *floor_config(const struct limits_config *limits)
                                 .name = SLICE_LIT("x"),
                                 .body_bytes_max = limits->body_bytes,
                                 .request_time_ns = limits->request_time};
+        flow_plan(route);
         if (i == FLOOR_ROUTES)
             break;
         route->method = slice_of_text(rows[i].method);
@@ -134,6 +135,7 @@ static struct config *floor_config(const struct limits_config *limits)
         route->endpoint = rows[i].endpoint;
         for (int link = 0; link < 2 && rows[i].links[link]; link++)
             route_chain_add(route, (struct chain_link){.middleware = rows[i].links[link]});
+        flow_plan(route);
     }
     config->unmatched = config->routes[FLOOR_ROUTES];
     config->route_count = FLOOR_ROUTES;

@@ -409,7 +409,7 @@ UNUSED static enum err stand_add(struct stand *stand, const char *name, ...)
         .arena = arena, .folder = SLICE_LIT("/etc/weir"), .options = options, .fault = &fault};
     enum err err = middleware->prepare ? middleware->prepare(&setup) : ERR_OK;
     if (err == ERR_OK)
-        route_chain_add(&stand->route, (struct chain_link){middleware, options});
+        route_chain_add(&stand->route, (struct chain_link){.middleware = middleware, .options = options});
     return err;
 }
 

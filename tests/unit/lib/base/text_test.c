@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/text.h"
 
+#include <stdio.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 
