@@ -22,6 +22,11 @@ void *pool_acquire_new(struct pool *pool, unsigned class)
     return aligned_alloc(BLOCK_ALIGN, (size_t)1 << (class + POOL_CLASS_MIN_BITS));
 }
 
+NOT_INLINE void pool_release_call(struct pool *pool, void *memory, size_t bytes)
+{
+    pool_release(pool, memory, bytes);
+}
+
 void pool_free_block(struct pool_block *block)
 {
     free(block);

@@ -101,19 +101,21 @@ static inline bool pool_has(const struct pool *pool, size_t bytes)
     return bytes <= pool->outstanding_bytes_max && pool->outstanding_bytes <= pool->outstanding_bytes_max - bytes;
 }
 
+/* pool.c: pool_release, where it is rare. */
+void pool_release_call(struct pool *pool, void *memory, size_t bytes);
+
 /* One block that its owner keeps at hand, because it takes one and gives it back all the time: out, as the pool counts. */
 struct pool_spare {
     void *ptr; /* NULL: none */
     size_t bytes;
 };
 
-/* As pool_acquire. */
-MUST_USE static inline void *pool_spare_acquire(struct pool_spare *spare, struct pool *pool, size_t bytes,
-                                                size_t *ret_bytes)
+/* As pool_acquire, but NULL when it is not there or too small: then ask the pool. */
+MUST_USE static inline void *pool_spare_take(struct pool_spare *spare, size_t bytes, size_t *ret_bytes)
 {
     void *memory = spare->ptr;
     if (UNLIKELY(!memory || bytes > spare->bytes))
-        return pool_acquire(pool, bytes, ret_bytes);
+        return NULL;
     MEMORY_UNPOISON(memory, spare->bytes);
     spare->ptr = NULL;
     *ret_bytes = spare->bytes;
@@ -125,7 +127,7 @@ static inline void pool_spare_release(struct pool_spare *spare, struct pool *poo
                                       size_t bytes_max)
 {
     if (UNLIKELY(spare->ptr || !memory || bytes > bytes_max)) {
-        pool_release(pool, memory, bytes);
+        pool_release_call(pool, memory, bytes);
         return;
     }
     MEMORY_POISON(memory, bytes);

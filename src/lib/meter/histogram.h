@@ -13,6 +13,8 @@
 #ifndef WEIR_LIB_METER_HISTOGRAM_H
 #define WEIR_LIB_METER_HISTOGRAM_H
 
+#include "lib/base/attr.h"
+
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -37,7 +39,7 @@ static inline uint32_t histogram_index(uint64_t value_ns)
     return (shift << HISTOGRAM_STEP_BITS) + (uint32_t)(value_ns >> shift);
 }
 
-static inline void histogram_bump(_Atomic uint64_t *place, uint64_t amount)
+ALWAYS_INLINE void histogram_bump(_Atomic uint64_t *place, uint64_t amount)
 {
     atomic_store_explicit(place, atomic_load_explicit(place, memory_order_relaxed) + amount, memory_order_relaxed);
 }

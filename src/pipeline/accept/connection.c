@@ -170,33 +170,45 @@ void connection_drain(struct connection *connection)
     connection->protocol->drain(connection);
 }
 
-void connection_leave(struct connection *connection, bool is_outermost)
+/* Nothing is unsent, and yet the client is waited for: the kernel calls its buffer writable only when a part of it has been
+ * taken. */
+static RARELY_CALLED void yield(struct connection *connection)
 {
-    if (!is_outermost)
-        return;
-    for (int rounds = 1;; rounds++) {
-        connection->has_more_output = false;
-        if (connection->secure && !connection->is_broken)
-            secure_read(connection);
-        if (!connection->is_broken)
-            connection->protocol->work(connection);
-        connection->is_processing = false;
-        if (connection->is_broken) {
-            connection_close(connection);
-            return;
-        }
-        if (!flush(connection))
-            return;
+    if (connection->phase != CONNECTION_WRITE)
+        connection_set_phase(connection, CONNECTION_WRITE);
+    stream_yield(&connection->stream);
+}
+
+/* True when there is more to do at once. */
+static bool go_round(struct connection *connection)
+{
+    connection->has_more_output = false;
+    if (UNLIKELY(connection->secure) && !connection->is_broken)
+        secure_read(connection);
+    if (LIKELY(!connection->is_broken))
+        connection->protocol->work(connection);
+    connection->is_processing = false;
+    if (LIKELY(!connection->is_broken))
+        return flush(connection);
+    connection_close(connection);
+    return false;
+}
+
+static void end_bracket(struct connection *connection)
+{
+    for (int rounds = 1; go_round(connection); rounds++) {
         if (rounds == ROUNDS_MAX) {
-            /* Nothing is unsent, and yet the client is waited for: the kernel calls its buffer writable only when a part
-             * of it has been taken. */
-            if (connection->phase != CONNECTION_WRITE)
-                connection_set_phase(connection, CONNECTION_WRITE);
-            stream_yield(&connection->stream);
+            yield(connection);
             return;
         }
         connection->is_processing = true;
     }
+}
+
+void connection_leave(struct connection *connection, bool is_outermost)
+{
+    if (is_outermost)
+        end_bracket(connection);
 }
 
 /* Within a bracket its end may be at work already, and has passed what has changed: one more round looks at it. */
@@ -206,7 +218,8 @@ void connection_process(struct connection *connection)
         connection->has_more_output = true;
         return;
     }
-    connection_leave(connection, connection_enter(connection));
+    connection->is_processing = true;
+    end_bracket(connection);
 }
 
 /* Input. */
@@ -220,16 +233,19 @@ static bool ensure_input_buffer(struct connection *connection)
 {
     struct connection_buffer *in = &connection->in;
     struct worker *worker = connection->worker;
+    size_t wanted = input_capacity(connection);
     if (!in->ptr)
-        in->ptr = pool_spare_acquire(&worker->in_spare, &worker->pool, input_capacity(connection), &in->capacity);
+        in->ptr = pool_spare_take(&worker->in_spare, wanted, &in->capacity);
+    if (!in->ptr)
+        in->ptr = pool_acquire(&worker->pool, wanted, &in->capacity);
     return in->ptr != NULL;
 }
 
 /* Makes room without touching what is pinned. */
-static void compact(struct connection_buffer *in)
+static NOT_INLINE void compact(struct connection_buffer *in)
 {
     size_t unread = in->end - in->begin;
-    if (in->begin == in->pinned || (unread && in->end < in->capacity))
+    if (unread && in->end < in->capacity)
         return;
     if (unread)
         memmove(in->ptr + in->pinned, in->ptr + in->begin, unread);
@@ -237,7 +253,7 @@ static void compact(struct connection_buffer *in)
     in->end = in->begin + unread;
 }
 
-static void give_up_input(struct connection *connection)
+static RARELY_CALLED void give_up_input(struct connection *connection)
 {
     if (connection->open_requests) {
         connection_close(connection);
@@ -248,16 +264,15 @@ static void give_up_input(struct connection *connection)
     connection_leave(connection, is_outermost);
 }
 
-/* Only a request has a place of its own for what comes. */
-static inline struct iovec direct_buffer(const struct connection *connection)
+static struct iovec direct_buffer(const struct connection *connection)
 {
     const struct protocol *protocol = connection->protocol;
-    bool has_place = connection->open_requests && protocol->direct_buffer;
-    return has_place ? protocol->direct_buffer(connection) : (struct iovec){NULL, 0};
+    return protocol->direct_buffer ? protocol->direct_buffer(connection) : (struct iovec){NULL, 0};
 }
 
 struct iovec connection_place(struct connection *connection)
 {
+    struct connection_buffer *in = &connection->in;
     struct iovec direct = direct_buffer(connection);
     if (direct.iov_len)
         return direct;
@@ -265,21 +280,35 @@ struct iovec connection_place(struct connection *connection)
         give_up_input(connection);
         return (struct iovec){0};
     }
-    compact(&connection->in);
-    return (struct iovec){connection->in.ptr + connection->in.end, connection->in.capacity - connection->in.end};
+    if (in->begin != in->pinned)
+        compact(in);
+    return (struct iovec){in->ptr + in->end, in->capacity - in->end};
 }
 
-static struct iovec on_buffer(struct stream *stream)
+static NOT_INLINE struct iovec secure_place(struct connection *connection)
 {
-    struct connection *connection = of_stream(stream);
     struct iovec room = {0};
-    if (UNLIKELY(connection->phase == CONNECTION_DISCARD))
-        return (struct iovec){connection->worker->discarded, sizeof connection->worker->discarded};
-    if (LIKELY(!connection->secure))
-        return connection_place(connection);
     if (secure_buffer(connection, &room) != ERR_OK)
         give_up_input(connection);
     return room;
+}
+
+/* What an idle connection receives goes into a spare buffer, if there is one. */
+static struct iovec on_buffer(struct stream *stream)
+{
+    struct connection *connection = of_stream(stream);
+    struct connection_buffer *in = &connection->in;
+    struct worker *worker = connection->worker;
+    if (UNLIKELY(connection->phase == CONNECTION_DISCARD))
+        return (struct iovec){worker->discarded, sizeof worker->discarded};
+    if (UNLIKELY(connection->secure))
+        return secure_place(connection);
+    if (LIKELY(connection->phase == CONNECTION_IDLE && !in->ptr)) {
+        in->ptr = pool_spare_take(&worker->in_spare, input_capacity(connection), &in->capacity);
+        if (LIKELY(in->ptr))
+            return (struct iovec){in->ptr, in->capacity};
+    }
+    return connection_place(connection);
 }
 
 void connection_delivered(struct connection *connection, size_t bytes)
@@ -298,29 +327,33 @@ void connection_end_input(struct connection *connection)
         connection_close(connection);
 }
 
-/* True when that was all: a client may end TLS with something still to be decrypted. */
-static bool is_over(struct connection *connection, enum err err)
+/* A client may end TLS with something still to be decrypted. */
+static RARELY_CALLED void on_received_end(struct connection *connection, enum err err)
 {
     if (connection->phase == CONNECTION_DISCARD || err == ERR_IO) {
         connection_close(connection);
-        return true;
+    } else if (!connection->secure || secure_end_input(connection)) {
+        connection_end_input(connection);
+    } else {
+        secure_received(connection, 0);
+        connection_process(connection);
     }
-    if (connection->secure && !secure_end_input(connection))
-        return false;
-    connection_end_input(connection);
-    return true;
 }
 
 static void on_received(struct stream *stream, size_t bytes, enum err err)
 {
     struct connection *connection = of_stream(stream);
-    if (UNLIKELY(err != ERR_OK) && is_over(connection, err))
+    if (UNLIKELY(err != ERR_OK)) {
+        on_received_end(connection, err);
         return;
+    }
     if (UNLIKELY(connection->phase == CONNECTION_DISCARD))
         return;
     counter_add(&connection->worker->meter.received_bytes, bytes);
-    if (connection->secure)
+    if (UNLIKELY(connection->secure))
         secure_received(connection, bytes);
+    else if (LIKELY(connection->phase == CONNECTION_IDLE))
+        connection->in.end += bytes; /* on_buffer's choice */
     else
         connection_delivered(connection, bytes);
     connection_process(connection);
@@ -374,15 +407,15 @@ static void on_hangup(struct stream *stream)
 
 /* Output. */
 
-char *connection_reserve_more(struct connection *connection, size_t bytes)
+/* More than there is, or than the spare buffer has. */
+static NOT_INLINE char *grow(struct connection *connection, size_t bytes)
 {
     struct connection_buffer *out = &connection->out;
-    struct worker *worker = connection->worker;
     note_sent(connection);
     size_t waiting = out->end - out->begin;
     size_t capacity;
     size_t wanted = MAX(waiting + bytes, (size_t)OUT_BYTES_MIN);
-    char *ptr = pool_spare_acquire(&worker->out_spare, &worker->pool, wanted, &capacity);
+    char *ptr = pool_acquire(&connection->worker->pool, wanted, &capacity);
     if (!ptr)
         return NULL;
     if (out->ptr)
@@ -392,6 +425,15 @@ char *connection_reserve_more(struct connection *connection, size_t bytes)
     drop_output_buffer(connection);
     *out = (struct connection_buffer){.ptr = ptr, .capacity = capacity, .end = waiting};
     return ptr + waiting;
+}
+
+char *connection_reserve_more(struct connection *connection, size_t bytes)
+{
+    struct connection_buffer *out = &connection->out;
+    if (out->ptr)
+        return grow(connection, bytes);
+    out->ptr = pool_spare_take(&connection->worker->out_spare, bytes, &out->capacity);
+    return out->ptr ? out->ptr : grow(connection, bytes);
 }
 
 /* While a send is under way the stream moves on in our buffer by itself. */

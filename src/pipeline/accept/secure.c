@@ -221,7 +221,7 @@ static void note_input(struct connection *connection, enum err err, size_t bytes
         fail(connection, err);
 }
 
-void secure_read(struct connection *connection)
+NOT_INLINE void secure_read(struct connection *connection)
 {
     struct secure *secure = connection->secure;
     struct iovec place = {NULL, 0};
