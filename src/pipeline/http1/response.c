@@ -126,7 +126,7 @@ static char *put_head(struct request *request, char *out)
 enum err http1_inform(struct request *request, int status, const struct response_field *fields, uint32_t field_count)
 {
     struct connection *connection = request->connection;
-    size_t room = HEAD_BYTES_BASE + fields_bytes(fields, field_count);
+    size_t room = HTTP1_HEAD_BYTES + fields_bytes(fields, field_count);
     if (request->head.version_minor == 0)
         return ERR_UNSUPPORTED;
     if (connection_is_sending(connection))
