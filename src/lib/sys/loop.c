@@ -151,7 +151,7 @@ enum err stream_connect(struct stream *stream, struct loop *loop, const struct a
     return err;
 }
 
-enum err stream_receive_begin(struct stream *stream)
+NOT_INLINE enum err stream_receive_begin(struct stream *stream)
 {
     ASSERT(!stream->is_connecting, "a stream is used once it is connected");
     if (!(stream->watch.armed & KNOWN))
@@ -167,7 +167,7 @@ void stream_receive_stop(struct stream *stream)
     stream->is_receiving = false;
 }
 
-static enum err wait_writable(struct stream *stream)
+static NOT_INLINE enum err wait_writable(struct stream *stream)
 {
     if (!(stream->watch.armed & KNOWN))
         return watch_add(&stream->watch, stream->watch.loop, EPOLLOUT | EPOLLRDHUP);
@@ -187,7 +187,7 @@ static inline ssize_t send_bytes(int fd, struct slice bytes, long flags)
     return syscall(SYS_sendto, fd, bytes.ptr, bytes.len, flags, NULL, 0L);
 }
 
-static enum err send_error(void)
+static NOT_INLINE enum err send_error(void)
 {
     return errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : ERR_IO;
 }

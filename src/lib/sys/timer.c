@@ -24,7 +24,7 @@ void timer_init(struct timer *timer, void (*on_fire)(struct timer *timer))
     list_init(&timer->node);
 }
 
-void timer_file(struct timer_wheel *wheel, struct timer *timer)
+NOT_INLINE void timer_file(struct timer_wheel *wheel, struct timer *timer)
 {
     list_remove(&timer->node);
     file_timer(wheel, timer);

@@ -6,35 +6,28 @@
  * may be is settled when the connection is opened: a reload that changes it must not leave a parser and a buffer that
  * disagree. */
 #include "pipeline/accept/accept.h"
+#include "pipeline/accept/output_int.h"
 #include "pipeline/accept/secure_int.h"
 #include "pipeline/protocol.h"
 #include "pipeline/request.h"
 
-#define OUT_BYTES_MIN   4096
-#define BODY_ROOM_BYTES 4096  /* behind the largest head */
-#define OUT_SPARE_MAX   16384 /* of the worker's spare one */
-#define ROUNDS_MAX      8     /* of output in one turn of the loop: others wait as well */
+#define BODY_ROOM_BYTES 4096 /* behind the largest head */
+#define ROUNDS_MAX      8    /* of output in one turn of the loop: others wait as well */
 
 static struct iovec on_buffer(struct stream *stream);
 static void on_received(struct stream *stream, size_t bytes, enum err err);
-static void on_sent(struct stream *stream, enum err err);
 static void on_hangup(struct stream *stream);
-static enum err send_all(struct connection *connection);
-static enum err send_out(struct connection *connection);
-static enum err send_with_file(struct connection *connection);
 static bool flush(struct connection *connection);
 static void settle(struct connection *connection);
 static void end(struct connection *connection);
 static void wait_for_next(struct connection *connection);
 static void discard(struct connection *connection);
-static void note_sent(struct connection *connection);
 static void drop_input_buffer(struct connection *connection);
-static void drop_output_buffer(struct connection *connection);
 
 static const struct stream_handlers handlers = {
     .on_buffer = on_buffer,
     .on_received = on_received,
-    .on_sent = on_sent,
+    .on_sent = connection_on_sent,
     .on_hangup = on_hangup,
 };
 
@@ -127,7 +120,7 @@ enum err connection_begin(struct connection *connection)
     return connection->protocol->open(connection);
 }
 
-void connection_close(struct connection *connection)
+NOT_INLINE void connection_close(struct connection *connection)
 {
     struct worker *worker = connection->worker;
     if (connection->is_processing) {
@@ -144,7 +137,7 @@ void connection_close(struct connection *connection)
     stream_close(&connection->stream);
     timer_cancel(&connection->timer);
     drop_input_buffer(connection);
-    drop_output_buffer(connection);
+    connection_drop_output(connection);
     list_remove(&connection->node);
     worker->connection_count--;
     if (connection->is_counted)
@@ -194,15 +187,20 @@ static bool go_round(struct connection *connection)
     return false;
 }
 
-static void end_bracket(struct connection *connection)
+static NOT_INLINE void go_on(struct connection *connection)
 {
-    for (int rounds = 1; go_round(connection); rounds++) {
-        if (rounds == ROUNDS_MAX) {
-            yield(connection);
-            return;
-        }
+    for (int round = 2; round <= ROUNDS_MAX; round++) {
         connection->is_processing = true;
+        if (!go_round(connection))
+            return;
     }
+    yield(connection);
+}
+
+static CALLS_INLINE void end_bracket(struct connection *connection)
+{
+    if (UNLIKELY(go_round(connection)))
+        go_on(connection);
 }
 
 void connection_leave(struct connection *connection, bool is_outermost)
@@ -407,75 +405,11 @@ static void on_hangup(struct stream *stream)
 
 /* Output. */
 
-/* More than there is, or than the spare buffer has. */
-static NOT_INLINE char *grow(struct connection *connection, size_t bytes)
-{
-    struct connection_buffer *out = &connection->out;
-    note_sent(connection);
-    size_t waiting = out->end - out->begin;
-    size_t capacity;
-    size_t wanted = MAX(waiting + bytes, (size_t)OUT_BYTES_MIN);
-    char *ptr = pool_acquire(&connection->worker->pool, wanted, &capacity);
-    if (!ptr)
-        return NULL;
-    if (out->ptr)
-        memcpy(ptr, out->ptr + out->begin, waiting);
-    if (connection->stream.unsent.len && !connection->secure)
-        connection->stream.unsent.ptr = ptr;
-    drop_output_buffer(connection);
-    *out = (struct connection_buffer){.ptr = ptr, .capacity = capacity, .end = waiting};
-    return ptr + waiting;
-}
-
-char *connection_reserve_more(struct connection *connection, size_t bytes)
-{
-    struct connection_buffer *out = &connection->out;
-    if (out->ptr)
-        return grow(connection, bytes);
-    out->ptr = pool_spare_take(&connection->worker->out_spare, bytes, &out->capacity);
-    return out->ptr ? out->ptr : grow(connection, bytes);
-}
-
-/* While a send is under way the stream moves on in our buffer by itself. */
-static void note_sent(struct connection *connection)
-{
-    struct connection_buffer *out = &connection->out;
-    if (!out->ptr || !connection->stream.unsent.ptr || connection->secure)
-        return;
-    size_t begin = (size_t)(connection->stream.unsent.ptr - out->ptr);
-    counter_add(&connection->worker->meter.sent_bytes, begin - out->begin);
-    out->begin = begin;
-}
-
-size_t connection_unsent(const struct connection *connection)
-{
-    return connection->out.end - connection->out.begin;
-}
-
-void connection_refuse(struct connection *connection, struct slice answer)
-{
-    size_t sent = 0;
-    counter_add(&connection->worker->meter.connections_refused, 1);
-    connection_close_after(connection);
-    char *place = connection_reserve(connection, answer.len);
-    if (place) {
-        memcpy(place, answer.ptr, answer.len);
-        connection->out.end += answer.len;
-    } else if (connection->secure) {
-        connection_close(connection);
-    } else if (!connection->out.ptr && !connection->stream.unsent.len) {
-        enum err err = stream_send(&connection->stream, answer, &sent);
-        if (err != ERR_OK && err != ERR_AGAIN)
-            connection_close(connection);
-    }
-    counter_add(&connection->worker->meter.sent_bytes, sent);
-}
-
 /* Sends what is there and sets what is waited for next; may close the connection. True when all is sent and there is
  * more to come, or more to be decrypted. */
 static bool flush(struct connection *connection)
 {
-    enum err err = send_all(connection);
+    enum err err = connection_send_all(connection);
     if (LIKELY(err == ERR_OK)) {
         bool is_over = connection->is_closing && !connection->open_requests;
         if (connection->has_more_output || (connection->secure && !is_over && secure_has_input(connection)))
@@ -489,86 +423,17 @@ static bool flush(struct connection *connection)
     return false;
 }
 
-static enum err send_all(struct connection *connection)
-{
-    if (UNLIKELY(connection_is_sending(connection)))
-        return send_with_file(connection);
-    return send_out(connection);
-}
-
-static enum err send_out(struct connection *connection)
-{
-    struct connection_buffer *out = &connection->out;
-    size_t sent = 0;
-    if (connection->secure)
-        return secure_send(connection);
-    if (out->begin == out->end)
-        return ERR_OK;
-    struct slice bytes = slice_of(out->ptr + out->begin, out->end - out->begin);
-    enum err err = stream_send(&connection->stream, bytes, &sent);
-    counter_add(&connection->worker->meter.sent_bytes, sent);
-    out->begin += sent;
-    return err;
-}
-
-void connection_send_file(struct connection *connection, struct file_piece piece)
-{
-    ASSERT(connection->file.bytes == 0, "one file at a time");
-    connection->file = piece;
-}
-
-static void note_file_sent(struct connection *connection, uint64_t bytes)
-{
-    counter_add(&connection->worker->meter.sent_bytes, bytes);
-    connection->file.bytes -= bytes;
-    connection->is_sending_file = connection->file.bytes > 0;
-}
-
-/* Its source may have more of it. */
-static enum err send_with_file(struct connection *connection)
-{
-    uint64_t sent = 0;
-    if (connection->stream.unsent.len || connection->is_sending_file)
-        return ERR_AGAIN;
-    connection->stream.has_more = true;
-    enum err err = send_out(connection);
-    connection->stream.has_more = false;
-    if (err != ERR_OK)
-        return err;
-    err = stream_send_file(&connection->stream, connection->file, &sent);
-    note_file_sent(connection, sent);
-    if (err == ERR_OK)
-        connection->has_more_output = true;
-    return err;
-}
-
-static void on_sent(struct stream *stream, enum err err)
-{
-    struct connection *connection = of_stream(stream);
-    if (err != ERR_OK) {
-        connection_close(connection);
-        return;
-    }
-    note_sent(connection);
-    if (connection->is_sending_file)
-        note_file_sent(connection, connection->file.bytes);
-    stream->unsent = (struct slice){NULL, 0};
-    if (connection->secure)
-        secure_sent(connection);
-    connection_process(connection);
-}
-
 static void settle(struct connection *connection)
 {
     if (connection->out.ptr)
-        drop_output_buffer(connection);
+        connection_drop_output(connection);
     if (UNLIKELY(connection->is_closing && !connection->open_requests))
         end(connection);
     else
         wait_for_next(connection);
 }
 
-static void end(struct connection *connection)
+static RARELY_CALLED void end(struct connection *connection)
 {
     if ((connection->needs_discard || connection->secure) && !connection->is_eof)
         discard(connection);
@@ -612,12 +477,4 @@ static void drop_input_buffer(struct connection *connection)
     struct connection_buffer *in = &connection->in;
     pool_spare_release(&worker->in_spare, &worker->pool, in->ptr, in->capacity, SIZE_MAX);
     *in = (struct connection_buffer){0};
-}
-
-static void drop_output_buffer(struct connection *connection)
-{
-    struct worker *worker = connection->worker;
-    struct connection_buffer *out = &connection->out;
-    pool_spare_release(&worker->out_spare, &worker->pool, out->ptr, out->capacity, OUT_SPARE_MAX);
-    *out = (struct connection_buffer){0};
 }

@@ -13,6 +13,7 @@
 #define DISCARD_TIME_NS (2 * NS_PER_S)
 #define DRAIN_TIME_NS   (200 * NS_PER_MS) /* for a request that is on its way when draining begins */
 
+static void begin_phase(struct connection *connection);
 static uint64_t phase_time_ns(const struct connection *connection);
 static bool is_body_in_time(struct connection *connection);
 static void on_write_timer(struct connection *connection);
@@ -20,12 +21,26 @@ static void on_write_timer(struct connection *connection);
 void connection_set_phase(struct connection *connection, enum connection_phase phase)
 {
     struct loop *loop = connection->stream.watch.loop;
+    const struct worker *worker = connection->worker;
     connection->phase = (uint8_t)phase;
     connection->phase_begin_ns = loop->now_ns;
-    if (phase == CONNECTION_WRITE)
+    connection->seen_bytes = 0;
+    if (UNLIKELY(phase != CONNECTION_IDLE)) {
+        begin_phase(connection);
+        return;
+    }
+    uint64_t time_ns = worker->is_draining ? DRAIN_TIME_NS : worker->limits.idle_time;
+    timer_set(&loop->timers, &connection->timer, loop->now_ns + time_ns);
+}
+
+/* Of a phase in which there is something to do. */
+static NOT_INLINE void begin_phase(struct connection *connection)
+{
+    struct loop *loop = connection->stream.watch.loop;
+    if (connection->phase == CONNECTION_WRITE)
         connection->seen_bytes = stream_taken_bytes(&connection->stream);
-    else
-        connection->seen_bytes = connection->request ? connection->request->body_received : 0;
+    else if (connection->request)
+        connection->seen_bytes = connection->request->body_received;
     uint64_t time_ns = phase_time_ns(connection);
     if (time_ns == UINT64_MAX)
         timer_cancel(&connection->timer);
@@ -40,7 +55,7 @@ static uint64_t phase_time_ns(const struct connection *connection)
     switch ((enum connection_phase)connection->phase) {
     case CONNECTION_NONE:
     case CONNECTION_IDLE:
-        return connection->worker->is_draining ? DRAIN_TIME_NS : limits->idle_time;
+        return limits->idle_time;
     case CONNECTION_HANDSHAKE:
         return connection->worker->is_draining ? DRAIN_TIME_NS : limits->handshake_time;
     case CONNECTION_HEAD:

@@ -281,7 +281,7 @@ static enum err encrypt(struct connection *connection)
     return err == ERR_AGAIN ? ERR_OK : err;
 }
 
-enum err secure_send(struct connection *connection)
+NOT_INLINE enum err secure_send(struct connection *connection)
 {
     struct connection_buffer *out = &connection->secure->out;
     for (;;) {
