@@ -231,7 +231,7 @@ static void leave_connection(struct request *request)
     request->sink = NULL;
 }
 
-static void abandon_task(struct request *request)
+static RARELY_CALLED void abandon_task(struct request *request)
 {
     atomic_store_explicit(&request->task.is_cancelled, true, memory_order_relaxed);
     if (request->run)

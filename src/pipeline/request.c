@@ -44,7 +44,7 @@ struct request *request_acquire(struct connection *connection, size_t header_cou
     return request;
 }
 
-static void clean_up(struct request *request)
+static NOT_INLINE void clean_up(struct request *request)
 {
     while (request->cleanup_count > 0) {
         struct request_cleanup *cleanup = &request->cleanups[--request->cleanup_count];

@@ -199,7 +199,7 @@ static void end_connections(struct worker *worker)
         connection_close(CONTAINER_OF(worker->open_connections.next, struct connection, node));
 }
 
-void worker_connection_closed(struct worker *worker)
+NOT_INLINE void worker_connection_closed(struct worker *worker)
 {
     accept_on_closed(worker);
     if (!worker->is_draining || worker->connection_count || worker->requests.count)
@@ -211,7 +211,7 @@ void worker_connection_closed(struct worker *worker)
 
 /* Generations of the configuration. */
 
-static void free_generation(struct worker_generation *generation)
+static NOT_INLINE void free_generation(struct worker_generation *generation)
 {
     proxy_pools_destroy(generation->pools);
     config_unref(generation->config);

@@ -83,7 +83,7 @@ struct slice arena_printf(struct arena *arena, const char *format, ...)
 
 /* A large piece gets a block of its own and leaves the current block open for small ones. A block never hands out more
  * than it was charged for, though the pool may have rounded it up: the limit holds to the byte. */
-void *arena_alloc_more(struct arena *arena, size_t bytes)
+NOT_INLINE void *arena_alloc_more(struct arena *arena, size_t bytes)
 {
     size_t room = arena->limit_bytes - arena->used_bytes;
     if (room < sizeof(struct arena_block) || bytes > room - sizeof(struct arena_block)) {

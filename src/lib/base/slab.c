@@ -60,7 +60,7 @@ void slab_release(struct slab *slab, void *object)
     put(slab, object);
 }
 
-static bool grow(struct slab *slab)
+static NOT_INLINE bool grow(struct slab *slab)
 {
     uint32_t count = MIN(slab->chunk_objects, slab->count_max - slab->count_made);
     if (count == 0)

@@ -7,7 +7,7 @@
 static enum err parse_absolute(struct slice target, struct url_target *ret_target);
 static void split_query(struct slice text, struct url_target *target);
 
-enum err url_target_parse(struct slice target, struct url_target *ret_target)
+NOT_INLINE enum err url_target_parse(struct slice target, struct url_target *ret_target)
 {
     struct url_target parsed = {0};
     for (size_t i = 0; i < target.len; i++)
@@ -138,7 +138,7 @@ static enum err end_segment(const char *out, size_t *len, size_t *segment)
     return ERR_OK;
 }
 
-enum err url_path_normalize(struct slice path, char *out, size_t capacity, struct slice *ret_path)
+NOT_INLINE enum err url_path_normalize(struct slice path, char *out, size_t capacity, struct slice *ret_path)
 {
     size_t len = 0;
     size_t segment = 0; /* where the one at hand begins, after its slash */

@@ -60,7 +60,7 @@ static void close(struct connection *connection)
         flow_cancel(connection->request);
 }
 
-static void work(struct connection *connection)
+static CALLS_INLINE void work(struct connection *connection)
 {
     while (!connection->is_broken && step(connection))
         continue;
@@ -99,7 +99,7 @@ static bool is_http2(const struct connection *connection)
 }
 
 /* What was begun as a request was none. */
-static void turn(struct connection *connection)
+static RARELY_CALLED void turn(struct connection *connection)
 {
     struct request *request = connection->request;
     connection->request = NULL;
@@ -123,7 +123,7 @@ static bool begin(struct connection *connection)
 }
 
 /* With what the request waits for, when that is its body or the client. */
-static bool go_on(struct request *request)
+static NOT_INLINE bool go_on(struct request *request)
 {
     bool is_output_ready = request->is_waiting && request->stage == STAGE_respond && !request->is_source_dry;
     bool is_input_ready = http1_can_receive(request);
@@ -191,7 +191,7 @@ static void on_expired(struct connection *connection)
 
 /* Ends. */
 
-static void refuse(struct connection *connection)
+static RARELY_CALLED void refuse(struct connection *connection)
 {
     connection_refuse(connection, SLICE_LIT("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
                                             "Retry-After: 1\r\nConnection: close\r\n\r\n"));
