@@ -236,7 +236,7 @@ static enum err pump_file(struct request *request)
     return ERR_OK;
 }
 
-static enum verdict pump(struct request *request)
+static NOT_INLINE enum verdict pump(struct request *request)
 {
     struct connection *connection = request->connection;
     request->is_source_dry = false;
