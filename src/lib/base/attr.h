@@ -11,7 +11,7 @@
 #define ALWAYS_INLINE                 static inline __attribute__((always_inline))
 #define UNUSED                        __attribute__((unused))
 #define NOT_INLINE                    __attribute__((noinline)) /* else its caller saves registers for it each time */
-#define CALLS_INLINE                  __attribute__((flatten)) /* what it calls is part of it, but for NOT_INLINE */
+#define CALLS_INLINE                  __attribute__((flatten))  /* what it calls is part of it, but for NOT_INLINE */
 #define RARELY_CALLED                 __attribute__((cold, noinline))
 #define CACHE_ALIGNED                 __attribute__((aligned(64)))
 #define LIKELY(x)                     __builtin_expect(!!(x), 1)

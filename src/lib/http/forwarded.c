@@ -24,7 +24,7 @@ static bool step(struct walk *walk, struct slice node, bool is_forwarded);
 static bool parse_node(struct slice node, bool is_forwarded, struct ip *ret_ip);
 
 NOT_INLINE struct ip forwarded_client(const struct http_head *head, enum http_field field, const struct ip_set *trusted,
-                           struct ip peer)
+                                      struct ip peer)
 {
     struct walk walk = {.trusted = trusted, .client = peer};
     if (!(head->present >> field & 1))
