@@ -139,10 +139,10 @@ struct config {
     struct option_list models;            /* of struct model_config */
     struct option_list upstreams_written; /* of struct upstream_config */
 
-    struct slice via_name;                  /* in Via; empty: none */
-    struct slice via_values[VIA_PROTOCOLS]; /* what is added to Via, by the protocol it was received in */
-    struct model_entry **model_entries;     /* parallel to models; filled by the control plane */
-    struct upstream **upstreams;            /* those of `upstreams:`, then those that routes make by `proxy:` */
+    struct slice via_name;                 /* in Via; empty: none */
+    struct slice via_lines[VIA_PROTOCOLS]; /* "Via: 1.1 name" CRLF, by the protocol a message was received in */
+    struct model_entry **model_entries;    /* parallel to models; filled by the control plane */
+    struct upstream **upstreams;           /* those of `upstreams:`, then those that routes make by `proxy:` */
     uint32_t upstream_count;
     struct route **routes;
     uint32_t route_count;

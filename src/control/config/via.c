@@ -45,8 +45,8 @@ enum err compile_via(struct compile *compile)
         return ERR_OK;
     }
     for (size_t i = 0; i < VIA_PROTOCOLS; i++) {
-        config->via_values[i] = arena_printf(&config->arena, "%s " SLICE_FMT, protocols[i], SLICE_ARG(name));
-        if (!config->via_values[i].ptr)
+        config->via_lines[i] = arena_printf(&config->arena, "Via: %s " SLICE_FMT "\r\n", protocols[i], SLICE_ARG(name));
+        if (!config->via_lines[i].ptr)
             return ERR_NOMEM;
     }
     config->via_name = name;

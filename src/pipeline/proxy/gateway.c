@@ -52,10 +52,17 @@ enum verdict gateway_admit(struct request *request)
     return err == ERR_OK && left == 0 ? answer_options(request) : VERDICT_NEXT;
 }
 
-struct slice gateway_via(const struct request *request, const struct http_head *received)
+struct slice gateway_via_line(const struct request *request, const struct http_head *received)
 {
     enum via_protocol protocol = received->version_major > 1 ? VIA_HTTP2
                                  : received->version_minor   ? VIA_HTTP11
                                                              : VIA_HTTP10;
-    return request->config->via_values[protocol];
+    return request->config->via_lines[protocol];
+}
+
+struct slice gateway_via(const struct request *request, const struct http_head *received)
+{
+    struct slice line = gateway_via_line(request, received);
+    size_t around = sizeof "Via: \r\n" - 1;
+    return line.len ? slice_of(line.ptr + sizeof "Via: " - 1, line.len - around) : line;
 }

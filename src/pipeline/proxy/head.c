@@ -97,11 +97,9 @@ static void write_origin(struct http1_writer *writer, const struct exchange *exc
 /* RFC 9110 sections 7.6.2 and 7.6.3. A request that may go no further does not come here (gateway.c). */
 static void write_hops(struct http1_writer *writer, const struct request *request)
 {
-    struct slice via = gateway_via(request, &request->head);
     uint32_t left;
     char digits[20];
-    if (via.len)
-        http1_write_named(writer, SLICE_LIT("Via"), via);
+    http1_write_prebuilt(writer, gateway_via_line(request, &request->head));
     if (hops_left(&request->head, &left) == ERR_OK && left > 0)
         http1_write_named(writer, SLICE_LIT("Max-Forwards"), slice_of(digits, text_format_u64(digits, left - 1)));
 }

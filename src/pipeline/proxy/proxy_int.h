@@ -266,8 +266,10 @@ void exchange_on_timeout(struct exchange *exchange);
 /* gateway.c */
 /* Whether a request may be handed on at all: NEXT, ANSWER when it ends here, or FAIL. */
 enum verdict gateway_admit(struct request *request);
-/* What is added to Via, of requests and of responses that came in that version; empty: nothing. */
+/* What is added to Via, of requests and of responses that came in that version; empty: nothing. As the value of a field,
+ * and as a line with its end. */
 struct slice gateway_via(const struct request *request, const struct http_head *received);
+struct slice gateway_via_line(const struct request *request, const struct http_head *received);
 
 /* Adds to what is there. False when there is no memory. */
 MUST_USE bool buffer_add(struct exchange *exchange, struct exchange_buffer *buffer, struct slice bytes);

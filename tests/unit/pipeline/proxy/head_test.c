@@ -40,9 +40,9 @@ static int setup(void **state)
     (void)state;
     stand_init(&stand);
     stand.config->via_name = SLICE_LIT("me");
-    stand.config->via_values[VIA_HTTP10] = SLICE_LIT("1.0 me");
-    stand.config->via_values[VIA_HTTP11] = SLICE_LIT("1.1 me");
-    stand.config->via_values[VIA_HTTP2] = SLICE_LIT("2 me");
+    stand.config->via_lines[VIA_HTTP10] = SLICE_LIT("Via: 1.0 me\r\n");
+    stand.config->via_lines[VIA_HTTP11] = SLICE_LIT("Via: 1.1 me\r\n");
+    stand.config->via_lines[VIA_HTTP2] = SLICE_LIT("Via: 2 me\r\n");
     stand.connection.protocol = &protocol;
     upstream_config =
         (struct upstream_config){.forwarded = UPSTREAM_FORWARDED_OFF, .response_time = 30, .silence_time = 60};
