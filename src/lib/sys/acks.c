@@ -12,6 +12,7 @@
     (30 * NS_PER_MS) /* less than the kernel puts an acknowledgement off: a slower stream has one for each */
 #define QUICK_COUNT  32
 #define TRIAL_PIECES 4
+#define TRIALS_MAX   2 /* the first pause may have been chance */
 
 static void put_off(int fd)
 {
@@ -23,11 +24,13 @@ void acks_note(struct acks *acks, int fd, size_t bytes, uint64_t now_ns)
 {
     bool is_quick = now_ns - acks->received_ns < QUICK_NS;
     acks->received_ns = now_ns;
-    if (acks->trial_count) {
-        acks->trial_count--;
-        acks->is_waited_for |= !is_quick;
+    if (acks->trial_count && !is_quick) {
+        acks->trial_count = 0;
+        acks->failed_trials++;
+    } else if (acks->trial_count) {
+        acks->is_borne = --acks->trial_count == 0;
     }
-    if (!is_quick || bytes > SMALL_BYTES || acks->is_waited_for) {
+    if (!is_quick || bytes > SMALL_BYTES || acks->failed_trials == TRIALS_MAX) {
         acks->quick_count = 0;
         return;
     }
@@ -35,7 +38,6 @@ void acks_note(struct acks *acks, int fd, size_t bytes, uint64_t now_ns)
         return;
     acks->quick_count = 0;
     put_off(fd);
-    if (!acks->is_tried)
+    if (!acks->is_borne)
         acks->trial_count = TRIAL_PIECES;
-    acks->is_tried = true;
 }

@@ -7,7 +7,7 @@
  * this is one, again and again, because it changes its mind after each pause (tcp(7), TCP_QUICKACK).
  *
  * A sender that keeps small pieces back until the last one is acknowledged (Nagle's algorithm) would be held up by that.
- * It shows by a pause right after the first time, and is left alone from then on: it has lost 40 ms once. */
+ * It shows by a pause right after the kernel was told. After two such pauses it is left alone for good. */
 #ifndef WEIR_LIB_SYS_ACKS_H
 #define WEIR_LIB_SYS_ACKS_H
 
@@ -18,10 +18,10 @@
 /* Of one connection; zero at its beginning. */
 struct acks {
     uint64_t received_ns;
-    uint8_t quick_count; /* small pieces in quick succession, since the kernel was told */
-    uint8_t trial_count; /* pieces to come that show whether the sender bears it */
-    bool is_tried;
-    bool is_waited_for; /* the sender does not bear it */
+    uint8_t quick_count;   /* small pieces in quick succession, since the kernel was told */
+    uint8_t trial_count;   /* pieces to come that show whether the sender bears it */
+    uint8_t failed_trials; /* that ended with a pause */
+    bool is_borne;         /* one did not: no more of them */
 };
 
 /* A piece was received on the socket. */
