@@ -472,7 +472,7 @@ class Cancel(quitters.Quitters, unittest.TestCase):
         client = http2.Client(port, window=chance.choice((0, 100, 65535)), is_holding=chance.random() < 0.5)
         try:
             for _ in range(chance.randrange(1, 30)):
-                if not self.quit_stream(chance, client):
+                if time.monotonic() > self.end or not self.quit_stream(chance, client):
                     break
         except (ConnectionError, weir.Gone, TimeoutError):
             self.count("gone")

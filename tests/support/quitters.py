@@ -15,7 +15,8 @@ SEED = int(os.environ.get("E2E_SEED", random.SystemRandom().randrange(10**6)))
 
 
 class Quitters:
-    """For a TestCase that says how one client goes away (quit) and how one asks until the end (stay)."""
+    """For a TestCase that says how one client goes away (quit, soon after self.end at the latest) and how one asks until the
+    end (stay)."""
 
     QUITTERS = 8
     STAYERS = 3
@@ -63,7 +64,7 @@ class Quitters:
         time.sleep(1.5)
         files = weir.open_files(server.pid)
         before = weir.wait_until(lambda: self.at_rest(server.port), 10, "rest before the test")
-        end = time.monotonic() + SECONDS
+        self.end = end = time.monotonic() + SECONDS
         threads = [threading.Thread(target=self._run, args=(self._quit, i, server.port, end)) for i in range(self.QUITTERS)]
         threads += [threading.Thread(target=self._run, args=(self.stay, i, server.port, end)) for i in range(self.STAYERS)]
         for thread in threads:
