@@ -38,8 +38,8 @@ static enum err parse_line(struct slice line, const struct position *at, struct 
 static enum err check_unique(const struct key_store *store, struct slice path, struct text *fault);
 static int compare_ids(const void *a, const void *b);
 static struct claim read_claim(struct slice presented);
-static const struct key_record *prove(const struct key_store *store, struct crypto_hasher *hasher,
-                                      struct slice presented);
+RARELY_CALLED static const struct key_record *prove(const struct key_store *store, struct crypto_hasher *hasher,
+                                                    struct slice presented);
 static bool id_is_valid(struct slice id);
 static int64_t days_of_date(int64_t year, unsigned month, unsigned day);
 static void date_of_days(int64_t days, int64_t *year, unsigned *month, unsigned *day);

@@ -19,7 +19,7 @@ enum err http1_request_parse(struct http1_parser *parser, struct slice input, st
         return ERR_AGAIN;
     struct cursor c = cursor_enter(parser, visible, ret_head);
     TRY(cursor_leave(&c, read_head(&c)));
-    enum http1_fault fault = http1_decide(ret_head, parser->scan, visible);
+    enum http1_fault fault = http1_decide(ret_head, c.last_block);
     return LIKELY(fault == HTTP1_FAULT_NONE) ? ERR_OK : http1_fail(parser, fault);
 }
 
@@ -80,7 +80,18 @@ ALWAYS_INLINE bool is_plain_target(struct cursor *c)
     if (c->at != c->mark)
         return false;
     c->at = scan_inside(scan_outside_plain_path, c->at, c->last_block);
-    return c->at < c->end && *c->at == ' ' && *c->mark == '/';
+    return LIKELY(c->at < c->end && *c->at == ' ' && *c->mark == '/');
+}
+
+ALWAYS_INLINE enum err check_target_end(struct cursor *c, struct slice text)
+{
+    if (c->at == c->end)
+        return ERR_AGAIN;
+    if (*c->at == '\r' || *c->at == '\n')
+        return http1_fail(c->parser, HTTP1_FAULT_VERSION_MISSING);
+    if (*c->at != ' ')
+        return http1_fail(c->parser, HTTP1_FAULT_TARGET_CHAR);
+    return text.len > 0 ? ERR_OK : http1_fail(c->parser, HTTP1_FAULT_TARGET_INVALID);
 }
 
 ALWAYS_INLINE enum err read_target(struct cursor *c)
@@ -91,14 +102,8 @@ ALWAYS_INLINE enum err read_target(struct cursor *c)
     struct slice text = slice_of(c->mark, (size_t)(c->at - c->mark));
     if (text.len > c->parser->limits.target_bytes_max)
         return http1_fail(c->parser, HTTP1_FAULT_TARGET_TOO_LONG);
-    if (c->at == c->end)
-        return ERR_AGAIN;
-    if (UNLIKELY(*c->at != ' ')) {
-        bool is_line_end = *c->at == '\r' || *c->at == '\n';
-        return http1_fail(c->parser, is_line_end ? HTTP1_FAULT_VERSION_MISSING : HTTP1_FAULT_TARGET_CHAR);
-    }
-    if (UNLIKELY(text.len == 0))
-        return http1_fail(c->parser, HTTP1_FAULT_TARGET_INVALID);
+    if (UNLIKELY(!c->head->is_target_plain))
+        TRY(check_target_end(c, text));
     c->head->target = text;
     c->mark = ++c->at;
     c->state = STATE_VERSION;

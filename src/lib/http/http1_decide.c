@@ -6,28 +6,23 @@
 #include "lib/http/url.h"
 
 static enum http1_fault decide_target(struct http_head *head);
-static enum http1_fault decide_host(struct http_head *head, const struct scan *scan, struct slice input);
+static enum http1_fault decide_host(struct http_head *head, const char *last_block);
+static enum http1_fault decide_rest(struct http_head *head);
 static enum http1_fault decide_framing(struct http_head *head);
 static void decide_keep_alive(struct http_head *head);
 
-static inline bool has(const struct http_head *head, enum http_field field)
-{
-    return head->present >> field & 1;
-}
+#define BIT(field) (UINT64_C(1) << HTTP_FIELD_##field)
 
-/* Most requests have no field that decides anything but Host: looking at the bits first saves 60 instructions. */
-enum http1_fault http1_decide(struct http_head *head, const struct scan *scan, struct slice input)
+/* Most requests have no field that decides anything but Host: one look at the bits passes over the others. */
+enum http1_fault http1_decide(struct http_head *head, const char *last_block)
 {
-    enum http1_fault fault = decide_target(head);
+    const uint64_t others = BIT(TRANSFER_ENCODING) | BIT(CONTENT_LENGTH) | BIT(EXPECT) | BIT(CONNECTION);
+    enum http1_fault fault = LIKELY(head->is_target_plain) ? HTTP1_FAULT_NONE : decide_target(head);
     head->is_keep_alive = head->version_minor > 0;
-    if (fault == HTTP1_FAULT_NONE)
-        fault = decide_host(head, scan, input);
-    if (fault == HTTP1_FAULT_NONE && (has(head, HTTP_FIELD_TRANSFER_ENCODING) || has(head, HTTP_FIELD_CONTENT_LENGTH)))
-        fault = decide_framing(head);
-    if (fault == HTTP1_FAULT_NONE && has(head, HTTP_FIELD_EXPECT))
-        fault = http_head_read_expectation(head);
-    if (has(head, HTTP_FIELD_CONNECTION))
-        decide_keep_alive(head);
+    if (LIKELY(fault == HTTP1_FAULT_NONE))
+        fault = decide_host(head, last_block);
+    if (LIKELY(fault == HTTP1_FAULT_NONE) && head->present & others)
+        fault = decide_rest(head);
     return fault;
 }
 
@@ -35,7 +30,7 @@ enum http1_fault http1_decide(struct http_head *head, const struct scan *scan, s
 static enum http1_fault decide_target(struct http_head *head)
 {
     struct slice target = head->target;
-    if (LIKELY(slice_starts(target, SLICE_LIT("/"))))
+    if (slice_starts(target, SLICE_LIT("/")))
         return HTTP1_FAULT_NONE;
     if (slice_is(target, "*"))
         return head->method == HTTP_METHOD_OPTIONS ? HTTP1_FAULT_NONE : HTTP1_FAULT_TARGET_INVALID;
@@ -47,13 +42,12 @@ static enum http1_fault decide_target(struct http_head *head)
 }
 
 /* An empty Host would make an http URL without a host, which RFC 9110 section 4.2.1 has us reject. */
-static enum http1_fault decide_host(struct http_head *head, const struct scan *scan, struct slice input)
+static enum http1_fault decide_host(struct http_head *head, const char *last_block)
 {
     const struct http_header *host = http_head_find(head, HTTP_FIELD_HOST);
     if (!host)
         return head->version_minor == 0 ? HTTP1_FAULT_NONE : HTTP1_FAULT_HOST_MISSING;
     /* The line end stops the search, so that it may look at whole blocks of what follows. */
-    const char *last_block = scan_last_block(scan, input.ptr, input.ptr + input.len);
     const char *stop = scan_inside(scan_outside_plain_host, host->value.ptr, last_block);
     size_t name_len = (size_t)(stop - host->value.ptr);
     bool is_plain = name_len > 0 && http_is_port(slice_skip(host->value, name_len));
@@ -62,6 +56,15 @@ static enum http1_fault decide_host(struct http_head *head, const struct scan *s
     if (!head->host.ptr)
         head->host = host->value;
     return HTTP1_FAULT_NONE;
+}
+
+static enum http1_fault decide_rest(struct http_head *head)
+{
+    enum http1_fault fault = decide_framing(head);
+    if (fault == HTTP1_FAULT_NONE)
+        fault = http_head_read_expectation(head);
+    decide_keep_alive(head);
+    return fault;
 }
 
 /* Adds one Transfer-Encoding line to what is known. Empty elements and parameters are refused: the list must leave no

@@ -6,9 +6,9 @@
 #include "lib/http/http1.h"
 #include "lib/http/scan.h"
 
-/* Fills in host, the body's framing, is_keep_alive and expects_continue of a head whose lines are all read. `input` is
- * what they point into. */
-enum http1_fault http1_decide(struct http_head *head, const struct scan *scan, struct slice input);
+/* Fills in host, the body's framing, is_keep_alive and expects_continue of a head whose lines are all read. `last_block` is
+ * that of the bytes they stand in. */
+enum http1_fault http1_decide(struct http_head *head, const char *last_block);
 /* The same for the framing and is_keep_alive of the response to a request with that method (RFC 9112 section 6.3). */
 enum http1_fault http1_decide_response(struct http_head *head, enum http_method method);
 

@@ -142,32 +142,39 @@ ALWAYS_INLINE enum err cursor_line_end(struct cursor *c, enum http1_fault otherw
     return http1_fail(c->parser, HTTP1_FAULT_BARE_CR);
 }
 
-/* Takes a known name of less than a block at the start of a line, which then needs no look at each of its characters, up
- * to its colon. */
+/* Takes a known name of less than a block, which then needs no look at each of its characters, up to its colon. The
+ * cursor is at the start of a line. */
 ALWAYS_INLINE bool cursor_known_name(struct cursor *c, enum http_field *ret_field)
 {
-    if (c->at > c->last_block || c->at != c->mark)
+    if (UNLIKELY(c->at > c->last_block))
         return false;
     unsigned colons = scan_colons(c->at);
-    if (!colons || !http_field_find(c->at, scan_lowest(colons), ret_field))
+    if (UNLIKELY(!colons || !http_field_find(c->at, scan_lowest(colons), ret_field)))
         return false;
     c->at += scan_lowest(colons);
     return true;
 }
 
-ALWAYS_INLINE enum err cursor_name(struct cursor *c)
+/* Any other name, from the cursor on, up to its colon. */
+ALWAYS_INLINE enum err cursor_other_name(struct cursor *c, enum http_field *ret_field)
+{
+    c->at = c->parser->scan->tchar(c->from, c->at, c->end);
+    if (c->at == c->end)
+        return ERR_AGAIN;
+    if (UNLIKELY(*c->at != ':' || c->at == c->mark))
+        return http1_fail(c->parser, http1_name_fault(*c->at, c->at == c->mark));
+    *ret_field = http_field_parse(slice_of(c->mark, (size_t)(c->at - c->mark)));
+    return ERR_OK;
+}
+
+/* `is_begun`: a call before has seen some of it. */
+ALWAYS_INLINE enum err cursor_name(struct cursor *c, bool is_begun)
 {
     enum http_field field = HTTP_FIELD_OTHER;
-    if (c->header == c->header_end)
+    if (UNLIKELY(c->header == c->header_end))
         return http1_fail(c->parser, HTTP1_FAULT_TOO_MANY_FIELDS);
-    if (UNLIKELY(!cursor_known_name(c, &field))) {
-        c->at = c->parser->scan->tchar(c->from, c->at, c->end);
-        if (c->at == c->end)
-            return ERR_AGAIN;
-        if (UNLIKELY(*c->at != ':' || c->at == c->mark))
-            return http1_fail(c->parser, http1_name_fault(*c->at, c->at == c->mark));
-        field = http_field_parse(slice_of(c->mark, (size_t)(c->at - c->mark)));
-    }
+    if (is_begun || UNLIKELY(!cursor_known_name(c, &field)))
+        TRY(cursor_other_name(c, &field));
     c->header->name = slice_of(c->mark, (size_t)(c->at - c->mark));
     c->header->id = field;
     enum http1_fault fault = http_head_note(c->head, field, c->header_count);
@@ -201,16 +208,24 @@ ALWAYS_INLINE enum err cursor_value(struct cursor *c)
     return ERR_OK;
 }
 
+/* Where a call before stopped within a line, the rest of that line. */
+ALWAYS_INLINE enum err cursor_begun_field(struct cursor *c)
+{
+    if (c->state == STATE_NAME)
+        TRY(cursor_name(c, true));
+    return cursor_value(c);
+}
+
 ALWAYS_INLINE enum err cursor_fields(struct cursor *c)
 {
-    if (c->state == STATE_VALUE)
-        TRY(cursor_value(c));
+    if (UNLIKELY(c->state == STATE_VALUE || c->at != c->mark))
+        TRY(cursor_begun_field(c));
     for (;;) {
-        if (c->at == c->end)
+        if (UNLIKELY(c->at == c->end))
             return ERR_AGAIN;
-        if (*c->at == '\r' && c->at == c->mark)
+        if (*c->at == '\r')
             return cursor_line_end(c, HTTP1_FAULT_BARE_CR);
-        TRY(cursor_name(c));
+        TRY(cursor_name(c, false));
         TRY(cursor_value(c));
     }
 }

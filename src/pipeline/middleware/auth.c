@@ -136,10 +136,13 @@ struct presented {
 
 static struct presented find_key(const struct request *request, uint32_t header);
 static enum verdict admit(struct request *request, const struct options *options, struct slice tenant);
-static enum verdict admit_holder(struct request *request, const struct options *options, const struct tls_peer *peer);
-static enum verdict refuse_without_certificate(struct request *request);
-static struct slice bearer_of(struct slice credentials);
-static enum verdict refuse(struct request *request, const struct options *options, struct presented presented);
+RARELY_CALLED static enum verdict refuse_tenant(struct request *request);
+NOT_INLINE static enum verdict admit_holder(struct request *request, const struct options *options,
+                                            const struct tls_peer *peer);
+RARELY_CALLED static enum verdict refuse_without_certificate(struct request *request);
+NOT_INLINE static struct slice bearer_of(struct slice credentials);
+RARELY_CALLED static enum verdict refuse(struct request *request, const struct options *options,
+                                         struct presented presented);
 static bool is_listed(const struct option_list *tenants, struct slice tenant);
 
 static enum err prepare(struct middleware_setup *setup)
@@ -195,9 +198,14 @@ static enum verdict admit(struct request *request, const struct options *options
 {
     request->identity.tenant = tenant;
     if (!is_listed(&options->tenants, tenant))
-        return request_fail(request, PROBLEM_FORBIDDEN, "The tenant \"" SLICE_FMT "\" may not use this route.",
-                            SLICE_ARG(tenant));
+        return refuse_tenant(request);
     return VERDICT_NEXT;
+}
+
+static enum verdict refuse_tenant(struct request *request)
+{
+    return request_fail(request, PROBLEM_FORBIDDEN, "The tenant \"" SLICE_FMT "\" may not use this route.",
+                        SLICE_ARG(request->identity.tenant));
 }
 
 /* Certificates. */
@@ -258,10 +266,12 @@ static enum verdict refuse_without_certificate(struct request *request)
 
 static struct presented find_key(const struct request *request, uint32_t header)
 {
-    struct slice none = {NULL, 0};
-    struct slice bearer =
-        header == HEADER_X_API_KEY ? none : bearer_of(request_header(request, HTTP_FIELD_AUTHORIZATION));
-    struct slice plain = header == HEADER_AUTHORIZATION ? none : request_header(request, HTTP_FIELD_X_API_KEY);
+    struct slice bearer = {NULL, 0};
+    struct slice plain = {NULL, 0};
+    if (header != HEADER_X_API_KEY && http_head_find(&request->head, HTTP_FIELD_AUTHORIZATION))
+        bearer = bearer_of(request_header(request, HTTP_FIELD_AUTHORIZATION));
+    if (header != HEADER_AUTHORIZATION)
+        plain = request_header(request, HTTP_FIELD_X_API_KEY);
     if (bearer.len && plain.len && !slice_equal(bearer, plain))
         return (struct presented){.is_ambiguous = true};
     return (struct presented){.key = bearer.len ? bearer : plain};
