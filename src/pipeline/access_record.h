@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One line of the access log, before formatting: written by a worker, formatted by the log thread. Texts stand one
- * behind the other in `text`, each cut to its share. */
+ * behind the other in `text`, each cut to its share; what has a number is put down as one. */
 #ifndef WEIR_PIPELINE_ACCESS_RECORD_H
 #define WEIR_PIPELINE_ACCESS_RECORD_H
 
+#include "lib/base/attr.h"
 #include "lib/base/ip.h"
-#include "lib/base/slice.h"
+#include "lib/http/http.h"
+#include "pipeline/problem.h"
 
 #include <stdint.h>
 
@@ -20,7 +22,6 @@
     ACCESS_TEXT(bucket, 32)                                                                                            \
     ACCESS_TEXT(model, 64)                                                                                             \
     ACCESS_TEXT(upstream, 64)                                                                                          \
-    ACCESS_TEXT(problem, 40)                                                                                           \
     ACCESS_TEXT(user_agent, 96)
 
 enum access_text {
@@ -47,6 +48,8 @@ struct access_record {
     uint64_t sent_bytes;
     uint32_t sink; /* of access_log_open */
     uint16_t status;
+    uint8_t method;   /* enum http_method; of OTHER the text says which */
+    uint8_t problem;  /* enum problem */
     uint8_t protocol; /* enum access_protocol */
     uint8_t tls;      /* enum connection_tls */
     struct ip peer;   /* as bytes: its text is the log thread's work */
@@ -63,10 +66,11 @@ static inline size_t access_record_add(struct access_record *record, enum access
         ACCESS_TEXTS(ACCESS_TEXT)
 #undef ACCESS_TEXT
     };
-    size_t len = text.len < longest[which] ? text.len : longest[which];
-    slice_put(record->text + used, slice_first(text, len));
-    record->lengths[which] = (uint8_t)len;
-    return used + len;
+    if (UNLIKELY(text.len > longest[which]))
+        text.len = longest[which];
+    slice_put(record->text + used, text);
+    record->lengths[which] = (uint8_t)text.len;
+    return used + text.len;
 }
 
 #endif

@@ -16,8 +16,8 @@ static const struct slice names[] = {
 /* What happened first, then who asked and with what. */
 static const enum access_text texts_before[] = {ACCESS_TEXT_method, ACCESS_TEXT_path, ACCESS_TEXT_route};
 static const enum access_text texts_behind[] = {
-    ACCESS_TEXT_request_id, ACCESS_TEXT_tenant,   ACCESS_TEXT_key_id,  ACCESS_TEXT_bucket,
-    ACCESS_TEXT_model,      ACCESS_TEXT_upstream, ACCESS_TEXT_problem,
+    ACCESS_TEXT_request_id, ACCESS_TEXT_tenant, ACCESS_TEXT_key_id,
+    ACCESS_TEXT_bucket,     ACCESS_TEXT_model,  ACCESS_TEXT_upstream,
 };
 static const enum access_text texts_last[] = {ACCESS_TEXT_user_agent};
 _Static_assert(ARRAY_LEN(texts_before) + ARRAY_LEN(texts_behind) + ARRAY_LEN(texts_last) == ACCESS_TEXT_COUNT,
@@ -62,6 +62,8 @@ size_t access_line_format(struct access_line_clock *clock, const struct access_r
     write_count(&writer, SLICE_LIT("received_bytes"), record->received_bytes);
     write_count(&writer, SLICE_LIT("sent_bytes"), record->sent_bytes);
     write_texts(&writer, texts, texts_behind, ARRAY_LEN(texts_behind));
+    if (record->problem)
+        write_word(&writer, SLICE_LIT("problem"), slice_of_text(problem_row(record->problem)->slug));
     write_peer(&writer, &record->peer);
     write_word(&writer, SLICE_LIT("protocol"), protocols[record->protocol]);
     write_word(&writer, SLICE_LIT("tls"), tls_versions[record->tls]);
@@ -95,6 +97,8 @@ static void find_texts(const struct access_record *record, struct slice texts[AC
         at += record->lengths[i];
     }
     ASSERT(at <= ACCESS_TEXT_BYTES, "the texts of a record stand within it");
+    if (record->method != HTTP_METHOD_OTHER)
+        texts[ACCESS_TEXT_method] = slice_of_text(http_method_name(record->method));
 }
 
 static void write_texts(struct json_writer *writer, const struct slice *texts, const enum access_text *which,

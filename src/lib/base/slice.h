@@ -104,9 +104,10 @@ static inline char *slice_put(char *out, struct slice s)
     } else if (len >= 4) {
         memcpy(out, from, 4);
         memcpy(out + len - 4, from + len - 4, 4);
-    } else {
-        for (size_t i = 0; i < len; i++)
-            out[i] = from[i];
+    } else if (len > 0) {
+        out[0] = from[0];
+        out[len / 2] = from[len / 2];
+        out[len - 1] = from[len - 1];
     }
     return out + len;
 }

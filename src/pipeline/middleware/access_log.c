@@ -85,16 +85,17 @@ static void fill(struct access_record *record, const struct request *request)
     record->received_bytes = request->received_bytes;
     record->sent_bytes = request->sent_bytes;
     record->status = (uint16_t)outcome_status(request);
+    record->problem = (uint8_t)(request->is_cancelled ? PROBLEM_CLIENT_CLOSED : request->problem);
+    record->method = (uint8_t)(request->head.method_text.len ? request->head.method : HTTP_METHOD_OTHER);
     record->protocol = (uint8_t)protocol_of(&request->head);
     record->tls = request->tls;
     record->peer = request->peer;
 
-    enum problem problem = request->is_cancelled ? PROBLEM_CLIENT_CLOSED : request->problem;
     const struct slice none = {NULL, 0};
     size_t used = 0;
 #define ADD(which, text) used = access_record_add(record, ACCESS_TEXT_##which, used, (text))
     ADD(request_id, request->id);
-    ADD(method, request->head.method_text);
+    ADD(method, record->method == HTTP_METHOD_OTHER ? request->head.method_text : none);
     ADD(path, request->path.len ? request->path : request->target_path);
     ADD(route, request->route ? request->route->name : none);
     ADD(tenant, request->identity.tenant);
@@ -102,7 +103,6 @@ static void fill(struct access_record *record, const struct request *request)
     ADD(bucket, request->identity.bucket);
     ADD(model, request->model_entry ? request->model_entry->config->name : none);
     ADD(upstream, request->exchange ? request->route->upstream->config->name : none);
-    ADD(problem, problem ? slice_of_text(problem_row(problem)->slug) : none);
     ADD(user_agent, request_header(request, HTTP_FIELD_USER_AGENT));
 #undef ADD
 }

@@ -16,7 +16,8 @@
 
 static struct access_record record_of(const struct slice texts[ACCESS_TEXT_COUNT])
 {
-    struct access_record record = {.wall_ns = WALL_NS, .duration_ns = 12345678, .status = 200, .sent_bytes = 99};
+    struct access_record record = {
+        .wall_ns = WALL_NS, .duration_ns = 12345678, .status = 200, .method = HTTP_METHOD_OTHER, .sent_bytes = 99};
     size_t used = 0;
     for (int i = 0; i < ACCESS_TEXT_COUNT; i++)
         used = access_record_add(&record, (enum access_text)i, used, texts[i]);
@@ -44,7 +45,6 @@ static void writes_every_member_in_its_order(void **state)
     (void)state;
     struct access_record record = record_of((struct slice[ACCESS_TEXT_COUNT]){
         [ACCESS_TEXT_request_id] = SLICE_LIT("r1"),
-        [ACCESS_TEXT_method] = SLICE_LIT("POST"),
         [ACCESS_TEXT_path] = SLICE_LIT("/v1/x"),
         [ACCESS_TEXT_route] = SLICE_LIT("POST /v1/{name}"),
         [ACCESS_TEXT_tenant] = SLICE_LIT("acme"),
@@ -52,12 +52,13 @@ static void writes_every_member_in_its_order(void **state)
         [ACCESS_TEXT_bucket] = SLICE_LIT("b"),
         [ACCESS_TEXT_model] = SLICE_LIT("m"),
         [ACCESS_TEXT_upstream] = SLICE_LIT("u"),
-        [ACCESS_TEXT_problem] = SLICE_LIT("invalid-image"),
         [ACCESS_TEXT_user_agent] = SLICE_LIT("curl/8"),
     });
     assert_int_equal(ip_parse(SLICE_LIT("::1"), &record.peer), ERR_OK);
     record.protocol = ACCESS_HTTP2;
     record.tls = CONNECTION_TLS_1_3;
+    record.method = HTTP_METHOD_POST;
+    record.problem = PROBLEM_INVALID_IMAGE;
     record.receive_ns = 1000000;
     record.decode_ns = 2500000;
     record.queue_ns = 999;
@@ -82,6 +83,17 @@ static void leaves_out_what_is_empty(void **state)
     assert_line(&record, "{\"time\":\"2026-11-23T14:34:00.123Z\",\"path\":\"/\",\"status\":200,"
                          "\"duration_ms\":12.345,\"received_bytes\":0,\"sent_bytes\":99,\"peer\":\"unix\","
                          "\"protocol\":\"HTTP/1.0\"}\n");
+}
+
+static void names_a_method_that_has_no_number(void **state)
+{
+    (void)state;
+    struct access_record record = record_of((struct slice[ACCESS_TEXT_COUNT]){
+        [ACCESS_TEXT_method] = SLICE_LIT("PURGE"),
+        [ACCESS_TEXT_path] = SLICE_LIT("/"),
+    });
+    struct slice start = SLICE_LIT("{\"time\":\"2026-11-23T14:34:00.123Z\",\"method\":\"PURGE\",\"path\":\"/\"");
+    assert_true(slice_starts(line_of(&record), start));
 }
 
 static void keeps_a_hostile_text_on_its_line(void **state)
@@ -133,7 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_every_member_in_its_order),        cmocka_unit_test(leaves_out_what_is_empty),
         cmocka_unit_test(keeps_a_hostile_text_on_its_line),        cmocka_unit_test(longest_record_fits),
-        cmocka_unit_test(time_moves_on_within_and_across_seconds),
+        cmocka_unit_test(time_moves_on_within_and_across_seconds), cmocka_unit_test(names_a_method_that_has_no_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

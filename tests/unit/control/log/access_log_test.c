@@ -63,6 +63,7 @@ static bool leave_record(struct access_log *log, uint32_t worker, uint32_t sink,
     if (!record)
         return false;
     memset(record->lengths, 0, sizeof record->lengths);
+    record->method = HTTP_METHOD_OTHER;
     record->status = 200;
     record->sink = sink;
     (void)access_record_add(record, ACCESS_TEXT_path, 0, slice_of_text(path));
