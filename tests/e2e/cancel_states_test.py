@@ -7,6 +7,7 @@ After each the server must be at rest: nothing open, nothing in flight, no memor
 
 import os
 import re
+import select
 import shutil
 import socket
 import ssl
@@ -22,6 +23,7 @@ import certificates  # noqa: E402
 import http2  # noqa: E402
 import weir  # noqa: E402
 from upstream import Ended, Upstream  # noqa: E402
+from upstream_http2 import Http2  # noqa: E402
 
 ROUTE = "/v1/text-orientation"
 CONFIG = """
@@ -38,6 +40,7 @@ models:
   - {name: text-recognition, path: %(models)s/text-recognition.onnx, warm_up: {x: [1, 3, 48, 320]}}
 upstreams:
   - {name: app, servers: ["%(upstream)s"], keepalive: 0}
+  - {name: app2, servers: ["%(upstream_http2)s"], protocol: http2, keepalive: 0}
 chain: [request_id, access_log: {path: access.log}, metrics]
 routes:
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
@@ -45,6 +48,7 @@ routes:
   - {match: POST /echo, public: true, to: {endpoint: livez}}
   - {match: GET /compressed, public: true, chain: [compress], to: {endpoint: metrics}}
   - {match: "* /app/{rest...}", public: true, to: {upstream: app}}
+  - {match: "* /app2/{rest...}", public: true, to: {upstream: app2}}
   - {match: "GET /files/{path...}", public: true, to: {files: %(folder)s}}
   - match: POST /v1/text-orientation
     public: true
@@ -88,6 +92,24 @@ def begin_stream(connection):
             connection.send(b"x" * 100000)
     connection.wait_for_end()
     raise Ended("gone")
+
+
+def begin_streams(connection):
+    """The same in HTTP/2, for many at a time."""
+    session = Http2(connection)
+    begun = []
+    while True:
+        while not begun or connection.input or select.select([connection.socket], [], [], 0.001)[0]:
+            session.take()
+            if session.ready:
+                stream = session.streams[session.ready.pop(0)]
+                if "stream" in stream.field(":path") or "flood" in stream.field(":path"):
+                    session.begin(stream)
+                    begun.append(stream)
+        begun = [stream for stream in begun if stream.reset_code is None]
+        for stream in begun:
+            count = min(16000 if "flood" in stream.field(":path") else 1000, session.window, stream.window)
+            session.data(stream, b"x" * max(count, 0))
 
 
 # A state is reached by what is sent on one connection, or several, and what is read of it. Whoever plays one gets a
@@ -211,6 +233,26 @@ def before_a_flood_of_an_upstream(connect):
     client.socket.recv(1000)
 
 
+def before_an_upstream_of_http2_answers(connect):
+    connect().raw(b"GET /app2/silence HTTP/1.1\r\nHost: a\r\n\r\n")
+
+
+def in_an_upload_to_an_upstream_of_http2(connect):
+    connect().raw(b"POST /app2/upload HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 300000)
+
+
+def in_a_stream_of_an_upstream_of_http2(connect):
+    client = connect()
+    client.raw(b"GET /app2/stream HTTP/1.1\r\nHost: a\r\n\r\n")
+    client.socket.recv(3000)
+
+
+def before_a_flood_of_an_upstream_of_http2(connect):
+    client = connect(receive_bytes=4096)
+    client.raw(b"GET /app2/flood HTTP/1.1\r\nHost: a\r\n\r\n")
+    client.socket.recv(1000)
+
+
 # HTTP/2: the same, and a stream that is reset while its connection goes on.
 
 def headers(stream, method, path, is_last, **fields):
@@ -276,6 +318,15 @@ def http2_in_a_stream_of_an_upstream(connect):
     greet(connect).raw(headers(1, "GET", "/app/stream", True) + headers(3, "GET", "/app/stream", True))
 
 
+def http2_uploading_to_an_upstream_of_http2(connect):
+    greet(connect).raw(headers(1, "POST", "/app2/upload", False) + body(1, b"x" * 60000))
+
+
+def http2_in_streams_of_an_upstream_of_http2(connect):
+    greet(connect).raw(b"".join(headers(stream, "GET", path, True)
+                                for stream, path in ((1, "/app2/silence"), (3, "/app2/stream"), (5, "/app2/flood"))))
+
+
 def http2_with_windows_closed(connect):
     client = greet(connect)
     client.raw(b"".join(headers(stream, "GET", "/files/large", True) for stream in range(1, 21, 2)))
@@ -303,7 +354,9 @@ def end_streams(client):
 # The request is in flight then, so its end is a cancellation that is counted.
 COUNTED = [sending_a_file, sending_ranges_of_a_file, in_a_large_body, at_the_beginning_of_a_large_body, in_a_chunk, in_a_chunk_size, in_trailers, after_100_continue,
            decoding_on_the_crew, running_a_model, queued_behind_others, pipelined_behind_a_model, before_an_upstream_answers,
-           in_an_upload_to_an_upstream, in_a_stream_of_an_upstream, before_a_flood_of_an_upstream]
+           in_an_upload_to_an_upstream, in_a_stream_of_an_upstream, before_a_flood_of_an_upstream,
+           before_an_upstream_of_http2_answers, in_an_upload_to_an_upstream_of_http2, in_a_stream_of_an_upstream_of_http2,
+           before_a_flood_of_an_upstream_of_http2]
 OTHERS = [idle, just_connected, in_the_head, in_a_small_body, between_pipelined_requests, writing_to_a_slow_reader,
           writing_a_compressed_body, in_discard]
 
@@ -332,7 +385,7 @@ ENDS = [end_by_close, end_by_reset, end_by_half_close]
 
 
 def setUpModule():
-    global FOLDER, CA, LARGE_IMAGE, UPSTREAM, SERVER, SECURE_PORT
+    global FOLDER, CA, LARGE_IMAGE, UPSTREAM, UPSTREAM_HTTP2, SERVER, SECURE_PORT
     FOLDER = tempfile.mkdtemp(prefix="weir-cancel-")
     CA = certificates.Authority(FOLDER)
     CA.issue("server", "DNS:localhost,IP:127.0.0.1")
@@ -340,14 +393,16 @@ def setUpModule():
     with open(os.path.join(FOLDER, "large"), "wb") as file:
         file.truncate(20000000)
     UPSTREAM = Upstream(begin_stream).__enter__()
+    UPSTREAM_HTTP2 = Upstream(begin_streams).__enter__()
     SERVER = weir.Server(CONFIG % {"folder": FOLDER, "model": weir.MODEL, "models": weir.MODELS, "chain": weir.IMAGE_CHAIN,
-                                   "upstream": UPSTREAM.address}).start()
+                                   "upstream": UPSTREAM.address, "upstream_http2": UPSTREAM_HTTP2.address}).start()
     SECURE_PORT = int(SERVER.find_line(r"listening on https://").split(" ")[3].rsplit(":", 1)[1])
 
 
 def tearDownModule():
     SERVER.__exit__(None, None, None)
     UPSTREAM.close()
+    UPSTREAM_HTTP2.close()
     shutil.rmtree(FOLDER)
 
 
@@ -377,7 +432,8 @@ class Narrow(weir.Client):
 # The streams that are there to be reset; those that are counted as cancelled.
 HTTP2_COUNTED = {http2_between_head_and_body: 1, http2_within_a_body: 1, http2_within_a_body_of_unknown_length: 1,
                  http2_running_a_model: 6, http2_uploading_to_an_upstream: 1, http2_before_an_upstream_answers: 1,
-                 http2_in_a_stream_of_an_upstream: 2, http2_with_windows_closed: 10, http2_to_a_slow_reader: 10}
+                 http2_in_a_stream_of_an_upstream: 2, http2_uploading_to_an_upstream_of_http2: 1,
+                 http2_in_streams_of_an_upstream_of_http2: 3, http2_with_windows_closed: 10, http2_to_a_slow_reader: 10}
 HTTP2_OTHERS = [http2_within_the_preface, http2_idle, http2_within_a_head]
 
 
