@@ -208,7 +208,8 @@ class Responses(unittest.TestCase):
     def test_what_is_no_response_is_a_502(self):
         def block(*fields):
             return b"".join(literal(name, value) for name, value in fields)
-        for sent in (block((b"a", b"b")), block((b":status", b"20")), block((b":status", b"200"), (b"A", b"b")),
+        for sent in (block((b"a", b"b")), block((b":status", b"20")), block((b":status", b"052")),
+                     block((b":status", b"600")), block((b":status", b"101")), block((b":status", b"200"), (b"A", b"b")),
                      block((b":status", b"200"), (b"connection", b"close")), block((b"a", b"b"), (b":status", b"200")),
                      block((b":status", b"200"), (b"content-length", b"1"), (b"content-length", b"2"))):
             response = self.relay(lambda session, stream: session.frame(HEADERS, END_HEADERS, stream.number, sent))

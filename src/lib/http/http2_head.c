@@ -141,10 +141,20 @@ enum err http2_head_end_request(struct http2_head *builder, bool has_body)
     return builder->is_out_of_memory ? ERR_NOMEM : ERR_OK;
 }
 
+/* RFC 9110 section 15, as in HTTP/1; RFC 9113 section 8.6 has no 101. */
+static enum http1_fault decide_status(const struct http_head *head)
+{
+    if (head->status < 100 || head->status > 599)
+        return HTTP1_FAULT_STATUS_INVALID;
+    return head->status == 101 ? HTTP1_FAULT_STATUS_SWITCHING : HTTP1_FAULT_NONE;
+}
+
 enum err http2_head_end_response(struct http2_head *builder, bool has_body)
 {
     builder->head->has_body = has_body;
     builder->head->head_bytes = builder->plain_bytes;
+    if (builder->fault == HTTP1_FAULT_NONE)
+        builder->fault = decide_status(builder->head);
     if (builder->fault == HTTP1_FAULT_NONE && !builder->is_out_of_memory)
         builder->fault = http_head_read_length(builder->head);
     if (builder->fault != HTTP1_FAULT_NONE)

@@ -231,10 +231,23 @@ static void makes_a_response_head(void **state)
     assert_int_equal(http2_head_end_response(&builder, true), ERR_SYNTAX);
 }
 
+/* RFC 9110 section 15, RFC 9113 section 8.6. What is below 200 would pass for an interim response. */
+static void refuses_what_is_no_status(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"052", "000", "099", "600", "999", "20", "2000", "2x0", "", "+20", "101"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        begin();
+        add(":status", wrong[i]);
+        assert_int_not_equal(http2_head_end_response(&builder, false), ERR_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makes_a_head_of_fields),
+        cmocka_unit_test(refuses_what_is_no_status),
         cmocka_unit_test(joins_the_crumbs_of_a_cookie),
         cmocka_unit_test(takes_the_host_from_authority_or_host),
         cmocka_unit_test(expects_continue_when_a_body_comes),
