@@ -59,10 +59,10 @@ enum verdict receive_too_large(struct request *request);
 /* decode/: before the body arrives. Where it can be made use of as it comes, sets request->sink. */
 enum verdict decode_expect_body(struct request *request);
 
-/* Links of the route that have this hook and that the way in has passed: none before there is a route. */
-static inline uint32_t chain_hooks(const struct request *request, enum route_hook hook)
+/* Whether the way back has somebody to call there: nobody before there is a route. */
+static inline bool chain_has(const struct request *request, enum route_hook hook)
 {
-    return request->chain_done ? request->chain_done & request->route->hooks[hook] : 0;
+    return request->chain_done && request->route->walks[hook].count;
 }
 
 /* chain/: the backward passes. */
@@ -74,13 +74,13 @@ void chain_complete(struct request *request);
 /* For most routes there is nothing to call. */
 static inline void chain_response_head(struct request *request)
 {
-    if (chain_hooks(request, ROUTE_HOOK_RESPONSE_HEAD))
+    if (chain_has(request, ROUTE_HOOK_RESPONSE_HEAD))
         chain_run_response_head(request);
 }
 
 static inline void chain_response_chunk(struct request *request, struct slice *chunk)
 {
-    if (chain_hooks(request, ROUTE_HOOK_RESPONSE_CHUNK))
+    if (chain_has(request, ROUTE_HOOK_RESPONSE_CHUNK))
         chain_run_response_chunk(request, chunk);
 }
 

@@ -27,11 +27,10 @@ enum endpoint {
 
 struct chain_link {
     const struct middleware *middleware;
-    void *options;         /* filled and prepared; NULL when it takes none */
-    uint32_t state_offset; /* in the state of the chain */
+    void *options; /* filled and prepared; NULL when it takes none */
 };
 
-/* Where a request meets the links of its route: bits, so that a walk meets only the links that have something to do. */
+/* Where a request meets the links of its route. */
 enum route_hook {
     ROUTE_HOOK_REQUEST,
     ROUTE_HOOK_OUTPUT,
@@ -39,6 +38,19 @@ enum route_hook {
     ROUTE_HOOK_RESPONSE_CHUNK,
     ROUTE_HOOK_COMPLETE,
     ROUTE_HOOK_COUNT
+};
+
+/* The links that have something to do at a hook, in the order of the chain. */
+struct chain_call {
+    const struct middleware *middleware;
+    const void *options;
+    uint32_t state_offset; /* in the state of the chain */
+    uint32_t bit;          /* 1 << the number of the link */
+};
+
+struct chain_walk {
+    uint32_t count;
+    struct chain_call calls[CHAIN_LINKS_MAX];
 };
 
 struct route {
@@ -49,8 +61,8 @@ struct route {
     const struct route_config *config;
     struct chain_link chain[CHAIN_LINKS_MAX]; /* filled by route_chain_add */
     uint32_t chain_count;
-    uint32_t state_bytes;             /* of all links, for each request */
-    uint32_t hooks[ROUTE_HOOK_COUNT]; /* bit n: link n has something to do there */
+    uint32_t state_bytes; /* of all links, for each request */
+    struct chain_walk walks[ROUTE_HOOK_COUNT];
     /* Which stage follows which, by flow_plan: without a body, and with one. Others have nothing to do for the route. */
     uint8_t next_stage[2][STAGE_COUNT];
     struct model_entry *model; /* of `to: {model: …}`; NULL for an endpoint. Resolved by the control plane */
@@ -81,7 +93,7 @@ static inline void route_chain_clear(struct route *route)
 {
     route->chain_count = 0;
     route->state_bytes = 0;
-    memset(route->hooks, 0, sizeof route->hooks);
+    memset(route->walks, 0, sizeof route->walks);
 }
 
 /* Appends a link; no more than CHAIN_LINKS_MAX. */
@@ -95,9 +107,13 @@ static inline void route_chain_add(struct route *route, struct chain_link link)
         [ROUTE_HOOK_RESPONSE_CHUNK] = middleware->on_response_chunk,
         [ROUTE_HOOK_COMPLETE] = middleware->on_complete,
     };
+    const struct chain_call call = {.middleware = middleware,
+                                    .options = link.options,
+                                    .state_offset = route->state_bytes,
+                                    .bit = 1U << route->chain_count};
     for (unsigned hook = 0; hook < ROUTE_HOOK_COUNT; hook++)
-        route->hooks[hook] |= (uint32_t)has[hook] << route->chain_count;
-    link.state_offset = route->state_bytes;
+        if (has[hook])
+            route->walks[hook].calls[route->walks[hook].count++] = call;
     route->state_bytes += (uint32_t)(middleware->state_bytes + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1U);
     route->chain[route->chain_count++] = link;
 }

@@ -16,9 +16,9 @@ static inline enum verdict settled(const struct request *request)
     return request->response.has_body ? VERDICT_ANSWER : VERDICT_NEXT;
 }
 
-static inline void *state_of(const struct request *request, const struct chain_link *link)
+static inline void *state_of(const struct request *request, const struct chain_call *call)
 {
-    return link->middleware->state_bytes ? request->chain_state + link->state_offset : NULL;
+    return call->middleware->state_bytes ? request->chain_state + call->state_offset : NULL;
 }
 
 enum verdict stage_chain(struct request *request)
@@ -29,14 +29,16 @@ enum verdict stage_chain(struct request *request)
         if (verdict != VERDICT_NEXT)
             return verdict;
     }
-    uint32_t hooks = route->hooks[ROUTE_HOOK_REQUEST] & ~request->skip_mask & ~request->chain_done;
-    for (; hooks; hooks &= hooks - 1) {
-        uint32_t index = (uint32_t)__builtin_ctz(hooks);
-        const struct chain_link *link = &route->chain[index];
-        enum verdict verdict = link->middleware->on_request(request, link->options, state_of(request, link));
+    const struct chain_walk *walk = &route->walks[ROUTE_HOOK_REQUEST];
+    const struct chain_call *end = walk->calls + walk->count;
+    uint32_t passed = request->chain_done | request->skip_mask;
+    for (const struct chain_call *call = walk->calls; call < end; call++) {
+        if (UNLIKELY(call->bit & passed))
+            continue;
+        enum verdict verdict = call->middleware->on_request(request, call->options, state_of(request, call));
         if (UNLIKELY(verdict != VERDICT_NEXT)) {
-            uint32_t passed = verdict == VERDICT_WAIT ? index : index + 1;
-            request->chain_done = ((1U << passed) - 1) & ~request->skip_mask;
+            uint32_t next = verdict == VERDICT_WAIT ? call->bit : call->bit << 1;
+            request->chain_done = (next - 1) & ~request->skip_mask;
             return verdict;
         }
     }
@@ -44,7 +46,7 @@ enum verdict stage_chain(struct request *request)
     return settled(request);
 }
 
-static enum verdict begin(struct request *request)
+static NOT_INLINE enum verdict begin(struct request *request)
 {
     if (request->route->config->is_debug && read_skip(request) != VERDICT_NEXT)
         return VERDICT_FAIL;
@@ -82,49 +84,48 @@ static RARELY_CALLED enum verdict read_skip(struct request *request)
 }
 
 /* Backward over the links that have this hook and that the way in has passed. */
-#define CHAIN_BACKWARD(request, hook, link)                                                                            \
-    for (uint32_t left_ = chain_hooks(request, hook); left_;)                                                          \
-        for (const struct chain_link *link; left_ && (link = last_link((request)->route, &left_), true);)
-
-static inline const struct chain_link *last_link(const struct route *route, uint32_t *left)
-{
-    uint32_t index = 31 ^ (uint32_t)__builtin_clz(*left);
-    *left ^= 1U << index;
-    return &route->chain[index];
-}
+#define CHAIN_BACKWARD(request, walk, call)                                                                            \
+    for (const struct chain_call *call = (walk)->calls + (walk)->count; call != (walk)->calls;)                        \
+        if ((--call)->bit & (request)->chain_done)
 
 enum verdict chain_output(struct request *request)
 {
-    CHAIN_BACKWARD(request, ROUTE_HOOK_OUTPUT, link)
+    const struct chain_walk *walk = &request->route->walks[ROUTE_HOOK_OUTPUT];
+    CHAIN_BACKWARD(request, walk, call)
     {
-        enum verdict verdict = link->middleware->on_output(request, link->options, state_of(request, link));
+        enum verdict verdict = call->middleware->on_output(request, call->options, state_of(request, call));
         if (verdict != VERDICT_NEXT)
             return verdict;
     }
     return VERDICT_NEXT;
 }
 
-void chain_run_response_head(struct request *request)
+NOT_INLINE void chain_run_response_head(struct request *request)
 {
-    CHAIN_BACKWARD(request, ROUTE_HOOK_RESPONSE_HEAD, link)
+    const struct chain_walk *walk = &request->route->walks[ROUTE_HOOK_RESPONSE_HEAD];
+    CHAIN_BACKWARD(request, walk, call)
     {
-        link->middleware->on_response_head(request, link->options, state_of(request, link));
+        call->middleware->on_response_head(request, call->options, state_of(request, call));
     }
 }
 
-void chain_run_response_chunk(struct request *request, struct slice *chunk)
+NOT_INLINE void chain_run_response_chunk(struct request *request, struct slice *chunk)
 {
-    CHAIN_BACKWARD(request, ROUTE_HOOK_RESPONSE_CHUNK, link)
+    const struct chain_walk *walk = &request->route->walks[ROUTE_HOOK_RESPONSE_CHUNK];
+    CHAIN_BACKWARD(request, walk, call)
     {
-        link->middleware->on_response_chunk(request, link->options, state_of(request, link), chunk);
+        call->middleware->on_response_chunk(request, call->options, state_of(request, call), chunk);
     }
 }
 
 void chain_complete(struct request *request)
 {
     request->end_ns = clock_now_ns();
-    CHAIN_BACKWARD(request, ROUTE_HOOK_COMPLETE, link)
+    if (!request->chain_done)
+        return;
+    const struct chain_walk *walk = &request->route->walks[ROUTE_HOOK_COMPLETE];
+    CHAIN_BACKWARD(request, walk, call)
     {
-        link->middleware->on_complete(request, link->options, state_of(request, link));
+        call->middleware->on_complete(request, call->options, state_of(request, call));
     }
 }

@@ -204,16 +204,21 @@ static void drain(struct connection *connection)
         connection_set_phase(connection, CONNECTION_IDLE);
 }
 
+static RARELY_CALLED void keep_input(struct connection *connection, struct request *request)
+{
+    if (connection_park_input(connection, request) != ERR_OK)
+        connection->is_broken = true;
+}
+
 /* What the request still needs of the receive buffer goes with it. */
 static void detach(struct request *request)
 {
     struct connection *connection = request->connection;
-    bool keeps_input = request->is_held || request->is_cancelled;
     connection_pin(connection, false);
     connection->request = NULL;
     connection->phase = CONNECTION_NONE; /* the next request must not inherit this one's deadline */
-    if (keeps_input && connection_park_input(connection, request) != ERR_OK)
-        connection->is_broken = true;
+    if (UNLIKELY(request->is_held || request->is_cancelled))
+        keep_input(connection, request);
 }
 
 /* The end of the connection tells that a body with a length, or in chunks, was cut short (RFC 9112 section 8); what was

@@ -51,7 +51,7 @@ static enum verdict on_request(struct request *request, const void *options_, vo
     const struct options *options = options_;
     struct slice sent = request_header(request, HTTP_FIELD_X_REQUEST_ID);
     bool is_repeated = request->head.repeated >> HTTP_FIELD_X_REQUEST_ID & 1;
-    bool is_taken = options->is_trusting && !is_repeated && is_name(sent);
+    bool is_taken = sent.len && options->is_trusting && !is_repeated && is_name(sent);
     request->id = is_taken ? sent : make(request);
     if (!request->id.ptr)
         return request_fail_memory(request);
@@ -59,9 +59,9 @@ static enum verdict on_request(struct request *request, const void *options_, vo
     return VERDICT_NEXT;
 }
 
-static bool is_name(struct slice text)
+static NOT_INLINE bool is_name(struct slice text)
 {
-    if (text.len == 0 || text.len > ID_CHARS_MAX)
+    if (text.len > ID_CHARS_MAX)
         return false;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
@@ -76,10 +76,10 @@ static bool is_name(struct slice text)
 /* {NULL, 0} without memory. */
 static struct slice make(struct request *request)
 {
-    uint64_t random = worker_random(request->worker);
     char *made = arena_alloc(&request->arena, ID_MADE_CHARS);
     if (!made)
         return (struct slice){NULL, 0};
+    uint64_t random = worker_random(request->worker);
     text_format_hex(made, slice_of(&random, sizeof random));
     return slice_of(made, ID_MADE_CHARS);
 }
