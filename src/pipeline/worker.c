@@ -299,7 +299,7 @@ void worker_set_date(struct worker *worker)
     uint64_t wall_ns = worker_wall_ns(worker, worker->loop.now_ns);
     worker->date_second = wall_ns / NS_PER_S;
     http_date_format(date, (int64_t)worker->date_second);
-    (void)snprintf(worker->date_line, sizeof worker->date_line, "Date: %.*s\r\n", (int)sizeof date, date);
+    (void)snprintf(worker->ok_lines, sizeof worker->ok_lines, WORKER_OK_LINE "Date: %.*s\r\n", (int)sizeof date, date);
     worker->date_until_ns = worker->loop.now_ns + NS_PER_S - wall_ns % NS_PER_S;
 }
 

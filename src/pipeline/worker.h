@@ -87,7 +87,7 @@ struct worker {
 
     char discarded[4096]; /* what connections that discard read; nobody looks at it */
     struct key_verifier key_verifier;
-    char date_line[40]; /* "Date: …" CRLF */
+    char ok_lines[64]; /* the status line of 200, and Date: how most responses of HTTP/1 begin */
     uint64_t date_second;
     uint64_t date_until_ns;   /* by loop.now_ns */
     uint64_t wall_read_ns;    /* when the system was asked for the time of day, by loop.now_ns */
@@ -127,6 +127,8 @@ void worker_join(struct worker *worker);
 /* The time of day at `now_ns` of the loop's clock. The system is asked once a second, which is how long a clock that was
  * set goes unnoticed; reading it for Date, auth and the log took five calls a request. */
 uint64_t worker_wall_ns(struct worker *worker, uint64_t now_ns);
+#define WORKER_OK_LINE    "HTTP/1.1 200 OK\r\n"
+#define WORKER_OK_BYTES   (sizeof WORKER_OK_LINE - 1)
 #define WORKER_DATE_BYTES (sizeof "Date: \r\n" - 1 + HTTP_DATE_BYTES)
 
 void worker_set_date(struct worker *worker);
@@ -139,11 +141,16 @@ static inline uint64_t worker_wall_s(struct worker *worker)
     return worker->date_second;
 }
 
-/* The prebuilt Date line, formatted at most once a second. */
-static inline struct slice worker_date_line(struct worker *worker)
+/* Prebuilt, formatted at most once a second. */
+static inline struct slice worker_ok_lines(struct worker *worker)
 {
     (void)worker_wall_s(worker);
-    return slice_of(worker->date_line, WORKER_DATE_BYTES);
+    return slice_of(worker->ok_lines, WORKER_OK_BYTES + WORKER_DATE_BYTES);
+}
+
+static inline struct slice worker_date_line(struct worker *worker)
+{
+    return slice_skip(worker_ok_lines(worker), WORKER_OK_BYTES);
 }
 
 uint64_t worker_random(struct worker *worker);

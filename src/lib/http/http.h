@@ -55,7 +55,7 @@ const char *http_status_text(int status);
 /* Whether a response with it may have a body (RFC 9110 section 6.4.1), to a method other than HEAD. */
 static inline bool http_status_may_have_body(int status)
 {
-    return status >= 200 && status != 204 && status != 304;
+    return status == 200 || (status > 200 && status != 204 && status != 304);
 }
 
 /* tchar of RFC 9110 section 5.6.2, and not empty. */

@@ -83,9 +83,9 @@ void http1_write_prebuilt(struct http1_writer *writer, struct slice lines);
 void http1_write_end(struct http1_writer *writer);
 
 /* The head of a response, quicker: its room is measured once and not asked for line by line. The caller has HTTP1_HEAD_BYTES,
- * and for each field http1_field_bytes, and the bytes of `line` and `content_type`. All return the place behind. A value that
- * could split the message is left out with its name. */
-#define HTTP1_HEAD_BYTES 256 /* opening without `line` and type, Connection, Transfer-Encoding, the empty line */
+ * and for each field http1_field_bytes, and the bytes of the type. All return the place behind. A value that could split the
+ * message is left out with its name. */
+#define HTTP1_HEAD_BYTES 256 /* status line, content without the type, Connection, Transfer-Encoding, the empty line */
 #define HTTP1_NO_LENGTH  UINT64_MAX
 
 static inline size_t http1_field_bytes(struct slice name, struct slice value)
@@ -93,9 +93,10 @@ static inline size_t http1_field_bytes(struct slice name, struct slice value)
     return name.len + value.len + sizeof ": \r\n" - 1;
 }
 
-/* The status line, a prebuilt line (Date; may be empty), Content-Type unless it is empty, Content-Length unless it is
- * HTTP1_NO_LENGTH. */
-char *http1_put_opening(char *out, int status, struct slice line, struct slice content_type, uint64_t length);
+/* "HTTP/1.1 200 OK" CRLF. `status` is 100..999. */
+char *http1_put_status(char *out, int status);
+/* Content-Type unless it is empty, Content-Length unless it is HTTP1_NO_LENGTH. */
+char *http1_put_content(char *out, struct slice type, uint64_t length);
 /* `name` is a token. */
 char *http1_put_field(char *out, struct slice name, struct slice value);
 

@@ -53,7 +53,7 @@ static char *put_unregistered(char *out, int status)
     return slice_put(out, slice_of(line, sizeof line - 1));
 }
 
-static inline char *put_status(char *out, int status)
+char *http1_put_status(char *out, int status)
 {
     ASSERT(status >= STATUS_LOWEST && status <= STATUS_HIGHEST, "a status code has three digits");
     size_t index = (size_t)(status - STATUS_LOWEST);
@@ -71,7 +71,7 @@ void http1_write_prebuilt(struct http1_writer *writer, struct slice lines)
 void http1_write_status(struct http1_writer *writer, int status)
 {
     char line[STATUS_LINE_BYTES_MAX];
-    char *end = put_status(line, status);
+    char *end = http1_put_status(line, status);
     http1_write_prebuilt(writer, slice_of(line, (size_t)(end - line)));
 }
 
@@ -163,13 +163,9 @@ char *http1_put_field(char *out, struct slice name, struct slice value)
     return put_field(out, name, value);
 }
 
-char *http1_put_opening(char *out, int status, struct slice line, struct slice content_type, uint64_t length)
+char *http1_put_content(char *out, struct slice type, uint64_t length)
 {
-    out = put_status(out, status);
-    out = slice_put(out, line);
-    if (content_type.len)
-        out = put_field(out, SLICE_LIT("Content-Type"), content_type);
-    if (length != HTTP1_NO_LENGTH)
-        out = put_length(out, length);
-    return out;
+    if (type.len)
+        out = put_field(out, SLICE_LIT("Content-Type"), type);
+    return length == HTTP1_NO_LENGTH ? out : put_length(out, length);
 }

@@ -105,12 +105,21 @@ static uint64_t length_of(const struct response *response)
     return response->source ? response->source_bytes : response->body.len;
 }
 
+static inline char *put_opening(const struct request *request, char *out)
+{
+    const struct response *response = &request->response;
+    if (LIKELY(response->status == 200 && !response->has_date))
+        return slice_put(out, worker_ok_lines(request->worker));
+    out = http1_put_status(out, response->status);
+    return response->has_date ? out : slice_put(out, worker_date_line(request->worker));
+}
+
 /* Into the room that head_bytes has measured. */
 static char *put_head(struct request *request, char *out)
 {
     const struct response *response = &request->response;
-    struct slice date = response->has_date ? (struct slice){NULL, 0} : worker_date_line(request->worker);
-    out = http1_put_opening(out, response->status, date, response->content_type, length_of(response));
+    out = put_opening(request, out);
+    out = http1_put_content(out, response->content_type, length_of(response));
     if (is_in_chunks(request))
         out = slice_put(out, SLICE_LIT("Transfer-Encoding: chunked\r\n"));
     for (uint32_t i = 0; i < response->field_count; i++)
