@@ -6,6 +6,7 @@ which an upstream may fail or misbehave. E2E_SECONDS and E2E_SEED as in proxy_te
 import os
 import random
 import shutil
+import socket
 import ssl
 import struct
 import subprocess
@@ -965,7 +966,53 @@ server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 """
 
 
+NGINX = """
+daemon off; pid %(folder)s/pid; error_log stderr crit; worker_processes 1;
+events {}
+http {
+    access_log off; root %(folder)s; client_body_temp_path %(folder)s/temp;
+    keepalive_requests 7;
+    server {
+        listen 127.0.0.1:%(port)d ssl http2;
+        ssl_certificate %(folder)s/app.pem; ssl_certificate_key %(folder)s/app.key;
+    }
+}
+"""
+
+
 class RealServers(unittest.TestCase):
+    def test_nginx_by_alpn_which_ends_its_connections_now_and_then(self):
+        nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+        if not nginx:
+            self.skipTest("no nginx")
+        with tempfile.TemporaryDirectory() as folder:
+            authority = certificates.Authority(folder)
+            authority.issue("app", "IP:127.0.0.1")
+            os.chmod(folder, 0o755)
+            with open(os.path.join(folder, "file"), "wb") as file:
+                file.write(os.urandom(1 << 20))
+            with socket.socket() as probe:  # nginx does not say which one it took
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
+            with open(os.path.join(folder, "conf"), "w") as file:
+                file.write(NGINX % {"folder": folder, "port": port})
+            with subprocess.Popen([nginx, "-e", "stderr", "-c", os.path.join(folder, "conf")], stderr=subprocess.DEVNULL) as process:
+                try:
+                    upstream = Upstream()
+                    upstream.address = "127.0.0.1:%d" % port
+                    weir.wait_until(lambda: os.path.exists(os.path.join(folder, "pid")), 10, "nginx")
+                    with served(upstream, "tls: true, tls_ca: %s" % authority.path, protocol="") as server:
+                        with http2.Client(server.port) as client:
+                            for _ in range(10):
+                                numbers = [client.open("GET", "/file") for _ in range(5)]
+                                client.wait(*numbers)
+                                self.assertEqual({client.streams[number].status for number in numbers}, {200})
+                                self.assertEqual({len(client.streams[number].body) for number in numbers}, {1 << 20})
+                        self.assertEqual(metric(server, "failures_total"), 0)
+                        self.assertIn(metric(server, "connects_total"), range(5, 20))  # 50 requests, 7 to a connection
+                finally:
+                    process.terminate()
+
     def test_node(self):
         node = shutil.which("node")
         if not node:

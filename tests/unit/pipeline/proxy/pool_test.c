@@ -190,6 +190,82 @@ static void kept_connections_stay_with_their_address_or_go(void **state)
     close(fd);
 }
 
+/* Of HTTP/2, while it is being connected. */
+static void connect_shared(struct exchange *exchange, const struct address *address, const struct address *listening)
+{
+    struct proxy_pool *pool = &pools->pools[0];
+    struct proxy_target there = {.address = *listening};
+    list_init(&there.shared);
+    upstream_config.protocol = UPSTREAM_PROTOCOL_HTTP2;
+    upstream_config.streams = 3;
+    exchange->pool = pool;
+    exchange->state = EXCHANGE_CONNECTING;
+    assert_int_equal(link_connect(exchange, &there), ERR_OK);
+    exchange->link->address = *address;
+    list_remove(&exchange->link->node);
+    list_add_last(&pool_find(pool, address)->shared, &exchange->link->node);
+}
+
+static void as_many_wait_for_a_connection_as_it_may_carry(void **state)
+{
+    (void)state;
+    struct exchange exchanges[4] = {{0}};
+    struct address listening;
+    int fd = net_listen(&listening);
+    servers[0] = literal("192.0.2.1:80");
+    make_pool(1);
+    struct proxy_target *target = pool_pick(&pools->pools[0]);
+    connect_shared(&exchanges[0], &target->address, &listening);
+    struct upstream_link *link = exchanges[0].link;
+    for (unsigned i = 1; i < 3; i++) {
+        exchanges[i] = (struct exchange){.pool = &pools->pools[0], .state = EXCHANGE_CONNECTING};
+        assert_ptr_equal(link_find(&exchanges[i], target), link);
+        link_enter(link, &exchanges[i]);
+    }
+    exchanges[3] = (struct exchange){.pool = &pools->pools[0]};
+    assert_null(link_find(&exchanges[3], target));
+    link_leave(&exchanges[1], false);
+    assert_ptr_equal(link_find(&exchanges[3], target), link);
+    target->streams_max = 2; /* the server has said so */
+    assert_null(link_find(&exchanges[3], target));
+    link_leave(&exchanges[0], false);
+    assert_int_equal(worker.upstream_links.count, 1);
+    link_leave(&exchanges[2], false);
+    assert_int_equal(worker.upstream_links.count, 0);
+    assert_true(list_is_empty(&target->shared));
+    close(fd);
+}
+
+static void a_shared_connection_whose_address_goes_ends_with_what_it_carries(void **state)
+{
+    (void)state;
+    struct exchange exchange = {0};
+    struct resolver *resolver;
+    struct address listening;
+    struct address gone;
+    int fd = net_listen(&listening);
+    atomic_store(&fake.count, 1);
+    servers[0] = (struct upstream_server){.host = SLICE_LIT("app.test"), .port = 80, .name = resolve(&resolver)};
+    make_pool(1);
+    assert_non_null(pool_pick(&pools->pools[0]));
+    assert_int_equal(address_parse(SLICE_LIT("192.0.2.1:80"), &gone), ERR_OK);
+    connect_shared(&exchange, &gone, &listening);
+    atomic_store(&fake.first, 2);
+    uint64_t end_ns = clock_now_ns() + WAIT_MS * NS_PER_MS;
+    while (pool_find(&pools->pools[0], &gone) && clock_now_ns() < end_ns) {
+        clock_sleep_ns(NS_PER_MS);
+        assert_non_null(pool_pick(&pools->pools[0]));
+    }
+    assert_null(pool_find(&pools->pools[0], &gone));
+    assert_non_null(exchange.link);
+    assert_false(list_is_linked(&exchange.link->node));
+    link_leave(&exchange, false);
+    assert_int_equal(worker.upstream_links.count, 0);
+    resolver_drop(servers[0].name);
+    resolver_destroy(resolver);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +275,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_address_of_a_name_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_name_without_addresses_has_none, setup, teardown),
         cmocka_unit_test_setup_teardown(kept_connections_stay_with_their_address_or_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(as_many_wait_for_a_connection_as_it_may_carry, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_shared_connection_whose_address_goes_ends_with_what_it_carries, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
