@@ -87,20 +87,28 @@ static inline struct slice slice_trim(struct slice s)
     return s;
 }
 
+/* Of at least 8 bytes. */
+static inline void slice_put_long(char *out, const char *from, size_t len)
+{
+    if (len <= 16) {
+        memcpy(out, from, 8);
+        memcpy(out + len - 8, from + len - 8, 8);
+    } else if (len <= 32) {
+        memcpy(out, from, 16);
+        memcpy(out + len - 16, from + len - 16, 16);
+    } else {
+        memcpy(out, from, len);
+    }
+}
+
 /* Copies to `out`, where there is room; returns the place behind. Short texts, as nearly all that a request copies, are
  * two overlapping moves in place of a call. */
 static inline char *slice_put(char *out, struct slice s)
 {
     const char *from = s.ptr;
     size_t len = s.len;
-    if (len > 32) {
-        memcpy(out, from, len);
-    } else if (len >= 16) {
-        memcpy(out, from, 16);
-        memcpy(out + len - 16, from + len - 16, 16);
-    } else if (len >= 8) {
-        memcpy(out, from, 8);
-        memcpy(out + len - 8, from + len - 8, 8);
+    if (len >= 8) {
+        slice_put_long(out, from, len);
     } else if (len >= 4) {
         memcpy(out, from, 4);
         memcpy(out + len - 4, from + len - 4, 4);

@@ -100,10 +100,11 @@ const struct middleware middleware_user_context = {
 static enum err check_names(const struct options *options, struct text *fault);
 static enum err cut_range(struct options *options, struct text *fault);
 static void choose_bucket(struct request *request, const struct options *options);
-static void show(struct request *request);
+NOT_INLINE static void show(struct request *request);
 static uint32_t bucket_of(const struct request *request, const struct options *options);
-static uint64_t hash_of(const struct request *request, const struct options *options, struct slice subject);
-static struct slice subject_of(const struct request *request, const struct options *options);
+NOT_INLINE static uint32_t find_bucket(const struct request *request, const struct options *options,
+                                       struct slice subject);
+NOT_INLINE static struct slice subject_of(const struct request *request, const struct options *options);
 
 static enum err prepare(struct middleware_setup *setup)
 {
@@ -190,24 +191,26 @@ static uint32_t bucket_of(const struct request *request, const struct options *o
 {
     bool is_of_key = options->by == SUBJECT_TENANT || options->by == SUBJECT_KEY;
     struct key_memo *memo = is_of_key ? request->identity.memo : NULL;
-    struct slice subject = subject_of(request, options);
-    if (memo && memo->asker == options && memo->text == subject.ptr)
-        return (uint32_t)memo->number;
-    uint32_t index = 0;
-    uint64_t hash = hash_of(request, options, subject);
-    while (index + 1 < options->buckets.count && hash > options->last[index])
-        index++;
-    if (memo)
-        *memo = (struct key_memo){.asker = options, .text = subject.ptr, .number = index};
-    return index;
+    if (!memo)
+        return find_bucket(request, options, subject_of(request, options));
+    struct slice subject = options->by == SUBJECT_TENANT ? request->identity.tenant : request->identity.key_id;
+    if (UNLIKELY(memo->asker != options || memo->text != subject.ptr))
+        *memo = (struct key_memo){options, subject.ptr, find_bucket(request, options, subject)};
+    return (uint32_t)memo->number;
 }
 
-/* 0, which lies in the first bucket, without a subject. */
-static uint64_t hash_of(const struct request *request, const struct options *options, struct slice subject)
+/* By the hash of the subject. Without one it is the first bucket, or any for a single request. */
+static uint32_t find_bucket(const struct request *request, const struct options *options, struct slice subject)
 {
+    uint32_t index = 0;
+    uint64_t hash = 0;
     if (subject.len)
-        return hash_bytes(options->key, subject);
-    return options->by == SUBJECT_REQUEST ? worker_random(request->worker) : 0;
+        hash = hash_bytes(options->key, subject);
+    else if (options->by == SUBJECT_REQUEST)
+        hash = worker_random(request->worker);
+    while (index + 1 < options->buckets.count && hash > options->last[index])
+        index++;
+    return index;
 }
 
 static struct slice subject_of(const struct request *request, const struct options *options)

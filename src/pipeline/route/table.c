@@ -68,7 +68,7 @@ static enum err add_method(struct terminal *terminal, struct builder *builder);
 static enum err finish_terminals(struct route_table *table, struct arena *arena);
 static enum err make_exact(struct route_table *table, struct arena *arena, struct route *const *routes, uint32_t count);
 static struct terminal *find_terminal(const struct node *node, struct slice rest, bool has_escape);
-static void read_params(const struct route *route, struct slice path, struct route_match *match);
+NOT_INLINE static void read_params(const struct route *route, struct slice path, struct route_match *match);
 
 enum err route_table_build(struct arena *arena, struct route *const *routes, uint32_t count, struct text *fault,
                            struct route_table **ret_table)
@@ -242,7 +242,7 @@ static enum err make_allow(struct terminal *terminal, struct arena *arena)
     return terminal->allow.ptr ? ERR_OK : ERR_NOMEM;
 }
 
-static const struct method_entry *entry_of(const struct terminal *terminal, struct slice method)
+NOT_INLINE static const struct method_entry *entry_of(const struct terminal *terminal, struct slice method)
 {
     for (const struct method_entry *entry = terminal->methods; entry; entry = entry->next)
         if (slice_equal(entry->route->method, method))
@@ -378,7 +378,7 @@ static inline void choose(const struct terminal *terminal, const struct http_hea
         read_params(entry->route, path, match);
 }
 
-static const struct terminal *find_in(const struct node *root, struct slice path)
+NOT_INLINE static const struct terminal *find_in(const struct node *root, struct slice path)
 {
     return find_terminal(root, slice_skip(path, 1), slice_find(path, '%') < path.len);
 }
@@ -396,8 +396,8 @@ static struct slice name_of_host(struct slice host)
     return host;
 }
 
-static void find_by_host(const struct route_table *table, const struct http_head *head, struct slice path,
-                         struct route_match *match)
+NOT_INLINE static void find_by_host(const struct route_table *table, const struct http_head *head, struct slice path,
+                                    struct route_match *match)
 {
     struct slice name = name_of_host(head->host);
     for (const struct host_entry *entry = table->hosts; entry && !match->route; entry = entry->next)
