@@ -137,35 +137,44 @@ static bool takes_part(const struct route *route, enum stage stage, bool has_bod
 void flow_plan(struct route *route)
 {
     for (int has_body = 0; has_body < 2; has_body++) {
-        uint8_t next = STAGE_COUNT;
-        for (int stage = STAGE_COUNT - 1; stage >= 0; stage--) {
-            route->next_stage[has_body][stage] = next;
+        struct route_step *step = route->steps[has_body];
+        for (int stage = STAGE_route + 1; stage < STAGE_COUNT; stage++)
             if (takes_part(route, stage, has_body))
-                next = (uint8_t)stage;
-        }
+                *step++ = (struct route_step){stages[stage], stage};
+        *step = (struct route_step){NULL, STAGE_COUNT};
     }
 }
 
-/* A request whose head was refused has no route, and begins with format. */
-static inline enum stage next_stage(const struct request *request, enum stage stage)
+static const struct route_step *step_at(const struct request *request, enum stage stage)
 {
-    return stage >= STAGE_format ? stage + 1 : request->route->next_stage[request->head.has_body][stage];
+    static const struct route_step first[] = {{stage_route, STAGE_route}, {NULL, STAGE_COUNT}};
+    static const struct route_step refused[] = {
+        {stage_format, STAGE_format}, {stage_respond, STAGE_respond}, {NULL, STAGE_COUNT}};
+    if (stage == STAGE_route)
+        return first;
+    const struct route_step *step = request->route ? request->route->steps[request->head.has_body] : refused;
+    while (step->stage < stage)
+        step++;
+    return step;
 }
 
 static void run(struct request *request)
 {
-    enum stage stage = request->stage;
+    const struct route_step *step = step_at(request, request->stage);
     request->is_waiting = false;
     request->is_running = true;
     request->is_resumed = false;
-    while (stage < STAGE_COUNT) {
-        enum verdict verdict = stages[stage](request);
+    while (step->run) {
+        request->stage = step->stage;
+        enum verdict verdict = step->run(request);
         if (UNLIKELY(request->is_timed) && verdict != VERDICT_WAIT)
-            record_time(request, stage);
+            record_time(request, step->stage);
         if (LIKELY(verdict == VERDICT_NEXT)) {
-            stage = next_stage(request, stage);
+            step++;
+            if (!step->run && request->stage == STAGE_route)
+                step = step_at(request, STAGE_route + 1);
         } else if (verdict != VERDICT_WAIT) {
-            stage = stage < STAGE_format ? STAGE_format : STAGE_COUNT;
+            step = step_at(request, request->stage < STAGE_format ? STAGE_format : STAGE_COUNT);
         } else if (!request->is_resumed || request->is_held) {
             request->is_waiting = true;
             request->is_running = false;
@@ -173,8 +182,8 @@ static void run(struct request *request)
         } else {
             request->is_resumed = false;
         }
-        request->stage = stage;
     }
+    request->stage = STAGE_COUNT;
     request->is_running = false;
     finish(request);
 }

@@ -53,6 +53,12 @@ struct chain_walk {
     struct chain_call calls[CHAIN_LINKS_MAX];
 };
 
+/* A stage that requests of a route pass. */
+struct route_step {
+    stage_run run; /* NULL: behind the last */
+    enum stage stage;
+};
+
 struct route {
     struct slice name;    /* "POST /v1/text-orientation": for metrics and logs */
     struct slice method;  /* "POST", "GET"; "*": any. GET answers HEAD too */
@@ -63,8 +69,7 @@ struct route {
     uint32_t chain_count;
     uint32_t state_bytes; /* of all links, for each request */
     struct chain_walk walks[ROUTE_HOOK_COUNT];
-    /* Which stage follows which, by flow_plan: without a body, and with one. Others have nothing to do for the route. */
-    uint8_t next_stage[2][STAGE_COUNT];
+    struct route_step steps[2][STAGE_COUNT + 1]; /* by flow_plan: without a body, and with one */
     struct model_entry *model; /* of `to: {model: …}`; NULL for an endpoint. Resolved by the control plane */
     enum endpoint endpoint;
     const struct upstream *upstream; /* of `to: {upstream: …}` and `to: {proxy: …}`; NULL otherwise */

@@ -211,7 +211,7 @@ NOT_INLINE void worker_connection_closed(struct worker *worker)
 
 /* Generations of the configuration. */
 
-static NOT_INLINE void free_generation(struct worker_generation *generation)
+static void free_generation(struct worker_generation *generation)
 {
     proxy_pools_destroy(generation->pools);
     config_unref(generation->config);
@@ -269,10 +269,8 @@ struct worker_generation *worker_generation_acquire(struct worker *worker)
     return worker->generation;
 }
 
-void worker_generation_release(struct worker *worker, struct worker_generation *generation)
+static RARELY_CALLED void drop_generation(struct worker *worker, struct worker_generation *generation)
 {
-    if (--generation->requests > 0)
-        return;
     struct worker_generation **place = &worker->generation;
     while (*place != generation)
         place = &(*place)->next;
@@ -280,6 +278,12 @@ void worker_generation_release(struct worker *worker, struct worker_generation *
     if (worker->generation)
         proxy_pools_hand_on(generation->pools, worker->generation->pools);
     free_generation(generation);
+}
+
+void worker_generation_release(struct worker *worker, struct worker_generation *generation)
+{
+    if (--generation->requests == 0)
+        drop_generation(worker, generation);
 }
 
 /* Small services. */

@@ -364,7 +364,7 @@ static void on_stream_events(struct watch *watch, uint32_t events)
         on_rare_events(stream, events);
 }
 
-static void on_rare_events(struct stream *stream, uint32_t events)
+static NOT_INLINE void on_rare_events(struct stream *stream, uint32_t events)
 {
     if (stream->is_connecting) {
         finish_connecting(stream, events);

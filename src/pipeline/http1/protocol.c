@@ -111,7 +111,7 @@ static RARELY_CALLED void turn(struct connection *connection)
 /* Whether a next request has begun to arrive. */
 static bool begin(struct connection *connection)
 {
-    if (connection->is_closing || connection_is_sending(connection) || connection_input(connection).len == 0)
+    if (connection_input(connection).len == 0 || connection->is_closing || connection_is_sending(connection))
         return false;
     connection->request = request_acquire(connection, connection->parser.limits.header_count_max);
     if (!connection->request) {
