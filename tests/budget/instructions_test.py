@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import weir  # noqa: E402
 
 REQUESTS = 200
-LIMIT = 3770
+LIMIT = 3740
 CONFIG = """
 listen: [127.0.0.1:0]
 workers: 1
