@@ -56,10 +56,12 @@ ALWAYS_INLINE enum err http1_fail(struct http1_parser *parser, enum http1_fault 
     return http1_fault_err(fault);
 }
 
-/* All but the two arrays and what every good message sets. One by one: a memset of the struct becomes `rep stos`, which
+/* All but the arrays, the length, and which fields are where: a head that is refused is answered, too, and must tell nothing
+ * of the one that had its memory before. One by one: a memset of the struct becomes `rep stos`, which
  * takes longer to start than a header to parse. */
 ALWAYS_INLINE void http1_head_clear(struct http_head *head)
 {
+    head->method = HTTP_METHOD_OTHER;
     head->method_text = (struct slice){NULL, 0};
     head->target = (struct slice){NULL, 0};
     head->host = (struct slice){NULL, 0};
@@ -76,6 +78,7 @@ ALWAYS_INLINE void http1_head_clear(struct http_head *head)
     head->has_content_length = false;
     head->is_target_plain = false;
     head->expects_continue = false;
+    head->is_keep_alive = false;
 }
 
 /* Where the call before stopped. `visible` is not empty, and cut at head_bytes_max. */

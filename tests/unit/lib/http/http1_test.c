@@ -461,6 +461,21 @@ static void accepts_a_head_of_exactly_the_limit(void **state)
     }
 }
 
+/* A response is made of it all the same: with a method of HEAD it would have no content. */
+static void tells_nothing_of_a_head_before_when_it_is_refused(void **state)
+{
+    (void)state;
+    struct outcome out;
+    char *memory;
+    parse("\x16 / HTTP/1.1\r\n", &out, &memory);
+    assert_int_equal(out.err, ERR_SYNTAX);
+    assert_int_equal(out.head.method, HTTP_METHOD_OTHER);
+    assert_int_equal(out.head.method_text.len + out.head.target.len + out.head.host.len, 0);
+    assert_int_equal(out.head.header_count + out.head.present + out.head.repeated, 0);
+    assert_false(out.head.has_body || out.head.is_chunked || out.head.expects_continue || out.head.is_keep_alive);
+    free(memory);
+}
+
 static void stays_refused(void **state)
 {
     (void)state;
@@ -487,6 +502,7 @@ int main(void)
         cmocka_unit_test(owes_a_100_only_for_a_body_in_http11),
         cmocka_unit_test(decides_framing),
         cmocka_unit_test(accepts_a_head_of_exactly_the_limit),
+        cmocka_unit_test(tells_nothing_of_a_head_before_when_it_is_refused),
         cmocka_unit_test(stays_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
