@@ -4,84 +4,24 @@
  * Frames to a client that has asked for a few things: at once, and in pieces of a few bytes, which must come to the same.
  * Heads that are given out as good must hold what head.h promises, and no stream may be left behind. SETTINGS are put in
  * front, since no frame may come before; the first byte of the input chooses how the client behaves. */
-#include "lib/http2/http2.h"
+#include "http2_exchange.h"
 
-#include <stdlib.h>
-
-#define HEADERS_MAX   16
 #define REQUESTS      4
-#define MEMORY_BYTES  4096
 #define SETTINGS_NONE "\0\0\0\4\0\0\0\0\0"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-struct exchange {
-    struct http2_stream stream;
-    struct http_head head;
-    struct http_header headers[HEADERS_MAX];
-    char memory[MEMORY_BYTES];
-    size_t memory_used;
-    size_t left;
-    uint64_t body_digest;
-    bool is_open;
-};
-
 static struct exchange exchanges[REQUESTS];
 static struct http2_context *context;
 static uint8_t manner;
-static uint64_t digest; /* of what happened */
-static bool is_failed;  /* the connection */
+static bool is_failed; /* the connection */
 static bool has_goaway;
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static uint64_t mix(uint64_t value, uint64_t more)
-{
-    return (value ^ more) * UINT64_C(0x100000001b3);
-}
-
-static void note(uint64_t value)
-{
-    digest = mix(digest, value);
-}
-
-static void note_slice(struct slice text)
-{
-    note(text.len);
-    for (size_t i = 0; i < text.len; i++)
-        note((uint8_t)text.ptr[i]);
-}
-
-static struct exchange *exchange_of(struct http2_stream *stream)
-{
-    return CONTAINER_OF(stream, struct exchange, stream);
-}
-
-static void *on_memory(struct http2_stream *stream, size_t bytes)
-{
-    struct exchange *exchange = exchange_of(stream);
-    if (bytes > MEMORY_BYTES - exchange->memory_used)
-        return NULL;
-    exchange->memory_used += bytes;
-    return exchange->memory + exchange->memory_used - bytes;
-}
 
 static void require_promises(const struct http_head *head)
 {
-    require(head->version_major == 2 && !head->is_chunked && !head->is_until_close);
+    require_fields(head);
+    require(!head->is_until_close);
     require(head->status >= 100 && head->status <= 599 && head->status != 101);
-    for (uint16_t i = 0; i < head->header_count; i++) {
-        const struct http_header *header = &head->headers[i];
-        require(http_is_token(header->name) && http_is_value(header->value));
-        require(header->id == http_field_parse(header->name));
-        require(slice_equal(header->value, slice_trim(header->value)));
-        require(head->first[header->id] <= i && head->headers[head->first[header->id]].id == header->id);
-    }
-    require(!http_head_find(head, HTTP_FIELD_CONNECTION) && !http_head_find(head, HTTP_FIELD_TRANSFER_ENCODING));
 }
 
 static void give_up(struct exchange *exchange)

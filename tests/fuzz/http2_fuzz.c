@@ -4,67 +4,23 @@
  * Frames to a server that answers every request: at once, and in pieces of a few bytes, which must come to the same.
  * Heads that are given out as good must hold what head.h promises, and no stream may be left behind. The preface is put
  * in front, since a fuzzer need not find it; the first byte of the input chooses how the server answers. */
-#include "lib/http2/http2.h"
+#include "http2_exchange.h"
 
-#include <stdlib.h>
-
-#define HEADERS_MAX  16
-#define STREAMS_MAX  64
-#define MEMORY_BYTES 4096
+#define STREAMS_MAX 64
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct exchange {
-    struct http2_stream stream;
-    struct http_head head;
-    struct http_header headers[HEADERS_MAX];
-    char memory[MEMORY_BYTES];
-    size_t memory_used;
-    size_t left;
-    uint64_t body_digest;
-    bool is_used;
-};
 
 static struct exchange exchanges[STREAMS_MAX];
 static struct http2_context *context;
 static uint8_t manner;
-static uint64_t digest; /* of what happened */
-static bool is_failed;  /* the connection */
+static bool is_failed; /* the connection */
 static bool has_goaway;
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static uint64_t mix(uint64_t value, uint64_t more)
-{
-    return (value ^ more) * UINT64_C(0x100000001b3);
-}
-
-static void note(uint64_t value)
-{
-    digest = mix(digest, value);
-}
-
-static void note_slice(struct slice text)
-{
-    note(text.len);
-    for (size_t i = 0; i < text.len; i++)
-        note((uint8_t)text.ptr[i]);
-}
-
-static struct exchange *exchange_of(struct http2_stream *stream)
-{
-    return CONTAINER_OF(stream, struct exchange, stream);
-}
 
 static struct http2_stream *on_open(void *owner)
 {
     (void)owner;
     for (struct exchange *exchange = exchanges; exchange < exchanges + STREAMS_MAX; exchange++) {
-        if (exchange->is_used)
+        if (exchange->is_open)
             continue;
         memset(&exchange->stream, 0, sizeof exchange->stream);
         exchange->head.headers = exchange->headers;
@@ -73,36 +29,18 @@ static struct http2_stream *on_open(void *owner)
         exchange->body_digest = 0;
         exchange->left = manner & 1 ? 0 : 40000;
         exchange->stream.left_bytes = exchange->left;
-        exchange->is_used = true;
+        exchange->is_open = true;
         return &exchange->stream;
     }
     return NULL;
 }
 
-static void *on_memory(struct http2_stream *stream, size_t bytes)
-{
-    struct exchange *exchange = exchange_of(stream);
-    if (bytes > MEMORY_BYTES - exchange->memory_used)
-        return NULL;
-    exchange->memory_used += bytes;
-    return exchange->memory + exchange->memory_used - bytes;
-}
-
 static void require_promises(const struct http_head *head)
 {
-    require(head->version_major == 2 && !head->is_chunked && head->method != HTTP_METHOD_CONNECT);
+    require_fields(head);
+    require(head->method != HTTP_METHOD_CONNECT);
     require(head->target.len > 0 && (head->target.ptr[0] == '/' || slice_is(head->target, "*")));
     require(http_is_token(head->method_text) && http_is_authority(head->host));
-    for (uint16_t i = 0; i < head->header_count; i++) {
-        const struct http_header *header = &head->headers[i];
-        require(http_is_token(header->name) && http_is_value(header->value));
-        require(header->id == http_field_parse(header->name));
-        require(slice_equal(header->value, slice_trim(header->value)));
-        for (size_t k = 0; k < header->name.len; k++)
-            require(header->name.ptr[k] == ascii_lower(header->name.ptr[k]));
-        require(head->first[header->id] <= i && head->headers[head->first[header->id]].id == header->id);
-    }
-    require(!http_head_find(head, HTTP_FIELD_CONNECTION) && !http_head_find(head, HTTP_FIELD_TRANSFER_ENCODING));
 }
 
 static void on_head(struct http2_stream *stream, enum err err)
@@ -128,7 +66,7 @@ static void on_data(struct http2_stream *stream, struct slice data)
         http2_consumed(stream, data.len);
     if (manner & 32) {
         http2_reset(stream, HTTP2_CANCEL);
-        exchange->is_used = false;
+        exchange->is_open = false;
     }
 }
 
@@ -158,8 +96,8 @@ static enum err on_read(struct http2_stream *stream, char *place, size_t capacit
 static void on_close(struct http2_stream *stream, uint32_t code)
 {
     note(code);
-    require(exchange_of(stream)->is_used && !stream->session);
-    exchange_of(stream)->is_used = false;
+    require(exchange_of(stream)->is_open && !stream->session);
+    exchange_of(stream)->is_open = false;
 }
 
 static void on_goaway(void *owner, uint32_t code)
@@ -213,7 +151,7 @@ static uint64_t run(struct slice input, size_t piece)
     send_all(session);
     http2_destroy(session);
     for (struct exchange *exchange = exchanges; exchange < exchanges + STREAMS_MAX; exchange++)
-        require(!exchange->is_used || !exchange->stream.session);
+        require(!exchange->is_open || !exchange->stream.session);
     require(http2_context_bytes(context) == 0);
     return heard;
 }

@@ -54,6 +54,20 @@ def status_of(head):
     return int(digits)
 
 
+def hear_body(session, stream, kind, flags, number, payload):
+    """What either side does about a frame of a body: its window is given back unless the session is holding."""
+    if kind == DATA:
+        stream.body += payload
+        if payload and not session.is_holding:
+            session.give(0, len(payload))
+            if not flags & END_STREAM:
+                session.give(number, len(payload))
+    elif kind == RST_STREAM:
+        stream.reset_code = struct.unpack(">I", payload)[0]
+    if kind in (HEADERS, DATA) and flags & END_STREAM:
+        stream.is_ended = True
+
+
 class Stream:
     def __init__(self):
         self.statuses = []  # interim ones first
@@ -163,16 +177,7 @@ class Client:
             self.goaways.append(struct.unpack(">II", payload[:8]))
         elif kind == HEADERS and not (stream.statuses and stream.statuses[-1] >= 200):
             stream.statuses.append(status_of(payload))
-        elif kind == DATA:
-            stream.body += payload
-            if payload and not self.is_holding:
-                self.give(0, len(payload))
-                if not flags & END_STREAM:
-                    self.give(number, len(payload))
-        elif kind == RST_STREAM:
-            stream.reset_code = struct.unpack(">I", payload)[0]
-        if kind in (HEADERS, DATA) and flags & END_STREAM:
-            stream.is_ended = True
+        hear_body(self, stream, kind, flags, number, payload)
 
     def wait(self, *numbers):
         """Until the streams are over; returns the last one."""

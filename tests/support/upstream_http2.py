@@ -9,7 +9,7 @@ import struct
 
 import http2
 from http2 import (ACK, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE,  # noqa: F401
-                   REFUSED_STREAM, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, literal)
+                   REFUSED_STREAM, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, hear_body, literal)
 from upstream import Ended
 
 MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE = 3, 4
@@ -126,16 +126,7 @@ class Http2:
                 stream = self.streams[number] = Stream(number, self.stream_window)
                 stream.fields = fields
                 self.ready.append(number)
-        elif kind == DATA:
-            stream.body += payload
-            if payload and not self.is_holding:
-                self.give(0, len(payload))
-                if not flags & END_STREAM:
-                    self.give(number, len(payload))
-        elif kind == RST_STREAM:
-            stream.reset_code = struct.unpack(">I", payload)[0]
-        if kind in (HEADERS, DATA) and flags & END_STREAM:
-            stream.is_ended = True
+        hear_body(self, stream, kind, flags, number, payload)
 
     def give(self, number, increment):
         self.frame(WINDOW_UPDATE, 0, number, struct.pack(">I", increment))
