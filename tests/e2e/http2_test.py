@@ -172,6 +172,18 @@ class Limits(unittest.TestCase):
             self.assertEqual(client.request("HEAD", "/livez").status, 200)
             self.assertEqual(weir.metrics(server.port)["weir_http2_streams_timed_out_total"], 1)
 
+    def test_an_answer_for_being_late_that_nobody_takes_is_given_up(self):
+        late = (("body_time: 300ms, write_time: 300ms", ROUTE, b"part", False, 408),
+                ("write_time: 300ms", "/v1/late", weir.image("upright-1.jpg"), True, 503))
+        for limits, path, body, is_ended, status in late:
+            with serve(limits) as server, http2.Client(server.port, window=0, is_holding=True, timeout=5) as client:
+                for _ in range(20):  # a run may be in time
+                    stream = client.wait(client.open("POST", path, body=body, is_ended=is_ended))
+                    self.assertEqual(stream.reset_code, http2.CANCEL)
+                    if stream.statuses == [status]:
+                        break
+                self.assertEqual(stream.statuses, [status])
+
     def test_a_header_block_that_does_not_end_ends_the_connection(self):
         with serve("header_time: 300ms") as server, http2.Client(server.port) as client:
             self.assertEqual(client.request("GET", "/livez").status, 200)

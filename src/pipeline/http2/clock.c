@@ -157,6 +157,7 @@ static void on_timer(struct timer *timer)
     if (is_body_too_slow(exchange, wait.on_late == on_body_late && receive_rate_matters(exchange->request)))
         is_late = true;
     if (is_late) {
+        wait_until(exchange, UINT64_MAX); /* what is answered for being late has to be taken in time, too */
         wait.on_late(exchange);
         return;
     }
