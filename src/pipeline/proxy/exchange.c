@@ -41,6 +41,11 @@ void exchange_fail(struct exchange *exchange, enum problem problem, const char *
     flow_resume(exchange->request);
 }
 
+void exchange_fail_memory(struct exchange *exchange)
+{
+    exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, "The memory for requests is taken; try again.");
+}
+
 void exchange_on_connected(struct exchange *exchange, enum err err)
 {
     if (exchange_is_given_up(exchange))
@@ -84,8 +89,10 @@ bool exchange_repeat(struct exchange *exchange)
 /* 100 answers our question, and nobody else's. */
 bool exchange_take_interim(struct exchange *exchange)
 {
-    if (exchange->interim_count == INTERIMS_MAX)
+    if (exchange->interim_count == INTERIMS_MAX) {
+        exchange_fail(exchange, PROBLEM_BAD_GATEWAY, "The upstream sends one interim response after the other.");
         return false;
+    }
     exchange->interim_count++;
     if (exchange->head.status != 100)
         interim_hand_on(exchange);

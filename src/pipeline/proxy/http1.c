@@ -134,7 +134,7 @@ static struct iovec on_buffer(struct upstream_link *link)
     if (exchange_is_given_up(exchange))
         return (struct iovec){0};
     if (!buffer_ensure(exchange, in, is_in_head ? worker->limits.head_bytes + 1 : PROXY_PIECE_BYTES)) {
-        exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, "The memory for requests is taken; try again.");
+        exchange_fail_memory(exchange);
         return (struct iovec){0};
     }
     size_t room = in->capacity - in->end;
@@ -208,7 +208,7 @@ static void take_response(struct exchange *exchange)
 {
     enum err err = head_make_response(exchange, exchange->in.ptr + exchange->in.begin);
     if (err != ERR_OK) {
-        exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, "The memory for requests is taken; try again.");
+        exchange_fail_memory(exchange);
         return;
     }
     exchange->in.begin += exchange->head.head_bytes;
@@ -245,10 +245,8 @@ static void take_head(struct exchange *exchange)
             take_response(exchange);
             return;
         }
-        if (!exchange_take_interim(exchange)) {
-            exchange_fail(exchange, PROBLEM_BAD_GATEWAY, "The upstream sends one interim response after the other.");
+        if (!exchange_take_interim(exchange))
             return;
-        }
         skip_head(exchange);
     }
     exchange_after_interims(exchange);

@@ -63,27 +63,6 @@ static void on_turn(struct loop *loop);
 static void flush(struct upstream_link *link);
 static void lose(struct upstream_link *link, enum err err);
 
-static struct worker *worker_of(const struct upstream_link *link)
-{
-    return CONTAINER_OF(link->stream.watch.loop, struct worker, loop);
-}
-
-static void drop(struct upstream_link *link, struct exchange_buffer *buffer)
-{
-    pool_release(&worker_of(link)->pool, buffer->ptr, buffer->capacity);
-    *buffer = (struct exchange_buffer){0};
-}
-
-/* Makes an empty buffer hold at least so many bytes. */
-static bool ensure(struct upstream_link *link, struct exchange_buffer *buffer, size_t bytes)
-{
-    if (buffer->ptr && buffer->capacity >= bytes)
-        return true;
-    drop(link, buffer);
-    buffer->ptr = pool_acquire(&worker_of(link)->pool, bytes, &buffer->capacity);
-    return buffer->ptr != NULL;
-}
-
 /* One for all links of a worker: what is received is looked at before anything else is. */
 static char *place_of(struct worker *worker)
 {
@@ -95,7 +74,7 @@ static char *place_of(struct worker *worker)
 /* The connection's window has room for all streams: a client that takes nothing must not keep the others waiting. */
 static enum err start(struct upstream_link *link)
 {
-    struct worker *worker = worker_of(link);
+    struct worker *worker = link_worker(link);
     struct http2_context *context;
     struct http2_limits limits;
     uint64_t streams_max = link->pool->upstream->config->streams;
@@ -118,7 +97,7 @@ static enum err start(struct upstream_link *link)
 static void on_freed(struct upstream_link *link)
 {
     list_remove(&link->http2.due_node);
-    drop(link, &link->http2.out);
+    link_buffer_drop(link, &link->http2.out);
     http2_destroy(link->http2.session);
     link->http2.session = NULL;
 }
@@ -150,7 +129,7 @@ static void on_left(struct upstream_link *link, struct exchange *exchange, bool 
 void http2_link_is_due(struct upstream_link *link)
 {
     if (!link->is_closed && !list_is_linked(&link->http2.due_node))
-        list_add_last(&worker_of(link)->upstream_links_due, &link->http2.due_node);
+        list_add_last(&link_worker(link)->upstream_links_due, &link->http2.due_node);
 }
 
 static void on_turn(struct loop *loop)
@@ -179,7 +158,7 @@ static bool send_piece(struct upstream_link *link, size_t *room)
     size_t taken;
     if (link->stream.unsent.len || !http2_wants_to_send(http2->session))
         return false;
-    if (!ensure(link, &http2->out, *room)) {
+    if (!link_buffer_ensure(link, &http2->out, *room)) {
         lose(link, ERR_NOMEM);
         return false;
     }
@@ -207,7 +186,7 @@ static void flush(struct upstream_link *link)
     while (!link->is_closed && send_piece(link, &room))
         continue;
     if (!link->is_closed && (link->tls || !link->stream.unsent.len))
-        drop(link, &link->http2.out);
+        link_buffer_drop(link, &link->http2.out);
     wake_taken(link);
     if (!link->is_closed && http2_is_over(link->http2.session))
         lose(link, why_over(link));
@@ -221,7 +200,7 @@ static void on_sent(struct upstream_link *link, enum err err)
         return;
     }
     if (!link->tls)
-        drop(link, &link->http2.out);
+        link_buffer_drop(link, &link->http2.out);
     http2_link_is_due(link);
 }
 
@@ -229,7 +208,7 @@ static void on_sent(struct upstream_link *link, enum err err)
 
 static struct iovec on_buffer(struct upstream_link *link)
 {
-    return (struct iovec){worker_of(link)->upstream_input, RECEIVE_BYTES};
+    return (struct iovec){link_worker(link)->upstream_input, RECEIVE_BYTES};
 }
 
 void http2_exchange_heard(struct exchange *exchange, struct http2_link *http2)
@@ -275,7 +254,7 @@ static void open_link(struct upstream_link *link)
 
 static void on_received(struct upstream_link *link, size_t bytes, enum err err)
 {
-    struct worker *worker = worker_of(link);
+    struct worker *worker = link_worker(link);
     if (err != ERR_OK) {
         lose(link, err);
         return;
@@ -333,7 +312,7 @@ static bool can_repeat(const struct exchange *exchange, bool is_refused)
 
 static void on_close(struct http2_stream *stream, uint32_t code)
 {
-    struct exchange *exchange = CONTAINER_OF(stream, struct exchange, stream);
+    struct exchange *exchange = exchange_of_stream(stream);
     bool is_refused = code == HTTP2_REFUSED_STREAM;
     if (exchange_is_given_up(exchange))
         return;
@@ -386,7 +365,7 @@ static void on_goaway(void *owner, uint32_t code UNUSED)
 static void on_abuse(void *owner, enum http2_abuse abuse UNUSED)
 {
     struct upstream_link *link = owner;
-    counter_add(&worker_of(link)->meter.upstream_floods, 1);
+    counter_add(&link_worker(link)->meter.upstream_floods, 1);
 }
 
 /* Time. */

@@ -11,11 +11,6 @@ static size_t sink_write(struct body_sink *sink, struct slice bytes);
 static void sink_end(struct body_sink *sink);
 static enum err source_read(struct body_source *source, char *place, size_t capacity, size_t *ret_bytes);
 
-static struct exchange *exchange_of(struct http2_stream *stream)
-{
-    return CONTAINER_OF(stream, struct exchange, stream);
-}
-
 void http2_body_init(struct exchange *exchange)
 {
     exchange->sink = (struct body_sink){.write = sink_write, .end = sink_end};
@@ -95,7 +90,7 @@ static void sink_end(struct body_sink *sink)
 /* From within the codec: nothing that could end the request is called here. */
 enum err http2_body_read(struct http2_stream *stream, char *place, size_t capacity, size_t *ret_bytes)
 {
-    struct exchange *exchange = exchange_of(stream);
+    struct exchange *exchange = exchange_of_stream(stream);
     struct exchange_buffer *out = &exchange->out;
     size_t bytes = MIN(out->end - out->begin, capacity);
     if (bytes > 0)
@@ -139,7 +134,7 @@ static bool keep(struct exchange *exchange)
 
 void http2_body_received(struct http2_stream *stream, struct slice data)
 {
-    struct exchange *exchange = exchange_of(stream);
+    struct exchange *exchange = exchange_of_stream(stream);
     if (exchange_is_given_up(exchange))
         return;
     http2_exchange_wait(exchange);
@@ -149,18 +144,18 @@ void http2_body_received(struct http2_stream *stream, struct slice data)
         return;
     }
     if (!keep(exchange) || !buffer_add(exchange, &exchange->in, data))
-        exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, "The memory for requests is taken; try again.");
+        exchange_fail_memory(exchange);
 }
 
 void http2_body_keep(struct exchange *exchange)
 {
     if (!keep(exchange))
-        exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, "The memory for requests is taken; try again.");
+        exchange_fail_memory(exchange);
 }
 
 void http2_body_ended(struct http2_stream *stream)
 {
-    struct exchange *exchange = exchange_of(stream);
+    struct exchange *exchange = exchange_of_stream(stream);
     if (exchange_is_given_up(exchange))
         return;
     if (trailers_of_response(exchange) == ERR_LIMIT) {

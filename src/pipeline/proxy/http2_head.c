@@ -102,20 +102,15 @@ enum err http2_head_send(struct exchange *exchange)
 
 /* The response. */
 
-static struct exchange *exchange_of(struct http2_stream *stream)
-{
-    return CONTAINER_OF(stream, struct exchange, stream);
-}
-
 void *http2_head_memory_of(struct http2_stream *stream, size_t bytes)
 {
-    return arena_alloc(&exchange_of(stream)->request->arena, bytes);
+    return arena_alloc(&exchange_of_stream(stream)->request->arena, bytes);
 }
 
 static void take_response(struct exchange *exchange)
 {
     if (head_make_response(exchange, NULL) != ERR_OK) {
-        exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, "The memory for requests is taken; try again.");
+        exchange_fail_memory(exchange);
         return;
     }
     exchange->state = EXCHANGE_BODY;
@@ -127,18 +122,16 @@ static void take_response(struct exchange *exchange)
 
 void http2_head_received(struct http2_stream *stream, enum err err)
 {
-    struct exchange *exchange = exchange_of(stream);
+    struct exchange *exchange = exchange_of_stream(stream);
     if (exchange_is_given_up(exchange))
         return;
     if (err == ERR_NOMEM) {
-        exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, "The memory for requests is taken; try again.");
+        exchange_fail_memory(exchange);
     } else if (err != ERR_OK) {
         exchange_fail(exchange, PROBLEM_BAD_GATEWAY, http1_fault_text(stream->fault));
     } else if (exchange->head.status >= 200) {
         take_response(exchange);
-    } else if (!exchange_take_interim(exchange)) {
-        exchange_fail(exchange, PROBLEM_BAD_GATEWAY, "The upstream sends one interim response after the other.");
-    } else {
+    } else if (exchange_take_interim(exchange)) {
         http2_exchange_wait(exchange);
         exchange_after_interims(exchange);
     }
@@ -146,6 +139,6 @@ void http2_head_received(struct http2_stream *stream, enum err err)
 
 void http2_trailer_received(struct http2_stream *stream, struct slice name, struct slice value)
 {
-    struct exchange *exchange = exchange_of(stream);
+    struct exchange *exchange = exchange_of_stream(stream);
     trailers_add_field(&exchange->trailers, &exchange->request->arena, name, value);
 }

@@ -143,7 +143,7 @@ void link_leave(struct exchange *exchange, bool is_reusable)
 
 static void free_link(struct upstream_link *link)
 {
-    struct worker *worker = CONTAINER_OF(link->stream.watch.loop, struct worker, loop);
+    struct worker *worker = link_worker(link);
     if (link->protocol && link->protocol->on_freed)
         link->protocol->on_freed(link);
     slab_release(&worker->upstream_links, link);
@@ -171,6 +171,21 @@ bool link_let_go(struct upstream_link *link)
     if (--link->holds == 0 && !is_open)
         free_link(link);
     return is_open;
+}
+
+void link_buffer_drop(struct upstream_link *link, struct exchange_buffer *buffer)
+{
+    pool_release(&link_worker(link)->pool, buffer->ptr, buffer->capacity);
+    *buffer = (struct exchange_buffer){0};
+}
+
+bool link_buffer_ensure(struct upstream_link *link, struct exchange_buffer *buffer, size_t bytes)
+{
+    if (buffer->ptr && buffer->capacity >= bytes)
+        return true;
+    link_buffer_drop(link, buffer);
+    buffer->ptr = pool_acquire(&link_worker(link)->pool, bytes, &buffer->capacity);
+    return buffer->ptr != NULL;
 }
 
 void link_wait(struct upstream_link *link, uint64_t time_ns)

@@ -39,27 +39,6 @@ static struct upstream_link *of_stream(struct stream *stream)
     return CONTAINER_OF(stream, struct upstream_link, stream);
 }
 
-static struct pool *pool_of_link(struct upstream_link *link)
-{
-    return &CONTAINER_OF(link->stream.watch.loop, struct worker, loop)->pool;
-}
-
-static void drop(struct upstream_link *link, struct exchange_buffer *buffer)
-{
-    pool_release(pool_of_link(link), buffer->ptr, buffer->capacity);
-    *buffer = (struct exchange_buffer){0};
-}
-
-/* Makes an empty buffer hold at least so many bytes. */
-static bool ensure(struct upstream_link *link, struct exchange_buffer *buffer, size_t bytes)
-{
-    if (buffer->ptr && buffer->capacity >= bytes)
-        return true;
-    drop(link, buffer);
-    buffer->ptr = pool_acquire(pool_of_link(link), bytes, &buffer->capacity);
-    return buffer->ptr != NULL;
-}
-
 /* Without its port. */
 static struct slice server_host(const struct upstream_link *link)
 {
@@ -108,8 +87,8 @@ void link_tls_end(struct upstream_link *link)
     if (tls->session)
         say_last(link);
     link->stream.unsent = (struct slice){NULL, 0};
-    drop(link, &tls->in);
-    drop(link, &tls->out);
+    link_buffer_drop(link, &tls->in);
+    link_buffer_drop(link, &tls->out);
     tls_session_destroy(tls->session);
     free(tls);
     link->tls = NULL;
@@ -125,13 +104,13 @@ static enum err send_out(struct upstream_link *link)
     if (link->stream.unsent.len)
         return ERR_AGAIN;
     if (out->end == 0) {
-        drop(link, out);
+        link_buffer_drop(link, out);
         return ERR_OK;
     }
     enum err err = stream_send(&link->stream, slice_of(out->ptr, out->end), &sent);
     out->end = 0;
     if (err == ERR_OK)
-        drop(link, out);
+        link_buffer_drop(link, out);
     return err;
 }
 
@@ -139,7 +118,7 @@ enum err link_tls_send(struct upstream_link *link, struct slice bytes)
 {
     struct exchange_buffer *out = &link->tls->out;
     size_t taken = 0;
-    if (!ensure(link, out, tls_sealed_bytes(bytes.len)))
+    if (!link_buffer_ensure(link, out, tls_sealed_bytes(bytes.len)))
         return ERR_NOMEM;
     struct tls_io io = {.out = out->ptr, .out_capacity = out->capacity};
     enum err err = tls_session_write(link->tls->session, &io, bytes, &taken);
@@ -152,7 +131,7 @@ enum err link_tls_send(struct upstream_link *link, struct slice bytes)
 static void on_sent(struct stream *stream, enum err err)
 {
     struct upstream_link *link = of_stream(stream);
-    drop(link, &link->tls->out);
+    link_buffer_drop(link, &link->tls->out);
     if (err != ERR_OK && !link->is_ready) {
         link_fail(link, err);
         return;
@@ -202,7 +181,7 @@ static struct iovec on_buffer(struct stream *stream)
 {
     struct upstream_link *link = of_stream(stream);
     struct exchange_buffer *in = &link->tls->in;
-    if (!in->ptr && !ensure(link, in, IN_BYTES)) {
+    if (!in->ptr && !link_buffer_ensure(link, in, IN_BYTES)) {
         link_fail(link, ERR_NOMEM);
         return (struct iovec){0};
     }
@@ -243,7 +222,7 @@ static enum err step(struct upstream_link *link, struct iovec place, size_t *ret
 {
     struct link_tls *tls = link->tls;
     bool can_send = !link->stream.unsent.len;
-    if (can_send && !ensure(link, &tls->out, HELLO_BYTES))
+    if (can_send && !link_buffer_ensure(link, &tls->out, HELLO_BYTES))
         return ERR_NOMEM;
     struct slice before = slice_of(tls->in.ptr + tls->in.begin, tls->in.end - tls->in.begin);
     struct tls_io io = {.in = before, .is_eof = tls->is_eof};
@@ -254,7 +233,7 @@ static enum err step(struct upstream_link *link, struct iovec place, size_t *ret
     enum err err = tls_session_read(tls->session, &io, place.iov_base, place.iov_len, ret_bytes);
     tls->in.begin += before.len - io.in.len;
     if (tls->in.begin == tls->in.end)
-        drop(link, &tls->in);
+        link_buffer_drop(link, &tls->in);
     if (can_send) {
         tls->out.end = io.out_bytes;
         enum err sending = send_out(link);

@@ -214,6 +214,14 @@ void link_close(struct upstream_link *link);
 /* Around calls that may close it: after the second, the link may be gone, unless the answer is true. */
 void link_hold(struct upstream_link *link);
 bool link_let_go(struct upstream_link *link);
+/* Also of one whose pool is gone. */
+static inline struct worker *link_worker(const struct upstream_link *link)
+{
+    return CONTAINER_OF(link->stream.watch.loop, struct worker, loop);
+}
+/* Buffers of a link itself. Ensure: an empty one holds at least so many bytes then; false without memory. */
+void link_buffer_drop(struct upstream_link *link, struct exchange_buffer *buffer);
+MUST_USE bool link_buffer_ensure(struct upstream_link *link, struct exchange_buffer *buffer, size_t bytes);
 /* on_timeout after so long, unless it is called again before. */
 void link_wait(struct upstream_link *link, uint64_t time_ns);
 /* Sends: ERR_OK: all is with the kernel. ERR_AGAIN: *ret_taken is, and the rest is borrowed until on_sent; over
@@ -250,11 +258,12 @@ bool exchange_is_given_up(struct exchange *exchange);
 void exchange_leave(struct exchange *exchange);
 /* Ends it as failed. `why` is a static sentence. May end the request. */
 void exchange_fail(struct exchange *exchange, enum problem problem, const char *why);
+void exchange_fail_memory(struct exchange *exchange);
 /* Whether it does no harm to send the request again, should nobody know whether it was acted on: RFC 9110 section 9.2.2. */
 bool exchange_is_idempotent(const struct exchange *exchange);
 /* Sends the request again, over another connection. False when it was tried often enough. May end the request. */
 MUST_USE bool exchange_repeat(struct exchange *exchange);
-/* exchange->head is that of an interim response. False when there were too many. */
+/* exchange->head is that of an interim response. False when there were too many: the exchange has failed then. */
 MUST_USE bool exchange_take_interim(struct exchange *exchange);
 /* No further head is here: lets the request and its client know of those that were. May end the request. */
 void exchange_after_interims(struct exchange *exchange);
@@ -318,6 +327,10 @@ bool http1_body_take(struct exchange *exchange);
 /* http2.c */
 /* There is something to be sent, which is done at the end of the turn. */
 void http2_link_is_due(struct upstream_link *link);
+static inline struct exchange *exchange_of_stream(struct http2_stream *stream)
+{
+    return CONTAINER_OF(stream, struct exchange, stream);
+}
 /* The request is to look what has become of it, when all that was received is taken. */
 void http2_exchange_heard(struct exchange *exchange, struct http2_link *http2);
 /* Waits anew for what the state of the exchange allows. */
