@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Regular expressions as JSON Schema wants them: the dialect of ECMA-262 with the flag u, searched anywhere in a text, in
+ * bounded time. The door to PCRE2.
+ *
+ * A pattern is compiled once and then matched by any number of threads, each with a regex_work of its own. What most
+ * schemas have (literals, prefixes, one class of characters repeated) is matched without PCRE2. */
+#ifndef WEIR_LIB_REGEX_REGEX_H
+#define WEIR_LIB_REGEX_REGEX_H
+
+#include "lib/base/err.h"
+#include "lib/base/slice.h"
+
+struct regex;
+struct regex_work;
+
+/* Why a pattern was refused. */
+struct regex_fault {
+    size_t byte;    /* offset in the pattern */
+    char what[128]; /* a phrase such as "missing closing parenthesis" */
+};
+
+enum regex_outcome {
+    REGEX_NO,
+    REGEX_YES,
+    REGEX_LIMIT, /* it would take too long, or more memory than there is for it */
+};
+
+/* `pattern` is UTF-8 in the syntax of ECMA-262, flag u. ERR_SYNTAX, ERR_LIMIT (too large) with *ret_fault; ERR_NOMEM. */
+MUST_USE enum err regex_compile(struct slice pattern, struct regex_fault *ret_fault, struct regex **ret_regex);
+/* NULL is accepted. */
+void regex_destroy(struct regex *regex);
+/* Whether it is a pattern at all, for the format "regex". Takes memory while it looks. */
+bool regex_is_valid(struct slice pattern);
+
+/* What one thread matches with. `steps_max` bounds each match: PCRE2's match limit. ERR_NOMEM. */
+MUST_USE enum err regex_work_create(uint32_t steps_max, struct regex_work **ret_work);
+void regex_work_destroy(struct regex_work *work);
+
+/* Whether the pattern is found anywhere in `text`, which is well-formed UTF-8. Takes no memory. */
+enum regex_outcome regex_match(const struct regex *regex, struct slice text, struct regex_work *work);
+
+#endif

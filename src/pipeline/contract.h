@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a route takes and gives, compiled: the schemas of its body, its parameters and its responses.
+ *
+ * Made while a configuration loads (control/config), enforced by the stage validate, told to clients by control/openapi:
+ * one source for all three. Part of the configuration's snapshot: a schema that changes makes a new one. */
+#ifndef WEIR_PIPELINE_CONTRACT_H
+#define WEIR_PIPELINE_CONTRACT_H
+
+#include "lib/base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct schema;
+
+enum contract_mode { CONTRACT_ENFORCE, CONTRACT_REPORT, CONTRACT_OFF };
+
+/* A schema and where it came from. */
+struct contract_schema {
+    struct schema *schema; /* one reference */
+    struct slice path;     /* of the file; empty: written in the configuration */
+    struct slice uri;      /* with the fragment, as it was compiled */
+    struct slice text;     /* of the document it stands in: JSON */
+};
+
+enum contract_place { CONTRACT_PATH, CONTRACT_QUERY, CONTRACT_HEADER, CONTRACT_COOKIE };
+
+/* How a parameter is written (OpenAPI 3.1, section 4.8.12.2.1 "Style Values"). */
+enum contract_style {
+    CONTRACT_SIMPLE,
+    CONTRACT_LABEL,
+    CONTRACT_MATRIX,
+    CONTRACT_FORM,
+    CONTRACT_SPACE_DELIMITED,
+    CONTRACT_PIPE_DELIMITED,
+    CONTRACT_DEEP_OBJECT,
+};
+
+/* What the text of a parameter is read as, by the types that its schema allows. */
+enum contract_kind { CONTRACT_SCALAR, CONTRACT_ARRAY, CONTRACT_OBJECT };
+
+struct contract_parameter {
+    struct slice name; /* of a header: lower case */
+    struct slice description;
+    enum contract_place place;
+    enum contract_style style;
+    enum contract_kind kind;
+    bool is_exploded;
+    bool is_required;
+    bool is_deprecated;
+    bool allows_empty; /* allowEmptyValue, of the query */
+    bool is_json;      /* `content: {application/json: …}` instead of a style */
+    uint32_t types;    /* bits of enum contract_type that the schema allows for a scalar, or for an array's items */
+    struct contract_schema schema;
+};
+
+enum contract_type {
+    CONTRACT_NULL = 1,
+    CONTRACT_BOOLEAN = 2,
+    CONTRACT_INTEGER = 4,
+    CONTRACT_NUMBER = 8,
+    CONTRACT_STRING = 16,
+};
+
+struct contract_response {
+    uint16_t status_min; /* 200..200, 200..299 for "2XX", 100..599 for "default" */
+    uint16_t status_max;
+    struct slice description;
+    struct contract_schema schema;
+};
+
+struct contract {
+    enum contract_mode mode;
+    uint32_t errors_max;
+    bool refuses_unknown_query; /* a parameter of the query that is not declared is an error */
+    bool has_body;
+    bool is_body_required;
+    struct contract_schema body;
+    struct contract_parameter *parameters;
+    uint32_t parameter_count;
+    enum contract_mode response_mode;    /* CONTRACT_OFF without responses */
+    struct contract_response *responses; /* exact ones before ranges before default */
+    uint32_t response_count;
+    /* For OpenAPI; all may be empty. */
+    struct slice operation_id;
+    struct slice summary;
+    struct slice description;
+    struct slice tags; /* JSON array */
+};
+
+#endif
