@@ -94,7 +94,7 @@ def problems_page():
              "is one of these,\nas a problem document (RFC 9457); [Errors](../guide/errors.md) tells how to read it. *Repeat?* says "
              "whether the same\nrequest may succeed later.\n\n"
              "| `type` | Status | `title` | Repeat? |\n|---|---|---|---|\n"]
-    for _, status, slug, title, is_retryable in rows_of("PROBLEM", "src/pipeline/errors.def"):
+    for _, status, slug, title, is_retryable, _ in rows_of("PROBLEM", "src/pipeline/errors.def"):
         parts.append(f"| `urn:weir:problem:{slug}` | {status} | {cell(title)} | "
                      f"{'yes' if is_retryable == 'true' else 'no'} |\n")
     parts.append("\n`client-closed` (499) is never sent: the client has gone. It is in the access log and in the metrics.\n")

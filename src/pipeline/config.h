@@ -15,6 +15,7 @@
 
 #include <stdatomic.h>
 
+struct contract_document;
 struct route;
 struct route_table;
 struct tls_context;
@@ -146,6 +147,8 @@ struct config {
     uint32_t upstream_count;
     struct route **routes;
     uint32_t route_count;
+    const struct contract_document *documents; /* of all contracts: what control/openapi makes components of */
+    uint32_t document_count;
     struct route *unmatched; /* stands in where no route matches: the observing part of the file's chain, no target */
     struct route_table *table;
 };

@@ -23,6 +23,13 @@ struct contract_schema {
     struct slice text;     /* of the document it stands in: JSON */
 };
 
+/* A document that schemas of a configuration were compiled from, those included that others refer to. */
+struct contract_document {
+    struct slice uri;  /* absolute, no fragment: what references resolve to */
+    struct slice path; /* of the file; empty: written in the configuration */
+    struct slice text; /* JSON */
+};
+
 enum contract_place { CONTRACT_PATH, CONTRACT_QUERY, CONTRACT_HEADER, CONTRACT_COOKIE };
 
 /* How a parameter is written (OpenAPI 3.1, section 4.8.12.2.1 "Style Values"). */

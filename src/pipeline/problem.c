@@ -4,8 +4,8 @@
 #include "lib/base/attr.h"
 
 static const struct problem_row rows[] = {
-    {"none", "", 200, false},
-#define PROBLEM(name, status, slug, title, is_retryable) {slug, title, status, is_retryable},
+    {"none", "", 200, false, AT_NO_RESPONSE},
+#define PROBLEM(name, status, slug, title, is_retryable, arises) {slug, title, status, is_retryable, arises},
 #include "pipeline/errors.def"
 #undef PROBLEM
 };

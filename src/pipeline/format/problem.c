@@ -17,7 +17,7 @@
 /* One shortest document for each row of errors.def. */
 static const struct slice shortest[] = {
     {NULL, 0},
-#define PROBLEM(name, status, slug, title, is_retryable)                                                               \
+#define PROBLEM(name, status, slug, title, is_retryable, arises)                                                       \
     SLICE_LIT("{\"type\":\"" PROBLEM_TYPE_PREFIX slug "\",\"title\":\"" title "\",\"status\":" #status "}"),
 #include "pipeline/errors.def"
 #undef PROBLEM
