@@ -8,6 +8,8 @@
  * without containers is told from its size alone, so a tensor of 150,000 numbers costs one step and not 150,000. */
 #include "lib/json/json.h"
 
+#include "lib/json/pointer.h"
+
 struct source {
     struct arena *arena;
     struct slice text;
@@ -112,16 +114,8 @@ void json_pointer_add_index(struct text *pointer, size_t index)
 /* Fills the fault and returns what most faults are. */
 static enum err fail(struct slice text, size_t byte, const char *what, struct json_fault *ret_fault)
 {
-    struct json_fault fault = {.byte = MIN(byte, text.len), .line = 1, .column = 1, .what = what};
-    for (size_t i = 0; i < fault.byte; i++) {
-        if (text.ptr[i] == '\n') {
-            fault.line++;
-            fault.column = 1;
-        } else if (((unsigned char)text.ptr[i] & 0xc0) != 0x80) {
-            fault.column++; /* continuation bytes of UTF-8 belong to the character before */
-        }
-    }
-    *ret_fault = fault;
+    struct json_place place = json_place_at(text, MIN(byte, text.len));
+    *ret_fault = (struct json_fault){.byte = place.byte, .line = place.line, .column = place.column, .what = what};
     return ERR_SYNTAX;
 }
 
