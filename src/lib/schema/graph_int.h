@@ -38,15 +38,14 @@ struct schema_resource {
 
 struct schema_node {
     yyjson_val *value; /* an object or a boolean */
-    const struct schema_resource *resource;
-    struct slice pointer;          /* from the document's root */
-    const struct schema_node *ref; /* what $ref leads to; NULL: there is none */
-    const struct schema_node
-        *dynamic_ref;            /* what $dynamicRef or $recursiveRef leads to at first; NULL: there is none */
-    struct slice dynamic_anchor; /* the name to look for in the dynamic scope; {NULL, 0}: it is as a $ref.
-                                              "" for $recursiveRef whose target is a recursive anchor */
-    bool ignores_siblings;       /* draft 7: there is a $ref, and nothing beside it counts */
-    void *emitted;               /* the emitter's */
+    struct schema_resource *resource;
+    struct slice pointer;            /* from the document's root */
+    struct schema_node *ref;         /* what $ref leads to; NULL: there is none */
+    struct schema_node *dynamic_ref; /* what $dynamicRef or $recursiveRef leads to at first; NULL: there is none */
+    struct slice dynamic_anchor;     /* the name to look for in the dynamic scope; {NULL, 0}: it is as a $ref. "" for
+                                        $recursiveRef whose target is a recursive anchor */
+    bool ignores_siblings;           /* draft 7: there is a $ref, and nothing beside it counts */
+    void *emitted;                   /* the emitter's */
 };
 
 struct graph; /* of a schema_compiler */
@@ -62,7 +61,7 @@ MUST_USE enum err graph_find(struct graph *graph, struct slice uri, struct schem
  * a value that graph_find has reached. */
 struct schema_node *graph_subschema(struct graph *graph, const struct schema_node *parent, yyjson_val *value);
 /* All nodes that have this name as $dynamicAnchor (or are recursive anchors, for ""), one for each resource at most. */
-uint32_t graph_dynamic_anchors(struct graph *graph, struct slice name, const struct schema_node *const **ret_nodes);
+uint32_t graph_dynamic_anchors(struct graph *graph, struct slice name, struct schema_node *const **ret_nodes);
 
 /* Whether a keyword is in force there: its vocabulary is in use and the draft knows it. */
 bool graph_has_vocabulary(const struct schema_node *node, enum vocabulary vocabulary);
