@@ -4,10 +4,10 @@
 #define MEMORY_BYTES_MAX   (8u << 20)
 #define SOURCE_COLUMNS_MAX 160 /* of a source line that is shown */
 
-static void add(struct config_report *report, struct config_note note, const char *format, va_list args)
-    PRINTF_LIKE(3, 0);
+static void add(struct config_report *report, const struct config_origin *origin, struct config_note note,
+                const char *format, va_list args) PRINTF_LIKE(4, 0);
 static struct slice source_line(struct slice text, uint32_t line);
-static int compare(struct option_place a, struct option_place b);
+static int compare(const struct config_note *a, const struct config_note *b);
 static void print_source(const struct config_note *note, FILE *out);
 
 void config_report_init(struct config_report *report)
@@ -35,7 +35,7 @@ void config_report_error(struct config_report *report, struct option_place place
     va_list args;
     report->error_count++;
     va_start(args, format);
-    add(report, (struct config_note){.severity = CONFIG_ERROR, .place = place}, format, args);
+    add(report, NULL, (struct config_note){.severity = CONFIG_ERROR, .place = place}, format, args);
     va_end(args);
 }
 
@@ -44,7 +44,27 @@ void config_report_warning(struct config_report *report, struct option_place pla
     va_list args;
     report->warning_count++;
     va_start(args, format);
-    add(report, (struct config_note){.severity = CONFIG_WARNING, .place = place}, format, args);
+    add(report, NULL, (struct config_note){.severity = CONFIG_WARNING, .place = place}, format, args);
+    va_end(args);
+}
+
+void config_report_error_in(struct config_report *report, const struct config_origin *origin, struct option_place place,
+                            const char *format, ...)
+{
+    va_list args;
+    report->error_count++;
+    va_start(args, format);
+    add(report, origin, (struct config_note){.severity = CONFIG_ERROR, .place = place}, format, args);
+    va_end(args);
+}
+
+void config_report_warning_in(struct config_report *report, const struct config_origin *origin,
+                              struct option_place place, const char *format, ...)
+{
+    va_list args;
+    report->warning_count++;
+    va_start(args, format);
+    add(report, origin, (struct config_note){.severity = CONFIG_WARNING, .place = place}, format, args);
     va_end(args);
 }
 
@@ -64,7 +84,7 @@ void config_report_sort(struct config_report *report)
     for (uint32_t i = 1; i < report->note_count; i++) {
         struct config_note note = report->notes[i];
         uint32_t j = i;
-        for (; j > 0 && compare(report->notes[j - 1].place, note.place) > 0; j--)
+        for (; j > 0 && compare(&report->notes[j - 1], &note) > 0; j--)
             report->notes[j] = report->notes[j - 1];
         report->notes[j] = note;
     }
@@ -86,7 +106,8 @@ void config_report_print(const struct config_report *report, FILE *out)
 
 void config_note_format(const struct config_report *report, const struct config_note *note, struct text *out)
 {
-    text_printf(out, SLICE_FMT ":", SLICE_ARG(report->path));
+    struct slice path = note->path.len ? note->path : report->path;
+    text_printf(out, SLICE_FMT ":", SLICE_ARG(path));
     if (note->place.line)
         text_printf(out, "%u:%u:", note->place.line, note->place.column);
     text_printf(out, " %s: " SLICE_FMT, note->severity == CONFIG_ERROR ? "error" : "warning", SLICE_ARG(note->message));
@@ -100,7 +121,8 @@ static void sanitize(char *text)
             *text = '?';
 }
 
-static void add(struct config_report *report, struct config_note note, const char *format, va_list args)
+static void add(struct config_report *report, const struct config_origin *origin, struct config_note note,
+                const char *format, va_list args)
 {
     char message[CONFIG_NOTE_BYTES_MAX];
     if (report->note_count == CONFIG_NOTES_MAX)
@@ -111,7 +133,11 @@ static void add(struct config_report *report, struct config_note note, const cha
     note.message = arena_copy(&report->arena, text_slice(&text));
     if (!note.message.ptr)
         note.message = SLICE_LIT("out of memory for the message");
-    note.source = source_line(report->text, note.place.line);
+    if (origin)
+        note.path = arena_copy(&report->arena, origin->path);
+    note.source = source_line(origin ? origin->text : report->text, note.place.line);
+    if (origin)
+        note.source = arena_copy(&report->arena, note.source);
     report->notes[report->note_count++] = note;
 }
 
@@ -125,10 +151,19 @@ static struct slice source_line(struct slice text, uint32_t line)
     return content;
 }
 
-static int compare(struct option_place a, struct option_place b)
+static int compare_numbers(uint32_t a, uint32_t b)
 {
-    int lines = (a.line > b.line) - (a.line < b.line);
-    return lines ? lines : (a.column > b.column) - (a.column < b.column);
+    return (a > b) - (a < b);
+}
+
+static int compare(const struct config_note *a, const struct config_note *b)
+{
+    size_t len = MIN(a->path.len, b->path.len);
+    int paths = len ? memcmp(a->path.ptr, b->path.ptr, len) : 0;
+    if (paths || a->path.len != b->path.len)
+        return paths ? paths : compare_numbers((uint32_t)a->path.len, (uint32_t)b->path.len);
+    int lines = compare_numbers(a->place.line, b->place.line);
+    return lines ? lines : compare_numbers(a->place.column, b->place.column);
 }
 
 /* Columns count characters: the bytes that continue one take none. */

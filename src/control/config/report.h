@@ -6,7 +6,8 @@
  *     weir.yaml:12:25: error: unknown option "lable" in format_output; did you mean "labels"?
  *           - format_output: {lable: ["0", "180"]}
  *                             ^
- */
+ *
+ * A configuration names other files, such as schemas; what is wrong with one of those is told with its own name. */
 #ifndef WEIR_CONTROL_CONFIG_REPORT_H
 #define WEIR_CONTROL_CONFIG_REPORT_H
 
@@ -22,8 +23,15 @@
 
 enum config_severity { CONFIG_ERROR, CONFIG_WARNING };
 
+/* Another file than the configuration itself. */
+struct config_origin {
+    struct slice path; /* as it is shown */
+    struct slice text; /* for source lines; may be empty */
+};
+
 struct config_note {
     enum config_severity severity;
+    struct slice path;         /* of another file; empty: the configuration */
     struct option_place place; /* line 0: about the file as a whole */
     struct slice message;      /* one line, NUL-terminated */
     struct slice source;       /* the line of the file; empty when there is none */
@@ -49,6 +57,11 @@ void config_report_error(struct config_report *report, struct option_place place
     PRINTF_LIKE(3, 4);
 void config_report_warning(struct config_report *report, struct option_place place, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/* The same about another file. */
+void config_report_error_in(struct config_report *report, const struct config_origin *origin, struct option_place place,
+                            const char *format, ...) PRINTF_LIKE(4, 5);
+void config_report_warning_in(struct config_report *report, const struct config_origin *origin,
+                              struct option_place place, const char *format, ...) PRINTF_LIKE(4, 5);
 /* A name that stands for nothing, and what could have been meant. */
 struct config_unknown {
     const char *kind;      /* "option" */
@@ -59,7 +72,7 @@ struct config_unknown {
 };
 void config_report_unknown(struct config_report *report, struct option_place place,
                            const struct config_unknown *unknown);
-/* Brings the notes into the order of the file. */
+/* Brings the notes into the order of the file, those about others behind. */
 void config_report_sort(struct config_report *report);
 
 /* For people: notes with their source lines, then how many more there were. */

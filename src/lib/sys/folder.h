@@ -5,6 +5,7 @@
 #ifndef WEIR_LIB_SYS_FOLDER_H
 #define WEIR_LIB_SYS_FOLDER_H
 
+#include "lib/base/arena.h"
 #include "lib/sys/file.h"
 
 struct folder {
@@ -23,6 +24,16 @@ void folder_close(struct folder *folder);
  * ERR_AGAIN: the path is not in memory, or the kernel cannot tell. */
 MUST_USE enum err folder_open_file(const struct folder *folder, const char *path, bool may_wait, int *ret_fd,
                                    struct file_status *ret_status);
+
+/* Paths of the regular files, and of links, in the folder and in those below whose names end with `suffix`, in the order of
+ * their bytes. What begins with a dot is passed over (editors and mounts of Kubernetes keep their own there), and so are
+ * links to folders. ERR_LIMIT: more than count_max, or nested too deeply; ERR_DENIED, ERR_BUSY, ERR_IO, ERR_NOMEM. */
+MUST_USE enum err folder_list(const struct folder *folder, const char *suffix, uint32_t count_max, struct arena *arena,
+                              struct slice **ret_paths, uint32_t *ret_count);
+/* The content of a file that folder_open_file opens, NUL-terminated, in the arena. Its errors; ERR_LIMIT also over
+ * bytes_max; ERR_NOMEM. Waits. */
+MUST_USE enum err folder_read(const struct folder *folder, const char *path, size_t bytes_max, struct arena *arena,
+                              struct slice *ret_text);
 
 /* Reads at an offset. ERR_OK with *ret_bytes > 0, which may be less than the capacity; ERR_EOF behind the end; ERR_IO.
  * With !may_wait also ERR_AGAIN: not in memory. A file system that cannot tell is waited for. */

@@ -114,9 +114,33 @@ static void cuts_a_message_that_is_too_long(void **state)
     config_report_deinit(&report);
 }
 
+static void what_is_wrong_with_another_file_bears_its_name_and_comes_last(void **state)
+{
+    (void)state;
+    struct config_report report;
+    const struct config_origin b = {.path = SLICE_LIT("schemas/b.json"), .text = SLICE_LIT("{\n  \"type\": 1\n}")};
+    const struct config_origin a = {.path = SLICE_LIT("schemas/a.json")};
+    begin(&report, "a: 1\nb: 2\n");
+    config_report_error_in(&report, &b, (struct option_place){2, 11}, "type is a name");
+    config_report_warning_in(&report, &a, (struct option_place){0}, "no route uses this");
+    config_report_error(&report, (struct option_place){2, 1}, "unknown");
+    config_report_sort(&report);
+    assert_printed(&report, "weir.yaml:2:1: error: unknown\n"
+                            "    b: 2\n"
+                            "    ^\n"
+                            "schemas/a.json: warning: no route uses this\n"
+                            "schemas/b.json:2:11: error: type is a name\n"
+                            "      \"type\": 1\n"
+                            "              ^\n");
+    assert_int_equal(report.error_count, 2);
+    assert_int_equal(report.warning_count, 1);
+    config_report_deinit(&report);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_wrong_with_another_file_bears_its_name_and_comes_last),
         cmocka_unit_test(shows_the_line_with_a_caret_under_the_place),
         cmocka_unit_test(puts_the_caret_under_characters_and_tabs),
         cmocka_unit_test(shows_no_line_for_the_file_as_a_whole),

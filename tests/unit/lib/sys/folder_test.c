@@ -170,9 +170,34 @@ static void a_folder_that_is_none_is_not_opened(void **state)
     folder_close(NULL);
 }
 
+static void lists_files_by_their_suffix_and_reads_them_whole(void **state)
+{
+    (void)state;
+    struct pool pool;
+    struct arena arena;
+    struct slice *paths;
+    struct slice text;
+    uint32_t count;
+    pool_init(&pool, 0, 1U << 20);
+    arena_init(&arena, &pool, 4096, 1U << 19);
+    assert_int_equal(folder_list(&root, ".txt", 100, &arena, &paths, &count), ERR_OK);
+    assert_int_equal(count, 2);
+    assert_string_equal(paths[0].ptr, "a.txt");
+    assert_string_equal(paths[1].ptr, "sub/b.txt"); /* once: a link to a folder is passed over */
+    assert_int_equal(folder_list(&root, ".txt", 1, &arena, &paths, &count), ERR_LIMIT);
+    assert_int_equal(folder_read(&root, "a.txt", 12, &arena, &text), ERR_OK);
+    assert_string_equal(text.ptr, "content of a");
+    assert_int_equal(folder_read(&root, "a.txt", 11, &arena, &text), ERR_LIMIT);
+    assert_int_equal(folder_read(&root, "out", 100, &arena, &text), ERR_DENIED);
+    assert_int_equal(folder_read(&root, "none", 100, &arena, &text), ERR_NOT_FOUND);
+    arena_reset(&arena);
+    pool_deinit(&pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lists_files_by_their_suffix_and_reads_them_whole),
         cmocka_unit_test(opens_files_beneath_it),
         cmocka_unit_test(nothing_outside_of_it_can_be_opened),
         cmocka_unit_test(only_regular_files_are_files),
