@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #define DETAIL_BYTES_MAX  512
+#define FAULTS_FIRST      4
 #define ARENA_BLOCK_BYTES 16384
 
 static struct slice format(struct request *request, const char *text, va_list args) PRINTF_LIKE(2, 0);
@@ -94,15 +95,33 @@ enum verdict request_fail_too_large(struct request *request)
 
 void request_fault_add(struct request *request, struct slice pointer, const char *text, ...)
 {
-    if (request->fault_count == REQUEST_FAULTS_MAX)
+    if (request->fault_count >= REQUEST_FAULTS_MAX)
         return;
     va_list args;
     va_start(args, text);
     struct slice detail = format(request, text, args);
     va_end(args);
     struct slice copy = arena_copy(&request->arena, pointer);
-    if (detail.ptr && copy.ptr)
-        request->faults[request->fault_count++] = (struct request_fault){.pointer = copy, .detail = detail};
+    struct request_fault *fault = detail.ptr && copy.ptr ? request_fault_push(request) : NULL;
+    if (fault)
+        *fault = (struct request_fault){.pointer = copy, .detail = detail};
+}
+
+struct request_fault *request_fault_push(struct request *request)
+{
+    if (request->fault_count == request->fault_capacity) {
+        uint32_t capacity = request->fault_capacity ? request->fault_capacity * 2 : FAULTS_FIRST;
+        struct request_fault *larger = arena_alloc_array(&request->arena, capacity, sizeof *larger);
+        if (!larger)
+            return NULL;
+        if (request->fault_count)
+            memcpy(larger, request->faults, request->fault_count * sizeof *larger);
+        request->faults = larger;
+        request->fault_capacity = capacity;
+    }
+    struct request_fault *fault = &request->faults[request->fault_count++];
+    *fault = (struct request_fault){0};
+    return fault;
 }
 
 enum err response_fields_reserve(struct request *request, uint32_t count)

@@ -34,14 +34,25 @@ struct worker;
 
 #define RESPONSE_FIELDS_MAX  16 /* that stages and middlewares add; a proxied response brings room for its own */
 #define REQUEST_CLEANUPS_MAX 8
-#define REQUEST_FAULTS_MAX   16
+#define REQUEST_FAULTS_MAX   16 /* of what decode finds; a contract has its own limit */
 #define REQUEST_BLOCKS_MAX   3
 #define REQUEST_MEMORY_BYTES 4608 /* the header fields that the default limit allows, and some texts */
 
+/* What a contract has to say of a fault beside its place. Texts may be empty; none of them shows a secret. */
+struct fault_terms {
+    struct slice in;        /* "path", "query", "header", "cookie": of a parameter; empty: of the body */
+    struct slice parameter; /* its name */
+    struct slice schema;    /* where the schema says so: URI#pointer */
+    struct slice keyword;
+    struct slice expected;
+    struct slice found;
+};
+
 /* One thing that is wrong, for the `errors` member of a problem. */
 struct request_fault {
-    struct slice pointer; /* RFC 6901, into the JSON body; or empty */
+    struct slice pointer; /* RFC 6901, into the JSON body or the value of a parameter; or empty */
     struct slice detail;
+    const struct fault_terms *terms; /* of a contract; NULL: there are none */
 };
 
 /* Who is asking; empty until auth and user_context have run. */
@@ -140,7 +151,8 @@ struct request {
 
     /* receive */
     struct slice body;
-    char *body_memory; /* NULL: the body stands in the receive buffer */
+    yyjson_val *body_root; /* body_json: the body as a document; NULL: nobody has asked */
+    char *body_memory;     /* NULL: the body stands in the receive buffer */
     size_t body_capacity;
     size_t body_received;      /* bytes at body_memory or behind the head */
     struct slice body_pending; /* HTTP/1: decoded and not yet taken by the sink, in the receive buffer */
@@ -184,7 +196,9 @@ struct request {
     uint64_t source_sent_bytes;
     enum problem problem;
     struct slice problem_detail;
+    struct request_fault *faults; /* by request_fault_push */
     uint32_t fault_count;
+    uint32_t fault_capacity;
     uint32_t retry_after_s; /* 0: no field */
     uint32_t block_count;
     uint32_t cleanup_count;
@@ -198,7 +212,6 @@ struct request {
     struct chunked chunked;                     /* once has_begun_body */
     struct route_match match;                   /* once the stage route has run */
     uint32_t outputs_wanted[MODEL_TENSORS_MAX]; /* indices, v2 `outputs`; all when count is 0 */
-    struct request_fault faults[REQUEST_FAULTS_MAX];
     struct request_block blocks[REQUEST_BLOCKS_MAX];
     struct request_cleanup cleanups[REQUEST_CLEANUPS_MAX];
     char memory[REQUEST_MEMORY_BYTES] __attribute__((aligned(16))); /* where `arena` begins */
@@ -212,6 +225,8 @@ enum verdict request_fail(struct request *request, enum problem problem, const c
 enum verdict request_fail_memory(struct request *request);
 /* For what can never fit into limits.request_memory: 413. */
 enum verdict request_fail_too_large(struct request *request);
+/* Room for one more item of `errors`, empty; NULL when there is no memory. How many there may be is its caller's affair. */
+struct request_fault *request_fault_push(struct request *request);
 /* Adds one item to `errors`; what is over REQUEST_FAULTS_MAX is dropped. */
 void request_fault_add(struct request *request, struct slice pointer, const char *format, ...) PRINTF_LIKE(3, 4);
 

@@ -10,6 +10,7 @@
 #include "pipeline/middleware.h"
 
 struct asset;
+struct contract;
 struct file_root;
 
 #define ROUTE_PARAMS_MAX   8
@@ -75,6 +76,7 @@ struct route {
     const struct upstream *upstream; /* of `to: {upstream: …}` and `to: {proxy: …}`; NULL otherwise */
     const struct file_root *files;   /* of `to: {files: …}` */
     const struct asset *asset;       /* of `to: {asset: …}` */
+    const struct contract *contract; /* what it takes and gives; NULL: nobody has said */
     bool is_streamed; /* the target takes the body as it comes, by flow_receive; `receive` does not wait for it */
     uint64_t body_bytes_max;
     uint64_t request_time_ns;   /* ROUTE_TIME_NONE: an upstream's own times bound it */

@@ -22,6 +22,7 @@ PLACES = {
     "http2/": "AT_HEAD",
     "chain/": "AT_HEAD",  # X-Weir-Skip of debug routes
     "route/": "AT_ROUTING",
+    "body_json.c": "AT_CONTRACT AT_TENSORS AT_IMAGE",
     "request.c": "AT_BODY",  # memory, which bodies take
     "model_find.c": "AT_MODEL_NAME AT_MODEL",
     "negotiate.c": "AT_RUN",

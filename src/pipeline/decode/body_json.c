@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bodies of JSON, and an image as base64 in one of their members.
+/* An image as base64 in a member of a body of JSON.
  *
  * The text of the member is decoded in place: the document is a copy of ours in the arena, and the decoded image is
  * shorter than its text. */
+#include "pipeline/body_json.h"
 #include "lib/base/base64.h"
 #include "pipeline/decode/decode_int.h"
 
@@ -12,30 +13,10 @@ static enum verdict fail_member(struct request *request, yyjson_val *root, yyjso
 static enum verdict fail_base64(struct request *request, const char *what);
 static enum verdict cut_data_url(struct request *request, struct slice text, struct slice *ret_base64);
 
-enum verdict body_parse_json(struct request *request, yyjson_val **ret_root)
-{
-    const struct json_limits limits = {
-        .bytes_max = request->body.len,
-        .depth_max = (uint32_t)MIN(request->config->limits.json_depth, JSON_DEPTH_MAX),
-        /* A body that two readers could read differently is refused. */
-        .refuse_duplicate_keys = true,
-    };
-    struct json_document document;
-    struct json_fault fault;
-    enum err err = json_parse(&request->arena, request->body, &limits, &document, &fault);
-    if (err == ERR_NOMEM)
-        return request_fail_memory(request);
-    if (err != ERR_OK)
-        return request_fail(request, PROBLEM_INVALID_JSON, "Line %u, column %u: %s.", fault.line, fault.column,
-                            fault.what);
-    *ret_root = document.root;
-    return VERDICT_NEXT;
-}
-
 enum verdict body_find_image_in_json(struct request *request, struct slice *ret_file)
 {
     yyjson_val *root = NULL;
-    enum verdict verdict = body_parse_json(request, &root);
+    enum verdict verdict = body_json(request, &root);
     if (verdict != VERDICT_NEXT)
         return verdict;
     yyjson_val *member = json_get(root, request->decode.image_field);

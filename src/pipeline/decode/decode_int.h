@@ -27,7 +27,5 @@ enum verdict decode_acquire_run(struct request *request, struct model *model);
 enum verdict body_find_image(struct request *request, struct slice *ret_file);
 enum verdict body_find_image_in_json(struct request *request, struct slice *ret_file);
 enum verdict body_find_image_in_form(struct request *request, const struct media_type *type, struct slice *ret_file);
-/* The body as a JSON document. FAIL with line and column. */
-enum verdict body_parse_json(struct request *request, yyjson_val **ret_root);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A request of the Open Inference Protocol v2 in JSON: media type, document, check, run, numbers. */
 #include "lib/http/media.h"
+#include "pipeline/body_json.h"
 #include "pipeline/decode/decode_int.h"
 #include "pipeline/decode/tensors_int.h"
 
@@ -13,7 +14,7 @@ enum verdict decode_tensors(struct request *request, struct model *model)
     yyjson_val *root = NULL;
     enum verdict verdict = check_media_type(request);
     if (verdict == VERDICT_NEXT)
-        verdict = body_parse_json(request, &root);
+        verdict = body_json(request, &root);
     if (verdict != VERDICT_NEXT)
         return verdict;
 
@@ -72,9 +73,12 @@ static enum verdict fill_inputs(struct request *request, struct model *model, st
 /* The detail repeats the first fault: clients of the protocol show one text only. */
 static enum verdict refuse(struct request *request, const struct tensors_plan *plan)
 {
-    memcpy(request->faults, plan->faults, plan->fault_count * sizeof plan->faults[0]);
-    request->fault_count = plan->fault_count;
-    if (!plan->fault_count)
+    for (uint32_t i = 0; i < plan->fault_count; i++) {
+        struct request_fault *fault = request_fault_push(request);
+        if (fault)
+            *fault = plan->faults[i];
+    }
+    if (!request->fault_count)
         return request_fail_memory(request);
     const struct request_fault *first = &plan->faults[0];
     char more[60] = "";

@@ -71,20 +71,34 @@ static void write_member(struct json_writer *writer, struct slice key, struct sl
     json_write_string(writer, text);
 }
 
+/* A pointer into the body is written when it is empty, too: that is the one to the whole document. */
+static void write_fault(struct json_writer *writer, const struct request_fault *fault)
+{
+    static const struct fault_terms none;
+    const struct fault_terms *terms = fault->terms ? fault->terms : &none;
+    json_write_object_begin(writer);
+    write_member(writer, SLICE_LIT("in"), terms->in);
+    write_member(writer, SLICE_LIT("parameter"), terms->parameter);
+    if (fault->pointer.len || !terms->in.len) {
+        json_write_key(writer, SLICE_LIT("pointer"));
+        json_write_string(writer, fault->pointer);
+    }
+    write_member(writer, SLICE_LIT("schema"), terms->schema);
+    write_member(writer, SLICE_LIT("keyword"), terms->keyword);
+    write_member(writer, SLICE_LIT("expected"), terms->expected);
+    write_member(writer, SLICE_LIT("found"), terms->found);
+    write_member(writer, SLICE_LIT("detail"), fault->detail);
+    json_write_object_end(writer);
+}
+
 static void write_faults(struct json_writer *writer, const struct request *request)
 {
     if (!request->fault_count)
         return;
     json_write_key(writer, SLICE_LIT("errors"));
     json_write_array_begin(writer);
-    for (uint32_t i = 0; i < request->fault_count; i++) {
-        json_write_object_begin(writer);
-        /* Written when empty, too: that is the pointer to the whole document. */
-        json_write_key(writer, SLICE_LIT("pointer"));
-        json_write_string(writer, request->faults[i].pointer);
-        write_member(writer, SLICE_LIT("detail"), request->faults[i].detail);
-        json_write_object_end(writer);
-    }
+    for (uint32_t i = 0; i < request->fault_count; i++)
+        write_fault(writer, &request->faults[i]);
     json_write_array_end(writer);
 }
 
@@ -112,6 +126,20 @@ static enum err write_document(struct request *request, struct slice *ret_body)
     return json_writer_finish(&writer, ret_body);
 }
 
+/* "/age: expected …", "query limit/0: expected …" */
+static void add_fault(struct buffer *buffer, const struct request_fault *fault)
+{
+    if (fault->terms && fault->terms->in.len) {
+        buffer_add(buffer, fault->terms->in);
+        buffer_add(buffer, SLICE_LIT(" "));
+        buffer_add(buffer, fault->terms->parameter);
+    }
+    buffer_add(buffer, fault->pointer);
+    buffer_add(buffer, SLICE_LIT(": "));
+    buffer_add(buffer, fault->detail);
+    buffer_add(buffer, SLICE_LIT("\n"));
+}
+
 static enum err write_text(struct request *request, struct slice *ret_body)
 {
     const struct problem_row *row = problem_row(request->problem);
@@ -122,11 +150,7 @@ static enum err write_text(struct request *request, struct slice *ret_body)
         buffer_add(&buffer, request->problem_detail);
         buffer_add(&buffer, SLICE_LIT("\n"));
     }
-    for (uint32_t i = 0; i < request->fault_count; i++) {
-        buffer_add(&buffer, request->faults[i].pointer);
-        buffer_add(&buffer, SLICE_LIT(": "));
-        buffer_add(&buffer, request->faults[i].detail);
-        buffer_add(&buffer, SLICE_LIT("\n"));
-    }
+    for (uint32_t i = 0; i < request->fault_count; i++)
+        add_fault(&buffer, &request->faults[i]);
     return buffer_finish(&buffer, ret_body);
 }
