@@ -77,6 +77,25 @@ struct shutdown_config {
     uint64_t timeout_ns; /* then wait this long for running requests */
 };
 
+/* What `schemas:` says of every contract, and `contract:` of one route's. */
+struct contract_config {
+    uint32_t mode;               /* enum contract_mode */
+    uint32_t response_mode;      /* enum contract_mode */
+    uint32_t allow_empty_string; /* enum schema_choice */
+    bool coerces_types;
+    bool removes_additional;
+    bool applies_defaults;
+    bool refuses_unknown_query;
+    uint64_t errors_max;
+};
+
+struct schemas_config {
+    struct slice folder; /* absolute; empty: none */
+    bool asserts_formats;
+    bool is_watched;
+    struct contract_config contract;
+};
+
 /* `to: {files: …}` */
 struct files_config {
     struct slice root;
@@ -102,6 +121,12 @@ struct route_config {
     bool is_debug;         /* allows the header X-Weir-Skip to turn skippable middlewares off */
     uint64_t body_bytes;   /* 0: limits.body_bytes */
     uint64_t request_time; /* ns; 0: limits.request_time */
+    struct slice schema;   /* absolute path of a file, with a fragment or without; empty: by convention */
+    struct contract_config contract;
+    struct slice operation_id;
+    struct slice summary;
+    struct slice description;
+    struct option_list tags; /* of struct slice */
     struct target_config to;
 };
 
@@ -123,6 +148,7 @@ struct config {
     struct arena arena;
     _Atomic uint32_t refs;
     struct slice path; /* of the YAML file */
+    struct slice text; /* that it was made from */
 
     struct option_list listen;          /* of struct listen_config */
     struct option_list trusted_proxies; /* of struct slice */
@@ -139,6 +165,7 @@ struct config {
     struct slice welcome;                 /* printed once ready */
     struct option_list models;            /* of struct model_config */
     struct option_list upstreams_written; /* of struct upstream_config */
+    struct schemas_config schemas;
 
     struct slice via_name;                 /* in Via; empty: none */
     struct slice via_lines[VIA_PROTOCOLS]; /* "Via: 1.1 name" CRLF, by the protocol a message was received in */

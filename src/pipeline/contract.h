@@ -17,17 +17,21 @@ enum contract_mode { CONTRACT_ENFORCE, CONTRACT_REPORT, CONTRACT_OFF };
 
 /* A schema and where it came from. */
 struct contract_schema {
-    struct schema *schema; /* one reference */
-    struct slice path;     /* of the file; empty: written in the configuration */
-    struct slice uri;      /* with the fragment, as it was compiled */
-    struct slice text;     /* of the document it stands in: JSON */
+    struct schema *schema;   /* one reference; NULL: there is none */
+    enum contract_mode mode; /* x-openapi-validation at its root, else the route's */
+    struct slice path;       /* of the file, as it is shown; empty: written in the configuration */
+    struct slice uri;        /* with the fragment, as it was compiled */
+    struct slice text;       /* of the document it stands in: JSON */
 };
 
 /* A document that schemas of a configuration were compiled from, those included that others refer to. */
 struct contract_document {
-    struct slice uri;  /* absolute, no fragment: what references resolve to */
-    struct slice path; /* of the file; empty: written in the configuration */
-    struct slice text; /* JSON */
+    struct slice uri;   /* absolute, no fragment: what references resolve to */
+    struct slice id;    /* `$id` of its root without a fragment, if that is an absolute URI; else empty */
+    struct slice path;  /* of the file, as it is shown; empty: written in the configuration */
+    struct slice text;  /* JSON */
+    char hash[65];      /* SHA-256 of the text, in hex */
+    uint64_t loaded_ns; /* time of day at which this text was first taken */
 };
 
 enum contract_place { CONTRACT_PATH, CONTRACT_QUERY, CONTRACT_HEADER, CONTRACT_COOKIE };
@@ -46,6 +50,11 @@ enum contract_style {
 /* What the text of a parameter is read as, by the types that its schema allows. */
 enum contract_kind { CONTRACT_SCALAR, CONTRACT_ARRAY, CONTRACT_OBJECT };
 
+struct contract_property {
+    struct slice name;
+    uint32_t types; /* bits of enum contract_type */
+};
+
 struct contract_parameter {
     struct slice name; /* of a header: lower case */
     struct slice description;
@@ -57,7 +66,11 @@ struct contract_parameter {
     bool is_deprecated;
     bool allows_empty; /* allowEmptyValue, of the query */
     bool is_json;      /* `content: {application/json: …}` instead of a style */
-    uint32_t types;    /* bits of enum contract_type that the schema allows for a scalar, or for an array's items */
+    uint32_t
+        types; /* bits of enum contract_type that the schema allows for a scalar, for an array's items, or for members
+                          of an object that are not among `properties` */
+    struct contract_property *properties; /* of an object, as far as the schema names them */
+    uint32_t property_count;
     struct contract_schema schema;
 };
 
@@ -77,8 +90,8 @@ struct contract_response {
 };
 
 struct contract {
-    enum contract_mode mode;
-    uint32_t errors_max;
+    enum contract_mode mode;    /* of what no schema is asked about: required parameters, unknown ones */
+    uint32_t errors_max;        /* of a request, unless the schema of the body says otherwise */
     bool refuses_unknown_query; /* a parameter of the query that is not declared is an error */
     bool has_body;
     bool is_body_required;
@@ -88,11 +101,12 @@ struct contract {
     enum contract_mode response_mode;    /* CONTRACT_OFF without responses */
     struct contract_response *responses; /* exact ones before ranges before default */
     uint32_t response_count;
+    bool is_conventional; /* some schema was found by its name alone */
     /* For OpenAPI; all may be empty. */
     struct slice operation_id;
     struct slice summary;
     struct slice description;
-    struct slice tags; /* JSON array */
+    struct slice tags; /* JSON array; empty: none */
 };
 
 #endif

@@ -118,7 +118,8 @@ static enum err load(struct compile *compile, struct slice text, const char *pat
         return ERR_INVALID;
     }
     config->path = arena_copy(&config->arena, slice_of_text(path));
-    if (!config->path.ptr)
+    config->text = arena_copy(&config->arena, text);
+    if (!config->path.ptr || !config->text.ptr)
         return ERR_NOMEM;
     enum err err = find_folder(path, &config->arena, &compile->fill.folder);
     if (err == ERR_NOT_FOUND)

@@ -3,8 +3,10 @@
  * names the wrong type does not compile. */
 #include "control/config/option_tables.h"
 
+#include "lib/schema/schema.h"
 #include "lib/tls/context.h"
 #include "pipeline/config.h"
+#include "pipeline/contract.h"
 
 static const char *const optimization_choices[] = {
     [MODEL_OPTIMIZE_NONE] = "none", [MODEL_OPTIMIZE_BASIC] = "basic", [MODEL_OPTIMIZE_EXTENDED] = "extended",
@@ -56,6 +58,19 @@ static const char *const upstream_protocol_choices[] = {
 static const char *const upstream_forwarded_choices[] = {
     [UPSTREAM_FORWARDED_X] = "x",     [UPSTREAM_FORWARDED_RFC7239] = "rfc7239", [UPSTREAM_FORWARDED_BOTH] = "both",
     [UPSTREAM_FORWARDED_OFF] = "off", [UPSTREAM_FORWARDED_OFF + 1] = NULL,
+};
+
+static const char *const contract_mode_choices[] = {
+    [CONTRACT_ENFORCE] = "enforce",
+    [CONTRACT_REPORT] = "report",
+    [CONTRACT_OFF] = "off",
+    [CONTRACT_OFF + 1] = NULL,
+};
+static const char *const schema_choice_choices[] = {
+    [SCHEMA_UNSET] = "unset",
+    [SCHEMA_YES] = "true",
+    [SCHEMA_NO] = "false",
+    [SCHEMA_NO + 1] = NULL,
 };
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): fields, types and initialisers take no parentheses */

@@ -9,23 +9,16 @@
 #define DESCRIPTION_BYTES 256
 
 static const struct option_table *const tables[] = {
-    &option_table_config, &option_table_listen,   &option_table_tls,   &option_table_certificate,
-    &option_table_limits, &option_table_shutdown, &option_table_model, &option_table_upstream,
-    &option_table_route,  &option_table_target,
+    &option_table_config,  &option_table_listen,   &option_table_tls,      &option_table_certificate,
+    &option_table_limits,  &option_table_shutdown, &option_table_model,    &option_table_upstream,
+    &option_table_schemas, &option_table_route,    &option_table_contract, &option_table_target,
 };
 
 /* Where a table stands in the file. */
 static const char *const headings[] = {
-    "The file",
-    "An entry of `listen:`",
-    "`tls:` of an entry of `listen:`",
-    "An entry of `certificates:`",
-    "`limits:`",
-    "`shutdown:`",
-    "An entry of `models:`",
-    "An entry of `upstreams:`",
-    "An entry of `routes:`",
-    "`to:` of a route",
+    "The file",   "An entry of `listen:`", "`tls:` of an entry of `listen:`", "An entry of `certificates:`",
+    "`limits:`",  "`shutdown:`",           "An entry of `models:`",           "An entry of `upstreams:`",
+    "`schemas:`", "An entry of `routes:`", "`contract:` of a route",          "`to:` of a route",
 };
 
 static void write_table(struct buffer *out, const struct option_table *table);
@@ -83,7 +76,12 @@ static void write_table(struct buffer *out, const struct option_table *table)
         buffer_printf(out, "| `chain` | a list of middlewares | | Stands before the chain of every route |\n"
                            "| `routes` | a list of maps | | What is served where |\n");
     if (table == &option_table_route)
-        buffer_printf(out, "| `chain` | a list of middlewares | | Runs around the target, after the file's chain |\n");
+        buffer_printf(
+            out, "| `chain` | a list of middlewares | | Runs around the target, after the file's chain |\n"
+                 "| `parameters` | a file, or a list of OpenAPI Parameter Objects | | What stands in path, query, "
+                 "header fields and cookies; without, NAME.parameters.json in the folder of `schemas` |\n"
+                 "| `responses` | a map of status, such as `200`, `4XX` or `default`, to a file | | JSON Schemas of "
+                 "responses; without, NAME.response.json and NAME.response-STATUS.json in that folder |\n");
 }
 
 static void write_chains(struct buffer *out)

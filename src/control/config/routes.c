@@ -91,7 +91,7 @@ enum err compile_routes(struct compile *compile)
 
 static enum err read_route(struct compile *compile, const struct yaml_node *node)
 {
-    static const char *const others[] = {"chain", NULL};
+    static const char *const others[] = {"chain", "parameters", "responses", NULL};
     struct draft draft = {.node = node, .place = node->place};
     draft.config = arena_alloc_zero(&compile->config->arena, sizeof *draft.config);
     if (!draft.config)

@@ -92,12 +92,21 @@ static void write_items(struct json_writer *out, const struct option *row, const
     write_bounds(out, row, "minItems", "maxItems");
 }
 
+/* What a plain scalar of YAML is read as. */
+static void write_choice(struct json_writer *out, struct slice choice)
+{
+    if (slice_is(choice, "true") || slice_is(choice, "false"))
+        json_write_raw(out, choice);
+    else
+        json_write_string(out, choice);
+}
+
 static void write_choices(struct json_writer *out, const struct option *row)
 {
     json_write_key(out, SLICE_LIT("enum"));
     json_write_array_begin(out);
     for (size_t i = 0; row->choices[i]; i++)
-        json_write_string(out, slice_of_text(row->choices[i]));
+        write_choice(out, slice_of_text(row->choices[i]));
     json_write_array_end(out);
 }
 
@@ -210,11 +219,27 @@ static void write_reference(struct json_writer *out, const char *key, const char
     json_write_object_end(out);
 }
 
+/* Schemas within them are JSON Schema, which has a schema of its own: what stands there is checked by weir check. */
+static void write_contract(struct json_writer *out)
+{
+    json_write_key(out, SLICE_LIT("parameters"));
+    json_write_raw(out,
+                   SLICE_LIT("{\"description\":\"OpenAPI Parameter Objects, or a file of them\",\"type\":[\"string\","
+                             "\"array\"],\"items\":{\"type\":\"object\"}}"));
+    json_write_key(out, SLICE_LIT("responses"));
+    json_write_raw(out,
+                   SLICE_LIT("{\"description\":\"Files with JSON Schemas of responses, by status\",\"type\":\"object\","
+                             "\"patternProperties\":{\"^([1-5]([0-9][0-9]|XX)|default)$\":{\"type\":\"string\"}},"
+                             "\"additionalProperties\":false}"));
+}
+
 /* What the loader reads without a row. */
 static void write_extra(struct json_writer *out, const struct option_table *table)
 {
     if (table == &option_table_config || table == &option_table_route)
         write_reference(out, "chain", "#/$defs/chain");
+    if (table == &option_table_route)
+        write_contract(out);
     if (table != &option_table_config)
         return;
     json_write_key(out, SLICE_LIT("routes"));
