@@ -17,23 +17,22 @@ enum vocabulary {
     VOCABULARY_META_DATA = 128,
 };
 
-struct schema_document {
-    struct slice uri;  /* absolute, no fragment */
-    struct slice name; /* for messages */
-    struct slice text;
-    yyjson_val *root; /* numbers kept as written where a double would not hold them */
-    struct schema_document *next;
-};
+struct schema_document; /* graph_state_int.h: the graph's own */
 
 /* A schema with a URI of its own: a document's root, or what has an $id. */
 struct schema_resource {
     struct slice uri; /* absolute, no fragment */
-    const struct schema_document *document;
+    struct schema_document *document;
     yyjson_val *root;
     enum schema_draft draft;
     uint32_t vocabularies;    /* bits of enum vocabulary: what its metaschema has */
     bool is_recursive_anchor; /* 2019-09: "$recursiveAnchor": true at its root */
     uint32_t index;           /* from 0, for the dynamic scope */
+    /* The graph's own. */
+    struct schema_dialect *dialect;
+    struct dynamic_anchor *dynamic_anchors;
+    struct slice pointer; /* of its root, from the document's */
+    uint32_t epoch;
 };
 
 struct schema_node {
@@ -46,6 +45,18 @@ struct schema_node {
                                         $recursiveRef whose target is a recursive anchor */
     bool ignores_siblings;           /* draft 7: there is a $ref, and nothing beside it counts */
     void *emitted;                   /* the emitter's */
+    /* The graph's own. */
+    struct schema_node *parent;  /* the schema around it; NULL: a document's root, or what no keyword leads to */
+    struct schema_edge *edges;   /* to what applies to the same value */
+    struct schema_node *reached; /* the next that the search came to */
+    uint32_t epoch;              /* of the search that came to it last */
+    bool is_followed;            /* its references lead somewhere */
+    bool has_edges;              /* those of its subschemas */
+    bool is_open;                /* the search for cycles is below it */
+    uint32_t cycle_epoch;
+    struct schema_edge *cursor;
+    struct schema_node *entered_from;
+    bool is_checked; /* valid by its metaschema, with all below it */
 };
 
 struct graph; /* of a schema_compiler */
