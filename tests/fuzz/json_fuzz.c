@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes are parsed or refused with a fault inside the text; what is parsed is written, and reads back as the same
- * values.
+ * values. With numbers kept, the same, but for those that no number of yyjson is worth.
  * fuzz-library: lib/json */
-#include "lib/json/json.h"
+#include "lib/json/compare.h"
 #include "lib/json/writer.h"
 
 #include <stdlib.h>
@@ -38,6 +38,9 @@ static void check_equal(yyjson_val *a, yyjson_val *b)
         REQUIRE(yyjson_is_real(a) || yyjson_get_uint(a) == yyjson_get_uint(b));
         break;
     }
+    case YYJSON_TYPE_RAW:
+        REQUIRE(slice_equal(json_raw(a), json_raw(b)));
+        break;
     case YYJSON_TYPE_BOOL:
         REQUIRE(yyjson_get_bool(a) == yyjson_get_bool(b));
         break;
@@ -82,6 +85,31 @@ static void check_document(struct arena *arena, struct slice text, const struct 
         check_fault(text, &fault);
 }
 
+/* What is kept is worth something else than the number that it is read as without. */
+static void check_kept(struct arena *arena, const struct json_document *document, const struct json_document *kept)
+{
+    REQUIRE(kept->values_count == document->values_count);
+    for (size_t i = 0; i < kept->values_count; i++) {
+        struct slice raw = json_raw(kept->root + i);
+        if (raw.ptr && memchr(raw.ptr, '.', raw.len))
+            REQUIRE(json_compare_numbers(document->root + i, kept->root + i) != 0);
+        else if (raw.ptr)
+            REQUIRE(yyjson_is_real(document->root + i));
+        else
+            check_equal(document->root + i, kept->root + i);
+    }
+    struct slice written;
+    struct json_document again;
+    struct json_fault fault;
+    struct json_limits how = {.bytes_max = SIZE_MAX, .depth_max = 64, .keeps_numbers = true};
+    struct json_writer writer = json_writer_in_arena(arena, 0);
+    json_write_value(&writer, kept->root);
+    REQUIRE(json_writer_finish(&writer, &written) == ERR_OK);
+    REQUIRE(json_parse(arena, written, &how, &again, &fault) == ERR_OK);
+    for (size_t i = 0; i < again.values_count; i++)
+        check_equal(kept->root + i, again.root + i);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct pool pool;
@@ -96,6 +124,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_document(&arena, text, &document);
     else
         check_fault(text, &fault);
+    struct json_document kept;
+    struct json_limits keeping = limits;
+    keeping.keeps_numbers = true;
+    enum err kept_err = json_parse(&arena, text, &keeping, &kept, &fault);
+    REQUIRE(err != ERR_OK || kept_err == ERR_OK);
+    if (err == ERR_OK)
+        check_kept(&arena, &document, &kept);
     arena_reset(&arena);
     pool_deinit(&pool);
     return 0;

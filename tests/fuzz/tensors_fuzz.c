@@ -47,7 +47,7 @@ static void fill(struct tensors_plan *plan, uint32_t input)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static _Alignas(64) char memory[MEMORY_BYTES];
-    const struct json_limits limits = {.bytes_max = 1u << 16, .depth_max = 32};
+    const struct json_limits limits = {.bytes_max = 1u << 16, .depth_max = 32, .keeps_numbers = size % 2};
     struct json_document document;
     struct json_fault fault;
     struct arena arena;

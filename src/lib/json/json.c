@@ -8,6 +8,7 @@
  * without containers is told from its size alone, so a tensor of 150,000 numbers costs one step and not 150,000. */
 #include "lib/json/json.h"
 
+#include "lib/json/json_int.h"
 #include "lib/json/pointer.h"
 
 struct source {
@@ -46,7 +47,8 @@ enum err json_parse(struct arena *arena, struct slice text, const struct json_li
 
     const yyjson_alc allocator = {source_malloc, source_realloc, source_free, &source};
     yyjson_read_err error;
-    yyjson_doc *doc = yyjson_read_opts(copy, text.len, YYJSON_READ_INSITU, &allocator, &error);
+    const yyjson_read_flag flags = YYJSON_READ_INSITU | (limits->keeps_numbers ? YYJSON_READ_NUMBER_AS_RAW : 0);
+    yyjson_doc *doc = yyjson_read_opts(copy, text.len, flags, &allocator, &error);
     if (!doc) {
         (void)fail(text, error.pos, error.msg, ret_fault);
         return error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION ? ERR_NOMEM : ERR_SYNTAX;
@@ -57,6 +59,8 @@ enum err json_parse(struct arena *arena, struct slice text, const struct json_li
         return ERR_LIMIT;
     }
     size_t values_count = yyjson_doc_get_val_count(doc);
+    if (limits->keeps_numbers)
+        json_settle_numbers(root, values_count);
     const char *key = NULL;
     if (limits->refuse_duplicate_keys) {
         enum err err = find_duplicate(arena, root, values_count, &key);
@@ -79,6 +83,7 @@ const char *json_kind(yyjson_val *value)
     case YYJSON_TYPE_BOOL:
         return "a boolean";
     case YYJSON_TYPE_NUM:
+    case YYJSON_TYPE_RAW:
         return "a number";
     case YYJSON_TYPE_STR:
         return "a string";

@@ -2,7 +2,7 @@
 /* The door to yyjson: text → document, in an arena, by the letter of RFC 8259.
  *
  * Refused: comments, trailing commas, NaN and Infinity, a byte order mark, anything behind the value, malformed UTF-8,
- * escaped halves of surrogate pairs, numbers beyond the range of double. A document is read with yyjson's own inline
+ * escaped halves of surrogate pairs, numbers beyond the range of double (unless json_limits.keeps_numbers). A document is read with yyjson's own inline
  * accessors (yyjson_get_*, yyjson_arr_iter, yyjson_obj_iter), which this header hands on because the data path needs
  * them inlined; nothing of yyjson that takes memory is to be called.
  *
@@ -25,6 +25,7 @@ struct json_limits {
     size_t bytes_max;           /* of text */
     uint32_t depth_max;         /* 1 for [], 2 for [[]]; 1..JSON_DEPTH_MAX */
     bool refuse_duplicate_keys; /* in every object, as RFC 8259 section 4 advises senders */
+    bool keeps_numbers;         /* those that a number of yyjson is not worth exactly are "raw": text, as written */
 };
 
 struct json_document {
@@ -59,6 +60,19 @@ static inline struct slice json_text(yyjson_val *value)
 {
     const char *text = yyjson_get_str(value);
     return slice_of(text, text ? unsafe_yyjson_get_len(value) : 0);
+}
+
+/* A number as written, where it is kept like that; {NULL, 0} for any other value. */
+static inline struct slice json_raw(yyjson_val *value)
+{
+    const char *text = yyjson_get_raw(value);
+    return slice_of(text, text ? unsafe_yyjson_get_len(value) : 0);
+}
+
+/* Whether it is a number, in either form. */
+static inline bool json_is_number(yyjson_val *value)
+{
+    return yyjson_is_num(value) || yyjson_is_raw(value);
 }
 
 /* For messages: "null", "a boolean", "a number", "a string", "an array", "an object"; "nothing" for NULL. */

@@ -209,6 +209,9 @@ static void write_scalar(struct json_writer *writer, yyjson_val *value)
         else
             json_write_f64(writer, unsafe_yyjson_get_real(value));
         break;
+    case YYJSON_TYPE_RAW:
+        json_write_raw(writer, json_raw(value));
+        break;
     default:
         json_write_null(writer);
     }

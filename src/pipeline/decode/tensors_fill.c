@@ -23,10 +23,16 @@ typedef bool (*fill_row_fn)(struct row *row, void *out);
 /* Floats at least this large round to infinity. */
 #define F32_OVERFLOW 0x1.ffffffp+127
 
+/* A document that a schema has seen may keep long numbers as they were written. */
+RARELY_CALLED static bool take_raw(yyjson_val *value, double *ret)
+{
+    return number_parse_f64(json_raw(value), ret) == ERR_OK;
+}
+
 static inline bool take_real(yyjson_val *value, double *ret)
 {
-    if (!unsafe_yyjson_is_num(value))
-        return false;
+    if (UNLIKELY(!unsafe_yyjson_is_num(value)))
+        return take_raw(value, ret);
     *ret = unsafe_yyjson_get_num(value);
     return true;
 }
@@ -184,7 +190,10 @@ static void fail_element(const struct descent *descent, const struct row *row, u
     json_pointer_add_index(&pointer, row->index);
     const char *wanted = kinds[descent->spec->type].wanted;
     char number[NUMBER_BYTES_MAX];
-    if (yyjson_is_real(row->value)) /* with its point: "a whole number, got 1" would not help */
+    if (yyjson_is_raw(row->value))
+        tensors_fault(descent->plan, &pointer, "Expected %s, got " SLICE_FMT ".", wanted,
+                      SLICE_ARG(slice_first(json_raw(row->value), NUMBER_BYTES_MAX)));
+    else if (yyjson_is_real(row->value)) /* with its point: "a whole number, got 1" would not help */
         tensors_fault(descent->plan, &pointer, "Expected %s, got %.*s.", wanted,
                       (int)number_format_f64(number, yyjson_get_real(row->value)), number);
     else if (yyjson_is_num(row->value))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/json/json.h"
+#include "lib/json/writer.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -316,9 +317,87 @@ static void pointer_escapes_tilde_and_slash(void **state)
     assert_string_equal(pointer.ptr, "/a~1b/~0m~0~1/17/");
 }
 
+/* keeps_numbers: what is a number, what stays text. */
+static void keeps_the_numbers_that_no_double_is_worth(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_kept;
+    } rows[] = {
+        {"0", false},
+        {"-0", false},
+        {"0.0", false},
+        {"-0.0e5", false},
+        {"0.1", false},
+        {"1.000000000000000000000000", false},
+        {"123456789012345e100", false},
+        {"0.30000000000000004", false},
+        {"1.7976931348623157e308", false},
+        {"5e-324", false},
+        {"18446744073709551615", false},
+        {"-9223372036854775808", false},
+        {"9007199254740993", false},
+        {"9007199254740993.0", true},
+        {"18446744073709551616", true},
+        {"-9223372036854775809", true},
+        {"1e400", true},
+        {"-1e-400", true},
+        {"0.1000000000000000055511151231257827", true},
+        {"0.300000000000000044", true},
+        {"1.2345678901234e-320", true},
+    };
+    const struct json_limits keeping = {.bytes_max = 1000, .depth_max = 8, .keeps_numbers = true};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct json_document kept;
+        struct json_document plain;
+        struct json_fault fault;
+        struct slice text = slice_of_text(rows[i].text);
+        assert_int_equal(json_parse(&arena, text, &keeping, &kept, &fault), ERR_OK);
+        if (yyjson_is_raw(kept.root) != rows[i].is_kept)
+            fail_msg("%s", rows[i].text);
+        assert_true(json_is_number(kept.root));
+        assert_string_equal(json_kind(kept.root), "a number");
+        if (rows[i].is_kept) {
+            assert_true(slice_equal(json_raw(kept.root), text));
+            continue;
+        }
+        assert_int_equal(json_parse(&arena, text, &limits, &plain, &fault), ERR_OK);
+        assert_int_equal(yyjson_get_tag(plain.root), yyjson_get_tag(kept.root));
+        assert_true(plain.root->uni.u64 == kept.root->uni.u64);
+    }
+}
+
+static void keeps_numbers_without_touching_anything_else(void **state)
+{
+    (void)state;
+    const struct json_limits keeping = {
+        .bytes_max = 1000, .depth_max = 2, .refuse_duplicate_keys = true, .keeps_numbers = true};
+    struct json_document document;
+    struct json_fault fault;
+    static const char text[] = "{\"1e999\":[1e999,\"2\",3],\"b\":-1e999}";
+    assert_int_equal(json_parse(&arena, SLICE_LIT(text), &keeping, &document, &fault), ERR_OK);
+    yyjson_val *list = json_get(document.root, SLICE_LIT("1e999"));
+    assert_true(slice_is(json_raw(yyjson_arr_get(list, 0)), "1e999"));
+    assert_true(slice_is(json_text(yyjson_arr_get(list, 1)), "2"));
+    assert_int_equal(yyjson_get_int(yyjson_arr_get(list, 2)), 3);
+    struct slice written;
+    struct json_writer writer = json_writer_in_arena(&arena, 0);
+    json_write_value(&writer, document.root);
+    assert_int_equal(json_writer_finish(&writer, &written), ERR_OK);
+    assert_true(slice_is(written, text));
+    static const char *const bad[] = {"[01]", "[1.]", "[1e]", "[-]", "[.5]", "[+1]", "[1e5", "[NaN]"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_equal(parse_exact(slice_of_text(bad[i]), &keeping, &fault), ERR_SYNTAX);
+    assert_int_equal(parse_exact(SLICE_LIT("[[[1e999]]]"), &keeping, &fault), ERR_LIMIT);
+    assert_int_equal(parse_exact(SLICE_LIT("{\"a\":1e999,\"a\":1}"), &keeping, &fault), ERR_EXISTS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(keeps_the_numbers_that_no_double_is_worth, make_arena, drop_arena),
+        cmocka_unit_test_setup_teardown(keeps_numbers_without_touching_anything_else, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(reads_every_kind_of_value, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(leaves_the_text_as_it_is, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(refuses_what_rfc_8259_does_not_allow, make_arena, drop_arena),
