@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Changes are made in a copy of the document's values: an item of a flat array has the same place in both, so what has
+ * changed is told by where it stands. Replaced are scalars by scalars, in place; what is removed loses its type; what is
+ * added is on a list, since an array of values has no room for it.
+ *
+ * Coercions are those of ajv 8 (coerceTypes: true), but a string is a number only in JSON's own form, without spaces. */
+#include "lib/schema/changes_int.h"
+
+#include "lib/json/compare.h"
+#include "lib/json/number.h"
+
+uint32_t changes_count(const struct walk *walk)
+{
+    return walk->changes ? walk->changes->count : 0;
+}
+
+void changes_undo(struct walk *walk, uint32_t count)
+{
+    struct changes *changes = walk->changes;
+    while (changes && changes->count > count) {
+        struct change *change = &changes->items[--changes->count];
+        if (change->kind != SCHEMA_EDIT_ADD)
+            *change->at = change->was;
+    }
+}
+
+static struct change *add(struct walk *walk, enum schema_edit_kind kind, yyjson_val *at)
+{
+    struct changes *changes = walk->changes;
+    if (changes->count == changes->capacity) {
+        uint32_t capacity = changes->capacity ? 2 * changes->capacity : 16;
+        struct change *grown = walk_alloc(walk, capacity, sizeof *grown);
+        if (!grown)
+            return NULL;
+        if (changes->count > 0)
+            memcpy(grown, changes->items, changes->count * sizeof *grown);
+        changes->items = grown;
+        changes->capacity = capacity;
+    }
+    struct change *change = &changes->items[changes->count++];
+    *change = (struct change){.kind = kind, .at = at, .was = *at};
+    return change;
+}
+
+static bool set_text(struct walk *walk, struct slice text, yyjson_val *ret_value)
+{
+    struct slice copy = arena_copy(walk->work->scratch, text);
+    if (!copy.ptr) {
+        walk->stop = SCHEMA_NO_MEMORY;
+        return false;
+    }
+    *ret_value = (yyjson_val){.tag = copy.len << YYJSON_TAG_BIT | YYJSON_TYPE_STR, .uni = {.str = copy.ptr}};
+    return true;
+}
+
+static bool to_string(struct walk *walk, yyjson_val *value, yyjson_val *ret_value)
+{
+    char memory[NUMBER_BYTES_MAX + 8];
+    struct json_writer writer = json_writer_in_memory(memory, sizeof memory);
+    struct slice text;
+    if (yyjson_is_null(value))
+        return set_text(walk, SLICE_LIT(""), ret_value);
+    if (unsafe_yyjson_is_raw(value))
+        return set_text(walk, string_of(value), ret_value);
+    if (!yyjson_is_bool(value) && !yyjson_is_num(value))
+        return false;
+    json_write_value(&writer, value);
+    return json_writer_finish(&writer, &text) == ERR_OK && set_text(walk, text, ret_value);
+}
+
+static bool parse_integer(struct slice text, yyjson_val *ret_value)
+{
+    bool is_negative = slice_starts(text, SLICE_LIT("-"));
+    struct slice digits = is_negative ? slice_skip(text, 1) : text;
+    uint64_t value;
+    if (digits.len > 1 && digits.ptr[0] == '0')
+        return false;
+    if (text_parse_u64(digits, &value) != ERR_OK || (is_negative && value > (uint64_t)INT64_MAX))
+        return false;
+    if (is_negative)
+        *ret_value = (yyjson_val){.tag = YYJSON_TYPE_NUM | YYJSON_SUBTYPE_SINT, .uni = {.i64 = -(int64_t)value}};
+    else
+        *ret_value = (yyjson_val){.tag = YYJSON_TYPE_NUM | YYJSON_SUBTYPE_UINT, .uni = {.u64 = value}};
+    return true;
+}
+
+static bool to_number(yyjson_val *value, bool is_integer, yyjson_val *ret_value)
+{
+    double real;
+    if (yyjson_is_bool(value) || yyjson_is_null(value)) {
+        *ret_value = (yyjson_val){.tag = YYJSON_TYPE_NUM, .uni = {.u64 = yyjson_is_true(value)}};
+        return true;
+    }
+    if (!is_string(value))
+        return false;
+    if (parse_integer(string_of(value), ret_value))
+        return true;
+    if (number_parse_f64(string_of(value), &real) != ERR_OK)
+        return false;
+    *ret_value = (yyjson_val){.tag = YYJSON_TYPE_NUM | YYJSON_SUBTYPE_REAL, .uni = {.f64 = real}};
+    return !is_integer || json_is_integer(ret_value);
+}
+
+static bool is_number_of(yyjson_val *value, uint64_t number)
+{
+    return yyjson_is_uint(value) && unsafe_yyjson_get_uint(value) == number;
+}
+
+static bool to_boolean(yyjson_val *value, yyjson_val *ret_value)
+{
+    struct slice text = is_string(value) ? string_of(value) : (struct slice){NULL, 0};
+    bool is_true = slice_is(text, "true") || is_number_of(value, 1);
+    if (!is_true && !slice_is(text, "false") && !is_number_of(value, 0) && !yyjson_is_null(value))
+        return false;
+    *ret_value = (yyjson_val){.tag = YYJSON_TYPE_BOOL | (is_true ? YYJSON_SUBTYPE_TRUE : YYJSON_SUBTYPE_FALSE)};
+    return true;
+}
+
+static bool to_null(yyjson_val *value, yyjson_val *ret_value)
+{
+    if (!(is_string(value) && unsafe_yyjson_get_len(value) == 0) && !is_number_of(value, 0) && !yyjson_is_false(value))
+        return false;
+    *ret_value = (yyjson_val){.tag = YYJSON_TYPE_NULL};
+    return true;
+}
+
+static bool coerce(struct walk *walk, yyjson_val *value, enum type type, yyjson_val *ret_value)
+{
+    switch (type) {
+    case TYPE_STRING:
+        return to_string(walk, value, ret_value);
+    case TYPE_NUMBER:
+    case TYPE_INTEGER:
+        return to_number(value, type == TYPE_INTEGER, ret_value);
+    case TYPE_BOOLEAN:
+        return to_boolean(value, ret_value);
+    case TYPE_NULL:
+        return to_null(value, ret_value);
+    default:
+        return false;
+    }
+}
+
+bool changes_coerce(struct walk *walk, yyjson_val *value, const struct rule *rule)
+{
+    yyjson_val coerced;
+    for (uint8_t i = 0; i < rule->type.type_count; i++) {
+        if (!coerce(walk, value, rule->type.types[i], &coerced))
+            continue;
+        if (!add(walk, SCHEMA_EDIT_REPLACE, value))
+            return false;
+        *value = coerced;
+        return true;
+    }
+    return false;
+}
+
+bool changes_remove(struct walk *walk, yyjson_val *key)
+{
+    struct change *change = add(walk, SCHEMA_EDIT_REMOVE, key);
+    if (!change)
+        return false;
+    key->tag &= ~(uint64_t)YYJSON_TAG_MASK; /* YYJSON_TYPE_NONE; the length stays */
+    return true;
+}
+
+yyjson_val *changes_add(struct walk *walk, yyjson_val *container, struct slice name, yyjson_val *value)
+{
+    size_t count = (size_t)(unsafe_yyjson_get_next(value) - value);
+    yyjson_val *copy = walk_spend(walk, count) ? walk_alloc(walk, count, sizeof *copy) : NULL;
+    struct change *change = copy ? add(walk, SCHEMA_EDIT_ADD, container) : NULL;
+    if (!change)
+        return NULL;
+    memcpy(copy, value, count * sizeof *copy);
+    change->name = name;
+    change->value = copy;
+    return copy;
+}
+
+yyjson_val *changes_find(const struct walk *walk, yyjson_val *object, struct slice name)
+{
+    for (uint32_t i = 0; walk->changes && i < walk->changes->count; i++) {
+        const struct change *change = &walk->changes->items[i];
+        if (change->kind == SCHEMA_EDIT_ADD && change->at == object && slice_equal(change->name, name))
+            return change->value;
+    }
+    return NULL;
+}
+
+int64_t changes_balance(const struct walk *walk, yyjson_val *object)
+{
+    int64_t balance = 0;
+    if (!walk->changes || walk->changes->count == 0)
+        return 0;
+    for (uint32_t i = 0; i < walk->changes->count; i++)
+        balance += walk->changes->items[i].kind == SCHEMA_EDIT_ADD && walk->changes->items[i].at == object;
+    size_t count = unsafe_yyjson_get_len(object);
+    yyjson_val *key = unsafe_yyjson_get_first(object);
+    for (size_t i = 0; i < count; i++, key = member_next(key))
+        balance -= is_gone(key);
+    return balance;
+}
