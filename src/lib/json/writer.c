@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/json/writer.h"
 
+#include "lib/base/utf8.h"
 #include "lib/json/number.h"
 
 #include <math.h>
@@ -289,29 +290,6 @@ static size_t measure_plain(struct slice text)
     return i;
 }
 
-/* Length of the well-formed UTF-8 sequence at the front (RFC 3629), or minus the length of the malformed part that one
- * replacement character stands for: as much of a sequence as could still have become one. */
-static int measure_utf8(struct slice text)
-{
-    unsigned char first = (unsigned char)text.ptr[0];
-    int len = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-    if (len == 0)
-        return -1;
-    /* The second byte tells overlong forms, surrogates and what lies above U+10FFFF. */
-    unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    for (int i = 1; i < len; i++) {
-        if ((size_t)i == text.len)
-            return -i;
-        unsigned char byte = (unsigned char)text.ptr[i];
-        if (byte < least || byte > most)
-            return -i;
-        least = 0x80;
-        most = 0xbf;
-    }
-    return len;
-}
-
 /* Writes the first character, which cannot be copied unseen, and takes it off the text. */
 static void add_special(struct buffer *buffer, struct slice *text)
 {
@@ -320,7 +298,7 @@ static void add_special(struct buffer *buffer, struct slice *text)
     unsigned char c = (unsigned char)text->ptr[0];
     int len = 1;
     if (c > 0x7f) {
-        len = measure_utf8(*text);
+        len = utf8_measure(*text);
         buffer_add(buffer, len > 0 ? slice_first(*text, (size_t)len) : SLICE_LIT("\xef\xbf\xbd"));
         len = len > 0 ? len : -len;
     } else if (c >= 0x20 || shorts[c]) {

@@ -19,7 +19,6 @@ struct schema_dialect {
     enum schema_draft draft;
     uint32_t vocabularies;
     struct schema *metaschema; /* the checker's; NULL: not compiled yet */
-    bool is_broken;            /* it does not compile */
     struct schema_dialect *next;
 };
 
@@ -43,8 +42,7 @@ struct schema_document {
     bool is_asked;                  /* its dialect is being found out, or has been */
     bool is_scanned;
     bool is_openapi;
-    bool is_builtin; /* a metaschema of the standard */
-    uint32_t epoch;  /* its faults have been told */
+    uint32_t epoch; /* its faults have been told */
     struct schema_document *next;
 };
 

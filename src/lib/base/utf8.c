@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/base/utf8.h"
+
+int utf8_measure(struct slice text)
+{
+    unsigned char first = (unsigned char)text.ptr[0];
+    int len = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+    if (len == 0)
+        return -1;
+    /* The second byte tells overlong forms, surrogates and what lies above U+10FFFF. */
+    unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    for (int i = 1; i < len; i++) {
+        if ((size_t)i == text.len)
+            return -i;
+        unsigned char byte = (unsigned char)text.ptr[i];
+        if (byte < least || byte > most)
+            return -i;
+        least = 0x80;
+        most = 0xbf;
+    }
+    return len;
+}
+
+bool utf8_is_valid(struct slice text)
+{
+    while (text.len > 0) {
+        int len = utf8_measure(text);
+        if (len < 0)
+            return false;
+        text = slice_skip(text, (size_t)len);
+    }
+    return true;
+}
