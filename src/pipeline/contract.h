@@ -109,4 +109,13 @@ struct contract {
     struct slice tags; /* JSON array; empty: none */
 };
 
+/* What there is to do; `contract` may be NULL. */
+/* For requests, of what the stage validate looks at; and for their bodies, which it wants whole. */
+bool contract_checks_requests(const struct contract *contract);
+bool contract_checks_bodies(const struct contract *contract);
+/* For responses of some status. */
+bool contract_checks_responses(const struct contract *contract);
+/* For a response of this status: what it is held against; NULL: nothing. */
+const struct contract_schema *contract_schema_of(const struct contract *contract, int status);
+
 #endif

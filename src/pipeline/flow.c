@@ -8,6 +8,7 @@
 #include "pipeline/flow.h"
 
 #include "lib/sys/clock.h"
+#include "pipeline/contract.h"
 #include "pipeline/protocol.h"
 #include "pipeline/worker.h"
 
@@ -134,8 +135,11 @@ static bool takes_part(const struct route *route, enum stage stage, bool has_bod
     }
 }
 
+/* A body that a contract looks at is collected, whoever it is for. */
 void flow_plan(struct route *route)
 {
+    if (contract_checks_bodies(route->contract))
+        route->is_streamed = false;
     for (int has_body = 0; has_body < 2; has_body++) {
         struct route_step *step = route->steps[has_body];
         for (int stage = STAGE_route + 1; stage < STAGE_COUNT; stage++)

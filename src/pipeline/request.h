@@ -161,6 +161,7 @@ struct request {
     bool has_begun_body;
     bool is_body_decoded; /* HTTP/1: nothing but body_pending is left */
     bool is_body_complete;
+    bool is_body_rewritten;   /* not what was received: a coding was taken off, or a contract has edited it */
     bool is_body_wanted;      /* reading has begun, by the stage receive or by flow_receive */
     bool is_body_blocked;     /* the sink has no room */
     uint64_t body_since_ns;   /* limits.body_time counts from here: its beginning, or progress where it is streamed */

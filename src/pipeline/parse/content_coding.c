@@ -43,6 +43,7 @@ enum verdict content_coding_begin(struct request *request)
     enum verdict verdict = read_codings(request, body);
     if (verdict == VERDICT_NEXT && body->layer_count > 0) {
         request->sink = &body->sink;
+        request->is_body_rewritten = true;
         counter_add(&request->worker->meter.bodies_decoded, 1);
     }
     return verdict;

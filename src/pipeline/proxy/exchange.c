@@ -75,6 +75,12 @@ bool exchange_repeat(struct exchange *exchange)
         return false;
     counter_add(&exchange->request->worker->meter.upstream_retries, 1);
     link_leave(exchange, false);
+    if (exchange->is_collected) {
+        exchange->has_begun_body = false;
+        exchange->is_sent = false;
+        exchange->is_out_cut = false;
+        exchange->request->is_body_blocked = false;
+    }
     if (exchange->has_begun_body)
         exchange->out.begin = 0;
     else
@@ -84,6 +90,53 @@ bool exchange_repeat(struct exchange *exchange)
     exchange->state = EXCHANGE_START;
     flow_resume(exchange->request);
     return true;
+}
+
+/* The request's body. */
+
+/* In pieces, because a link with TLS takes all that it is given. */
+static enum verdict give_collected(struct exchange *exchange)
+{
+    struct request *request = exchange->request;
+    struct body_sink *sink = &exchange->sink;
+    size_t taken = 1;
+    while (exchange->body_left.len && taken && !request->problem) {
+        taken = sink->write(sink, slice_first(exchange->body_left, PROXY_PIECE_BYTES));
+        exchange->body_left = slice_skip(exchange->body_left, taken);
+    }
+    request->is_body_blocked = exchange->body_left.len > 0;
+    if (!request->problem && !request->is_body_blocked)
+        sink->end(sink);
+    if (request->problem)
+        return VERDICT_FAIL;
+    return request->is_body_blocked ? VERDICT_WAIT : VERDICT_NEXT;
+}
+
+enum verdict exchange_give_body(struct exchange *exchange)
+{
+    if (exchange->is_collected) {
+        exchange->body_left = exchange->request->body;
+        return give_collected(exchange);
+    }
+    exchange->request->sink = &exchange->sink;
+    return flow_receive(exchange->request);
+}
+
+enum verdict exchange_go_on_with_body(struct exchange *exchange)
+{
+    if (!exchange->request->is_body_blocked)
+        return VERDICT_NEXT;
+    if (exchange->is_collected)
+        return give_collected(exchange);
+    flow_body_wanted(exchange->request);
+    return VERDICT_WAIT;
+}
+
+void exchange_wake_body(struct exchange *exchange)
+{
+    struct request *request = exchange->request;
+    if (exchange_go_on_with_body(exchange) == VERDICT_FAIL)
+        flow_fail(request);
 }
 
 /* 100 answers our question, and nobody else's. */

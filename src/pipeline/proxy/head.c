@@ -48,18 +48,36 @@ static bool has_underscore(const struct http_header *header)
 void head_filter_init(struct forward_filter *filter, const struct request *request, uint64_t also)
 {
     uint64_t dropped = also | REQUEST_DROPPED | FORWARD_ORIGIN_BITS;
+    const struct exchange *exchange = request->exchange;
     if (request->id.len)
         dropped |= FORWARD_BIT(HTTP_FIELD_X_REQUEST_ID);
-    if (!request->head.has_body || request->head.has_content_length)
+    if (!request->head.has_body || exchange_has_length(exchange))
         dropped |= FORWARD_BIT(HTTP_FIELD_TRAILER);
+    if (request->is_body_rewritten)
+        dropped |= FORWARD_BIT(HTTP_FIELD_CONTENT_ENCODING);
+    if (contract_checks_responses(request->route->contract))
+        dropped |= FORWARD_BIT(HTTP_FIELD_ACCEPT_ENCODING);
     if (request->head.method == HTTP_METHOD_OPTIONS)
         dropped |= FORWARD_BIT(HTTP_FIELD_MAX_FORWARDS);
     forward_filter_init(filter, &request->head, dropped);
 }
 
+/* What a client says of the bytes of a body does not hold for others (RFC 9530, RFC 3230, RFC 1864). */
+static bool is_digest(const struct http_header *header)
+{
+    static const char *const names[] = {"content-digest", "repr-digest", "digest", "content-md5"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (slice_equal_nocase(header->name, slice_of_text(names[i])))
+            return true;
+    return false;
+}
+
 bool head_is_dropped(const struct forward_filter *filter, const struct http_header *header)
 {
-    return forward_is_dropped(filter, header) || has_underscore(header);
+    if (forward_is_dropped(filter, header) || has_underscore(header))
+        return true;
+    bool is_rewritten = filter->dropped & FORWARD_BIT(HTTP_FIELD_CONTENT_ENCODING);
+    return is_rewritten && header->id == HTTP_FIELD_OTHER && is_digest(header);
 }
 
 /* A trusted proxy in front is kept, in the one field that it is believed in, and becomes the last of the list. Where the
@@ -109,6 +127,9 @@ void head_write_own(struct http1_writer *writer, const struct exchange *exchange
     const struct request *request = exchange->request;
     if (request->id.len)
         http1_write_field(writer, SLICE_LIT("X-Request-Id"), request->id);
+    /* A response that is to be looked at comes plain. */
+    if (contract_checks_responses(request->route->contract))
+        http1_write_field(writer, SLICE_LIT("Accept-Encoding"), SLICE_LIT("identity"));
     write_origin(writer, exchange);
     write_hops(writer, request);
 }

@@ -89,19 +89,17 @@ static enum verdict send_head(struct exchange *exchange)
 /* What is here of the body leaves together with the head. */
 static enum verdict send_body(struct exchange *exchange)
 {
-    struct request *request = exchange->request;
     exchange->state = EXCHANGE_HEAD;
     exchange->is_expecting = false;
     exchange->is_corked = true;
-    request->sink = &exchange->sink;
-    enum verdict verdict = flow_receive(request);
+    enum verdict verdict = exchange_give_body(exchange);
     exchange->is_corked = false;
     if (verdict == VERDICT_FAIL)
         return verdict;
     http1_body_flush(exchange);
-    if (request->is_body_blocked && !exchange->link->stream.unsent.len)
-        flow_body_wanted(request);
-    return VERDICT_WAIT;
+    if (exchange->link->stream.unsent.len)
+        return VERDICT_WAIT;
+    return exchange_go_on_with_body(exchange) == VERDICT_FAIL ? VERDICT_FAIL : VERDICT_WAIT;
 }
 
 /* What has waited for the send goes on: more in our buffer, then more of the body. */
@@ -110,15 +108,14 @@ static void on_sent(struct upstream_link *link, enum err err)
     struct exchange *exchange = exchange_of(link);
     if (!exchange || exchange_is_given_up(exchange))
         return;
-    struct request *request = exchange->request;
     wait(exchange);
     if (err != ERR_OK) {
         http1_body_break_off(exchange);
     } else {
         http1_body_flush(exchange);
     }
-    if (request->is_body_blocked && !link->stream.unsent.len)
-        flow_body_wanted(request);
+    if (!link->stream.unsent.len)
+        exchange_wake_body(exchange);
 }
 
 /* Receiving. */
@@ -146,7 +143,7 @@ static struct iovec on_buffer(struct upstream_link *link)
 static bool can_repeat(const struct exchange *exchange)
 {
     bool is_untouched = exchange->in.begin == exchange->in.end && exchange->interim_count == 0;
-    return exchange->is_reused && exchange_is_idempotent(exchange) && is_untouched && !exchange->request->head.has_body;
+    return exchange->is_reused && exchange_is_idempotent(exchange) && is_untouched && exchange_has_whole_body(exchange);
 }
 
 static void end_before_head(struct exchange *exchange)

@@ -40,13 +40,13 @@ static void write_fields(struct http1_writer *writer, const struct request *requ
 static void write_framing(struct http1_writer *writer, struct exchange *exchange)
 {
     const struct http_head *head = &exchange->request->head;
-    exchange->is_chunked = head->has_body && !head->has_content_length;
+    exchange->is_chunked = head->has_body && !exchange_has_length(exchange);
     exchange->is_sent = !head->has_body;
-    exchange->is_expecting = head->expects_continue;
+    exchange->is_expecting = head->expects_continue && !exchange->is_collected;
     if (exchange->is_chunked)
         http1_write_prebuilt(writer, SLICE_LIT("Transfer-Encoding: chunked\r\n"));
-    else if (head->has_content_length || head_wants_length(head))
-        http1_write_length(writer, head->content_length);
+    else if (exchange_has_length(exchange) || head_wants_length(head))
+        http1_write_length(writer, exchange_body_bytes(exchange));
     if (exchange->is_expecting)
         http1_write_prebuilt(writer, SLICE_LIT("Expect: 100-continue\r\n"));
     if (trailers_are_wanted(head))

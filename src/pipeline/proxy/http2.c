@@ -144,11 +144,8 @@ static void on_turn(struct loop *loop)
 static void wake_taken(struct upstream_link *link)
 {
     struct list *node;
-    while ((node = list_pop_first(&link->http2.taken))) {
-        struct request *request = CONTAINER_OF(node, struct exchange, taken_node)->request;
-        if (request->is_body_blocked)
-            flow_body_wanted(request);
-    }
+    while ((node = list_pop_first(&link->http2.taken)))
+        exchange_wake_body(CONTAINER_OF(node, struct exchange, taken_node));
 }
 
 /* One piece of what is due. False when there is nothing more, or no more goes now. */
@@ -291,23 +288,21 @@ static enum verdict send_head(struct exchange *exchange)
 
 static enum verdict send_body(struct exchange *exchange)
 {
-    struct request *request = exchange->request;
     exchange->state = EXCHANGE_HEAD;
     exchange->is_expecting = false;
     exchange->has_begun_body = true;
-    request->sink = &exchange->sink;
     http2_exchange_wait(exchange);
-    return flow_receive(request) == VERDICT_FAIL ? VERDICT_FAIL : VERDICT_WAIT;
+    return exchange_give_body(exchange) == VERDICT_FAIL ? VERDICT_FAIL : VERDICT_WAIT;
 }
 
 /* What was refused was not looked at, and may be sent again whatever it was (RFC 9113 section 8.7), if we still have all
  * of it. Where nobody knows, the rule is that of a kept connection of HTTP/1.1 that turns out to be dead. */
 static bool can_repeat(const struct exchange *exchange, bool is_refused)
 {
-    bool is_whole = exchange->has_begun_body ? !exchange->is_out_cut : true;
+    bool is_whole = !exchange->has_begun_body || exchange->is_collected || !exchange->is_out_cut;
     if (exchange->state == EXCHANGE_BODY || exchange->interim_count > 0 || !is_whole)
         return false;
-    return is_refused || (exchange->is_reused && exchange_is_idempotent(exchange) && !exchange->request->head.has_body);
+    return is_refused || (exchange->is_reused && exchange_is_idempotent(exchange) && exchange_has_whole_body(exchange));
 }
 
 static void on_close(struct http2_stream *stream, uint32_t code)

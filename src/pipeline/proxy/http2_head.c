@@ -64,10 +64,12 @@ static enum err add_own(struct fields *fields, const struct exchange *exchange)
 static void add_framing(struct fields *fields, struct exchange *exchange, char length[LENGTH_BYTES])
 {
     const struct http_head *head = &exchange->request->head;
-    exchange->is_expecting = head->expects_continue && !exchange->has_begun_body;
+    exchange->is_expecting = head->expects_continue && !exchange->has_begun_body && !exchange->is_collected;
     exchange->is_sent |= !head->has_body;
-    if (head->has_content_length || (!head->has_body && head_wants_length(head)))
-        add(fields, SLICE_LIT("content-length"), slice_of(length, text_format_u64(length, head->content_length)));
+    if (exchange_has_length(exchange) || (!head->has_body && head_wants_length(head))) {
+        size_t digits = text_format_u64(length, exchange_body_bytes(exchange));
+        add(fields, SLICE_LIT("content-length"), slice_of(length, digits));
+    }
     if (exchange->is_expecting)
         add(fields, SLICE_LIT("expect"), SLICE_LIT("100-continue"));
     if (trailers_are_wanted(head)) /* the one thing that TE may say in HTTP/2 (RFC 9113 section 8.2.2) */
@@ -87,7 +89,7 @@ enum err http2_head_send(struct exchange *exchange)
     add_clients(&fields, request);
     TRY(add_own(&fields, exchange));
     add_framing(&fields, exchange, length);
-    exchange->stream.left_bytes = head->has_content_length ? head->content_length : UINT64_MAX;
+    exchange->stream.left_bytes = exchange_has_length(exchange) ? exchange_body_bytes(exchange) : UINT64_MAX;
     const struct http2_request message = {
         .method = head->method_text,
         .scheme = exchange->link->tls ? SLICE_LIT("https") : SLICE_LIT("http"),

@@ -15,6 +15,7 @@
 #include "lib/http2/http2.h"
 #include "lib/sys/acks.h"
 #include "lib/sys/clock.h"
+#include "pipeline/contract.h"
 #include "pipeline/flow.h"
 #include "pipeline/worker.h"
 
@@ -154,6 +155,8 @@ struct exchange {
     struct exchange_buffer out; /* begin: where the part begins that the stream has not been given */
     bool is_chunked;            /* the body goes on in chunks, because nobody knows its length */
     bool is_corked;             /* what is written waits for the rest, to leave in one send */
+    bool is_collected;          /* the body is in memory, whole (request->body), and has a length */
+    struct slice body_left;     /* of it: what the sink has not taken */
     bool has_begun_body;        /* the sink was given something */
     bool is_out_cut;            /* HTTP/2: `out` does not hold the body from its first byte on */
     bool is_pulled;             /* HTTP/2: the last byte is with the codec */
@@ -259,6 +262,27 @@ void exchange_leave(struct exchange *exchange);
 /* Ends it as failed. `why` is a static sentence. May end the request. */
 void exchange_fail(struct exchange *exchange, enum problem problem, const char *why);
 void exchange_fail_memory(struct exchange *exchange);
+/* Gives the sink what is here of the request's body, and has the rest come as it can: NEXT when all of it is taken, WAIT,
+ * or FAIL. */
+enum verdict exchange_give_body(struct exchange *exchange);
+/* The sink, if it has refused bytes, has room for some. From a stage of the request it may be told to FAIL; elsewhere
+ * exchange_wake_body, which may end the request. */
+enum verdict exchange_go_on_with_body(struct exchange *exchange);
+void exchange_wake_body(struct exchange *exchange);
+/* Whether all of the request's body is here to be sent once more, or there is none. */
+static inline bool exchange_has_whole_body(const struct exchange *exchange)
+{
+    return exchange->is_collected || !exchange->request->head.has_body;
+}
+/* How long the body is that goes on, where that is known. */
+static inline bool exchange_has_length(const struct exchange *exchange)
+{
+    return exchange->is_collected || exchange->request->head.has_content_length;
+}
+static inline uint64_t exchange_body_bytes(const struct exchange *exchange)
+{
+    return exchange->is_collected ? exchange->request->body.len : exchange->request->head.content_length;
+}
 /* Whether it does no harm to send the request again, should nobody know whether it was acted on: RFC 9110 section 9.2.2. */
 bool exchange_is_idempotent(const struct exchange *exchange);
 /* Sends the request again, over another connection. False when it was tried often enough. May end the request. */

@@ -62,6 +62,7 @@ static struct exchange *make_exchange(struct request *request)
     exchange->request = request;
     exchange->begin_ns = request->worker->loop.now_ns;
     exchange->pool = pool_of(request);
+    exchange->is_collected = request->head.has_body && request->is_body_complete;
     timer_init(&exchange->timer, http2_exchange_on_timer);
     return exchange;
 }

@@ -63,6 +63,7 @@ static struct request *begin(const char *head)
     end();
     struct request *request = stand_begin(&stand, head, (struct slice){NULL, 0});
     exchange = (struct exchange){.request = request, .pool = &pool, .link = &link_, .head.headers = headers};
+    request->exchange = &exchange;
     return request;
 }
 
@@ -86,6 +87,21 @@ static void fields_of_one_hop_stay_behind(void **state)
         "Connection: X-Mine, keep-alive\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nProxy-Foo: 2\r\nUpgrade: h2c\r\nX: y\r\n",
         "X: y\r\nVia: 1.1 me\r\n");
     expect_written("X_Y: 1\r\nTrailer: X\r\nTE: gzip\r\nX-Y: 2\r\n", "X-Y: 2\r\nVia: 1.1 me\r\n");
+}
+
+static void a_collected_body_goes_on_with_its_length(void **state)
+{
+    (void)state;
+    struct request *request =
+        begin("POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n"
+              "Content-Encoding: gzip\r\nContent-Digest: sha-256=:AA==:\r\nTrailer: X\r\n");
+    request->body = SLICE_LIT("{\"a\":1}");
+    request->is_body_complete = request->is_body_rewritten = true;
+    exchange.is_collected = true;
+    assert_int_equal(http1_head_write(&exchange), ERR_OK);
+    exchange.out.ptr[exchange.out.end] = '\0';
+    assert_string_equal(exchange.out.ptr, "POST /x HTTP/1.1\r\nHost: a\r\nVia: 1.1 me\r\nContent-Length: 7\r\n\r\n");
+    assert_false(exchange.is_expecting || exchange.is_chunked);
 }
 
 static void te_is_ours_and_says_trailers_or_nothing(void **state)
@@ -308,6 +324,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(fields_of_one_hop_stay_behind),
+        TEST(a_collected_body_goes_on_with_its_length),
         TEST(te_is_ours_and_says_trailers_or_nothing),
         TEST(hops_are_counted_and_named),
         TEST(what_may_not_go_on_is_answered),

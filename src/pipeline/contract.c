@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/contract.h"
+
+static bool is_checked(const struct contract_schema *schema)
+{
+    return schema->schema && schema->mode != CONTRACT_OFF;
+}
+
+bool contract_checks_bodies(const struct contract *contract)
+{
+    return contract && contract->has_body && is_checked(&contract->body);
+}
+
+bool contract_checks_requests(const struct contract *contract)
+{
+    if (!contract)
+        return false;
+    bool has_rules = contract->is_body_required || contract->refuses_unknown_query || contract->parameter_count;
+    if (contract_checks_bodies(contract) || (contract->mode != CONTRACT_OFF && has_rules))
+        return true;
+    for (uint32_t i = 0; i < contract->parameter_count; i++)
+        if (is_checked(&contract->parameters[i].schema))
+            return true;
+    return false;
+}
+
+bool contract_checks_responses(const struct contract *contract)
+{
+    for (uint32_t i = 0; contract && i < contract->response_count; i++)
+        if (is_checked(&contract->responses[i].schema))
+            return true;
+    return false;
+}
+
+const struct contract_schema *contract_schema_of(const struct contract *contract, int status)
+{
+    for (uint32_t i = 0; contract && i < contract->response_count; i++) {
+        const struct contract_response *response = &contract->responses[i];
+        if (status >= response->status_min && status <= response->status_max)
+            return is_checked(&response->schema) ? &response->schema : NULL;
+    }
+    return NULL;
+}
