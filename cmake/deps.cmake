@@ -22,8 +22,8 @@ weir_dep(http2 libnghttp2)
 weir_dep(codings zlib libbrotlienc libbrotlidec libzstd)
 weir_dep(resolver libcares)
 weir_dep(regex libpcre2-8)
-weir_dep(idn libidn2)
-target_link_libraries(weir_dep_idn INTERFACE unistring) # has no pkg-config file
+add_library(weir_dep_unicode INTERFACE)
+target_link_libraries(weir_dep_unicode INTERFACE unistring) # has no pkg-config file
 weir_dep(images libjpeg spng libwebp)
 
 pkg_check_modules(yyjson QUIET IMPORTED_TARGET GLOBAL yyjson)

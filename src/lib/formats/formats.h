@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The values of JSON Schema's keyword `format`, each by the letter of its RFC. No memory is taken, no network asked. */
+/* The values of JSON Schema's keyword `format`, each by the letter of its RFC. No memory is taken (but for "regex"), no network
+ * asked; any thread. */
 #ifndef WEIR_LIB_FORMATS_FORMATS_H
 #define WEIR_LIB_FORMATS_FORMATS_H
 
@@ -7,7 +8,7 @@
 #include "lib/base/slice.h"
 
 enum format {
-#define FORMAT(name, text, since, help) FORMAT_##name,
+#define FORMAT(name, text, since, check, help) FORMAT_##name,
 #include "lib/formats/formats.def"
 #undef FORMAT
     FORMAT_COUNT
@@ -20,11 +21,11 @@ enum format_since { FORMAT_SINCE_DRAFT_7, FORMAT_SINCE_2019_09, FORMAT_SINCE_OPE
 MUST_USE enum err format_find(struct slice name, enum format *ret_format);
 const char *format_name(enum format format);
 enum format_since format_since(enum format format);
-/* "an RFC 3339 date and time, such as 2026-01-31T12:00:00Z": what was expected, for messages. */
+/* "a date and time such as 2026-01-31T12:00:00Z (RFC 3339)": what was expected, for messages. */
 const char *format_help(enum format format);
 
-/* Whether a text, well-formed UTF-8, is of the format. Those of OpenAPI for numbers (int32, int64, float, double) say
- * yes: they are not about texts. */
+/* Whether a text is of the format, in time linear in its length. Malformed UTF-8 is of none that wants characters beyond
+ * ASCII. Those of OpenAPI for numbers (int32, int64, float, double) say yes: they are not about texts. */
 bool format_matches(enum format format, struct slice text);
 
 #endif
