@@ -50,3 +50,10 @@ endif()
 add_library(weir_dep_ort INTERFACE)
 target_include_directories(weir_dep_ort SYSTEM INTERFACE ${WEIR_ORT_INCLUDE})
 target_compile_definitions(weir_dep_ort INTERFACE WEIR_DEPS_LIB_DIR="${WEIR_DEPS_DIR}/lib")
+
+# The page /docs: Swagger UI, which becomes part of the program.
+find_path(WEIR_VIEWER_DIR swagger-ui-bundle.js HINTS $ENV{WEIR_VIEWER} ${WEIR_DEPS_DIR}/viewer NO_DEFAULT_PATH)
+if(NOT WEIR_VIEWER_DIR OR NOT EXISTS ${WEIR_VIEWER_DIR}/swagger-ui.css)
+    message(FATAL_ERROR "swagger-ui-bundle.js and swagger-ui.css, the viewer of /docs, not found: run setup/setup.sh, or set "
+        "WEIR_VIEWER to the folder of a swagger-ui-dist")
+endif()

@@ -5,9 +5,10 @@
 #
 #   packages.txt  packages of the system, installed with apt-get
 #   debs.txt      packages of a newer Debian, unpacked into a private prefix
-#   wheels.txt    Python packages that carry ONNX Runtime and the demo models, unpacked into the same prefix
+#   wheels.txt    Python packages that carry ONNX Runtime, the demo models and the viewer of /docs, unpacked into the
+#                 same prefix
 #
-# Everything outside packages.txt lands in the prefix (build/deps): include/, lib/, models/ and from/, where one file
+# Everything outside packages.txt lands in the prefix (build/deps): include/, lib/, models/, viewer/ and from/, where one file
 # for each item says where it came from. An item whose from/ file still names the wanted source is left alone, so a
 # second run asks neither network nor root. The system's own apt sources are read, never changed.
 
@@ -38,6 +39,7 @@ What the system has is preferred to fetching (pkg-config yyjson, pkg-config libo
   WEIR_YYJSON=/path                          folder with include/yyjson.h and lib/libyyjson.so
   WEIR_MODELS=/path/models                   folder with text-orientation.onnx, text-detection.onnx
                                              and text-recognition.onnx
+  WEIR_VIEWER=/path/swagger-ui-dist          folder with swagger-ui-bundle.js and swagger-ui.css
   WEIR_DEBIAN_MIRROR=URL                     Debian mirror, if none is among your apt sources
 EOF
 }
@@ -88,7 +90,7 @@ main() {
     # shellcheck disable=SC2086 # words are a list
     install_packages $words
     local item
-    for item in yyjson ort_header ort_library models; do
+    for item in yyjson ort_header ort_library models viewer; do
         is_present "$item" || provide "$item"
     done
     say "everything is in place ($prefix)"
@@ -103,7 +105,7 @@ report_missing() {
         missing=yes
         echo "setup: missing packages: ${packages//$'\n'/ }"
     fi
-    for item in yyjson ort_header ort_library models; do
+    for item in yyjson ort_header ort_library models viewer; do
         is_present "$item" && continue
         missing=yes
         echo "setup: missing in $prefix: $(describe "$item")"
@@ -186,6 +188,7 @@ describe() {
         ort_header) echo "ONNX Runtime's C header" ;;
         ort_library) echo "ONNX Runtime's library" ;;
         models) echo "demo models" ;;
+        viewer) echo "Swagger UI, the viewer of /docs" ;;
     esac
 }
 
@@ -195,6 +198,7 @@ files_of() {
         ort_header) echo include/onnxruntime_c_api.h ;;
         ort_library) echo lib/libonnxruntime.so.1 ;;
         models) echo models/text-orientation.onnx models/text-detection.onnx models/text-recognition.onnx ;;
+        viewer) echo viewer/swagger-ui-bundle.js viewer/swagger-ui.css ;;
     esac
 }
 
@@ -210,12 +214,14 @@ read_pins() {
             *onnxruntime-dev*) pinned[ort_header]=$row ;;
             onnxruntime==*) pinned[ort_library]=$row ;;
             rapidocr-*) pinned[models]=$row ;;
+            drf-*) pinned[viewer]=$row ;;
         esac
     done <<<"$(<"$here/debs.txt")"$'\n'"$(<"$here/wheels.txt")"
     given[yyjson]=${WEIR_YYJSON-}
     given[ort_header]=${WEIR_ORT_INCLUDE-}
     given[ort_library]=${WEIR_ORT_LIB-}
     given[models]=${WEIR_MODELS-}
+    given[viewer]=${WEIR_VIEWER-}
 }
 
 is_present() {
@@ -259,7 +265,7 @@ link_given() {
             ;;
         ort_header) link "$path/onnxruntime_c_api.h" include/onnxruntime_c_api.h ;;
         ort_library) link "$path" lib/libonnxruntime.so.1 ;;
-        models) for file in $(files_of models); do link "$path/${file#models/}" "$file"; done ;;
+        models | viewer) for file in $(files_of "$item"); do link "$path/${file#*/}" "$file"; done ;;
     esac
 }
 
@@ -331,6 +337,13 @@ fetch_models() {
     put "$from/ch_ppocr_mobile_v2.0_cls_infer.onnx" models/text-orientation.onnx
     put "$from/ch_PP-OCRv4_det_infer.onnx" models/text-detection.onnx
     put "$from/ch_PP-OCRv4_rec_infer.onnx" models/text-recognition.onnx
+}
+
+fetch_viewer() {
+    local from=$work/wheels/drf_spectacular_sidecar/static/drf_spectacular_sidecar/swagger-ui-dist
+    fetch_wheel viewer
+    put "$from/swagger-ui-bundle.js" viewer/swagger-ui-bundle.js
+    put "$from/swagger-ui.css" viewer/swagger-ui.css
 }
 
 # put FILE FILE-IN-PREFIX: a reader sees the old file or the whole new one.

@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"serve", cmd_serve, "serve a configuration"},
     {"check", cmd_check, "say everything that is wrong with a configuration"},
     {"model", cmd_model, "look into a model file"},
+    {"openapi", cmd_openapi, "print what a configuration serves, as an OpenAPI document"},
     {"keys", cmd_keys, "add, list and revoke API keys"},
 };
 

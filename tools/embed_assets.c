@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes a C table of a folder's files: content, media type, entity tag, and the forms coded beforehand.
+/* Makes a C table of files: content, media type, entity tag, and the forms coded beforehand.
  *
- *     embed_assets FOLDER OUT.c FILE...
+ *     embed_assets OUT.c NAME=FILE...
  *
- * FILEs are paths below FOLDER, in the order of the table. A coded form that saves less than a tenth is left out. Part
+ * NAMEs are what the program knows the files by, in the order of the table. A coded form that saves less than a tenth is left out. Part
  * of the build, and of nothing else: it stops at the first thing that goes wrong. */
 #include "lib/codings/encoder.h"
 #include "lib/crypto/crypto.h"
@@ -92,12 +92,10 @@ static void write_tag(struct slice content)
 }
 
 /* The table's row goes to `rows`, which is written behind the arrays. */
-static void write_asset(size_t index, const char *folder, const char *name, FILE *rows)
+static void write_asset(size_t index, const char *name, const char *path, FILE *rows)
 {
-    char path[4096];
     struct file_content content;
     FILE *arrays = out;
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
     enum err err = file_read(path, FILE_BYTES_MAX, &content);
     if (err != ERR_OK)
         stop(err_text(err), path);
@@ -121,17 +119,21 @@ static void write_asset(size_t index, const char *folder, const char *name, FILE
 int main(int argc, char **argv)
 {
     FILE *rows = tmpfile();
-    if (argc < 4 || !rows)
-        stop("takes FOLDER OUT.c FILE...", "usage");
-    out = fopen(argv[2], "w");
+    if (argc < 3 || !rows)
+        stop("takes OUT.c NAME=FILE...", "usage");
+    out = fopen(argv[1], "w");
     if (!out)
-        stop("cannot be written", argv[2]);
+        stop("cannot be written", argv[1]);
     pool_init(&pool, 0, SIZE_MAX);
     codings_init(&codings, &(struct codings_config){.pool = &pool, .in_use_max = 1});
-    (void)fprintf(out,
-                  "/* Made by tools/embed_assets.c of the files in assets/. */\n#include \"pipeline/files.h\"\n\n");
-    for (int i = 3; i < argc; i++)
-        write_asset((size_t)i - 3, argv[1], argv[i], rows);
+    (void)fprintf(out, "/* Made by tools/embed_assets.c. */\n#include \"pipeline/files.h\"\n\n");
+    for (int i = 2; i < argc; i++) {
+        char *equals = strchr(argv[i], '=');
+        if (!equals)
+            stop("is not NAME=FILE", argv[i]);
+        *equals = '\0';
+        write_asset((size_t)i - 2, argv[i], equals + 1, rows);
+    }
     (void)fprintf(out, "#define FORM(bytes) {(const char *)(bytes), sizeof(bytes)}\n");
     (void)fprintf(out, "const struct asset assets[] = {\n");
     rewind(rows);

@@ -26,6 +26,7 @@ COMMANDS = [
     ("weir serve", ["serve"]),
     ("weir check", ["check"]),
     ("weir model inspect", ["model", "inspect"]),
+    ("weir openapi", ["openapi"]),
     ("weir keys", ["keys"]),
     ("weir keys add", ["keys", "add"]),
     ("weir keys list", ["keys", "list"]),

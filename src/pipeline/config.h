@@ -96,6 +96,17 @@ struct schemas_config {
     struct contract_config contract;
 };
 
+/* `openapi:` */
+struct openapi_config {
+    struct slice title;
+    struct slice version;
+    struct slice summary;
+    struct slice description;
+    struct slice contact;
+    struct slice license;
+    struct option_list servers; /* of struct slice */
+};
+
 /* `to: {files: …}` */
 struct files_config {
     struct slice root;
@@ -166,6 +177,7 @@ struct config {
     struct option_list models;            /* of struct model_config */
     struct option_list upstreams_written; /* of struct upstream_config */
     struct schemas_config schemas;
+    struct openapi_config openapi;
 
     struct slice via_name;                 /* in Via; empty: none */
     struct slice via_lines[VIA_PROTOCOLS]; /* "Via: 1.1 name" CRLF, by the protocol a message was received in */

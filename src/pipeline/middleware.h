@@ -12,6 +12,7 @@
 #include "pipeline/option.h"
 #include "pipeline/stage.h"
 
+struct description;
 struct model_info;
 struct request;
 struct route;
@@ -56,6 +57,9 @@ struct middleware {
     void (*release)(void *options);
     /* When a model of a route is ready: whether the options fit it; if not, `fault` says why in a sentence. */
     bool (*fits_model)(const void *options, const struct model_info *model, struct text *fault);
+
+    /* What clients are to know of it. Any thread. ERR_NOMEM. */
+    enum err (*describe)(const void *options, struct description *description);
 
     /* Forward: before the body is read. NEXT, ANSWER or FAIL. */
     enum verdict (*on_request)(struct request *request, const void *options, void *state);

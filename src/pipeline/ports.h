@@ -7,6 +7,8 @@
 #include "lib/base/text.h"
 #include "pipeline/access_record.h"
 
+struct config;
+
 struct ports {
     void *owner;
 
@@ -15,6 +17,11 @@ struct ports {
 
     /* Renders all metrics into heap memory that the caller frees. Any thread but a worker. */
     enum err (*metrics_render)(void *owner, bool is_openmetrics, char **ret_text, size_t *ret_bytes);
+
+    /* The OpenAPI document of the configuration, which the caller holds, into heap memory that the caller frees. Any thread
+     * but a worker. */
+    enum err (*openapi_render)(void *owner, const struct config *config, bool is_yaml, char **ret_text,
+                               size_t *ret_bytes);
 
     /* The place of the next record of this worker, or NULL when the log is behind; then log_commit. Workers only. */
     struct access_record *(*log_reserve)(void *owner, uint32_t worker_index);

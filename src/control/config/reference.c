@@ -9,16 +9,27 @@
 #define DESCRIPTION_BYTES 256
 
 static const struct option_table *const tables[] = {
-    &option_table_config,  &option_table_listen,   &option_table_tls,      &option_table_certificate,
-    &option_table_limits,  &option_table_shutdown, &option_table_model,    &option_table_upstream,
-    &option_table_schemas, &option_table_route,    &option_table_contract, &option_table_target,
+    &option_table_config,  &option_table_listen,   &option_table_tls,   &option_table_certificate,
+    &option_table_limits,  &option_table_shutdown, &option_table_model, &option_table_upstream,
+    &option_table_schemas, &option_table_openapi,  &option_table_route, &option_table_contract,
+    &option_table_target,
 };
 
 /* Where a table stands in the file. */
 static const char *const headings[] = {
-    "The file",   "An entry of `listen:`", "`tls:` of an entry of `listen:`", "An entry of `certificates:`",
-    "`limits:`",  "`shutdown:`",           "An entry of `models:`",           "An entry of `upstreams:`",
-    "`schemas:`", "An entry of `routes:`", "`contract:` of a route",          "`to:` of a route",
+    "The file",
+    "An entry of `listen:`",
+    "`tls:` of an entry of `listen:`",
+    "An entry of `certificates:`",
+    "`limits:`",
+    "`shutdown:`",
+    "An entry of `models:`",
+    "An entry of `upstreams:`",
+    "`schemas:`",
+    "`openapi:`",
+    "An entry of `routes:`",
+    "`contract:` of a route",
+    "`to:` of a route",
 };
 
 static void write_table(struct buffer *out, const struct option_table *table);
@@ -114,6 +125,8 @@ static void write_endpoints(struct buffer *out)
 #include "pipeline/endpoints.def"
 #undef ENDPOINT
         {"v2", "all of the Open Inference Protocol below the path of `match`, which has no method then"},
+        {"openapi",
+         "/openapi.json, /openapi.yaml and the page /docs below the path of `match`, which has no method then"},
     };
     buffer_printf(out, "\n## Endpoints\n\nWhat `to: {endpoint: …}` may say. `GET /livez` and `GET /readyz` are there "
                        "without being written.\n\n| Endpoint | Answer |\n|---|---|\n");

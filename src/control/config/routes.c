@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Routes: `match` taken apart, targets resolved, several methods and `v2` expanded into one struct route each. */
+/* Routes: `match` taken apart, targets resolved, several methods, `v2` and `openapi` expanded into one struct route each. */
 #include "control/config/compile_int.h"
 
 #include "control/config/option_tables.h"
+#include "pipeline/files.h"
 #include "pipeline/flow.h"
 
 struct endpoint_row {
@@ -19,16 +20,36 @@ static const struct endpoint_row endpoints[] = {
 #include "pipeline/endpoints.def"
 #undef ENDPOINT
     {"v2", ENDPOINT_NONE, false},
+    {"openapi", ENDPOINT_NONE, false},
 };
 
-static const struct v2_row {
+/* Endpoints that stand for several routes below the path of `match`. */
+struct expansion_row {
     const char *method;
     const char *suffix;
     enum endpoint endpoint;
-} v2_rows[] = {
-#define V2_ROUTE(method, suffix, endpoint) {#method, suffix, ENDPOINT_##endpoint},
+    const char *asset; /* in place of an endpoint */
+};
+
+static const struct expansion_row v2_rows[] = {
+#define V2_ROUTE(method, suffix, endpoint) {#method, suffix, ENDPOINT_##endpoint, NULL},
 #include "pipeline/v2_routes.def"
 #undef V2_ROUTE
+};
+
+static const struct expansion_row openapi_rows[] = {
+#define OPENAPI_ROUTE(suffix, endpoint, asset) {"GET", suffix, ENDPOINT_##endpoint, asset},
+#include "pipeline/openapi_routes.def"
+#undef OPENAPI_ROUTE
+};
+
+static const struct expansion {
+    const char *name;
+    const struct expansion_row *rows;
+    size_t count;
+} expansions[] = {
+    {"v2", v2_rows, ARRAY_LEN(v2_rows)},
+    {"openapi", openapi_rows, ARRAY_LEN(openapi_rows)},
 };
 
 /* One entry of `routes:` on its way. */
@@ -44,8 +65,8 @@ struct draft {
     const struct upstream *upstream;
     const struct file_root *files;
     const struct asset *asset;
-    bool is_v2;
-    bool is_bare; /* even the file's chain does not apply */
+    const struct expansion *expansion; /* NULL: the route is one */
+    bool is_bare;                      /* even the file's chain does not apply */
 };
 
 static enum err read_route(struct compile *compile, const struct yaml_node *node);
@@ -222,7 +243,9 @@ static bool resolve_endpoint(struct compile *compile, struct draft *draft, struc
         if (!slice_is(name, endpoints[i].name))
             continue;
         draft->endpoint = endpoints[i].endpoint;
-        draft->is_v2 = endpoints[i].endpoint == ENDPOINT_NONE;
+        for (size_t k = 0; k < ARRAY_LEN(expansions); k++)
+            if (slice_is(name, expansions[k].name))
+                draft->expansion = &expansions[k];
         if (!endpoints[i].wants_model || draft->pattern.len == 0 || pattern_names(draft->pattern, "{model}"))
             return true;
         config_report_error(compile->report, draft->place,
@@ -321,19 +344,23 @@ static enum err resolve_target(struct compile *compile, struct draft *draft, boo
     return ERR_OK;
 }
 
-static enum err expand_v2(struct compile *compile, const struct draft *draft)
+static enum err expand_rows(struct compile *compile, const struct draft *draft)
 {
     struct slice prefix = draft->pattern;
     while (prefix.len && prefix.ptr[prefix.len - 1] == '/')
         prefix.len--;
-    for (size_t i = 0; i < ARRAY_LEN(v2_rows); i++) {
+    for (size_t i = 0; i < draft->expansion->count; i++) {
+        const struct expansion_row *row = &draft->expansion->rows[i];
         struct draft part = *draft;
-        struct slice pattern =
-            arena_printf(&compile->config->arena, SLICE_FMT "%s", SLICE_ARG(prefix), v2_rows[i].suffix);
+        struct slice pattern = arena_printf(&compile->config->arena, SLICE_FMT "%s", SLICE_ARG(prefix), row->suffix);
         if (!pattern.ptr)
             return ERR_NOMEM;
-        part.endpoint = v2_rows[i].endpoint;
-        TRY(add(compile, &part, slice_of_text(v2_rows[i].method), pattern.len ? pattern : SLICE_LIT("/")));
+        part.endpoint = row->endpoint;
+        if (row->asset) {
+            part.asset = asset_find(slice_of_text(row->asset));
+            ASSERT(part.asset, "what openapi_routes.def names is part of the program");
+        }
+        TRY(add(compile, &part, slice_of_text(row->method), pattern.len ? pattern : SLICE_LIT("/")));
     }
     return ERR_OK;
 }
@@ -341,12 +368,12 @@ static enum err expand_v2(struct compile *compile, const struct draft *draft)
 static enum err expand(struct compile *compile, const struct draft *draft)
 {
     struct slice methods = draft->methods;
-    if (draft->is_v2 && methods.len == 0)
-        return expand_v2(compile, draft);
-    if (draft->is_v2) {
+    if (draft->expansion && methods.len == 0)
+        return expand_rows(compile, draft);
+    if (draft->expansion) {
         config_report_error(compile->report, draft->place,
-                            "endpoint v2 brings its own methods; write \"match: " SLICE_FMT "\"",
-                            SLICE_ARG(slice_first(draft->pattern, QUOTE_BYTES_MAX)));
+                            "endpoint %s brings its own methods; write \"match: " SLICE_FMT "\"",
+                            draft->expansion->name, SLICE_ARG(slice_first(draft->pattern, QUOTE_BYTES_MAX)));
         return ERR_OK;
     }
     if (methods.len == 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the data plane asks of the control plane. */
+#include "control/openapi/openapi.h"
 #include "control/server/server_int.h"
 
 static bool is_ready(void *owner, struct text *why)
@@ -35,6 +36,13 @@ static enum err render(void *owner, bool is_openmetrics, char **ret_text, size_t
     return err;
 }
 
+static enum err render_openapi(void *owner, const struct config *config, bool is_yaml, char **ret_text,
+                               size_t *ret_bytes)
+{
+    (void)owner;
+    return openapi_render(config, is_yaml ? OPENAPI_YAML : OPENAPI_JSON, ret_text, ret_bytes);
+}
+
 static struct access_record *reserve(void *owner, uint32_t worker_index)
 {
     return access_log_reserve(((struct server *)owner)->log, worker_index);
@@ -51,6 +59,7 @@ void server_ports_init(struct server *server)
         .owner = server,
         .is_ready = is_ready,
         .metrics_render = render,
+        .openapi_render = render_openapi,
         .log_reserve = reserve,
         .log_commit = commit,
     };

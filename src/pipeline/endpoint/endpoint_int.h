@@ -9,6 +9,8 @@
 enum verdict endpoint_livez(struct request *request);
 enum verdict endpoint_readyz(struct request *request);
 enum verdict endpoint_metrics(struct request *request);
+enum verdict endpoint_openapi_json(struct request *request);
+enum verdict endpoint_openapi_yaml(struct request *request);
 enum verdict endpoint_v2_server(struct request *request);
 enum verdict endpoint_v2_live(struct request *request);
 enum verdict endpoint_v2_ready(struct request *request);

@@ -21,6 +21,8 @@ static const stage_run endpoints[ENDPOINT_COUNT] = {
     [ENDPOINT_v2_model] = endpoint_v2_model,
     [ENDPOINT_v2_model_ready] = endpoint_v2_model_ready,
     [ENDPOINT_v2_infer] = pass,
+    [ENDPOINT_openapi_json] = endpoint_openapi_json,
+    [ENDPOINT_openapi_yaml] = endpoint_openapi_yaml,
 };
 
 enum verdict stage_endpoint(struct request *request)

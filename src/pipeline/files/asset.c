@@ -2,6 +2,12 @@
 /* Files that are part of the program. */
 #include "pipeline/files/files_int.h"
 
+/* Of the page /docs and its parts: nothing from another host, no script or style that is not a file of its own. Pictures
+ * of the viewer's style stand in it as data: URLs. */
+#define DOCS_POLICY                                                                                                    \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "              \
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 const struct asset *asset_find(struct slice name)
 {
     for (size_t i = 0; i < asset_count; i++)
@@ -32,5 +38,7 @@ enum verdict asset_answer(struct request *request, const struct asset *asset)
     };
     if (!content.etag.ptr)
         return request_fail_memory(request);
+    if (slice_starts(slice_of_text(asset->name), SLICE_LIT("docs/")))
+        response_field_add(request, "Content-Security-Policy", SLICE_LIT(DOCS_POLICY));
     return content_answer(request, &content);
 }

@@ -12,6 +12,7 @@
 #include "lib/sys/clock.h"
 #include "lib/tls/session.h"
 #include "pipeline/connection.h"
+#include "pipeline/description.h"
 #include "pipeline/keys.h"
 #include "pipeline/request.h"
 #include "pipeline/worker.h"
@@ -116,6 +117,7 @@ static const struct option_table table = {
 };
 
 static enum err prepare(struct middleware_setup *setup);
+static enum err describe(const void *options, struct description *description);
 static enum verdict on_request(struct request *request, const void *options, void *state);
 
 const struct middleware middleware_auth = {
@@ -125,6 +127,7 @@ const struct middleware middleware_auth = {
     .duty = DUTY_MANDATORY,
     .options = &table,
     .prepare = prepare,
+    .describe = describe,
     .on_request = on_request,
 };
 
@@ -166,6 +169,19 @@ static enum err prepare(struct middleware_setup *setup)
     if (options->keys.len == 0)
         return ERR_OK;
     return key_store_load(options->keys, setup->arena, setup->fault, &options->store);
+}
+
+static enum err describe(const void *options_, struct description *description)
+{
+    const struct options *options = options_;
+    description->arises |= AT_AUTH;
+    if (options->store && options->header != HEADER_X_API_KEY)
+        description->credentials |= CREDENTIAL_BEARER;
+    if (options->store && options->header != HEADER_AUTHORIZATION)
+        description->credentials |= CREDENTIAL_API_KEY;
+    if (options->certificate_name != NAME_NONE)
+        description->credentials |= CREDENTIAL_CERTIFICATE;
+    return ERR_OK;
 }
 
 static enum verdict on_request(struct request *request, const void *options_, void *state)

@@ -12,16 +12,18 @@
 #include "lib/json/writer.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/file.h"
+#include "pipeline/description.h"
 #include "pipeline/negotiate.h"
 
 #include <math.h>
 
-#define LABELS_MAX       1000000
-#define LABEL_FILE_BYTES (16u << 20)
-#define TOP_MAX          100
-#define SUM_TOLERANCE    1e-3
-#define BODY_BYTES       256 /* of an answer without candidates */
-#define CANDIDATE_BYTES  64
+#define LABELS_MAX        1000000
+#define LABEL_FILE_BYTES  (16u << 20)
+#define TOP_MAX           100
+#define SUM_TOLERANCE     1e-3
+#define BODY_BYTES        256 /* of an answer without candidates */
+#define CANDIDATE_BYTES   64
+#define LABELS_LISTED_MAX 1000 /* in a description; more are only counted */
 
 enum activation { ACTIVATION_AUTO, ACTIVATION_NONE, ACTIVATION_SOFTMAX, ACTIVATION_SIGMOID };
 
@@ -78,6 +80,7 @@ static const struct option_table table = {
 
 static enum err prepare(struct middleware_setup *setup);
 static bool fits_model(const void *options, const struct model_info *model, struct text *fault);
+static enum err describe(const void *options, struct description *description);
 static enum verdict on_request(struct request *request, const void *options, void *state);
 static enum verdict on_output(struct request *request, const void *options, void *state);
 
@@ -89,6 +92,7 @@ const struct middleware middleware_format_output = {
     .options = &table,
     .prepare = prepare,
     .fits_model = fits_model,
+    .describe = describe,
     .on_request = on_request,
     .on_output = on_output,
 };
@@ -378,4 +382,119 @@ static enum verdict write(struct request *request, const struct options *options
         return request_fail_memory(request);
     response_set(request, 200, "application/json", body);
     return VERDICT_NEXT;
+}
+
+/* What `write` writes, as a schema. */
+
+/* One label that stands twice would be no enum. */
+static bool are_listable(const struct option_list *labels)
+{
+    const struct slice *names = labels->items;
+    if (labels->count == 0 || labels->count > LABELS_LISTED_MAX)
+        return false;
+    for (uint32_t i = 0; i < labels->count; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (slice_equal(names[i], names[k]))
+                return false;
+    return true;
+}
+
+static void describe_label(struct json_writer *writer, const struct options *options, const char *key)
+{
+    const struct slice *labels = options->labels.items;
+    json_write_key(writer, slice_of_text(key));
+    json_write_object_begin(writer);
+    json_write_key(writer, SLICE_LIT("type"));
+    json_write_string(writer, SLICE_LIT("string"));
+    if (are_listable(&options->labels)) {
+        json_write_key(writer, SLICE_LIT("enum"));
+        json_write_array_begin(writer);
+        for (uint32_t i = 0; i < options->labels.count; i++)
+            json_write_string(writer, labels[i]);
+        json_write_array_end(writer);
+    }
+    json_write_key(writer, SLICE_LIT("description"));
+    json_write_string(writer, options->labels.count ? SLICE_LIT("The label of a class.")
+                                                    : SLICE_LIT("The number of a class, from 0."));
+    json_write_object_end(writer);
+}
+
+/* With `auto` a row may miss 1 by SUM_TOLERANCE. */
+static void describe_confidence(struct json_writer *writer, const struct options *options)
+{
+    static const char *const schemas[] = {
+        [ACTIVATION_AUTO] = "{\"type\":\"number\",\"minimum\":0}",
+        [ACTIVATION_NONE] = "{\"type\":\"number\"}",
+        [ACTIVATION_SOFTMAX] = "{\"type\":\"number\",\"minimum\":0,\"maximum\":1}",
+        [ACTIVATION_SIGMOID] = "{\"type\":\"number\",\"minimum\":0,\"maximum\":1}",
+    };
+    json_write_key(writer, SLICE_LIT("confidence"));
+    json_write_raw(writer, slice_of_text(schemas[options->activation]));
+}
+
+static void describe_candidates(struct json_writer *writer, const struct options *options)
+{
+    json_write_key(writer, SLICE_LIT("candidates"));
+    json_write_object_begin(writer);
+    json_write_key(writer, SLICE_LIT("type"));
+    json_write_string(writer, SLICE_LIT("array"));
+    json_write_key(writer, SLICE_LIT("description"));
+    json_write_string(writer, SLICE_LIT("The best classes, best first."));
+    json_write_key(writer, SLICE_LIT("minItems"));
+    json_write_u64(writer, 1);
+    json_write_key(writer, SLICE_LIT("maxItems"));
+    json_write_u64(writer, options->top);
+    json_write_key(writer, SLICE_LIT("items"));
+    json_write_object_begin(writer);
+    json_write_key(writer, SLICE_LIT("type"));
+    json_write_string(writer, SLICE_LIT("object"));
+    json_write_key(writer, SLICE_LIT("required"));
+    json_write_raw(writer, SLICE_LIT("[\"label\",\"confidence\"]"));
+    json_write_key(writer, SLICE_LIT("properties"));
+    json_write_object_begin(writer);
+    describe_label(writer, options, "label");
+    describe_confidence(writer, options);
+    json_write_object_end(writer);
+    json_write_object_end(writer);
+    json_write_object_end(writer);
+}
+
+static enum err describe(const void *options_, struct description *description)
+{
+    const struct options *options = options_;
+    struct json_writer writer = json_writer_in_arena(description->arena, 1024);
+    json_write_object_begin(&writer);
+    json_write_key(&writer, SLICE_LIT("type"));
+    json_write_string(&writer, SLICE_LIT("object"));
+    json_write_key(&writer, SLICE_LIT("required"));
+    json_write_array_begin(&writer);
+    static const char *const members[] = {"result", "confidence", "model", "model_version", "latency_ms"};
+    for (size_t i = 0; i < ARRAY_LEN(members); i++)
+        json_write_string(&writer, slice_of_text(members[i]));
+    if (options->top)
+        json_write_string(&writer, SLICE_LIT("candidates"));
+    if (description->has_request_id)
+        json_write_string(&writer, SLICE_LIT("request_id"));
+    json_write_array_end(&writer);
+    json_write_key(&writer, SLICE_LIT("properties"));
+    json_write_object_begin(&writer);
+    describe_label(&writer, options, "result");
+    describe_confidence(&writer, options);
+    if (options->top)
+        describe_candidates(&writer, options);
+    json_write_key(&writer, SLICE_LIT("model"));
+    json_write_raw(&writer, SLICE_LIT("{\"type\":\"string\"}"));
+    json_write_key(&writer, SLICE_LIT("model_version"));
+    json_write_raw(&writer, SLICE_LIT("{\"type\":\"string\"}"));
+    json_write_key(&writer, SLICE_LIT("latency_ms"));
+    json_write_raw(&writer, SLICE_LIT("{\"type\":\"number\",\"minimum\":0,\"description\":\"From the head of the "
+                                      "request to this line.\"}"));
+    if (description->has_request_id) {
+        json_write_key(&writer, SLICE_LIT("request_id"));
+        json_write_raw(&writer, SLICE_LIT("{\"type\":\"string\"}"));
+    }
+    json_write_object_end(&writer);
+    json_write_object_end(&writer);
+    description->arises |= AT_SCORES;
+    return json_writer_finish(&writer, &description->answer);
 }

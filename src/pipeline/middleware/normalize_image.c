@@ -6,6 +6,8 @@
  * of the plan has to be the one the model was trained with; the defaults are those of a plain ToTensor(): stretched,
  * RGB, NCHW, 0..1. */
 #include "lib/http/media.h"
+#include "lib/json/writer.h"
+#include "pipeline/description.h"
 #include "pipeline/image_input.h"
 #include "pipeline/request.h"
 
@@ -135,6 +137,7 @@ static const struct option_table table = {
 
 static enum err prepare(struct middleware_setup *setup);
 static bool fits_model(const void *options, const struct model_info *model, struct text *fault);
+static enum err describe(const void *options, struct description *description);
 static enum verdict on_request(struct request *request, const void *options, void *state);
 
 const struct middleware middleware_normalize_image = {
@@ -145,6 +148,7 @@ const struct middleware middleware_normalize_image = {
     .options = &table,
     .prepare = prepare,
     .fits_model = fits_model,
+    .describe = describe,
     .on_request = on_request,
 };
 
@@ -236,6 +240,44 @@ static const char *const taken[] = {
     "application/json", "multipart/form-data", "image/jpeg", "image/png", "image/webp", "application/octet-stream",
 };
 #define TAKEN_TEXT "application/json, multipart/form-data, image/jpeg, image/png, image/webp, application/octet-stream"
+
+/* An object of one member. */
+static enum err describe_member(struct arena *arena, struct slice field, struct slice schema, struct slice *ret_schema)
+{
+    struct json_writer writer = json_writer_in_arena(arena, 256);
+    json_write_object_begin(&writer);
+    json_write_key(&writer, SLICE_LIT("type"));
+    json_write_string(&writer, SLICE_LIT("object"));
+    json_write_key(&writer, SLICE_LIT("required"));
+    json_write_array_begin(&writer);
+    json_write_string(&writer, field);
+    json_write_array_end(&writer);
+    json_write_key(&writer, SLICE_LIT("properties"));
+    json_write_object_begin(&writer);
+    json_write_key(&writer, field);
+    json_write_raw(&writer, schema);
+    json_write_object_end(&writer);
+    json_write_object_end(&writer);
+    return json_writer_finish(&writer, ret_schema);
+}
+
+static enum err describe(const void *options_, struct description *description)
+{
+    const struct options *options = options_;
+    struct slice bytes = SLICE_LIT("{\"type\":\"string\",\"format\":\"binary\"}");
+    struct slice base64 = SLICE_LIT("{\"type\":\"string\",\"contentEncoding\":\"base64\",\"description\":"
+                                    "\"The bytes of a JPEG, PNG or WebP file, or a data: URL of them.\"}");
+    description->arises |= AT_IMAGE;
+    for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
+        struct slice schema = bytes;
+        if (slice_is(SLICE_LIT("application/json"), taken[i]))
+            TRY(describe_member(description->arena, options->field, base64, &schema));
+        else if (slice_is(SLICE_LIT("multipart/form-data"), taken[i]))
+            TRY(describe_member(description->arena, options->field, bytes, &schema));
+        description_add_input(description, taken[i], schema);
+    }
+    return ERR_OK;
+}
 
 static enum verdict on_request(struct request *request, const void *options_, void *state)
 {

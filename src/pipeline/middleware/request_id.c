@@ -5,6 +5,7 @@
  * It is taken only when it cannot do harm where it will be printed: 1 to 64 letters, digits, dots, underscores and
  * hyphens, sent once. Anything else is passed over without an error, because a name is a courtesy and no input. Our own
  * names are 64 random bits: enough not to meet twice in a log, not secret. */
+#include "pipeline/description.h"
 #include "pipeline/request.h"
 #include "pipeline/worker.h"
 
@@ -31,6 +32,7 @@ static const struct option_table table = {
     .count = ARRAY_LEN(rows),
 };
 
+static enum err describe(const void *options, struct description *description);
 static enum verdict on_request(struct request *request, const void *options, void *state);
 
 const struct middleware middleware_request_id = {
@@ -39,11 +41,20 @@ const struct middleware middleware_request_id = {
     .place = PLACE_IDENTIFY,
     .duty = DUTY_OPTIONAL,
     .options = &table,
+    .describe = describe,
     .on_request = on_request,
 };
 
 static bool is_name(struct slice text);
 static struct slice make(struct request *request);
+
+static enum err describe(const void *options, struct description *description)
+{
+    (void)options;
+    description->has_request_id = true;
+    description_add_header(description, "X-Request-Id", "The name of the request, in logs and problems too.");
+    return ERR_OK;
+}
 
 static enum verdict on_request(struct request *request, const void *options_, void *state)
 {

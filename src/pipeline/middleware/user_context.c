@@ -11,6 +11,7 @@
  * moves only the subjects between the two cuts. A request without a subject goes to the first bucket, which is
  * therefore the place of what is safe. */
 #include "lib/base/hash.h"
+#include "pipeline/description.h"
 #include "pipeline/keys.h"
 #include "pipeline/request.h"
 #include "pipeline/worker.h"
@@ -85,6 +86,7 @@ static const struct option_table table = {
 };
 
 static enum err prepare(struct middleware_setup *setup);
+static enum err describe(const void *options, struct description *description);
 static enum verdict on_request(struct request *request, const void *options, void *state);
 
 const struct middleware middleware_user_context = {
@@ -94,6 +96,7 @@ const struct middleware middleware_user_context = {
     .duty = DUTY_OPTIONAL,
     .options = &table,
     .prepare = prepare,
+    .describe = describe,
     .on_request = on_request,
 };
 
@@ -163,6 +166,17 @@ static enum err cut_range(struct options *options, struct text *fault)
         unsigned __int128 end = ((unsigned __int128)options->last[i] << 64) / total;
         options->last[i] = end ? (uint64_t)(end - 1) : 0;
     }
+    return ERR_OK;
+}
+
+static enum err describe(const void *options_, struct description *description)
+{
+    const struct options *options = options_;
+    if (!options->is_visible)
+        return ERR_OK;
+    description_add_header(description, "X-Weir-Tenant", "Whom the credentials belong to.");
+    if (options->buckets.count)
+        description_add_header(description, "X-Weir-Bucket", "The bucket of the A/B split that the request is in.");
     return ERR_OK;
 }
 

@@ -220,7 +220,13 @@ static void port_log_commit(void *owner, uint32_t worker_index)
 static void stand_init(struct stand *stand)
 {
     *stand = (struct stand){0};
-    stand->ports = (struct ports){stand, port_is_ready, port_metrics_render, port_log_reserve, port_log_commit};
+    stand->ports = (struct ports){
+        .owner = stand,
+        .is_ready = port_is_ready,
+        .metrics_render = port_metrics_render,
+        .log_reserve = port_log_reserve,
+        .log_commit = port_log_commit,
+    };
     struct config *config = stand->config = config_create();
     assert_non_null(config);
     config->inline_pixels = 262144;

@@ -419,7 +419,7 @@ static void suggests_the_nearest_endpoint_and_model(void **state)
                   "2:49: error: unknown endpoint \"metric\"; did you mean \"metrics\"?\n");
     assert_report("routes:\n  - {match: GET /, public: true, to: {endpoint: statistics}}\n",
                   "2:49: error: unknown endpoint \"statistics\"; there are livez, readyz, metrics, v2_server, v2_live, "
-                  "v2_ready, v2_model, v2_model_ready, v2_infer, v2\n");
+                  "v2_ready, v2_model, v2_model_ready, v2_infer, openapi_json, openapi_yaml, v2, openapi\n");
     assert_report("models: [{name: orientation, path: " TESTS_DIR "/data/config/model.onnx}]\n"
                   "routes:\n  - {match: GET /, public: true, to: {model: orientatoin}}\n",
                   "3:46: error: unknown model \"orientatoin\"; did you mean \"orientation\"?\n");

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What each kind of target takes and answers. The bodies of the built-in endpoints stand here as schemas; e2e/openapi holds
+ * running servers against them. */
+#include "control/openapi/openapi_int.h"
+
+#include "lib/meter/exposition.h"
+#include "pipeline/files.h"
+
+#define JSON "application/json"
+
+static const struct endpoint_row {
+    enum tag tag;
+    const char *summary;
+    const char *help;
+    uint32_t places;
+    const char *schema;    /* of a 200 in JSON; NULL: made elsewhere */
+    const char *not_ready; /* of a 503 that is no problem document; NULL: there is none */
+} endpoints[ENDPOINT_COUNT] = {
+    [ENDPOINT_livez] = {.tag = TAG_OPERATION,
+                        .summary = "Whether the process serves",
+                        .schema =
+                            "{\"type\":\"object\",\"required\":[\"status\"],\"properties\":{\"status\":{\"const\":"
+                            "\"ok\"}}}"},
+    [ENDPOINT_readyz] = {.tag = TAG_OPERATION,
+                         .summary = "Whether traffic should come",
+                         .schema =
+                             "{\"type\":\"object\",\"required\":[\"status\"],\"properties\":{\"status\":{\"const\":"
+                             "\"ready\"}}}",
+                         .not_ready = "{\"type\":\"object\",\"required\":[\"status\",\"detail\"],\"properties\":{"
+                                      "\"status\":{\"const\":\"not ready\"},\"detail\":{\"type\":\"string\"}}}"},
+    [ENDPOINT_metrics] = {.tag = TAG_OPERATION, .summary = "All meters, for a scraper", .places = AT_METRICS},
+    [ENDPOINT_openapi_json] = {.tag = TAG_OPERATION, .summary = "This document", .places = AT_OPENAPI},
+    [ENDPOINT_openapi_yaml] = {.tag = TAG_OPERATION, .summary = "This document in YAML", .places = AT_OPENAPI},
+    [ENDPOINT_v2_server] = {.tag = TAG_INFERENCE,
+                            .summary = "What the server is",
+                            .schema =
+                                "{\"type\":\"object\",\"required\":[\"name\",\"version\",\"extensions\"],"
+                                "\"properties\":{\"name\":{\"type\":\"string\"},\"version\":{\"type\":\"string\"},"
+                                "\"extensions\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}}}"},
+    [ENDPOINT_v2_live] = {.tag = TAG_INFERENCE,
+                          .summary = "Whether the server lives",
+                          .schema = "{\"type\":\"object\",\"required\":[\"live\"],\"properties\":{\"live\":{\"const\":"
+                                    "true}}}"},
+    [ENDPOINT_v2_ready] = {.tag = TAG_INFERENCE,
+                           .summary = "Whether every model is ready",
+                           .schema =
+                               "{\"type\":\"object\",\"required\":[\"ready\"],\"properties\":{\"ready\":{\"const\":"
+                               "true}}}",
+                           .not_ready = "{\"type\":\"object\",\"required\":[\"ready\"],\"properties\":{\"ready\":{"
+                                        "\"const\":false}}}"},
+    [ENDPOINT_v2_model] = {.tag = TAG_INFERENCE,
+                           .summary = "What a model takes and gives",
+                           .places = AT_MODEL_NAME | AT_MODEL},
+    [ENDPOINT_v2_model_ready] = {.tag = TAG_INFERENCE,
+                                 .summary = "Whether a model is ready",
+                                 .places = AT_MODEL_NAME,
+                                 .schema = "{\"type\":\"object\",\"required\":[\"name\",\"ready\"],\"properties\":{"
+                                           "\"name\":{\"type\":\"string\"},\"ready\":{\"const\":true}}}",
+                                 .not_ready = "{\"type\":\"object\",\"required\":[\"name\",\"ready\"],\"properties\":{"
+                                              "\"name\":{\"type\":\"string\"},\"ready\":{\"const\":false}}}"},
+    [ENDPOINT_v2_infer] = {.tag = TAG_INFERENCE,
+                           .summary = "Run a model on tensors",
+                           .places = AT_MODEL_NAME | AT_MODEL | AT_RUN},
+};
+
+/* The sentences of endpoints.def. */
+static const char *const endpoint_helps[ENDPOINT_COUNT] = {
+#define ENDPOINT(name, help) [ENDPOINT_##name] = help,
+#include "pipeline/endpoints.def"
+#undef ENDPOINT
+};
+
+const struct model_info *target_model(const struct model_entry *entry)
+{
+    if (!entry || atomic_load_explicit(&entry->state, memory_order_acquire) != MODEL_READY)
+        return NULL;
+    return model_info(atomic_load_explicit(&entry->model, memory_order_acquire));
+}
+
+static struct slice model_name(const struct route *route)
+{
+    return route->config->to.model;
+}
+
+/* The page /docs. */
+static bool is_docs(const struct route *route)
+{
+    return route->asset && slice_starts(slice_of_text(route->asset->name), SLICE_LIT("docs/"));
+}
+
+enum tag target_tag(const struct route *route)
+{
+    if (is_docs(route))
+        return TAG_OPERATION;
+    if (route->endpoint)
+        return endpoints[route->endpoint].tag;
+    return route->upstream ? TAG_UPSTREAMS : route->files || route->asset ? TAG_FILES : TAG_MODELS;
+}
+
+struct slice target_summary(const struct operation *operation)
+{
+    const struct route *route = operation->route;
+    if (route->endpoint)
+        return slice_of_text(endpoints[route->endpoint].summary);
+    if (is_docs(route))
+        return SLICE_LIT("This document, to look at and to try out");
+    if (route->asset)
+        return openapi_printf(operation->api, "The file %s", route->asset->name);
+    if (route->files)
+        return SLICE_LIT("A file");
+    if (route->upstream)
+        return SLICE_LIT("Handed on to another server");
+    return openapi_printf(operation->api, "Run the model " SLICE_FMT, SLICE_ARG(model_name(route)));
+}
+
+/* "200 while the process serves" → "200 while the process serves." */
+static struct slice sentence(struct openapi *api, const char *help)
+{
+    char first = help[0] >= 'a' && help[0] <= 'z' ? (char)(help[0] - 32) : help[0];
+    return openapi_printf(api, "%c%s.", first, help + 1);
+}
+
+struct slice target_description(const struct operation *operation)
+{
+    const struct route *route = operation->route;
+    if (route->endpoint)
+        return sentence(operation->api, endpoint_helps[route->endpoint]);
+    if (route->asset)
+        return SLICE_LIT("A file that is part of the server program.");
+    if (route->files)
+        return SLICE_LIT("A file of a folder, whole or in parts, on conditions (RFC 9110 sections 13 and 14).");
+    if (route->upstream)
+        return SLICE_LIT("Request and response are handed through as they come.");
+    if (!operation->model)
+        return SLICE_LIT("What the model takes and gives is known once it is loaded.");
+    return openapi_printf(operation->api, "Runs version " SLICE_FMT " of the model " SLICE_FMT " on the body.",
+                          SLICE_ARG(operation->model->version), SLICE_ARG(operation->model->name));
+}
+
+uint32_t target_places(const struct route *route)
+{
+    uint32_t places = endpoints[route->endpoint].places;
+    if (route->model)
+        places |= AT_MODEL | AT_RUN;
+    if (route->upstream)
+        places |= AT_PROXY;
+    if (route->files)
+        places |= AT_FILES;
+    if (route->asset)
+        places |= AT_ASSET;
+    return places;
+}
+
+/* --- parameters and bodies --------------------------------------------------------------------------------------------- */
+
+static bool names_model(const struct route *route)
+{
+    return route->endpoint == ENDPOINT_v2_model || route->endpoint == ENDPOINT_v2_model_ready ||
+           route->endpoint == ENDPOINT_v2_infer;
+}
+
+void target_parameter_schema(const struct operation *operation, struct slice name, struct json_writer *out)
+{
+    const struct config *config = operation->api->config;
+    const struct model_config *models = config->models.items;
+    bool is_version = slice_is(name, "version");
+    json_write_object_begin(out);
+    put_text(out, "type", SLICE_LIT("string"));
+    if (names_model(operation->route) && config->models.count && (is_version || slice_is(name, "model"))) {
+        put_array(out, "enum");
+        for (uint32_t i = 0; i < config->models.count; i++) {
+            struct slice value = is_version ? models[i].version : models[i].name;
+            bool is_listed = false;
+            for (uint32_t k = 0; k < i; k++)
+                is_listed |= slice_equal(value, is_version ? models[k].version : models[k].name);
+            if (!is_listed)
+                json_write_string(out, value);
+        }
+        json_write_array_end(out);
+    }
+    json_write_object_end(out);
+}
+
+uint32_t target_inputs(const struct operation *operation, struct description_input inputs[DESCRIPTION_INPUTS_MAX])
+{
+    const struct route *route = operation->route;
+    if (route_runs_model(route)) {
+        inputs[0] = (struct description_input){JSON, tensors_request(operation->api, operation->model)};
+        return 1;
+    }
+    if (!route->upstream)
+        return 0;
+    inputs[0] = (struct description_input){"*/*", {NULL, 0}};
+    return 1;
+}
+
+/* --- responses --------------------------------------------------------------------------------------------------------- */
+
+static struct response *add(struct responses *responses, const char *key, const char *text)
+{
+    struct response *response = response_at(responses, key);
+    response->description = slice_of_text(text);
+    return response;
+}
+
+static void add_binary(struct response *response, const char *media_type)
+{
+    response_add_content(response, media_type, SLICE_LIT("{\"type\":\"string\",\"format\":\"binary\"}"));
+}
+
+static void add_files(struct responses *responses, const char *media_type)
+{
+    add_binary(add(responses, "200", "The file."), media_type);
+    struct response *part = add(responses, "206", "The part, or the parts, that Range asks for.");
+    add_binary(part, media_type);
+    if (strcmp(media_type, "*/*") != 0)
+        add_binary(part, "multipart/byteranges");
+    (void)add(responses, "304", "What the client has is the file as it is.");
+}
+
+static void add_metrics(struct responses *responses)
+{
+    struct response *response = add(responses, "200", "The meters.");
+    for (int i = 0; i <= EXPOSITION_OPENMETRICS; i++)
+        response_add_content(response, exposition_content_type((enum exposition_format)i),
+                             SLICE_LIT("{\"type\":\"string\"}"));
+}
+
+static void add_document(struct responses *responses, const char *media_type)
+{
+    response_add_content(add(responses, "200", "The document."), media_type, SLICE_LIT("{\"type\":\"object\"}"));
+    (void)add(responses, "304", "What the client has is the document as it is.");
+}
+
+static void add_endpoint(const struct operation *operation, struct responses *responses)
+{
+    const struct endpoint_row *row = &endpoints[operation->route->endpoint];
+    if (operation->route->endpoint == ENDPOINT_metrics) {
+        add_metrics(responses);
+        return;
+    }
+    if (operation->route->endpoint == ENDPOINT_openapi_json || operation->route->endpoint == ENDPOINT_openapi_yaml) {
+        add_document(responses, operation->route->endpoint == ENDPOINT_openapi_json ? JSON : "application/yaml");
+        return;
+    }
+    struct slice schema = slice_of_text(row->schema);
+    if (operation->route->endpoint == ENDPOINT_v2_model)
+        schema = tensors_metadata(operation->api);
+    else if (operation->route->endpoint == ENDPOINT_v2_infer)
+        schema = operation->said.answer.len ? operation->said.answer : tensors_response(operation->api, NULL);
+    response_add_content(add(responses, "200", row->not_ready ? "It is so." : "The answer."), JSON, schema);
+    if (row->not_ready)
+        response_add_content(add(responses, "503", "It is not so yet, or no longer."), JSON,
+                             slice_of_text(row->not_ready));
+}
+
+static void add_model(const struct operation *operation, struct responses *responses)
+{
+    struct slice schema =
+        operation->said.answer.len ? operation->said.answer : tensors_response(operation->api, operation->model);
+    response_add_content(add(responses, "200", "What the model says of it."), JSON, schema);
+}
+
+static void add_upstream(struct responses *responses)
+{
+    add_binary(add(responses, "2XX", "What the other server answers."), "*/*");
+    add_binary(add(responses, "default", "Whatever else the other server answers."), "*/*");
+}
+
+void target_responses(const struct operation *operation, struct responses *responses)
+{
+    const struct route *route = operation->route;
+    if (route->endpoint)
+        add_endpoint(operation, responses);
+    else if (route->asset)
+        add_files(responses, route->asset->media_type);
+    else if (route->files)
+        add_files(responses, "*/*");
+    else if (route->upstream)
+        add_upstream(responses);
+    else
+        add_model(operation, responses);
+    if (route->files)
+        (void)add(responses, "301", "The path names a folder: it ends in a slash.");
+}

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The OpenAPI document as it is served and printed, and the page that shows it."""
+
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import weir  # noqa: E402
+
+CONFIG = """
+listen: [127.0.0.1:0]
+workers: 1
+executors: 1
+openapi: {title: Lines, version: 2.1.0, servers: [https://lines.example.net]}
+chain: [request_id]
+models:
+  - name: lines
+    path: %(models)s/text-orientation.onnx
+    warm_up: {x: [1, 3, 48, 192]}
+routes:
+  - match: POST /v1/lines
+    public: true
+    chain:
+      - normalize_image: {size: [192, 48], mean: [0.5], std: [0.5], field: line}
+      - format_output: {labels: ["0", "180"], top_k: 2}
+    to: {model: lines}
+  - match: POST /v1/secret
+    chain:
+      - auth: {keys: keys.conf, header: x_api_key}
+    to: {model: lines}
+  - {match: /v2, public: true, to: {endpoint: v2}}
+  - {match: GET /metrics, public: true, to: {endpoint: metrics}}
+  - {match: "GET /pages/{path...}", public: true, to: {files: .}}
+  - {match: "* /else/{rest...}", public: true, to: {proxy: "http://127.0.0.1:9"}}
+  - {match: "GET /v1/lines/{number}", host: lines.example.net, public: true, to: {endpoint: livez}}
+  - {match: /api, public: true, to: {endpoint: openapi}}
+"""
+
+
+class OpenApi(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = weir.Server(CONFIG % {"models": weir.MODELS})
+        subprocess.run([weir.BINARY, "keys", "add", "--file", cls.server.path("keys.conf"), "--tenant", "one"],
+                       check=True, capture_output=True)
+        cls.server.start()
+        cls.document = json.loads(cls.get("/api/openapi.json")[2])
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__(None, None, None)
+
+    @classmethod
+    def get(cls, path, fields=None):
+        connection = http.client.HTTPConnection("127.0.0.1", cls.server.port, timeout=30)
+        connection.request("GET", path, headers=fields or {})
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+        return response.status, response.headers, body
+
+    def operation(self, method, path):
+        return self.document["paths"][path][method]
+
+    def resolve(self, value):
+        while "$ref" in value:
+            target = self.document
+            for step in value["$ref"].removeprefix("#/").split("/"):
+                target = target[step.replace("~1", "/").replace("~0", "~")]
+            value = target
+        return value
+
+    def test_every_route_is_an_operation(self):
+        found = {(method, path) for path, item in self.document["paths"].items() for method in item}
+        self.assertLessEqual({
+            ("post", "/v1/lines"), ("post", "/v1/secret"), ("get", "/v2"), ("post", "/v2/models/{model}/infer"),
+            ("get", "/metrics"), ("get", "/pages/{path}"), ("put", "/else/{rest}"), ("get", "/v1/lines/{number}"),
+            ("get", "/api/openapi.json"), ("get", "/api/docs"), ("get", "/livez"), ("get", "/readyz")}, found)
+
+    def test_operation_ids_are_unique(self):
+        ids = [operation["operationId"] for item in self.document["paths"].values() for operation in item.values()]
+        self.assertEqual(len(ids), len(set(ids)))
+
+    def test_every_reference_leads_somewhere(self):
+        for reference in re.findall(r'"\$ref":\s*"([^"]*)"', json.dumps(self.document)):
+            self.assertTrue(self.resolve({"$ref": reference}), reference)
+
+    def test_security_is_what_auth_accepts(self):
+        self.assertEqual(self.operation("post", "/v1/lines")["security"], [])
+        self.assertEqual(self.operation("post", "/v1/secret")["security"], [{"apiKey": []}])
+        self.assertEqual(list(self.document["components"]["securitySchemes"]), ["apiKey"])
+        self.assertIn("401", self.operation("post", "/v1/secret")["responses"])
+        self.assertNotIn("401", self.operation("post", "/v1/lines")["responses"])
+
+    def test_bodies_are_what_decode_takes(self):
+        content = self.operation("post", "/v1/lines")["requestBody"]["content"]
+        self.assertEqual(set(content), {"application/json", "multipart/form-data", "image/jpeg", "image/png",
+                                        "image/webp", "application/octet-stream"})
+        self.assertEqual(content["application/json"]["schema"]["required"], ["line"])
+
+    def test_answers_are_what_format_output_writes(self):
+        schema = self.operation("post", "/v1/lines")["responses"]["200"]["content"]["application/json"]["schema"]
+        self.assertEqual(schema["properties"]["result"]["enum"], ["0", "180"])
+        self.assertEqual(schema["properties"]["candidates"]["maxItems"], 2)
+        self.assertIn("request_id", schema["required"])
+
+    def test_tensors_are_the_model_s(self):
+        operation = self.operation("post", "/v2/models/{model}/infer")
+        self.assertEqual(operation["parameters"][0]["schema"]["enum"], ["lines"])
+        schema = self.resolve(operation["requestBody"]["content"]["application/json"]["schema"])
+        tensor = schema["properties"]["inputs"]["items"]["properties"]
+        self.assertEqual((tensor["name"]["const"], tensor["datatype"]["const"]), ("x", "FP32"))
+        self.assertEqual(tensor["shape"]["prefixItems"][1], {"const": 3})
+
+    def test_hosts_and_rests_are_noted(self):
+        self.assertIn("lines.example.net", self.operation("get", "/v1/lines/{number}")["description"])
+        self.assertIn("segments", self.operation("get", "/pages/{path}")["parameters"][0]["description"])
+
+    def test_info_is_from_the_options(self):
+        self.assertEqual(self.document["info"]["title"], "Lines")
+        self.assertEqual(self.document["servers"], [{"url": "https://lines.example.net"}])
+
+    def test_unchanged_documents_are_not_sent_again(self):
+        _, headers, _ = self.get("/api/openapi.json")
+        status, _, body = self.get("/api/openapi.json", {"If-None-Match": headers["ETag"]})
+        self.assertEqual((status, body), (304, b""))
+
+    def test_yaml_is_the_same_document(self):
+        status, headers, body = self.get("/api/openapi.yaml")
+        self.assertEqual((status, headers["Content-Type"]), (200, "application/yaml"))
+        try:
+            import yaml
+        except ImportError:
+            self.skipTest("python3-yaml is not installed")
+        self.assertEqual(yaml.safe_load(body), self.document)
+
+    def test_the_command_prints_what_is_served(self):
+        printed = subprocess.run([weir.BINARY, "openapi", self.server.config_path], check=True, capture_output=True)
+        self.assertEqual(json.loads(printed.stdout), self.document)
+
+    def test_the_page_asks_no_other_host(self):
+        status, headers, page = self.get("/api/docs")
+        self.assertEqual(status, 200)
+        self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
+        parts = re.findall(rb'(?:src|href)="([^"]*)"', page)
+        self.assertIn(b"docs/swagger-ui-bundle.js", parts)
+        for part in parts:
+            self.assertNotIn(b"//", part)
+            if part.startswith(b"docs/"):
+                self.assertEqual(self.get("/api/" + part.decode())[0], 200, part)
+
+
+if __name__ == "__main__":
+    unittest.main()
