@@ -3,7 +3,7 @@
 #ifndef WEIR_CONTROL_CONFIG_FILL_INT_H
 #define WEIR_CONTROL_CONFIG_FILL_INT_H
 
-#include "control/config/yaml_int.h"
+#include "control/config/yaml.h"
 
 struct fill {
     struct config_report *report;

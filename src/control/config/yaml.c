@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The door to libfyaml. We take its events and not its documents: the tree is ours, so its depth, its size and what may
  * stand in it are decided here while it grows, and libfyaml never resolves an alias. */
-#include "control/config/yaml_int.h"
+#include "control/config/yaml.h"
 
 #include "lib/base/map.h"
 
@@ -18,7 +18,8 @@ struct builder {
     struct config_report *report;
     struct fy_parser *parser;
     struct slice text;
-    struct level levels[YAML_DEPTH_MAX];
+    const struct yaml_limits *limits;
+    struct level *levels;
     uint32_t depth;
     uint32_t node_count;
     uint32_t document_count;
@@ -37,9 +38,19 @@ static void report_syntax(struct builder *builder, struct fy_diag *diag);
 enum err yaml_parse(struct slice text, struct arena *arena, struct config_report *report,
                     const struct yaml_node **ret_root)
 {
+    static const struct yaml_limits limits = {.depth_max = YAML_DEPTH_MAX, .nodes_max = YAML_NODES_MAX};
+    return yaml_parse_within(text, &limits, arena, report, ret_root);
+}
+
+enum err yaml_parse_within(struct slice text, const struct yaml_limits *limits, struct arena *arena,
+                           struct config_report *report, const struct yaml_node **ret_root)
+{
     struct fy_diag_cfg diag_cfg;
-    struct builder builder = {.arena = arena, .report = report, .text = text};
+    struct builder builder = {.arena = arena, .report = report, .text = text, .limits = limits};
     TRY(check_text(text, report));
+    builder.levels = arena_alloc_array(arena, limits->depth_max, sizeof *builder.levels);
+    if (!builder.levels)
+        return ERR_NOMEM;
     fy_diag_cfg_default(&diag_cfg);
     diag_cfg.fp = NULL;
     struct fy_diag *diag = fy_diag_create(&diag_cfg);
@@ -152,9 +163,16 @@ static void note_place(struct builder *builder, const struct fy_mark *mark)
         builder->last = (struct option_place){.line = (uint32_t)mark->line + 1, .column = (uint32_t)mark->column + 1};
 }
 
-static enum err refuse(struct builder *builder, const char *message)
+static enum err refuse(struct builder *builder, const char *format, ...) PRINTF_LIKE(2, 3);
+static enum err refuse(struct builder *builder, const char *format, ...)
 {
-    config_report_error(builder->report, builder->last, "%s", message);
+    char memory[256];
+    struct text message = text_init(memory, sizeof memory);
+    va_list args;
+    va_start(args, format);
+    text_vprintf(&message, format, args);
+    va_end(args);
+    config_report_error(builder->report, builder->last, "%s", memory);
     return ERR_INVALID;
 }
 
@@ -287,8 +305,9 @@ static enum err link_node(struct builder *builder, struct yaml_node *node)
 
 static enum err add_node(struct builder *builder, struct fy_event *event, enum yaml_kind kind)
 {
-    if (++builder->node_count > YAML_NODES_MAX)
-        return refuse(builder, "the file has too many values; at most 100000 keys and values together");
+    if (++builder->node_count > builder->limits->nodes_max)
+        return refuse(builder, "the file has too many values; at most %u keys and values together",
+                      builder->limits->nodes_max);
     struct yaml_node *node = arena_alloc_zero(builder->arena, sizeof *node);
     if (!node)
         return ERR_NOMEM;
@@ -299,8 +318,8 @@ static enum err add_node(struct builder *builder, struct fy_event *event, enum y
     TRY(link_node(builder, node));
     if (kind == YAML_SCALAR)
         return ERR_OK;
-    if (builder->depth == YAML_DEPTH_MAX)
-        return refuse(builder, "nested too deeply; at most 32 levels");
+    if (builder->depth == builder->limits->depth_max)
+        return refuse(builder, "nested too deeply; at most %u levels", builder->limits->depth_max);
     builder->levels[builder->depth++] = (struct level){.node = node};
     return ERR_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control/config/yaml_int.h"
+#include "control/config/yaml.h"
 
 #include "unit/control/config/harness.h"
 

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* YAML as a tree with places. The part of YAML that people write in configurations: one document of maps, lists and
  * scalars. Anchors, aliases and tags are refused, so that no file can unfold into more than it shows. */
-#ifndef WEIR_CONTROL_CONFIG_YAML_INT_H
-#define WEIR_CONTROL_CONFIG_YAML_INT_H
+#ifndef WEIR_CONTROL_CONFIG_YAML_H
+#define WEIR_CONTROL_CONFIG_YAML_H
 
 #include "control/config/report.h"
 
+/* What a configuration may have. */
 #define YAML_DEPTH_MAX 32
 #define YAML_NODES_MAX 100000
+
+struct yaml_limits {
+    uint32_t depth_max; /* lists and maps within each other */
+    uint32_t nodes_max; /* keys and values */
+};
 
 enum yaml_kind {
     YAML_NULL, /* nothing, ~ or null */
@@ -33,7 +39,16 @@ struct yaml_node {
  * that the rest of the file can be checked. */
 MUST_USE enum err yaml_parse(struct slice text, struct arena *arena, struct config_report *report,
                              const struct yaml_node **ret_root);
+/* The same for files that may be larger than configurations. */
+MUST_USE enum err yaml_parse_within(struct slice text, const struct yaml_limits *limits, struct arena *arena,
+                                    struct config_report *report, const struct yaml_node **ret_root);
 /* The child of a map with this key, or NULL. NULL is accepted. */
 const struct yaml_node *yaml_find(const struct yaml_node *map, const char *key);
+
+/* A tree of YAML as JSON: plain scalars that read as null, true, false or a number of JSON are that, all others texts. */
+struct json_writer;
+void yaml_write_json(const struct yaml_node *node, struct json_writer *writer);
+/* Where the value (or the key) stands that a JSON Pointer into that JSON names, or the nearest above it. */
+struct option_place yaml_place_of(const struct yaml_node *root, struct slice pointer, bool is_key);
 
 #endif
