@@ -156,7 +156,7 @@ enum err graph_document_add(struct graph *graph, struct slice uri, struct slice 
 static enum err parse(struct graph *graph, struct schema_document *document)
 {
     const struct json_limits limits = {
-        .bytes_max = SIZE_MAX, .depth_max = JSON_DEPTH_MAX, .refuse_duplicate_keys = true};
+        .bytes_max = SIZE_MAX, .depth_max = JSON_DEPTH_MAX, .refuse_duplicate_keys = true, .keeps_numbers = true};
     struct json_document json;
     struct json_fault fault;
     enum err err = json_parse(&graph->arena, document->text, &limits, &json, &fault);
@@ -225,8 +225,11 @@ enum err graph_document_find(struct graph *graph, struct slice uri, struct schem
         return ERR_OK;
     }
     const struct metaschema *metaschema = metaschema_find(uri);
-    if (metaschema)
-        return graph_document_add(graph, uri, uri, metaschema->text, ret_document);
+    if (metaschema) {
+        TRY(graph_document_add(graph, uri, uri, metaschema->text, ret_document));
+        (*ret_document)->is_builtin = true;
+        return ERR_OK;
+    }
     const struct schema_source *source = graph->settings->source;
     struct slice text;
     struct slice name;

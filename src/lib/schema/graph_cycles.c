@@ -29,9 +29,9 @@ static void tell(struct graph *graph, struct schema_node *from, const struct sch
     for (const struct schema_node *node = from; node != to; node = node->entered_from)
         steps++;
     graph_fault(graph, from, SLICE_LIT(""), false,
-                "this schema would be applied to the same value for ever: it comes back to \"" SLICE_FMT
-                "\" after %u step%s of references and conditions, none of which goes into the value",
-                SLICE_ARG(to->pointer), steps, steps == 1 ? "" : "s");
+                "this schema would be applied to the same value for ever: it comes back to %s" SLICE_FMT
+                " after %u step%s of references and conditions, none of which goes into the value",
+                to->pointer.len ? "" : "the root", SLICE_ARG(to->pointer), steps, steps == 1 ? "" : "s");
 }
 
 static void search(struct graph *graph, struct schema_node *start)

@@ -123,7 +123,7 @@ static enum err find_at_pointer(struct graph *graph, struct schema_resource *res
         rest = slice_skip(rest, end);
     }
     if (!node && !yyjson_is_obj(value) && !yyjson_is_bool(value)) {
-        *ret_reason = arena_printf(&graph->fault_arena, "there is %s and no schema", json_kind(value));
+        *ret_reason = arena_printf(&graph->fault_arena, "%s is no schema", json_kind(value));
         return ERR_INVALID;
     }
     if (!node) {

@@ -19,6 +19,7 @@ struct schema_dialect {
     enum schema_draft draft;
     uint32_t vocabularies;
     struct schema *metaschema; /* the checker's; NULL: not compiled yet */
+    bool is_broken;            /* it does not compile */
     struct schema_dialect *next;
 };
 
@@ -42,7 +43,8 @@ struct schema_document {
     bool is_asked;                  /* its dialect is being found out, or has been */
     bool is_scanned;
     bool is_openapi;
-    uint32_t epoch; /* its faults have been told */
+    bool is_builtin; /* a metaschema of the standard */
+    uint32_t epoch;  /* its faults have been told */
     struct schema_document *next;
 };
 
