@@ -52,8 +52,8 @@ static int64_t read_exponent(struct slice text)
     if (text.len > 0 && !is_digit(text.ptr[0]))
         text = slice_skip(text, 1);
     int64_t exponent = 0;
-    for (size_t i = 0; i < text.len && exponent < EXPONENT_MAX; i++)
-        exponent = exponent * 10 + (text.ptr[i] - '0');
+    for (size_t i = 0; i < text.len; i++)
+        exponent = MIN(exponent, EXPONENT_MAX / 10) * 10 + (text.ptr[i] - '0');
     return clamp(is_negative ? -exponent : exponent);
 }
 
