@@ -3,7 +3,13 @@
  * bounded time. The door to PCRE2.
  *
  * A pattern is compiled once and then matched by any number of threads, each with a regex_work of its own. What most
- * schemas have (literals, prefixes, one class of characters repeated) is matched without PCRE2. */
+ * schemas have (literals, prefixes, classes repeated, choices of such) is matched without PCRE2, in time linear in the text.
+ *
+ * Where it differs from a browser: what a group captured in an earlier round of a repetition is not forgotten in the next;
+ * a look behind must have a fixed length in each of its alternatives; \p{...} knows the scripts that PCRE2's version of
+ * Unicode has. Compiling takes some patterns that flag u refuses, since schemas in use have them and they can only mean one
+ * thing: "\" before punctuation that needs none ("\-", "\_", "\@"), "-" beside a class ("[\w-.]"), and "{", "}" and "]"
+ * that begin or end nothing. regex_is_valid takes none of these. */
 #ifndef WEIR_LIB_REGEX_REGEX_H
 #define WEIR_LIB_REGEX_REGEX_H
 
@@ -25,7 +31,8 @@ enum regex_outcome {
     REGEX_LIMIT, /* it would take too long, or more memory than there is for it */
 };
 
-/* `pattern` is UTF-8 in the syntax of ECMA-262, flag u. ERR_SYNTAX, ERR_LIMIT (too large) with *ret_fault; ERR_NOMEM. */
+/* `pattern` is UTF-8 in the syntax of ECMA-262, flag u. ERR_SYNTAX, ERR_LIMIT (too large), ERR_UNSUPPORTED (valid, but more
+ * than PCRE2 can do) with *ret_fault; ERR_NOMEM. */
 MUST_USE enum err regex_compile(struct slice pattern, struct regex_fault *ret_fault, struct regex **ret_regex);
 /* NULL is accepted. */
 void regex_destroy(struct regex *regex);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The door to PCRE2. Patterns come in its own syntax, made by translate.c; texts are well-formed UTF-8, which is not checked
+ * again. A match runs machine code made when the pattern was compiled, on a stack of its own, with all memory taken before;
+ * where there can be no such code (a system that forbids it), PCRE2's interpreter runs within the same limits. */
+#include "lib/regex/pcre_int.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdlib.h>
+
+#define STACK_BYTES_FIRST (32u << 10)
+#define STACK_BYTES_MAX   (512u << 10)
+#define HEAP_KIB_MAX      1024u
+#define NEST_MAX          1000u
+
+struct pcre {
+    pcre2_code *code;
+    bool is_native;
+};
+
+struct regex_work {
+    pcre2_match_context *context;
+    pcre2_match_data *data;
+    pcre2_jit_stack *stack;
+};
+
+static enum err fail(int code, struct regex_fault *ret_fault)
+{
+    ret_fault->byte = 0;
+    ret_fault->what[0] = '\0';
+    (void)pcre2_get_error_message(code, (PCRE2_UCHAR *)ret_fault->what, sizeof ret_fault->what);
+    switch (code) {
+    case PCRE2_ERROR_UNKNOWN_UNICODE_PROPERTY:
+    case PCRE2_ERROR_MALFORMED_UNICODE_PROPERTY:
+        return ERR_SYNTAX;
+    case PCRE2_ERROR_PATTERN_TOO_LARGE:
+    case PCRE2_ERROR_PATTERN_TOO_COMPLICATED:
+    case PCRE2_ERROR_PARENTHESES_NEST_TOO_DEEP:
+    case PCRE2_ERROR_LOOKBEHIND_TOO_COMPLICATED:
+        return ERR_LIMIT;
+    case PCRE2_ERROR_HEAP_FAILED:
+        return ERR_NOMEM;
+    default:
+        return ERR_UNSUPPORTED; /* a look behind of no fixed length */
+    }
+}
+
+enum err pcre_compile(struct slice pattern, struct regex_fault *ret_fault, struct pcre **ret_pcre)
+{
+    const uint32_t options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C;
+    int code;
+    size_t offset;
+    struct pcre *pcre = malloc(sizeof *pcre);
+    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
+    if (!pcre || !context) {
+        free(pcre);
+        pcre2_compile_context_free(context);
+        return ERR_NOMEM;
+    }
+    pcre2_set_parens_nest_limit(context, NEST_MAX);
+    pcre->code = pcre2_compile((PCRE2_SPTR)pattern.ptr, pattern.len, options, &code, &offset, context);
+    pcre2_compile_context_free(context);
+    if (!pcre->code) {
+        free(pcre);
+        return fail(code, ret_fault);
+    }
+    pcre->is_native = pcre2_jit_compile(pcre->code, PCRE2_JIT_COMPLETE) == 0;
+    *ret_pcre = pcre;
+    return ERR_OK;
+}
+
+void pcre_destroy(struct pcre *pcre)
+{
+    if (!pcre)
+        return;
+    pcre2_code_free(pcre->code);
+    free(pcre);
+}
+
+enum err regex_work_create(uint32_t steps_max, struct regex_work **ret_work)
+{
+    struct regex_work *work = calloc(1, sizeof *work);
+    if (!work)
+        return ERR_NOMEM;
+    work->context = pcre2_match_context_create(NULL);
+    work->data = pcre2_match_data_create(1, NULL);
+    work->stack = pcre2_jit_stack_create(STACK_BYTES_FIRST, STACK_BYTES_MAX, NULL);
+    if (!work->context || !work->data) {
+        regex_work_destroy(work);
+        return ERR_NOMEM;
+    }
+    pcre2_set_match_limit(work->context, steps_max);
+    pcre2_set_heap_limit(work->context, HEAP_KIB_MAX);
+    if (work->stack)
+        pcre2_jit_stack_assign(work->context, NULL, work->stack);
+    *ret_work = work;
+    return ERR_OK;
+}
+
+void regex_work_destroy(struct regex_work *work)
+{
+    if (!work)
+        return;
+    pcre2_jit_stack_free(work->stack);
+    pcre2_match_data_free(work->data);
+    pcre2_match_context_free(work->context);
+    free(work);
+}
+
+enum regex_outcome pcre_match(const struct pcre *pcre, struct slice text, struct regex_work *work)
+{
+    PCRE2_SPTR subject = (PCRE2_SPTR)(text.ptr ? text.ptr : "");
+    int found = pcre->is_native && work->stack
+                    ? pcre2_jit_match(pcre->code, subject, text.len, 0, 0, work->data, work->context)
+                    : pcre2_match(pcre->code, subject, text.len, 0, PCRE2_NO_UTF_CHECK, work->data, work->context);
+    if (found >= 0)
+        return REGEX_YES;
+    return found == PCRE2_ERROR_NOMATCH ? REGEX_NO : REGEX_LIMIT;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The part of the library that sees PCRE2. */
+#ifndef WEIR_LIB_REGEX_PCRE_INT_H
+#define WEIR_LIB_REGEX_PCRE_INT_H
+
+#include "lib/regex/tree_int.h"
+
+struct pcre;
+
+/* A tree in the syntax of PCRE2, in the arena. ERR_LIMIT with a fault; ERR_NOMEM. */
+MUST_USE enum err pcre_translate(struct arena *scratch, const struct tree *tree, struct regex_fault *ret_fault,
+                                 struct slice *ret_pattern);
+/* ERR_SYNTAX: a property that PCRE2 does not know; ERR_UNSUPPORTED, ERR_LIMIT: what it cannot do; ERR_NOMEM. */
+MUST_USE enum err pcre_compile(struct slice pattern, struct regex_fault *ret_fault, struct pcre **ret_pcre);
+void pcre_destroy(struct pcre *pcre);
+enum regex_outcome pcre_match(const struct pcre *pcre, struct slice text, struct regex_work *work);
+
+#endif
