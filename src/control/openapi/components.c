@@ -58,6 +58,11 @@ static const struct component *find(const struct component_list *list, struct sl
     return NULL;
 }
 
+bool component_has(const struct component_list *list, struct slice name)
+{
+    return find(list, name) != NULL;
+}
+
 static void append(struct openapi *api, struct component_list *list, struct slice name, struct slice json)
 {
     if (list->count == list->capacity) {
@@ -79,14 +84,23 @@ struct slice component_add(struct openapi *api, enum component_kind kind, struct
 {
     struct component_list *list = &api->components[kind];
     struct slice tried = name;
-    const struct component *there;
-    for (unsigned number = 2; (there = find(list, tried)); number++) {
-        if (slice_equal(there->json, json) || api->err != ERR_OK)
+    for (unsigned number = 2; api->err == ERR_OK; number++) {
+        const struct component *there = find(list, tried);
+        if (there && slice_equal(there->json, json))
             return tried;
+        if (!there && !(kind == COMPONENT_SCHEMA && find(&api->schema_names, tried)))
+            break;
         tried = openapi_printf(api, SLICE_FMT ".%u", SLICE_ARG(name), number);
     }
+    if (kind == COMPONENT_SCHEMA)
+        append(api, &api->schema_names, tried, (struct slice){NULL, 0});
     append(api, list, tried, json);
     return tried;
+}
+
+void component_put(struct openapi *api, enum component_kind kind, struct slice name, struct slice json)
+{
+    append(api, &api->components[kind], name, json);
 }
 
 struct slice component_reserve(struct openapi *api, struct component_list *list, struct slice name)

@@ -61,6 +61,11 @@ static void write_servers(struct openapi *api)
 static void write_tags(struct openapi *api)
 {
     put_array(&api->out, "tags");
+    for (uint32_t i = 0; i < api->own_tags.count; i++) {
+        json_write_object_begin(&api->out);
+        put_text(&api->out, "name", api->own_tags.items[i].name);
+        json_write_object_end(&api->out);
+    }
     for (size_t i = 0; i < TAG_COUNT; i++) {
         if (!(api->tags >> i & 1))
             continue;
@@ -70,6 +75,18 @@ static void write_tags(struct openapi *api)
         json_write_object_end(&api->out);
     }
     json_write_array_end(&api->out);
+}
+
+void openapi_note_tag(struct openapi *api, struct slice name)
+{
+    for (size_t i = 0; i < TAG_COUNT; i++) {
+        if (slice_is(name, tags[i].name)) {
+            api->tags |= 1U << i;
+            return;
+        }
+    }
+    if (!component_has(&api->own_tags, name))
+        (void)component_reserve(api, &api->own_tags, name);
 }
 
 void openapi_put_tag(struct openapi *api, struct json_writer *out, enum tag tag)
@@ -88,7 +105,10 @@ enum err openapi_write(const struct config *config, enum openapi_form form, stru
     put_text(&api.out, "openapi", SLICE_LIT(OPENAPI_VERSION));
     write_info(&api);
     write_servers(&api);
+    contracts_begin(&api);
     paths_write(&api);
+    contracts_end(&api);
+    schema_bundle_destroy(api.bundle);
     components_write(&api);
     write_tags(&api);
     json_write_object_end(&api.out);

@@ -5,6 +5,7 @@
 
 #include "control/openapi/openapi.h"
 #include "lib/json/writer.h"
+#include "lib/schema/bundle.h"
 #include "pipeline/description.h"
 #include "pipeline/problem.h"
 #include "pipeline/route.h"
@@ -33,10 +34,14 @@ struct openapi {
     struct arena *arena;
     struct json_writer out; /* the document */
     struct component_list components[COMPONENT_KINDS];
-    struct component_list operation_ids; /* without content */
-    uint32_t credentials;                /* of all operations: bits of enum credential */
-    uint32_t tags;                       /* that are in use */
-    enum err err;                        /* the first failure sticks */
+    struct component_list operation_ids; /* without content, as schema_names */
+    struct component_list schema_names;  /* those of `bundle` and of our own */
+    struct component_list own_tags;      /* that routes name */
+    struct schema_bundle *bundle;        /* of the contracts' schemas; NULL: there are none */
+    struct schema_source source;
+    uint32_t credentials; /* of all operations: bits of enum credential */
+    uint32_t tags;        /* that are in use */
+    enum err err;         /* the first failure sticks */
 };
 
 /* One route and method. */
@@ -118,8 +123,12 @@ struct slice openapi_name(struct openapi *api, struct slice text);
 /* The name that the content has from now on: `name`, or that with a number behind it when it stands for something
  * else. */
 struct slice component_add(struct openapi *api, enum component_kind kind, struct slice name, struct slice json);
+/* Whether the list has the name. */
+bool component_has(const struct component_list *list, struct slice name);
 /* A name of which there is no other in the list. */
 struct slice component_reserve(struct openapi *api, struct component_list *list, struct slice name);
+/* Under a name that was reserved. */
+void component_put(struct openapi *api, enum component_kind kind, struct slice name, struct slice json);
 /* {"$ref": "#/components/schemas/NAME"}, of component_add. */
 struct slice component_ref(struct openapi *api, enum component_kind kind, struct slice name, struct slice json);
 void components_write(struct openapi *api);
@@ -127,6 +136,8 @@ void components_write(struct openapi *api);
 /* --- document.c, paths.c, operation.c --------------------------------------------------------------------------------- */
 
 void paths_write(struct openapi *api);
+/* A tag of a route's own. */
+void openapi_note_tag(struct openapi *api, struct slice name);
 void openapi_put_tag(struct openapi *api, struct json_writer *out, enum tag tag);
 void operation_write(struct openapi *api, const struct route *route, const char *method, struct slice pattern);
 
@@ -153,6 +164,24 @@ void target_responses(const struct operation *operation, struct responses *respo
 void target_parameter_schema(const struct operation *operation, struct slice name, struct json_writer *out);
 /* What the route runs, if that is known. */
 const struct model_info *target_model(const struct model_entry *entry);
+
+/* --- contracts.c -------------------------------------------------------------------------------------------------------- */
+
+struct contract;
+/* Around the paths: between them, schemas are collected. */
+void contracts_begin(struct openapi *api);
+void contracts_end(struct openapi *api);
+/* Whether the contract has the parameter of the path; then it has been written. */
+bool contract_path_parameter_write(const struct operation *operation, struct slice name);
+/* Parameters of other places. */
+bool contract_has_parameters(const struct operation *operation);
+void contract_parameters_write(const struct operation *operation);
+/* The schema of the body; empty: there is none. */
+struct slice contract_body(const struct operation *operation);
+void contract_responses(const struct operation *operation, struct responses *responses);
+/* Bits of enum problem_place. NULL is accepted. */
+uint32_t contract_places(const struct contract *contract);
+void contract_validation_write(const struct operation *operation);
 
 /* --- tensors.c: the Open Inference Protocol ---------------------------------------------------------------------------- */
 

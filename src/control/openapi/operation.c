@@ -2,6 +2,8 @@
 /* One route under one method: what is to be sent, who may, and what comes back. */
 #include "control/openapi/openapi_int.h"
 
+#include "pipeline/contract.h"
+
 static void collect(struct operation *operation);
 static void write_names(const struct operation *operation);
 static void write_parameters(const struct operation *operation);
@@ -35,6 +37,7 @@ void operation_write(struct openapi *api, const struct route *route, const char 
     write_body(&operation);
     write_responses(&operation);
     write_security(&operation);
+    contract_validation_write(&operation);
     json_write_object_end(&api->out);
 }
 
@@ -48,11 +51,17 @@ static void collect(struct operation *operation)
         if (link->middleware->describe && link->middleware->describe(link->options, &operation->said) != ERR_OK)
             operation->api->err = ERR_NOMEM;
     }
-    operation->places =
-        AT_ANY | AT_HEAD | (takes_body(operation) ? AT_BODY : 0) | operation->said.arises | target_places(route);
+    operation->places = AT_ANY | AT_HEAD | (takes_body(operation) ? AT_BODY : 0) | operation->said.arises |
+                        target_places(route) | contract_places(route->contract);
     if (route_runs_model(route) && !(operation->said.arises & AT_IMAGE))
         operation->places |= AT_TENSORS;
     operation->api->credentials |= operation->said.credentials;
+}
+
+/* Of the route's own words, or what the target says of itself. */
+static struct slice first_of(struct slice own, struct slice otherwise)
+{
+    return own.len ? own : otherwise;
 }
 
 /* "post /v1/a-b/{id}" → "post_v1_a_b_id" */
@@ -73,7 +82,8 @@ static struct slice make_id(const struct operation *operation)
             text_add(&id, slice_of(&c, 1));
         is_apart = !is_word;
     }
-    struct slice name = openapi_printf(operation->api, "%s", memory);
+    struct slice own = operation->route->config->operation_id;
+    struct slice name = own.len ? own : openapi_printf(operation->api, "%s", memory);
     return component_reserve(operation->api, &operation->api->operation_ids, name);
 }
 
@@ -85,22 +95,40 @@ static struct slice host_note(const struct operation *operation)
     return openapi_printf(operation->api, " Answered for the host " SLICE_FMT " only.", SLICE_ARG(route->host));
 }
 
+static void write_tags(const struct operation *operation)
+{
+    const struct option_list *tags = &operation->route->config->tags;
+    const struct slice *names = tags->items;
+    put_array(&operation->api->out, "tags");
+    for (uint32_t i = 0; i < tags->count; i++) {
+        openapi_note_tag(operation->api, names[i]);
+        json_write_string(&operation->api->out, names[i]);
+    }
+    json_write_array_end(&operation->api->out);
+}
+
 static void write_names(const struct operation *operation)
 {
     struct openapi *api = operation->api;
     struct json_writer *out = &api->out;
-    struct slice text = target_description(operation);
+    const struct route_config *config = operation->route->config;
+    struct slice text = first_of(config->description, target_description(operation));
     struct slice note = host_note(operation);
     put_text(out, "operationId", make_id(operation));
-    put_text(out, "summary", target_summary(operation));
+    put_text(out, "summary", first_of(config->summary, target_summary(operation)));
     put_text(out, "description", openapi_printf(api, SLICE_FMT SLICE_FMT, SLICE_ARG(text), SLICE_ARG(note)));
-    openapi_put_tag(api, out, target_tag(operation->route));
+    if (config->tags.count)
+        write_tags(operation);
+    else
+        openapi_put_tag(api, out, target_tag(operation->route));
 }
 
 /* --- parameters -------------------------------------------------------------------------------------------------------- */
 
 static void write_path_parameter(const struct operation *operation, struct slice name, bool is_rest)
 {
+    if (contract_path_parameter_write(operation, name))
+        return;
     struct json_writer *out = &operation->api->out;
     json_write_object_begin(out);
     put_text(out, "name", name);
@@ -145,10 +173,11 @@ static void write_parameters(const struct operation *operation)
 {
     bool has_any = slice_find(operation->pattern, '{') < operation->pattern.len;
     bool is_debug = operation->route->config->is_debug;
-    if (!has_any && !is_debug)
+    if (!has_any && !is_debug && !contract_has_parameters(operation))
         return;
     put_array(&operation->api->out, "parameters");
     write_path_parameters(operation);
+    contract_parameters_write(operation);
     if (is_debug)
         write_skip_parameter(operation);
     json_write_array_end(&operation->api->out);
@@ -156,30 +185,39 @@ static void write_parameters(const struct operation *operation)
 
 /* --- the rest ---------------------------------------------------------------------------------------------------------- */
 
+static void write_media(struct json_writer *out, const char *media_type, struct slice schema)
+{
+    put_object(out, media_type);
+    if (schema.len)
+        put_json(out, "schema", schema);
+    json_write_object_end(out);
+}
+
+/* JSON is held to the contract, where there is one, and to nothing else that could be said here. */
 static void write_body(const struct operation *operation)
 {
     struct description_input own[DESCRIPTION_INPUTS_MAX];
     const struct description_input *inputs = operation->said.inputs;
-    uint32_t count = operation->said.input_count;
+    const struct contract *contract = operation->route->contract;
+    uint32_t count = takes_body(operation) ? operation->said.input_count : 0;
+    struct slice schema = contract_body(operation);
     struct json_writer *out = &operation->api->out;
-    if (!takes_body(operation))
-        return;
-    if (count == 0) {
+    if (count == 0 && takes_body(operation)) {
         inputs = own;
         count = target_inputs(operation, own);
     }
-    if (count == 0)
+    if (count == 0 && !schema.ptr)
         return;
     put_object(out, "requestBody");
     json_write_key(out, SLICE_LIT("required"));
-    json_write_bool(out, route_runs_model(operation->route));
+    json_write_bool(out, route_runs_model(operation->route) || (schema.ptr && contract->is_body_required));
     put_object(out, "content");
-    for (uint32_t i = 0; i < count; i++) {
-        put_object(out, inputs[i].media_type);
-        if (inputs[i].schema.len)
-            put_json(out, "schema", inputs[i].schema);
-        json_write_object_end(out);
-    }
+    if (schema.ptr)
+        write_media(out, "application/json", schema);
+    for (uint32_t i = 0; i < count; i++)
+        if (!schema.ptr ||
+            (strcmp(inputs[i].media_type, "application/json") != 0 && strcmp(inputs[i].media_type, "*/*") != 0))
+            write_media(out, inputs[i].media_type, inputs[i].schema);
     json_write_object_end(out);
     json_write_object_end(out);
 }
@@ -192,6 +230,7 @@ static void write_responses(const struct operation *operation)
         return;
     }
     target_responses(operation, responses);
+    contract_responses(operation, responses);
     responses_add_problems(operation, responses);
     responses_write(operation, responses);
 }

@@ -32,7 +32,7 @@ static const struct subschema_keyword keywords[] = {
     KEYWORD("else", ONE, 7, 2020_12, true),
 };
 
-static const struct subschema_keyword *find_keyword(struct slice name, enum schema_draft draft)
+const struct subschema_keyword *subschema_keyword_find(struct slice name, enum schema_draft draft)
 {
     for (size_t i = 0; i < ARRAY_LEN(keywords); i++)
         if (slice_equal(keywords[i].name, name) && draft >= keywords[i].first && draft <= keywords[i].last)
@@ -102,7 +102,7 @@ bool subschema_iter_next(struct subschema_iter *iter, struct subschema *ret_subs
     if (iter->keyword && next_inside(iter, ret_subschema))
         return true;
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter->members)) != NULL;) {
-        iter->keyword = find_keyword(json_text(key), iter->draft);
+        iter->keyword = subschema_keyword_find(json_text(key), iter->draft);
         if (iter->keyword && iter->only_definitions && !slice_is(iter->keyword->name, "definitions"))
             iter->keyword = NULL;
         if (iter->keyword && open_keyword(iter, yyjson_obj_iter_get_val(key), ret_subschema))

@@ -127,6 +127,8 @@ struct subschema_iter {
     bool is_map;
 };
 
+/* NULL: it holds none in that draft. */
+const struct subschema_keyword *subschema_keyword_find(struct slice name, enum schema_draft draft);
 /* All subschemas of a schema in the order of its text. */
 struct subschema_iter subschema_iter_begin(yyjson_val *schema, enum schema_draft draft);
 bool subschema_iter_next(struct subschema_iter *iter, struct subschema *ret_subschema);
