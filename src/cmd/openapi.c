@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* weir openapi: the document that a configuration would serve, without serving it. */
+/* weir openapi: the document that a configuration would serve, without serving it, and how it differs from another. */
 #include "cmd/options.h"
 
 #include "control/config/load.h"
+#include "control/config/read_document.h"
+#include "control/openapi/diff.h"
 #include "control/openapi/openapi.h"
 #include "lib/sys/file.h"
 
@@ -11,13 +13,17 @@
 
 #define FAULT_BYTES 1024
 
-enum flag { FLAG_JSON, FLAG_YAML, FLAG_OUTPUT, FLAG_NO_MODELS, FLAG_COUNT };
+enum flag { FLAG_JSON, FLAG_YAML, FLAG_OUTPUT, FLAG_NO_MODELS, FLAG_CHECK, FLAG_FAIL_ON, FLAG_COUNT };
 
 static const struct cmd_flag flags[] = {
     [FLAG_JSON] = {"json", 0, NULL, "as JSON (the default)"},
     [FLAG_YAML] = {"yaml", 0, NULL, "as YAML"},
     [FLAG_OUTPUT] = {"output", 'o', "FILE", "into this file; without it, to standard output"},
     [FLAG_NO_MODELS] = {"no-models", 0, NULL, "do not open the models: their tensors are left out"},
+    [FLAG_CHECK] = {"check", 0, "FILE",
+                    "print instead what differs from this document, JSON or YAML, that clients know"},
+    [FLAG_FAIL_ON] = {"fail-on", 0, "WHAT",
+                      "with --check, fail on differences that are breaking (the default), or on any"},
 };
 
 /* The models of a configuration, opened for what they say of themselves. */
@@ -30,13 +36,17 @@ static int print_document(const char *path, const char *const values[FLAG_COUNT]
 static int open_models(struct models *models, struct config *config, bool is_wanted);
 static void close_models(struct models *models);
 static int write_document(const struct config *config, const char *const values[FLAG_COUNT]);
+static int check_document(const struct config *config, const char *const values[FLAG_COUNT]);
 
 int cmd_openapi(int argc, char **argv)
 {
     struct cmd_line line = {
         .command = "openapi",
-        .usage = "[--json | --yaml] [-o FILE] [--no-models] CONFIG",
-        .about = "Prints the OpenAPI 3.1 document of a configuration, as `to: {endpoint: openapi}` serves it.\n",
+        .usage = "[--json | --yaml] [-o FILE] [--no-models] CONFIG\n--check FILE [--fail-on any|breaking] "
+                 "[--no-models] CONFIG",
+        .about = "Prints the OpenAPI 3.1 document of a configuration, as `to: {endpoint: openapi}` serves it.\n"
+                 "With --check, says what differs from a document that was given out before, and whether it breaks\n"
+                 "who relies on that.\n",
         .flags = flags,
         .flag_count = ARRAY_LEN(flags),
     };
@@ -50,6 +60,12 @@ int cmd_openapi(int argc, char **argv)
         return line.exit;
     if (values[FLAG_JSON] && values[FLAG_YAML])
         return cmd_misuse("openapi", "--json and --yaml exclude each other");
+    bool fails_on_any = values[FLAG_FAIL_ON] && strcmp(values[FLAG_FAIL_ON], "any") == 0;
+    if (values[FLAG_FAIL_ON] && !fails_on_any && strcmp(values[FLAG_FAIL_ON], "breaking") != 0)
+        return cmd_misuse("openapi", "--fail-on takes any or breaking, found \"%s\"", values[FLAG_FAIL_ON]);
+    if (values[FLAG_CHECK] ? values[FLAG_JSON] || values[FLAG_YAML] || values[FLAG_OUTPUT]
+                           : values[FLAG_FAIL_ON] != NULL)
+        return cmd_misuse("openapi", "--check goes with --fail-on and --no-models only, and --fail-on with --check");
     if (line.argument_count == 0)
         return cmd_misuse("openapi", "name a configuration file, such as weir.yaml");
     if (line.argument_count > 1)
@@ -65,7 +81,7 @@ static int print_document(const char *path, const char *const values[FLAG_COUNT]
         return CMD_FAILED;
     int result = open_models(&models, config, !values[FLAG_NO_MODELS]);
     if (result == CMD_DONE)
-        result = write_document(config, values);
+        result = values[FLAG_CHECK] ? check_document(config, values) : write_document(config, values);
     config_unref(config);
     close_models(&models);
     return result;
@@ -131,4 +147,58 @@ static int write_document(const struct config *config, const char *const values[
     is_written = out && (path ? fclose(out) : fflush(out)) == 0 && is_written;
     free(text);
     return is_written ? CMD_DONE : cmd_fail("openapi", "%s cannot be written", path ? path : "standard output");
+}
+
+/* --- comparison -------------------------------------------------------------------------------------------------------- */
+
+static int print_differences(const struct differences *found, bool fails_on_any)
+{
+    for (uint32_t i = 0; i < found->count; i++) {
+        const struct difference *item = &found->items[i];
+        printf("%s" SLICE_FMT "%s" SLICE_FMT "\n", item->is_breaking ? "breaking: " : "", SLICE_ARG(item->where),
+               item->where.len ? ": " : "", SLICE_ARG(item->what));
+    }
+    if (found->is_cut)
+        printf("and more\n");
+    if (found->count)
+        printf("%u difference%s, %u breaking\n", found->count, found->count == 1 ? "" : "s", found->breaking_count);
+    return found->breaking_count || (fails_on_any && found->count) ? CMD_FAILED : CMD_DONE;
+}
+
+static enum err compare(const struct config *config, struct arena *arena, yyjson_val *before,
+                        struct differences *ret_found)
+{
+    struct slice text;
+    struct json_document after;
+    struct json_fault fault;
+    TRY(openapi_write(config, OPENAPI_JSON, arena, &text));
+    const struct json_limits limits = {.bytes_max = text.len, .depth_max = JSON_DEPTH_MAX};
+    TRY(json_parse(arena, text, &limits, &after, &fault));
+    return openapi_diff(before, after.root, arena, ret_found);
+}
+
+static int check_document(const struct config *config, const char *const values[FLAG_COUNT])
+{
+    static struct config_report report;
+    struct pool pool;
+    struct arena arena;
+    struct json_document before;
+    struct differences found;
+    pool_init(&pool, 0, 2 * OPENAPI_BYTES_MAX);
+    arena_init(&arena, &pool, 65536, OPENAPI_BYTES_MAX);
+    config_report_init(&report);
+    int result = CMD_FAILED;
+    enum err err = document_read(values[FLAG_CHECK], &arena, &report, &before);
+    if (err == ERR_INVALID) {
+        config_report_print(&report, stderr);
+    } else {
+        if (err == ERR_OK)
+            err = compare(config, &arena, before.root, &found);
+        result = err == ERR_OK ? print_differences(&found, values[FLAG_FAIL_ON] && values[FLAG_FAIL_ON][0] == 'a')
+                               : cmd_fail("openapi", "%s", err_text(err));
+    }
+    config_report_deinit(&report);
+    arena_reset(&arena);
+    pool_deinit(&pool);
+    return result;
 }

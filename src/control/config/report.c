@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/config/report.h"
 
-#define MEMORY_BYTES_MAX   (8u << 20)
+#define MEMORY_BYTES_MAX   (64u << 20)
 #define SOURCE_COLUMNS_MAX 160 /* of a source line that is shown */
 
 static void add(struct config_report *report, const struct config_origin *origin, struct config_note note,

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files diff*.c. */
+#ifndef WEIR_CONTROL_OPENAPI_DIFF_INT_H
+#define WEIR_CONTROL_OPENAPI_DIFF_INT_H
+
+#include "control/openapi/diff.h"
+#include "lib/base/map.h"
+
+#define WHERE_BYTES 2048
+
+/* Two values with the same meaning in both documents. */
+struct pair {
+    yyjson_val *before;
+    yyjson_val *after;
+};
+
+enum direction { DIRECTION_REQUEST, DIRECTION_RESPONSE };
+
+struct diff {
+    struct arena *arena;
+    struct pair roots;
+    struct differences *found;
+    struct text where; /* of what is compared at the moment */
+    struct map seen;   /* pairs of schemas, so that recursive ones end */
+    uint32_t depth;
+    enum err err; /* the first failure sticks */
+};
+
+/* printf behind `where`; the returned length goes to diff_leave. */
+size_t diff_enter(struct diff *diff, const char *format, ...) PRINTF_LIKE(2, 3);
+void diff_leave(struct diff *diff, size_t where_len);
+void diff_add(struct diff *diff, bool is_breaking, const char *format, ...) PRINTF_LIKE(3, 4);
+/* The beginning of a name, for `where`. */
+struct slice diff_shown(struct slice name);
+/* What "$ref"s lead to, within the root; the value itself when they lead nowhere. */
+yyjson_val *diff_resolve(yyjson_val *root, yyjson_val *value);
+static inline struct pair diff_resolve_pair(const struct diff *diff, struct pair pair)
+{
+    return (struct pair){diff_resolve(diff->roots.before, pair.before), diff_resolve(diff->roots.after, pair.after)};
+}
+/* The members of that name. */
+static inline struct pair pair_get(struct pair pair, const char *name)
+{
+    struct slice key = slice_of_text(name);
+    return (struct pair){json_get(pair.before, key), json_get(pair.after, key)};
+}
+/* Equal as JSON Schema has it; NULL is equal to NULL only. */
+bool pair_is_equal(struct pair pair);
+
+/* diff_schema.c. A value that is NULL stands for a schema that allows everything. */
+void diff_schemas(struct diff *diff, struct pair schemas, enum direction direction);
+
+#endif
