@@ -46,6 +46,8 @@ void graph_destroy(struct graph *graph)
 {
     if (!graph)
         return;
+    for (struct schema_document *document = graph->documents; document; document = document->next)
+        map_deinit(&document->nodes);
     map_deinit(&graph->documents_by_uri);
     map_deinit(&graph->resources);
     map_deinit(&graph->anchors);
@@ -74,9 +76,17 @@ enum err graph_no_memory(struct graph *graph)
     return ERR_LIMIT;
 }
 
+enum err graph_check_spoiled(struct graph *graph)
+{
+    if (graph->spoiled == ERR_LIMIT)
+        graph_fault_general(graph, SLICE_LIT("(all)"), "a limit was exceeded before, by another schema");
+    return graph->spoiled;
+}
+
 enum err graph_add(struct graph *graph, struct slice uri, struct slice name, struct slice text)
 {
     struct schema_document *document;
+    TRY(graph_check_spoiled(graph));
     TRY(graph_document_add(graph, uri, name, text, &document));
     if (document->root)
         return ERR_OK;
@@ -108,6 +118,7 @@ static enum err create_document(struct graph *graph, struct slice uri, struct sl
     document->name = arena_copy(&graph->arena, name);
     document->text = arena_copy(&graph->arena, text);
     document->faults_end = &document->faults;
+    map_init(&document->nodes, graph->nodes.key);
     if (!document->name.ptr || !document->text.ptr)
         return graph_no_memory(graph);
     *ret_document = document;
@@ -144,8 +155,11 @@ enum err graph_document_add(struct graph *graph, struct slice uri, struct slice 
     TRY(create_document(graph, uri, name, text, &document));
     TRY(parse(graph, document));
     struct schema_document *known = document;
-    TRY(name_root(graph, &known));
-    TRY(map_add(&graph->documents_by_uri, uri, known));
+    err = name_root(graph, &known);
+    if (err == ERR_OK)
+        err = map_add(&graph->documents_by_uri, uri, known);
+    if (err != ERR_OK)
+        return graph->spoiled = err;
     if (known == document)
         append(graph, document);
     *ret_document = known;
@@ -258,7 +272,9 @@ static enum err scan_all(struct graph *graph)
 {
     while (graph->next_scan) {
         struct schema_document *document = graph->next_scan;
-        TRY(graph_scan_document(graph, document));
+        enum err err = graph_scan_document(graph, document);
+        if (err != ERR_OK)
+            return graph->spoiled = err;
         graph->next_scan = document->next;
     }
     return ERR_OK;

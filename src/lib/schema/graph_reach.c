@@ -24,6 +24,7 @@ enum err graph_find(struct graph *graph, struct slice uri, struct schema_node **
     struct schema_node *node;
     struct slice reason = {NULL, 0};
     uint32_t faults_before = graph->fault_count;
+    TRY(graph_check_spoiled(graph));
     graph->epoch++;
     graph->reached = NULL;
     graph->reached_end = &graph->reached;

@@ -101,14 +101,12 @@ static void explain_step(struct graph *graph, const struct schema_resource *reso
 
 /* The way may lead through embedded resources (which is unwise, and was allowed before 2020-12) and through places that are
  * no schemas: what stands there belongs to the nearest resource around it. */
-static enum err find_at_pointer(struct graph *graph, struct schema_resource *resource, struct slice fragment,
-                                struct schema_node **ret_node, struct slice *ret_reason)
+static enum err walk(struct graph *graph, struct schema_resource *resource, struct slice fragment,
+                     struct schema_resource **ret_around, yyjson_val **ret_value, struct slice *ret_reason)
 {
     yyjson_val *value = resource->root;
-    struct schema_node *node = graph_node_of(graph, value);
     struct schema_resource *around = resource;
-    struct slice rest = fragment;
-    while (rest.len > 0) {
+    for (struct slice rest = fragment; rest.len > 0;) {
         size_t end = 1 + slice_find(slice_skip(rest, 1), '/');
         struct slice step = slice_first(rest, end);
         yyjson_val *next = json_pointer_find(value, step);
@@ -118,21 +116,36 @@ static enum err find_at_pointer(struct graph *graph, struct schema_resource *res
             return ERR_INVALID;
         }
         value = next;
-        node = graph_node_of(graph, value);
+        const struct schema_node *node = graph_node_of(graph, value);
         around = node ? node->resource : around;
         rest = slice_skip(rest, end);
     }
-    if (!node && !yyjson_is_obj(value) && !yyjson_is_bool(value)) {
+    if (!yyjson_is_obj(value) && !yyjson_is_bool(value)) {
         *ret_reason = arena_printf(&graph->fault_arena, "%s is no schema", json_kind(value));
         return ERR_INVALID;
     }
-    if (!node) {
-        struct slice pointer =
-            arena_printf(&graph->arena, SLICE_FMT SLICE_FMT, SLICE_ARG(resource->pointer), SLICE_ARG(fragment));
-        if (!pointer.ptr)
-            return graph_no_memory(graph);
-        TRY(graph_scan_value(graph, around, value, pointer, &node));
-    }
-    *ret_node = node;
+    *ret_around = around;
+    *ret_value = value;
     return ERR_OK;
+}
+
+static enum err find_at_pointer(struct graph *graph, struct schema_resource *resource, struct slice fragment,
+                                struct schema_node **ret_node, struct slice *ret_reason)
+{
+    struct schema_resource *around;
+    yyjson_val *value;
+    struct slice pointer =
+        arena_printf(&graph->arena, SLICE_FMT SLICE_FMT, SLICE_ARG(resource->pointer), SLICE_ARG(fragment));
+    if (!pointer.ptr)
+        return graph_no_memory(graph);
+    struct schema_node *node = map_find(&resource->document->nodes, pointer);
+    if (node) {
+        *ret_node = node;
+        return ERR_OK;
+    }
+    TRY(walk(graph, resource, fragment, &around, &value, ret_reason));
+    enum err err = graph_scan_value(graph, around, value, pointer, ret_node);
+    if (err != ERR_OK)
+        graph->spoiled = err;
+    return err;
 }

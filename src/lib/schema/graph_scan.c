@@ -120,6 +120,7 @@ static enum err add_node(struct graph *graph, const struct place *place, yyjson_
     node->parent = place->parent;
     node->ignores_siblings = resource->draft == SCHEMA_DRAFT_7 && json_text(json_get(value, SLICE_LIT("$ref"))).ptr;
     TRY(map_add(&graph->nodes, slice_of(&node->value, sizeof node->value), node));
+    TRY(map_add(&resource->document->nodes, node->pointer, node));
     graph->node_count++;
     *ret_node = node;
     return ERR_OK;

@@ -35,6 +35,7 @@ struct schema_document {
     struct slice text;
     yyjson_val *root;                 /* NULL: it could not be parsed */
     struct schema_resource *resource; /* what is in no resource of its own */
+    struct map nodes;                 /* by their pointers: most references are among these */
     struct document_fault *faults;
     struct document_fault **faults_end;
     uint32_t fault_count;
@@ -96,6 +97,7 @@ struct graph {
     struct schema_fault faults[GRAPH_FAULTS_MAX];
     uint32_t fault_count;
     bool is_over_limit; /* said once */
+    enum err spoiled;   /* memory or a limit ended a walk half way: what there is cannot be relied on */
 };
 
 /* ---- subschemas: which keywords hold them (graph_keywords.c) ------------------------------------------------------------- */
@@ -136,6 +138,8 @@ bool subschema_iter_next(struct subschema_iter *iter, struct subschema *ret_subs
 /* ---- the parts ------------------------------------------------------------------------------------------------------------ */
 
 /* graph.c */
+/* The error that made the graph unusable, with a fault where there has to be one; ERR_OK: none did. */
+MUST_USE enum err graph_check_spoiled(struct graph *graph);
 /* As graph_add; *ret_document also when its text is no JSON, which is then a fault of the document. */
 MUST_USE enum err graph_document_add(struct graph *graph, struct slice uri, struct slice name, struct slice text,
                                      struct schema_document **ret_document);

@@ -64,7 +64,7 @@ struct schema_fault {
 };
 
 /* Keeps the documents that it has read and the metaschemas that it has compiled, so that many schemas can be made of few
- * files. ERR_NOMEM. One thread. */
+ * files. After ERR_NOMEM and ERR_LIMIT it may be of no more use. ERR_NOMEM. One thread. */
 MUST_USE enum err schema_compiler_create(const struct schema_settings *settings, struct schema_compiler **ret_compiler);
 void schema_compiler_destroy(struct schema_compiler *compiler);
 /* Adds a document under its absolute URI. `text` is copied. ERR_SYNTAX with a fault; ERR_EXISTS; ERR_LIMIT; ERR_NOMEM. */
