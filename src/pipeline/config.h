@@ -133,6 +133,7 @@ struct route_config {
     uint64_t body_bytes;   /* 0: limits.body_bytes */
     uint64_t request_time; /* ns; 0: limits.request_time */
     struct slice schema;   /* absolute path of a file, with a fragment or without; empty: by convention */
+    bool is_body_required; /* where `schema` or a convention binds one */
     struct contract_config contract;
     struct slice operation_id;
     struct slice summary;

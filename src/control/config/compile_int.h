@@ -17,6 +17,8 @@ struct chain {
     bool has_fault; /* an entry is missing because it was wrong: what follows from its absence is not reported */
 };
 
+struct contracts;
+
 struct compile {
     struct config_report *report;
     struct config *config;
@@ -26,6 +28,7 @@ struct compile {
     struct option_place *places; /* parallel to config->routes */
     struct map names;            /* of routes → their entry in places */
     struct map upstreams;        /* by name, and those of `proxy:` by their URL → struct upstream */
+    struct contracts *contracts;
     bool has_too_many_routes;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/config/load.h"
 
-#include "control/config/compile_int.h"
+#include "control/config/contract_int.h"
 #include "control/config/option_tables.h"
 #include "lib/sys/file.h"
 #include "pipeline/config_make.h"
@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#define SCRATCH_BYTES_MAX (128u << 20)
+#define SCRATCH_BYTES_MAX (512u << 20)
 
 static void report_file(struct config_report *report, const char *path, enum err err);
 static enum err load(struct compile *compile, struct slice text, const char *path);
@@ -40,6 +40,7 @@ enum err config_load_text(struct slice text, const char *path, struct config_rep
     map_init(&compile.upstreams, (struct hash_key){.k0 = (uintptr_t)config, .k1 = text.len});
     map_init(&compile.names, (struct hash_key){.k0 = (uintptr_t)config, .k1 = text.len});
     enum err err = config ? load(&compile, text, path) : ERR_NOMEM;
+    bindings_end(&compile);
     map_deinit(&compile.names);
     map_deinit(&compile.upstreams);
     arena_reset(&scratch);
@@ -138,7 +139,9 @@ static enum err load(struct compile *compile, struct slice text, const char *pat
     if (!config->model_entries)
         return ERR_NOMEM;
     TRY(compile_upstreams(compile));
+    TRY(bindings_begin(compile));
     TRY(compile_routes(compile));
+    TRY(bindings_finish(compile));
     TRY(compile_table(compile));
     TRY(compile_listen(compile));
     TRY(compile_trusted(compile));

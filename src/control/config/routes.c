@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Routes: `match` taken apart, targets resolved, several methods, `v2` and `openapi` expanded into one struct route each. */
-#include "control/config/compile_int.h"
+#include "control/config/contract_int.h"
 
 #include "control/config/option_tables.h"
 #include "pipeline/files.h"
@@ -119,6 +119,7 @@ static enum err read_route(struct compile *compile, const struct yaml_node *node
         return ERR_NOMEM;
     struct fill_job job = {.table = &option_table_route, .node = node, .place = node->place, .others = others};
     TRY(fill_table(&compile->fill, &job, draft.config));
+    contract_inherit(compile, node, &draft.config->contract);
     TRY(chain_read(compile, yaml_find(node, "chain"), &draft.chain));
     /* A value that does not read was meant to be something: what a chain then lacks is not known. */
     const struct yaml_node *public = yaml_find(node, "public");
@@ -344,9 +345,27 @@ static enum err resolve_target(struct compile *compile, struct draft *draft, boo
     return ERR_OK;
 }
 
+/* What is said of one operation cannot be meant for nine. */
+static bool check_contract(struct compile *compile, const struct draft *draft)
+{
+    static const char *const names[] = {"schema", "parameters", "responses", "operation_id"};
+    uint32_t errors = compile->report->error_count;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const struct yaml_node *node = yaml_find(draft->node, names[i]);
+        if (node)
+            config_report_error(compile->report, node->key_place,
+                                "endpoint %s is many routes: \"%s\" cannot be for all of them; put a file into the "
+                                "folder of schemas, such as post-models-model-infer-v2.json",
+                                draft->expansion->name, names[i]);
+    }
+    return compile->report->error_count == errors;
+}
+
 static enum err expand_rows(struct compile *compile, const struct draft *draft)
 {
     struct slice prefix = draft->pattern;
+    if (!check_contract(compile, draft))
+        return ERR_OK;
     while (prefix.len && prefix.ptr[prefix.len - 1] == '/')
         prefix.len--;
     for (size_t i = 0; i < draft->expansion->count; i++) {
@@ -454,6 +473,14 @@ static enum err add(struct compile *compile, const struct draft *draft, struct s
         return ERR_OK;
     }
     TRY(err);
+    if (draft->node)
+        TRY(contract_make(compile,
+                          &(struct contract_job){.node = draft->node,
+                                                 .config = draft->config,
+                                                 .method = method,
+                                                 .pattern = pattern,
+                                                 .place = draft->place},
+                          &route->contract));
     for (uint32_t i = 0; i < file->count && !draft->is_bare; i++)
         route_chain_add(route, file->links[i]);
     for (uint32_t i = 0; i < draft->chain.count && !draft->is_bare; i++)

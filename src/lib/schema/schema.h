@@ -78,6 +78,36 @@ MUST_USE enum err schema_compile(struct schema_compiler *compiler, struct slice 
 /* Of the last call that failed; theirs until the next call. */
 const struct schema_fault *schema_compiler_faults(const struct schema_compiler *compiler, uint32_t *ret_count);
 
+/* What a value may be by its schema, as far as `type`, `enum`, `const`, and what they are combined with by references,
+ * allOf, anyOf and oneOf tell: for reading texts, such as parameters, as what is wanted. */
+enum schema_type {
+    SCHEMA_TYPE_NULL = 1,
+    SCHEMA_TYPE_BOOLEAN = 2,
+    SCHEMA_TYPE_INTEGER = 4,
+    SCHEMA_TYPE_NUMBER = 8, /* with SCHEMA_TYPE_INTEGER */
+    SCHEMA_TYPE_STRING = 16,
+    SCHEMA_TYPE_ARRAY = 32,
+    SCHEMA_TYPE_OBJECT = 64,
+    SCHEMA_TYPE_ANY = 127,
+};
+
+struct schema_property {
+    struct slice name;
+    uint32_t types; /* bits of enum schema_type */
+};
+
+struct schema_shape {
+    uint32_t types;
+    uint32_t item_types;   /* of the items of an array */
+    uint32_t member_types; /* of members of an object that are not among `properties` */
+    struct schema_property *properties;
+    uint32_t property_count;
+};
+
+/* Of the schema at a URI that has been compiled. In the arena; ERR_NOMEM, and what schema_compile says of a URI. */
+MUST_USE enum err schema_compiler_shape(struct schema_compiler *compiler, struct slice uri, struct arena *arena,
+                                        struct schema_shape *ret_shape);
+
 struct schema *schema_ref(struct schema *schema);
 /* The last one frees. NULL is accepted. Any thread. */
 void schema_unref(struct schema *schema);
