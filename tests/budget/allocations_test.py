@@ -33,12 +33,25 @@ models: [%s]
 upstreams:
   - {name: app, servers: ["%s"]}
   - {name: app2, servers: ["%s"], protocol: http2}
+  - {name: json, servers: ["%s"]}
+schemas: schemas
 chain: [request_id, access_log: {path: access.log}, metrics]
 routes:
   - {match: GET /livez, public: true, to: {endpoint: livez}}
   - {match: /v2, public: true, to: {endpoint: v2}}
   - {match: "* /app/{rest...}", public: true, to: {upstream: app}}
   - {match: "* /app2/{rest...}", public: true, to: {upstream: app2}}
+  - {match: POST /chat, public: true, to: {upstream: json}}
+  - {match: POST /edited, public: true, schema: schemas/edited.json, to: {upstream: json}}
+  - match: GET /items/{id}
+    public: true
+    contract: {responses: enforce}
+    parameters:
+      - {name: id, in: path, required: true, schema: {type: integer}}
+      - {name: tags, in: query, explode: false, schema: {type: array, items: {type: string, pattern: "^[a-z]+$"}}}
+    responses: {200: schemas/item.json}
+    to: {upstream: json}
+  - {match: GET /reported, public: true, contract: {responses: report}, responses: {200: schemas/item.json}, to: {upstream: json}}
   - {match: "GET /files/{path...}", public: true, to: {files: public}}
   - {match: "GET /coded/{path...}", public: true, chain: [compress], to: {files: {root: public, precompressed: false}}}
   - match: POST /v1/text-orientation
@@ -46,6 +59,37 @@ routes:
     chain: %s
     to: {model: text-orientation}
 """
+
+
+# A chat request as OpenAI has it, in the main.
+CHAT = {
+    "type": "object",
+    "required": ["model", "messages"],
+    "properties": {
+        "model": {"type": "string"},
+        "temperature": {"type": "number", "minimum": 0, "maximum": 2},
+        "stream": {"type": "boolean"},
+        "messages": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "oneOf": [
+                    {"properties": {"role": {"enum": ["system", "user"]}, "content": {"type": "string", "minLength": 1}}},
+                    {"properties": {"role": {"const": "assistant"}, "content": {"type": ["string", "null"]}}},
+                ],
+                "required": ["role", "content"],
+                "unevaluatedProperties": False,
+            },
+        },
+        "stop": {"type": "array", "uniqueItems": True, "items": {"type": "string", "pattern": "^[^\\0]*$"}},
+    },
+    "additionalProperties": False,
+}
+EDITED = {
+    "x-openapi-validation": {"coerceTypes": True, "removeAdditional": True, "applyDefaults": True},
+    "properties": {"n": {"type": "integer"}, "unit": {"default": "m"}},
+    "additionalProperties": False,
+}
 
 
 class Counters:
@@ -59,6 +103,12 @@ class Counters:
         return struct.unpack("<3Q", self.memory[:24])
 
 
+def answer_json(connection):
+    while True:
+        connection.request()
+        connection.answer(b'{"id":5}', "Content-Type: application/json\r\n")
+
+
 class Allocations(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -67,7 +117,13 @@ class Allocations(unittest.TestCase):
             weir.skip("MALLOC_COUNT names no library")
         cls.upstream = upstream.Upstream().__enter__()
         cls.upstream_http2 = upstream.Upstream(upstream_http2.serving()).__enter__()
-        cls.server = weir.Server(CONFIG % (weir.MODEL, cls.upstream.address, cls.upstream_http2.address, weir.IMAGE_CHAIN))
+        cls.json = upstream.Upstream(answer_json).__enter__()
+        cls.server = weir.Server(CONFIG % (weir.MODEL, cls.upstream.address, cls.upstream_http2.address, cls.json.address,
+                                           weir.IMAGE_CHAIN))
+        os.mkdir(cls.server.path("schemas"))
+        for name, schema in (("post-chat", CHAT), ("edited", EDITED), ("item", {"required": ["id"]})):
+            with open(cls.server.path("schemas/%s.json" % name), "w") as file:
+                json.dump(schema, file)
         os.mkdir(cls.server.path("public"))
         for name, size in (("small.txt", 10000), ("large.txt", 300000)):
             with open(cls.server.path("public/" + name), "wb") as file:
@@ -82,12 +138,13 @@ class Allocations(unittest.TestCase):
         cls.server.__exit__(None, None, None)
         cls.upstream.__exit__(None)
         cls.upstream_http2.__exit__(None)
+        cls.json.__exit__(None)
 
-    def measure(self, name, request, requests=REQUESTS):
+    def measure(self, name, request, requests=REQUESTS, status=200):
         with weir.Client(self.server.port) as client:
             for _ in range(WARM_UP):
                 client.raw(request)
-                self.assertEqual(client.receive().status, 200)
+                self.assertEqual(client.receive().status, status)
             begin = self.counters.read()
             for _ in range(requests):
                 client.raw(request)
@@ -110,6 +167,21 @@ class Allocations(unittest.TestCase):
         chunk = b"%x\r\n%s\r\n" % (3000, bytes(3000))
         chunked = b"POST /app/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + 20 * chunk + b"0\r\n\r\n"
         self.assertEqual(self.measure("chunked POST handed on", chunked), 0)
+
+    def test_a_request_with_a_contract(self):
+        messages = [{"role": role, "content": "x" * 200} for role in ("system", "user", "assistant", "user")]
+        chat = {"model": "m", "temperature": 1.5, "stop": ["a", "b", "c"], "messages": messages}
+        bad = dict(chat, temperature=3, other=[1], messages=messages + [{"role": "user", "content": ""}])
+        fields = {"Content-Type": "application/json"}
+        for name, path, document, status in (("POST that fits", "/chat", chat, 200),
+                                             ("POST that does not fit", "/chat", bad, 422),
+                                             ("POST that is edited", "/edited", {"n": "5", "x": 1}, 200)):
+            request = weir.request_bytes("POST", path, fields, json.dumps(document).encode())
+            self.assertEqual(self.measure(name, request, status=status), 0)
+        for name, target, status in (("GET with parameters and a response that is held", "/items/5?tags=a,b", 200),
+                                     ("GET with wrong parameters", "/items/x?tags=a,1", 400),
+                                     ("GET with a response that is reported", "/reported", 200)):
+            self.assertEqual(self.measure(name, weir.request_bytes("GET", target), status=status), 0)
 
     def test_a_request_that_is_handed_on_over_http2(self):
         self.assertEqual(self.measure("GET handed on over HTTP/2", weir.request_bytes("GET", "/app2/x")), 0)
