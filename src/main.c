@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"check", cmd_check, "say everything that is wrong with a configuration"},
     {"model", cmd_model, "look into a model file"},
     {"openapi", cmd_openapi, "print what a configuration serves, as an OpenAPI document"},
+    {"schema", cmd_schema, "compile JSON Schemas, validate documents, measure it"},
     {"keys", cmd_keys, "add, list and revoke API keys"},
 };
 

@@ -9,6 +9,9 @@
 /* Below it every integer is a double and every double's fraction is exact. */
 #define F64_INTEGERS 0x1p53
 
+#define SCALE_MAX 1000000000000000u
+static const uint64_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+
 #define LIMB_DIGITS 9
 #define LIMB_TEN    1000000000u /* 10^LIMB_DIGITS */
 /* A limb holds at least 9.6 digits; one more for a remainder before it is reduced. */
@@ -230,10 +233,52 @@ static uint64_t magnitude_of(yyjson_val *integer)
     return yyjson_is_sint(integer) && unsafe_yyjson_get_sint(integer) < 0 ? -value : value;
 }
 
+/* A number as an integer divided by a power of ten, where few digits do: two decimals of at most 15 digits are never the
+ * same double, so the one that divides to it is the one that was written. */
+static bool scale_down(yyjson_val *number, uint64_t *ret_digits, uint32_t *ret_places)
+{
+    if (yyjson_is_int(number)) {
+        *ret_digits = magnitude_of(number);
+        *ret_places = 0;
+        return *ret_digits < SCALE_MAX;
+    }
+    double value = yyjson_is_real(number) ? fabs(unsafe_yyjson_get_real(number)) : SCALE_MAX;
+    for (uint32_t places = 0; places < ARRAY_LEN(tens) && value < SCALE_MAX; places++) {
+        double scaled = value * (double)tens[places];
+        if (scaled >= SCALE_MAX)
+            return false;
+        *ret_digits = (uint64_t)(scaled + 0.5);
+        *ret_places = places;
+        if ((double)*ret_digits / (double)tens[places] == value)
+            return true;
+    }
+    return false;
+}
+
+/* Both in the smaller unit. False: they are not small enough. */
+static bool divide_small(yyjson_val *number, yyjson_val *divisor, bool *ret_is_multiple)
+{
+    uint64_t n;
+    uint64_t d;
+    uint32_t n_places;
+    uint32_t d_places;
+    if (!scale_down(divisor, &d, &d_places) || !scale_down(number, &n, &n_places) || d == 0)
+        return false;
+    uint64_t n_factor = tens[d_places > n_places ? d_places - n_places : 0];
+    uint64_t d_factor = tens[n_places > d_places ? n_places - d_places : 0];
+    if (n > UINT64_MAX / n_factor || d > UINT64_MAX / d_factor)
+        return false;
+    *ret_is_multiple = n * n_factor % (d * d_factor) == 0;
+    return true;
+}
+
 bool json_is_multiple(yyjson_val *number, yyjson_val *divisor)
 {
+    bool is_multiple;
     if (yyjson_is_int(number) && yyjson_is_int(divisor) && magnitude_of(divisor) > 0)
         return magnitude_of(number) % magnitude_of(divisor) == 0;
+    if (divide_small(number, divisor, &is_multiple))
+        return is_multiple;
     struct json_decimal a;
     struct json_decimal b;
     json_decimal_of(number, &a);

@@ -2,6 +2,7 @@
 #include "lib/schema/compiler_int.h"
 
 #include "lib/schema/emit_int.h"
+#include "lib/schema/program_int.h"
 
 #include <stdlib.h>
 
@@ -69,7 +70,9 @@ enum err schema_compile(struct schema_compiler *compiler, struct slice uri, cons
     enum err err = find_and_check(compiler, uri, &root);
     if (err == ERR_OK)
         err = emit_program(compiler->graph, root, &compiler->settings, options, ret_schema);
-    if (err != ERR_OK)
+    if (err == ERR_OK)
+        (*ret_schema)->draft = root->resource->draft;
+    else
         graph_faults_sort(compiler->graph);
     return err;
 }

@@ -179,6 +179,7 @@ struct schema {
     uint32_t rule_count;
     struct regex_list *regexes;
     struct schema_options options;
+    enum schema_draft draft; /* of the root */
     bool adapts;
     bool wants_numbers;
     bool has_dynamic; /* some reference depends on the dynamic scope */

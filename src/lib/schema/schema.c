@@ -29,6 +29,11 @@ const struct schema_options *schema_options(const struct schema *schema)
     return &schema->options;
 }
 
+enum schema_draft schema_draft_of(const struct schema *schema)
+{
+    return schema->draft;
+}
+
 bool schema_adapts(const struct schema *schema)
 {
     return schema->adapts;

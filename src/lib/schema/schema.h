@@ -114,6 +114,8 @@ void schema_unref(struct schema *schema);
 
 /* Of the root, by x-openapi-validation or by what schema_compile was given. */
 const struct schema_options *schema_options(const struct schema *schema);
+/* In which its root is written. */
+enum schema_draft schema_draft_of(const struct schema *schema);
 /* Whether it may have edits to make: coerceTypes, removeAdditional or applyDefaults somewhere. */
 bool schema_adapts(const struct schema *schema);
 /* Whether documents have to be parsed with json_limits.keeps_numbers, since their digits matter (multipleOf of fractions,
