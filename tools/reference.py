@@ -56,6 +56,7 @@ LABELS = [
     ("weir_http_", "route"),
     ("weir_model_", "model, version"),
     ("weir_config_reloads", "result"),
+    ("weir_schemas_reloads", "result"),
     ("weir_tls_handshakes_failed", "reason"),
 ]
 GROUPS = [
@@ -65,6 +66,7 @@ GROUPS = [
     ("Models", "weir_model_"),
     ("Stages", "weir_stage_"),
     ("Reloads", "weir_config_"),
+    ("Schemas", "weir_schemas"),
     ("The server", "weir_"),
 ]
 

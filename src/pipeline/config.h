@@ -187,7 +187,7 @@ struct config {
     uint32_t upstream_count;
     struct route **routes;
     uint32_t route_count;
-    const struct contract_document *documents; /* of all contracts: what control/openapi makes components of */
+    struct contract_document *documents; /* of all contracts, by URI: what control/openapi makes components of */
     uint32_t document_count;
     struct route *unmatched; /* stands in where no route matches: the observing part of the file's chain, no target */
     struct route_table *table;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/contract.h"
 
+#include "lib/base/text.h"
+
 static bool is_checked(const struct contract_schema *schema)
 {
     return schema->schema && schema->mode != CONTRACT_OFF;
@@ -40,4 +42,14 @@ const struct contract_schema *contract_schema_of(const struct contract *contract
             return is_checked(&response->schema) ? &response->schema : NULL;
     }
     return NULL;
+}
+
+void contract_response_key(const struct contract_response *response, struct text *out)
+{
+    if (response->status_min == response->status_max)
+        text_printf(out, "response %u", response->status_min);
+    else if (response->status_max - response->status_min < 100)
+        text_printf(out, "response %uXX", response->status_min / 100U);
+    else
+        text_add(out, SLICE_LIT("response default"));
 }

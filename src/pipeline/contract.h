@@ -89,6 +89,10 @@ struct contract_response {
     struct contract_schema schema;
 };
 
+/* "response 404", "response 4XX" or "response default". */
+struct text;
+void contract_response_key(const struct contract_response *response, struct text *out);
+
 struct contract {
     enum contract_mode mode;    /* of what no schema is asked about: required parameters, unknown ones */
     uint32_t errors_max;        /* of a request, unless the schema of the body says otherwise */

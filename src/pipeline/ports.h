@@ -3,11 +3,23 @@
 #ifndef WEIR_PIPELINE_PORTS_H
 #define WEIR_PIPELINE_PORTS_H
 
+#include "lib/base/arena.h"
 #include "lib/base/err.h"
 #include "lib/base/text.h"
+#include "lib/sys/notice.h"
 #include "pipeline/access_record.h"
 
 struct config;
+
+#define SCHEMAS_FAULTS_MAX 16
+
+/* What became of reading the schemas anew. */
+struct schemas_outcome {
+    bool is_good;
+    bool has_changed;                        /* some schema is another one now */
+    struct slice faults[SCHEMAS_FAULTS_MAX]; /* "file:line:column: what is wrong" */
+    uint32_t fault_count;
+};
 
 struct ports {
     void *owner;
@@ -22,6 +34,13 @@ struct ports {
      * but a worker. */
     enum err (*openapi_render)(void *owner, const struct config *config, bool is_yaml, char **ret_text,
                                size_t *ret_bytes);
+
+    /* Whether the schemas that are in use are not those of the files, and why: those are not good. Any thread, quick. */
+    bool (*schemas_are_stale)(void *owner, struct text *why);
+    /* Has the schemas read anew; the ticket is for asking what became of that. Any thread, quick. */
+    uint64_t (*schemas_reload)(void *owner);
+    /* ERR_AGAIN: not yet; ERR_NOMEM. Texts are in the arena. Any thread; may wait for another that asks. */
+    enum err (*schemas_outcome)(void *owner, uint64_t ticket, struct arena *arena, struct schemas_outcome *ret_outcome);
 
     /* The place of the next record of this worker, or NULL when the log is behind; then log_commit. Workers only. */
     struct access_record *(*log_reserve)(void *owner, uint32_t worker_index);

@@ -34,6 +34,7 @@ enum problem_place {
     AT_CONTRACT = 1 << 15,  /* a contract with parameters or a body */
     AT_RESPONSE = 1 << 16,  /* a contract whose responses are enforced */
     AT_OPENAPI = 1 << 17,   /* the endpoint */
+    AT_SCHEMAS = 1 << 18,   /* the endpoint */
 };
 
 struct problem_row {

@@ -5,6 +5,8 @@
 #include "control/config/option_tables.h"
 #include "lib/json/writer.h"
 
+#include <stdlib.h>
+
 #define STATUS_MIN 100
 #define STATUS_MAX 599
 
@@ -430,6 +432,14 @@ static void warn_of_unused(struct compile *compile)
     }
 }
 
+static int compare_documents(const void *a, const void *b)
+{
+    struct slice left = ((const struct contract_document *)a)->uri;
+    struct slice right = ((const struct contract_document *)b)->uri;
+    int order = memcmp(left.ptr, right.ptr, MIN(left.len, right.len));
+    return order ? order : (left.len > right.len) - (left.len < right.len);
+}
+
 enum err bindings_finish(struct compile *compile)
 {
     struct contracts *contracts = compile->contracts;
@@ -449,5 +459,7 @@ enum err bindings_finish(struct compile *compile)
     documents += contracts->document_count;
     for (document = contracts->documents; document; document = document->next)
         *--documents = *document->made;
+    if (config->document_count)
+        qsort(documents, config->document_count, sizeof *documents, compare_documents);
     return ERR_OK;
 }

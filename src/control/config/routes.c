@@ -236,7 +236,7 @@ static bool resolve_endpoint(struct compile *compile, struct draft *draft, struc
 {
     struct slice name = draft->config->to.endpoint;
     const char *names[ARRAY_LEN(endpoints)];
-    char list_memory[256];
+    char list_memory[512];
     struct text list = text_init(list_memory, sizeof list_memory);
     for (size_t i = 0; i < ARRAY_LEN(endpoints); i++) {
         names[i] = endpoints[i].name;
@@ -284,19 +284,24 @@ static bool resolve_model(struct compile *compile, const struct draft *draft, st
     return false;
 }
 
-/* Files are read and nothing else: every other method of the path is answered with 405. */
-static bool is_for_reading(struct compile *compile, const struct draft *draft)
+/* What is not among the methods is answered with 405, so it must not stand in `match`. */
+static bool takes_methods(struct compile *compile, const struct draft *draft, const char *what, const char *other)
 {
     struct slice methods = draft->methods;
     while (methods.ptr) {
         struct slice method = slice_cut(&methods, ',');
-        if (slice_is(method, "GET") || slice_is(method, "HEAD") || !method.len)
+        if (slice_is(method, "GET") || slice_is(method, other) || !method.len)
             continue;
-        config_report_error(compile->report, draft->place, "files and assets take GET and HEAD, not " SLICE_FMT,
+        config_report_error(compile->report, draft->place, "%s GET and %s, not " SLICE_FMT, what, other,
                             SLICE_ARG(method));
         return false;
     }
     return true;
+}
+
+static bool is_for_reading(struct compile *compile, const struct draft *draft)
+{
+    return takes_methods(compile, draft, "files and assets take", "HEAD");
 }
 
 /* Exactly one of the names that a target may have; NULL: none or several, which is reported. */
@@ -337,7 +342,9 @@ static enum err resolve_target(struct compile *compile, struct draft *draft, boo
     else if (target->asset.len)
         draft->asset = asset_resolve(compile, target->asset, node->place);
     if (target->endpoint.len)
-        *ret_is_resolved = resolve_endpoint(compile, draft, node->place);
+        *ret_is_resolved =
+            resolve_endpoint(compile, draft, node->place) &&
+            (draft->endpoint != ENDPOINT_schemas || takes_methods(compile, draft, "endpoint schemas takes", "POST"));
     else if (target->model.len)
         *ret_is_resolved = resolve_model(compile, draft, node->place);
     else

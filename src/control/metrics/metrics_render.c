@@ -7,6 +7,8 @@
 #include "lib/base/text.h"
 #include "lib/meter/exposition.h"
 #include "lib/sys/thread.h"
+#include "pipeline/contract.h"
+#include "pipeline/route.h"
 
 #include <stdlib.h>
 
@@ -51,6 +53,7 @@ static void render_routes(struct rendering *rendering);
 static void render_models(struct rendering *rendering);
 static void render_model_states(struct rendering *rendering);
 static void render_reloads(struct rendering *rendering);
+static void render_schemas(struct rendering *rendering);
 static enum err copy_out(struct rendering *rendering, char **ret_text, size_t *ret_bytes);
 
 enum err metrics_render(const struct metrics_sources *sources, bool is_openmetrics, char **ret_text, size_t *ret_bytes)
@@ -75,6 +78,8 @@ enum err metrics_render(const struct metrics_sources *sources, bool is_openmetri
         render_model_states(&rendering);
     if (sources->reloads)
         render_reloads(&rendering);
+    if (sources->schemas)
+        render_schemas(&rendering);
     enum err err = copy_out(&rendering, ret_text, ret_bytes);
     arena_reset(&arena);
     pool_deinit(&pool);
@@ -237,33 +242,6 @@ static void render_statuses(struct rendering *rendering, const struct route_seri
     }
 }
 
-/* Only of routes where there was something: most have no contract. */
-static void render_contracts(struct rendering *rendering, const struct route_series *first)
-{
-    static const struct {
-        const char *what;
-        const char *action;
-    } events[CONTRACT_EVENT_COUNT] = {
-        [CONTRACT_REQUEST_REFUSED] = {"request", "refused"},
-        [CONTRACT_REQUEST_REPORTED] = {"request", "reported"},
-        [CONTRACT_RESPONSE_REFUSED] = {"response", "refused"},
-        [CONTRACT_RESPONSE_REPORTED] = {"response", "reported"},
-    };
-    family(rendering, EXPOSITION_COUNTER, "weir_contract_violations", NULL,
-           "Requests and responses that did not fit the contract of their route");
-    for (const struct route_series *series = first; series; series = route_series_next(series))
-        for (size_t event = 0; event < CONTRACT_EVENT_COUNT; event++) {
-            uint64_t count = 0;
-            for (uint32_t w = 0; w < meter_registry_workers(rendering->sources->registry); w++)
-                count += counter_read(&series->meters[w].contract[event]);
-            struct exposition_label labels[] = {{"route", series->name},
-                                                {"what", slice_of_text(events[event].what)},
-                                                {"action", slice_of_text(events[event].action)}};
-            if (count)
-                exposition_sample(&rendering->out, labels, ARRAY_LEN(labels), (double)count);
-        }
-}
-
 static void render_routes(struct rendering *rendering)
 {
     const struct meter_registry *registry = rendering->sources->registry;
@@ -287,7 +265,6 @@ static void render_routes(struct rendering *rendering)
             level += gauge_read(&series->meters[w].in_flight);
         exposition_sample(&rendering->out, &label, 1, (double)level);
     }
-    render_contracts(rendering, first);
 }
 
 /* --- models ------------------------------------------------------------------------------------------------------ */
@@ -379,14 +356,43 @@ static void render_model_states(struct rendering *rendering)
 
 /* --- reloads ----------------------------------------------------------------------------------------------------- */
 
+static void render_outcomes(struct rendering *rendering, const char *name, const char *help,
+                            const struct reload_meter *reloads)
+{
+    struct exposition_label succeeded = {"result", SLICE_LIT("success")};
+    struct exposition_label failed = {"result", SLICE_LIT("failure")};
+    family(rendering, EXPOSITION_COUNTER, name, NULL, help);
+    exposition_sample(&rendering->out, &succeeded, 1, (double)counter_read(&reloads->succeeded));
+    exposition_sample(&rendering->out, &failed, 1, (double)counter_read(&reloads->failed));
+}
+
+static uint32_t count_schemas(const struct contract *contract)
+{
+    uint32_t count = contract && contract->body.schema;
+    for (uint32_t i = 0; contract && i < contract->parameter_count; i++)
+        count += contract->parameters[i].schema.schema != NULL;
+    for (uint32_t i = 0; contract && i < contract->response_count; i++)
+        count += contract->responses[i].schema.schema != NULL;
+    return count;
+}
+
+static void render_schemas(struct rendering *rendering)
+{
+    const struct config *config = rendering->sources->config;
+    const struct reload_meter *schemas = rendering->sources->schemas;
+    uint32_t count = 0;
+    for (uint32_t i = 0; config && i < config->route_count; i++)
+        count += count_schemas(config->routes[i]->contract);
+    single(rendering, EXPOSITION_GAUGE, "weir_schemas", NULL, "Schemas that routes are bound to", count);
+    render_outcomes(rendering, "weir_schemas_reloads", "Times that schemas were read anew", schemas);
+    single(rendering, EXPOSITION_GAUGE, "weir_schemas_last_reload_successful", NULL,
+           "1 when the schemas in use are those of the files", (double)gauge_read(&schemas->is_last_good));
+}
+
 static void render_reloads(struct rendering *rendering)
 {
     const struct reload_meter *reloads = rendering->sources->reloads;
-    struct exposition_label succeeded = {"result", SLICE_LIT("success")};
-    struct exposition_label failed = {"result", SLICE_LIT("failure")};
-    family(rendering, EXPOSITION_COUNTER, "weir_config_reloads", NULL, "Times that the configuration was loaded anew");
-    exposition_sample(&rendering->out, &succeeded, 1, (double)counter_read(&reloads->succeeded));
-    exposition_sample(&rendering->out, &failed, 1, (double)counter_read(&reloads->failed));
+    render_outcomes(rendering, "weir_config_reloads", "Times that the configuration was loaded anew", reloads);
     single(rendering, EXPOSITION_GAUGE, "weir_config_last_reload_successful", NULL,
            "1 when the configuration file in place is the one being served",
            (double)gauge_read(&reloads->is_last_good));

@@ -7,7 +7,7 @@
 #include "lib/meter/counter.h"
 #include "pipeline/config.h"
 
-/* Reloads of the configuration; written by the control thread. */
+/* Reloads of the configuration, or of its schemas; written by the control thread. */
 struct reload_meter {
     struct counter succeeded;
     struct counter failed;
@@ -34,7 +34,8 @@ struct metrics_sources {
     const struct meter_registry *registry;
     const struct config *config; /* the current one, for which models are ready; the caller holds a reference */
     const struct reload_meter *reloads;
-    uint64_t log_lines_lost; /* access_log_lost_lines */
+    const struct reload_meter *schemas; /* reading schemas anew */
+    uint64_t log_lines_lost;            /* access_log_lost_lines */
     struct metrics_build build;
 };
 

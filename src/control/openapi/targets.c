@@ -4,7 +4,6 @@
 #include "control/openapi/openapi_int.h"
 
 #include "lib/meter/exposition.h"
-#include "pipeline/contract.h"
 #include "pipeline/files.h"
 
 #define JSON "application/json"
@@ -26,10 +25,11 @@ static const struct endpoint_row {
                          .summary = "Whether traffic should come",
                          .schema =
                              "{\"type\":\"object\",\"required\":[\"status\"],\"properties\":{\"status\":{\"const\":"
-                             "\"ready\"}}}",
+                             "\"ready\"},\"detail\":{\"type\":\"string\"}}}",
                          .not_ready = "{\"type\":\"object\",\"required\":[\"status\",\"detail\"],\"properties\":{"
                                       "\"status\":{\"const\":\"not ready\"},\"detail\":{\"type\":\"string\"}}}"},
     [ENDPOINT_metrics] = {.tag = TAG_OPERATION, .summary = "All meters, for a scraper", .places = AT_METRICS},
+    [ENDPOINT_schemas] = {.tag = TAG_OPERATION, .summary = "Schemas that routes are bound to", .places = AT_SCHEMAS},
     [ENDPOINT_openapi_json] = {.tag = TAG_OPERATION, .summary = "This document", .places = AT_OPENAPI},
     [ENDPOINT_openapi_yaml] = {.tag = TAG_OPERATION, .summary = "This document in YAML", .places = AT_OPENAPI},
     [ENDPOINT_v2_server] = {.tag = TAG_INFERENCE,
@@ -233,6 +233,23 @@ static void add_document(struct responses *responses, const char *media_type)
     (void)add(responses, "304", "What the client has is the document as it is.");
 }
 
+static void add_schemas(const struct operation *operation, struct responses *responses)
+{
+    bool is_reload = strcmp(operation->method, "post") == 0;
+    response_add_content(
+        add(responses, "200", is_reload ? "The files were read, and are good." : "What is bound."), JSON,
+        is_reload
+            ? SLICE_LIT("{\"type\":\"object\",\"required\":[\"status\"],\"properties\":{\"status\":{\"enum\":["
+                        "\"reloaded\",\"unchanged\"]}}}")
+            : SLICE_LIT("{\"type\":\"object\",\"required\":[\"stale\",\"schemas\"],\"properties\":{\"stale\":{"
+                        "\"type\":\"boolean\"},\"detail\":{\"type\":\"string\"},\"schemas\":{\"type\":\"array\","
+                        "\"items\":{\"type\":\"object\",\"required\":[\"route\",\"part\",\"file\",\"sha256\","
+                        "\"loaded\",\"mode\"],\"properties\":{\"route\":{\"type\":\"string\"},\"part\":{\"type\":"
+                        "\"string\"},\"file\":{\"type\":\"string\"},\"fragment\":{\"type\":\"string\"},\"sha256\":{"
+                        "\"type\":\"string\"},\"loaded\":{\"type\":\"string\",\"format\":\"date-time\"},\"mode\":{"
+                        "\"enum\":[\"enforce\",\"report\",\"off\"]}}}}}}"));
+}
+
 static void add_endpoint(const struct operation *operation, struct responses *responses)
 {
     const struct endpoint_row *row = &endpoints[operation->route->endpoint];
@@ -242,6 +259,10 @@ static void add_endpoint(const struct operation *operation, struct responses *re
     }
     if (operation->route->endpoint == ENDPOINT_openapi_json || operation->route->endpoint == ENDPOINT_openapi_yaml) {
         add_document(responses, operation->route->endpoint == ENDPOINT_openapi_json ? JSON : "application/yaml");
+        return;
+    }
+    if (operation->route->endpoint == ENDPOINT_schemas) {
+        add_schemas(operation, responses);
         return;
     }
     struct slice schema = slice_of_text(row->schema);
@@ -277,10 +298,8 @@ void target_responses(const struct operation *operation, struct responses *respo
         add_files(responses, route->asset->media_type);
     else if (route->files)
         add_files(responses, "*/*");
-    else if (route->upstream && !(route->contract && route->contract->response_count))
-        add_upstream(responses);
     else if (route->upstream)
-        return; /* the contract says it */
+        add_upstream(responses);
     else
         add_model(operation, responses);
     if (route->files)

@@ -25,6 +25,7 @@ static enum err render(void *owner, bool is_openmetrics, char **ret_text, size_t
         .registry = server->registry,
         .config = config,
         .reloads = &server->reloads,
+        .schemas = &server->schemas.meter,
         .log_lines_lost = access_log_lost_lines(server->log),
         .build = {.version = SLICE_LIT(WEIR_VERSION),
                   .compiler = SLICE_LIT(METRICS_COMPILER),
@@ -41,6 +42,22 @@ static enum err render_openapi(void *owner, const struct config *config, bool is
 {
     (void)owner;
     return openapi_render(config, is_yaml ? OPENAPI_YAML : OPENAPI_JSON, ret_text, ret_bytes);
+}
+
+static bool are_stale(void *owner, struct text *why)
+{
+    return schemas_are_stale(owner, why);
+}
+
+static uint64_t ask_for_schemas(void *owner)
+{
+    return schemas_ask(owner);
+}
+
+static enum err outcome_of_schemas(void *owner, uint64_t ticket, struct arena *arena,
+                                   struct schemas_outcome *ret_outcome)
+{
+    return schemas_outcome_of(owner, ticket, arena, ret_outcome);
 }
 
 static struct access_record *reserve(void *owner, uint32_t worker_index)
@@ -60,6 +77,9 @@ void server_ports_init(struct server *server)
         .is_ready = is_ready,
         .metrics_render = render,
         .openapi_render = render_openapi,
+        .schemas_are_stale = are_stale,
+        .schemas_reload = ask_for_schemas,
+        .schemas_outcome = outcome_of_schemas,
         .log_reserve = reserve,
         .log_commit = commit,
     };

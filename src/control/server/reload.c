@@ -13,11 +13,14 @@
 #include "pipeline/route.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static void load_first(void *argument);
 static void load_again(void *argument);
+static void load_schemas(void *argument);
 static enum err start(struct server *server, void (*job)(void *));
 static void finish_reload(struct server *server);
+static void finish_schemas(struct server *server);
 
 enum err server_attach(struct server *server, struct config *config)
 {
@@ -30,7 +33,7 @@ enum err server_attach(struct server *server, struct config *config)
 
 enum err server_load_first(struct server *server)
 {
-    server->loader.is_first = true;
+    server->loader.job = LOADER_FIRST;
     server->loader.config = config_ref(server->config);
     return start(server, load_first);
 }
@@ -38,16 +41,34 @@ enum err server_load_first(struct server *server)
 void server_reload(struct server *server)
 {
     if (server->loader.is_running) {
-        server->loader.is_wanted_again = true;
+        server->loader.wants_config = true;
         return;
     }
     say("reloading %s", server->path);
-    server->loader.is_first = false;
+    server->loader.job = LOADER_CONFIG;
     server->loader.config = NULL;
     if (start(server, load_again) == ERR_OK)
         return;
     say_error("there is no thread to load with");
     finish_reload(server);
+}
+
+void server_reload_schemas(struct server *server)
+{
+    struct loader *loader = &server->loader;
+    if (loader->is_running) {
+        loader->wants_schemas = true;
+        return;
+    }
+    loader->job = LOADER_SCHEMAS;
+    loader->config = NULL;
+    loader->is_unchanged = false;
+    loader->ticket = atomic_load(&server->schemas.asked);
+    loader->report = calloc(1, sizeof *loader->report);
+    if (loader->report && start(server, load_schemas) == ERR_OK)
+        return;
+    say_error("there is no memory or no thread to read the schemas with");
+    finish_schemas(server);
 }
 
 static enum err start(struct server *server, void (*job)(void *))
@@ -89,14 +110,13 @@ static bool wants_restart(const struct config *old, const struct config *new)
     return is_wanted;
 }
 
-static struct config *make(struct server *server)
+/* Takes over the reference, and gives back NULL when the configuration cannot be served. */
+static struct config *prepare(struct server *server, struct config *config)
 {
-    struct config *config = config_load_printed(server->path, stderr);
-    if (!config)
-        return NULL;
     struct config *old = server_config(server);
     bool is_good = !wants_restart(old, config) && server_attach(server, config) == ERR_OK &&
                    models_load(server->models, config) == 0 && models_check_fit(config) == 0;
+    schemas_keep_times(old, config);
     config_unref(old);
     if (is_good)
         return config;
@@ -107,7 +127,18 @@ static struct config *make(struct server *server)
 static void load_again(void *argument)
 {
     struct server *server = argument;
-    server->loader.config = make(server);
+    struct config *config = config_load_printed(server->path, stderr);
+    server->loader.config = config ? prepare(server, config) : NULL;
+    finish_job(server);
+}
+
+static void load_schemas(void *argument)
+{
+    struct server *server = argument;
+    struct loader *loader = &server->loader;
+    struct config *config = NULL;
+    schemas_load(server, loader->report, &config, &loader->is_unchanged);
+    loader->config = config ? prepare(server, config) : NULL;
     finish_job(server);
 }
 
@@ -120,6 +151,7 @@ static void swap(struct server *server, struct config *config)
     models_expect(server->models, config);
     server_send_all(server, WORKER_RELOAD, config);
     config_unref(old);
+    schemas_taken(server);
 }
 
 /* The first configuration was good too, and is no reload. */
@@ -134,6 +166,7 @@ static void finish_first(struct server *server)
 {
     config_unref(server->loader.config);
     note_outcome(server, true);
+    schemas_taken(server);
     if (server->on_started && server->phase == SERVER_SERVING)
         server->on_started(server->address, server->config);
 }
@@ -155,6 +188,30 @@ static void finish_reload(struct server *server)
     say("reloaded %s", server->path);
 }
 
+static void finish_schemas(struct server *server)
+{
+    struct config *config = server->loader.config;
+    schemas_conclude(server, config || server->loader.is_unchanged);
+    if (config && server->phase == SERVER_SERVING)
+        swap(server, config);
+    else
+        config_unref(config);
+}
+
+static void go_on(struct server *server)
+{
+    struct loader *loader = &server->loader;
+    bool wants_config = loader->wants_config;
+    bool wants_schemas = loader->wants_schemas;
+    if (server->phase != SERVER_SERVING)
+        return;
+    loader->wants_config = loader->wants_schemas = false;
+    if (wants_config)
+        server_reload(server);
+    if (wants_schemas)
+        server_reload_schemas(server);
+}
+
 void server_loaded(struct server *server)
 {
     struct loader *loader = &server->loader;
@@ -162,13 +219,12 @@ void server_loaded(struct server *server)
         return;
     thread_join(&loader->thread);
     loader->is_running = false;
-    if (loader->is_first)
+    if (loader->job == LOADER_FIRST)
         finish_first(server);
-    else
+    else if (loader->job == LOADER_CONFIG)
         finish_reload(server);
+    else
+        finish_schemas(server);
     loader->config = NULL;
-    if (loader->is_wanted_again && server->phase == SERVER_SERVING) {
-        loader->is_wanted_again = false;
-        server_reload(server);
-    }
+    go_on(server);
 }

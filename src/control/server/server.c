@@ -35,6 +35,7 @@ enum err server_run(const struct server_options *options)
     server->config = options->config;
     server->loop.epoll = -1;
     mutex_init(&server->config_lock);
+    schemas_init(server);
     enum err err = start(server, options);
     if (err == ERR_OK)
         err = told("the thread that loads models", server_load_first(server));
@@ -179,11 +180,13 @@ static void stop(struct server *server)
     access_log_destroy(server->log);
     access_sinks_close();
     meter_registry_destroy(server->registry);
+    folder_watch_stop(&server->schemas.watch);
     if (server->signals.watch.loop)
         signals_stop(&server->signals);
     if (server->loop.mailbox)
         mailbox_stop(&server->mailbox);
     loop_deinit(&server->loop);
+    schemas_deinit(server);
     mutex_deinit(&server->config_lock);
     free(server->workers);
     free(server->meters);
@@ -192,7 +195,9 @@ static void stop(struct server *server)
 
 static bool on_mail(struct mailbox *mailbox)
 {
-    server_loaded(CONTAINER_OF(mailbox, struct server, mailbox));
+    struct server *server = CONTAINER_OF(mailbox, struct server, mailbox);
+    server_loaded(server);
+    schemas_heed(server);
     return false;
 }
 

@@ -2,26 +2,52 @@
 #ifndef WEIR_CONTROL_SERVER_SERVER_INT_H
 #define WEIR_CONTROL_SERVER_SERVER_INT_H
 
+#include "control/config/report.h"
 #include "control/log/access_log.h"
 #include "control/metrics/metrics_render.h"
 #include "control/server/models.h"
 #include "control/server/server.h"
 #include "lib/sys/crew.h"
+#include "lib/sys/folder_watch.h"
 #include "lib/sys/loop.h"
+#include "lib/sys/notice.h"
 #include "lib/sys/signals.h"
 #include "pipeline/ports.h"
 #include "pipeline/worker.h"
 
 enum server_phase { SERVER_SERVING, SERVER_DELAYING, SERVER_DRAINING, SERVER_STOPPING };
 
-/* The one slow job at a time: loading the first models, or a whole new configuration. */
+/* The one slow job at a time. */
+enum loader_job {
+    LOADER_FIRST,   /* the first models */
+    LOADER_CONFIG,  /* a whole new configuration, from its file */
+    LOADER_SCHEMAS, /* the current configuration's text, with the schemas as they are now */
+};
+
 struct loader {
     struct thread thread;
     bool is_running;
-    bool is_wanted_again; /* a SIGHUP came meanwhile */
-    bool is_first;
-    struct config *config; /* in: the one whose models to load (first); out: the new one, NULL when it was bad */
+    enum loader_job job;
+    bool wants_config; /* a SIGHUP came meanwhile */
+    bool wants_schemas;
+    struct config *config;        /* in: the one whose models to load (first); out: the new one, NULL when it was bad */
+    struct config_report *report; /* of schemas; heap, NULL without memory */
+    bool is_unchanged; /* the schemas are what they were: there is no new configuration, and none is needed */
+    uint64_t ticket;   /* the last of those whose wish the job fulfils */
     _Atomic bool is_done;
+};
+
+/* What became of reading schemas anew. */
+struct schema_state {
+    struct folder_watch watch;
+    struct notice stale; /* why the schemas in use are not those of the files; empty: they are */
+    struct reload_meter meter;
+    _Atomic uint64_t asked; /* tickets that the endpoint was given */
+    struct mutex lock;      /* of what follows */
+    uint64_t answered;      /* tickets up to this one have their outcome */
+    bool is_good;
+    bool has_changed;
+    char *faults; /* lines; heap */
 };
 
 /* Counters of all workers together, for what is said about them once a second. */
@@ -62,6 +88,7 @@ struct server {
     struct models *models;
     struct resolver *resolver; /* NULL while no upstream has a name */
     struct reload_meter reloads;
+    struct schema_state schemas;
     struct ports ports;
 };
 
@@ -79,6 +106,29 @@ MUST_USE enum err server_load_first(struct server *server);
 void server_reload(struct server *server);
 /* From the mailbox: the slow job is done. */
 void server_loaded(struct server *server);
+/* Reads the schemas anew, or notes that it is wanted. */
+void server_reload_schemas(struct server *server);
+
+/* schemas.c */
+void schemas_init(struct server *server);
+void schemas_deinit(struct server *server);
+/* From the mailbox: somebody may have asked for the schemas to be read anew. */
+void schemas_heed(struct server *server);
+/* On the loader's thread: what the current configuration says, made anew. NULL in *ret_config when it is not good, or, with
+ * *ret_is_unchanged, when there is nothing new. The report is the caller's to print and to destroy. */
+void schemas_load(struct server *server, struct config_report *report, struct config **ret_config,
+                  bool *ret_is_unchanged);
+/* Documents whose text is that of the configuration before were loaded when they were. */
+void schemas_keep_times(const struct config *before, struct config *config);
+/* A configuration is in use, with the schemas as its files were then: watches those. */
+void schemas_taken(struct server *server);
+/* Tells what became of a job that read schemas anew. */
+void schemas_conclude(struct server *server, bool is_good);
+/* Behind ports.h. */
+bool schemas_are_stale(const struct server *server, struct text *why);
+uint64_t schemas_ask(struct server *server);
+MUST_USE enum err schemas_outcome_of(struct server *server, uint64_t ticket, struct arena *arena,
+                                     struct schemas_outcome *ret_outcome);
 
 /* listen.c */
 /* Opens what `listen:` names and gives it to the workers. What fails is said. */

@@ -18,18 +18,21 @@ bool endpoint_is_ready(const struct request *request, struct text *why)
 
 enum verdict endpoint_readyz(struct request *request)
 {
-    char memory[WHY_BYTES];
+    const struct ports *ports = request->worker->ports;
+    char memory[MAX(WHY_BYTES, NOTICE_BYTES + 1)];
     struct text why = text_init(memory, sizeof memory);
-    if (endpoint_is_ready(request, &why)) {
+    bool is_ready = endpoint_is_ready(request, &why);
+    bool has_detail = !is_ready || ports->schemas_are_stale(ports->owner, &why);
+    if (!has_detail) {
         response_set(request, 200, "application/json", SLICE_LIT("{\"status\":\"ready\"}"));
         return VERDICT_NEXT;
     }
     struct json_writer writer = json_writer_in_arena(&request->arena, WHY_BYTES);
     json_write_object_begin(&writer);
     json_write_key(&writer, SLICE_LIT("status"));
-    json_write_string(&writer, SLICE_LIT("not ready"));
+    json_write_string(&writer, is_ready ? SLICE_LIT("ready") : SLICE_LIT("not ready"));
     json_write_key(&writer, SLICE_LIT("detail"));
     json_write_string(&writer, text_slice(&why));
     json_write_object_end(&writer);
-    return endpoint_answer(request, 503, &writer);
+    return endpoint_answer(request, is_ready ? 200 : 503, &writer);
 }

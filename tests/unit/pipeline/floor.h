@@ -88,6 +88,13 @@ static bool port_is_ready(void *owner, struct text *why)
     return true;
 }
 
+static bool port_is_stale(void *owner, struct text *why)
+{
+    (void)owner;
+    (void)why;
+    return false;
+}
+
 static enum err port_render(void *owner, bool is_openmetrics, char **ret_text, size_t *ret_bytes)
 {
     const struct floor *floor = owner;
@@ -179,7 +186,8 @@ static void floor_start(const struct limits_config *limits)
 {
     int fd = -1;
     floor_ = (struct floor){.config = floor_config(limits), .report_bytes = 100};
-    floor_.ports = (struct ports){.owner = &floor_, .is_ready = port_is_ready, .metrics_render = port_render};
+    floor_.ports = (struct ports){
+        .owner = &floor_, .is_ready = port_is_ready, .schemas_are_stale = port_is_stale, .metrics_render = port_render};
     assert_int_equal(places_create(1, &floor_.places), ERR_OK);
     const struct worker_options options = {.config = floor_.config, .places = floor_.places, .ports = &floor_.ports};
     assert_int_equal(worker_create(&options, &floor_.worker), ERR_OK);

@@ -167,6 +167,7 @@ struct stand {
     char fault[512]; /* of the last middleware's prepare */
     /* What the ports saw and say. */
     const char *not_ready; /* NULL: ready */
+    const char *stale;     /* why schemas are; NULL: they are not */
     const char *metrics;   /* NULL: no memory */
     bool was_openmetrics;
     bool is_log_full;
@@ -189,6 +190,14 @@ static bool port_is_ready(void *owner, struct text *why)
     if (stand->not_ready)
         text_printf(why, "%s", stand->not_ready);
     return !stand->not_ready;
+}
+
+static bool port_is_stale(void *owner, struct text *why)
+{
+    struct stand *stand = owner;
+    if (stand->stale)
+        text_printf(why, "%s", stand->stale);
+    return stand->stale;
 }
 
 static enum err port_metrics_render(void *owner, bool is_openmetrics, char **ret_text, size_t *ret_bytes)
@@ -223,6 +232,7 @@ static void stand_init(struct stand *stand)
     stand->ports = (struct ports){
         .owner = stand,
         .is_ready = port_is_ready,
+        .schemas_are_stale = port_is_stale,
         .metrics_render = port_metrics_render,
         .log_reserve = port_log_reserve,
         .log_commit = port_log_commit,

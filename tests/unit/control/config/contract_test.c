@@ -122,7 +122,7 @@ static void a_configuration_has_all_documents_that_its_schemas_need(void **state
     (void)state;
     struct config *config = load("schemas: schemas\nroutes:\n  - {match: \"POST /v2/users\"," TO "}\n", "");
     assert_int_equal(config->document_count, 2);
-    const struct contract_document *user = &config->documents[1];
+    const struct contract_document *user = &config->documents[0];
     assert_true(ends_with(user->path, "schemas/common/user.json"));
     assert_true(slice_is(user->id, "https://example.com/user.json"));
     assert_true(slice_starts(user->uri, SLICE_LIT("file:///")));

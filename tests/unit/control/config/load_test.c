@@ -412,6 +412,14 @@ static void wants_exactly_one_target(void **state)
                   "2:38: error: \"to\" in route takes a map of options, found \"livez\"\n");
 }
 
+static void schemas_are_listed_and_read_anew_and_nothing_else(void **state)
+{
+    (void)state;
+    assert_report("routes:\n  - {match: \"GET,POST /a\", public: true, to: {endpoint: schemas}}\n", "");
+    assert_report("routes:\n  - {match: \"PUT /a\", public: true, to: {endpoint: schemas}}\n",
+                  "2:13: error: endpoint schemas takes GET and POST, not PUT\n");
+}
+
 static void suggests_the_nearest_endpoint_and_model(void **state)
 {
     (void)state;
@@ -419,7 +427,7 @@ static void suggests_the_nearest_endpoint_and_model(void **state)
                   "2:49: error: unknown endpoint \"metric\"; did you mean \"metrics\"?\n");
     assert_report("routes:\n  - {match: GET /, public: true, to: {endpoint: statistics}}\n",
                   "2:49: error: unknown endpoint \"statistics\"; there are livez, readyz, metrics, v2_server, v2_live, "
-                  "v2_ready, v2_model, v2_model_ready, v2_infer, openapi_json, openapi_yaml, v2, openapi\n");
+                  "v2_ready, v2_model, v2_model_ready, v2_infer, schemas, openapi_json, openapi_yaml, v2, openapi\n");
     assert_report("models: [{name: orientation, path: " TESTS_DIR "/data/config/model.onnx}]\n"
                   "routes:\n  - {match: GET /, public: true, to: {model: orientatoin}}\n",
                   "3:46: error: unknown model \"orientatoin\"; did you mean \"orientation\"?\n");
@@ -772,6 +780,7 @@ int main(void)
         cmocka_unit_test(refuses_a_route_that_is_there_already),
         cmocka_unit_test(asks_for_no_auth_where_public_does_not_read),
         cmocka_unit_test(wants_exactly_one_target),
+        cmocka_unit_test(schemas_are_listed_and_read_anew_and_nothing_else),
         cmocka_unit_test(suggests_the_nearest_endpoint_and_model),
         cmocka_unit_test(wants_no_method_for_v2),
         cmocka_unit_test(expands_v2_below_any_prefix),

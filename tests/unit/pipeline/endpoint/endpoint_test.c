@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit/pipeline/stand.h"
 
+#include "pipeline/contract.h"
+
 #define GET "GET /x HTTP/1.1\r\nHost: a\r\n"
 
 static enum verdict ask_with(enum endpoint endpoint, const char *head, const char *model, const char *version)
@@ -41,6 +43,48 @@ static void says_whether_and_why_not_ready(void **state)
                     "{\"status\":\"not ready\",\"detail\":\"model \\\"net\\\" is loading\"}");
     ask(ENDPOINT_v2_ready);
     expect_response(&stand, 503, "application/json", "{\"ready\":false}");
+}
+
+static void is_ready_with_stale_schemas_and_says_so(void **state)
+{
+    (void)state;
+    stand.stale = "a.json:1:2: no";
+    ask(ENDPOINT_readyz);
+    expect_response(&stand, 200, "application/json", "{\"status\":\"ready\",\"detail\":\"a.json:1:2: no\"}");
+    stand.not_ready = "loading";
+    ask(ENDPOINT_readyz);
+    expect_response(&stand, 503, "application/json", "{\"status\":\"not ready\",\"detail\":\"loading\"}");
+}
+
+static void lists_the_schemas_that_routes_are_bound_to(void **state)
+{
+    (void)state;
+    struct contract_document documents[] = {
+        {.uri = SLICE_LIT("file:///a.json"), .path = SLICE_LIT("schemas/a.json"), .hash = "12ab", .loaded_ns = 0}};
+    struct contract_response response = {
+        .status_min = 400,
+        .status_max = 499,
+        .schema = {.schema = (void *)&stand, .mode = CONTRACT_REPORT, .uri = SLICE_LIT("file:///a.json#/x")}};
+    const struct contract contract = {
+        .body = {.schema = (void *)&stand, .uri = SLICE_LIT("file:///a.json"), .path = SLICE_LIT("schemas/a.json")},
+        .responses = &response,
+        .response_count = 1};
+    struct route route = {.name = SLICE_LIT("POST /a"), .contract = &contract};
+    struct route *routes[] = {&route};
+    stand.config->path = SLICE_LIT("weir.yaml");
+    stand.config->documents = documents;
+    stand.config->document_count = 1;
+    stand.config->routes = routes;
+    stand.config->route_count = 1;
+    stand.stale = "old";
+    ask(ENDPOINT_schemas);
+    expect_response(&stand, 200, "application/json",
+                    "{\"stale\":true,\"detail\":\"old\",\"schemas\":[{\"route\":\"POST /a\",\"part\":\"body\",\"file\":"
+                    "\"schemas/a.json\",\"sha256\":\"12ab\",\"loaded\":\"1970-01-01T00:00:00.000Z\",\"mode\":"
+                    "\"enforce\"},{\"route\":\"POST /a\",\"part\":\"response 4XX\",\"file\":\"weir.yaml\",\"fragment\":"
+                    "\"#/x\",\"sha256\":\"12ab\",\"loaded\":\"1970-01-01T00:00:00.000Z\",\"mode\":\"report\"}]}");
+    stand.config->route_count = 0;
+    stand.config->document_count = 0;
 }
 
 static void live_and_ready_take_no_memory(void **state)
@@ -173,6 +217,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(is_alive_even_when_not_ready),
         TEST(says_whether_and_why_not_ready),
+        TEST(is_ready_with_stale_schemas_and_says_so),
+        TEST(lists_the_schemas_that_routes_are_bound_to),
         TEST(live_and_ready_take_no_memory),
         TEST(chooses_the_format_of_metrics_by_accept),
         TEST(refuses_metrics_in_other_formats),

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Schemas are replaced while they are in use by making the whole configuration again, from the text that the current one was
+ * made of: there is one way to swap, and requests that have begun finish on what they began with. What the text says stays as
+ * it is, whatever has become of the file: that is SIGHUP's affair.
+ *
+ * A schema that is no good leaves the old ones in use, and is told in the log, in /readyz and in a metric, until it is. */
+#include "control/server/server_int.h"
+
+#include "control/config/load.h"
+#include "control/server/say.h"
+#include "lib/http/url.h"
+#include "lib/sys/clock.h"
+#include "pipeline/contract.h"
+
+#include <stdlib.h>
+
+#define FOLDERS_MAX 256
+#define PATH_BYTES  4096
+#define LINE_BYTES  (CONFIG_NOTE_BYTES_MAX + 512)
+
+static void on_change(struct folder_watch *watch);
+static void watch_files(struct server *server);
+
+void schemas_init(struct server *server)
+{
+    mutex_init(&server->schemas.lock);
+    server->schemas.watch.on_change = on_change;
+    gauge_set(&server->schemas.meter.is_last_good, 1);
+}
+
+void schemas_deinit(struct server *server)
+{
+    free(server->schemas.faults);
+    mutex_deinit(&server->schemas.lock);
+}
+
+static void on_change(struct folder_watch *watch)
+{
+    server_reload_schemas(CONTAINER_OF(watch, struct server, schemas.watch));
+}
+
+/* --- on the loader's thread ------------------------------------------------------------------------------------------ */
+
+static const struct contract_document *find_like(const struct config *config, const struct contract_document *document)
+{
+    for (uint32_t i = 0; i < config->document_count; i++) {
+        const struct contract_document *other = &config->documents[i];
+        if (memcmp(other->hash, document->hash, sizeof other->hash) == 0 && slice_equal(other->uri, document->uri))
+            return other;
+    }
+    return NULL;
+}
+
+/* Both lists are in the order of their URIs. */
+static bool has_same_documents(const struct config *a, const struct config *b)
+{
+    bool are_same = a->document_count == b->document_count;
+    for (uint32_t i = 0; are_same && i < a->document_count; i++)
+        are_same = slice_equal(a->documents[i].uri, b->documents[i].uri) &&
+                   memcmp(a->documents[i].hash, b->documents[i].hash, sizeof a->documents[i].hash) == 0;
+    return are_same;
+}
+
+void schemas_load(struct server *server, struct config_report *report, struct config **ret_config,
+                  bool *ret_is_unchanged)
+{
+    struct config *old = server_config(server);
+    struct config *config = NULL;
+    config_report_init(report);
+    enum err err = config_load_text(old->text, old->path.ptr, report, &config);
+    bool is_unchanged = err == ERR_OK && has_same_documents(old, config);
+    if (!is_unchanged)
+        config_report_print(report, stderr);
+    if (is_unchanged)
+        config_unref(config);
+    else if (err == ERR_OK)
+        *ret_config = config;
+    *ret_is_unchanged = is_unchanged;
+    config_unref(old);
+}
+
+void schemas_keep_times(const struct config *before, struct config *config)
+{
+    for (uint32_t i = 0; i < config->document_count; i++) {
+        const struct contract_document *known = find_like(before, &config->documents[i]);
+        if (known)
+            config->documents[i].loaded_ns = known->loaded_ns;
+    }
+}
+
+/* --- on the control thread ------------------------------------------------------------------------------------------- */
+
+/* The name of a file without its folders: anyone may ask /readyz. */
+static struct slice base_name(struct slice path)
+{
+    const char *slash = path.len ? memrchr(path.ptr, '/', path.len) : NULL;
+    return slash ? slice_skip(path, (size_t)(slash + 1 - path.ptr)) : path;
+}
+
+static void say_why(const struct config_report *report, struct text *out)
+{
+    text_add(out, SLICE_LIT("the schemas in use are older than their files, which are not good: "));
+    for (uint32_t i = 0; report && i < report->note_count; i++) {
+        const struct config_note *note = &report->notes[i];
+        struct slice path = base_name(note->path.len ? note->path : report->path);
+        if (note->severity != CONFIG_ERROR)
+            continue;
+        text_add(out, path);
+        if (note->place.line)
+            text_printf(out, ":%u:%u", note->place.line, note->place.column);
+        text_printf(out, ": " SLICE_FMT, SLICE_ARG(note->message));
+        return;
+    }
+    text_add(out, SLICE_LIT("the log says why"));
+}
+
+/* Errors as lines, on the heap; NULL without memory. */
+static char *list_faults(const struct config_report *report)
+{
+    char *lines = calloc(SCHEMAS_FAULTS_MAX, LINE_BYTES);
+    struct text out = lines ? text_init(lines, (size_t)SCHEMAS_FAULTS_MAX * LINE_BYTES) : (struct text){0};
+    uint32_t count = 0;
+    for (uint32_t i = 0; lines && report && i < report->note_count && count < SCHEMAS_FAULTS_MAX; i++) {
+        const struct config_note *note = &report->notes[i];
+        struct slice path = note->path.len ? note->path : report->path;
+        if (note->severity != CONFIG_ERROR)
+            continue;
+        text_add(&out, path);
+        if (note->place.line)
+            text_printf(&out, ":%u:%u", note->place.line, note->place.column);
+        text_printf(&out, ": " SLICE_FMT "\n", SLICE_ARG(note->message));
+        count++;
+    }
+    return lines;
+}
+
+static void answer_tickets(struct server *server, bool is_good)
+{
+    struct schema_state *schemas = &server->schemas;
+    const struct loader *loader = &server->loader;
+    char *faults = is_good ? NULL : list_faults(loader->report);
+    mutex_lock(&schemas->lock);
+    free(schemas->faults);
+    schemas->faults = faults;
+    schemas->is_good = is_good;
+    schemas->has_changed = is_good && !loader->is_unchanged;
+    schemas->answered = loader->ticket;
+    mutex_unlock(&schemas->lock);
+}
+
+void schemas_conclude(struct server *server, bool is_good)
+{
+    struct schema_state *schemas = &server->schemas;
+    struct loader *loader = &server->loader;
+    char memory[NOTICE_BYTES + 1];
+    struct text why = text_init(memory, sizeof memory);
+    bool was_good = gauge_read(&schemas->meter.is_last_good);
+    bool was_asked = loader->ticket > schemas->answered;
+    if (!is_good) {
+        say_why(loader->report, &why);
+        say_error("schemas were not taken; those from before go on being used");
+    } else if (!loader->is_unchanged) {
+        say("schemas were read anew");
+    } else if (!was_good) {
+        say("schemas are those in use again");
+    }
+    notice_set(&schemas->stale, text_slice(&why));
+    gauge_set(&schemas->meter.is_last_good, is_good);
+    if (!is_good)
+        counter_add(&schemas->meter.failed, 1);
+    else if (!loader->is_unchanged || !was_good || was_asked)
+        counter_add(&schemas->meter.succeeded, 1);
+    answer_tickets(server, is_good);
+    if (loader->report)
+        config_report_deinit(loader->report);
+    free(loader->report);
+    loader->report = NULL;
+    if (!loader->config)
+        watch_files(server); /* there may be new folders in those that are watched */
+}
+
+void schemas_taken(struct server *server)
+{
+    notice_set(&server->schemas.stale, (struct slice){NULL, 0});
+    gauge_set(&server->schemas.meter.is_last_good, 1);
+    watch_files(server);
+}
+
+void schemas_heed(struct server *server)
+{
+    const struct loader *loader = &server->loader;
+    uint64_t asked = atomic_load(&server->schemas.asked);
+    bool is_under_way = loader->is_running && loader->job == LOADER_SCHEMAS && loader->ticket == asked;
+    if (asked > server->schemas.answered && !is_under_way && server->phase == SERVER_SERVING)
+        server_reload_schemas(server);
+}
+
+/* --- what is watched ------------------------------------------------------------------------------------------------- */
+
+struct folders {
+    struct watched_folder items[FOLDERS_MAX];
+    char paths[FOLDERS_MAX][PATH_BYTES];
+    uint32_t count;
+};
+
+static void add_folder(struct folders *folders, struct slice path, bool is_deep)
+{
+    if (folders->count == FOLDERS_MAX || path.len == 0 || path.len >= PATH_BYTES)
+        return;
+    for (uint32_t i = 0; i < folders->count; i++)
+        if (slice_is(path, folders->items[i].path))
+            return;
+    char *copy = folders->paths[folders->count];
+    memcpy(copy, path.ptr, path.len);
+    copy[path.len] = '\0';
+    folders->items[folders->count++] = (struct watched_folder){.path = copy, .is_deep = is_deep};
+}
+
+/* The folder of a file that some route names. */
+static void add_file(struct folders *folders, struct slice root, struct slice uri)
+{
+    static const char scheme[] = "file://";
+    char memory[PATH_BYTES];
+    struct slice path;
+    if (!slice_starts(uri, SLICE_LIT("file:///")) || uri.len > sizeof memory ||
+        url_percent_decode(slice_skip(uri, sizeof scheme - 1), false, memory, &path) != ERR_OK)
+        return;
+    const char *slash = memrchr(path.ptr, '/', path.len);
+    if (root.len && slice_starts(path, root) && path.len > root.len && path.ptr[root.len] == '/')
+        return; /* watched with the folder of schemas */
+    add_folder(folders, slice_first(path, (size_t)(slash - path.ptr)), false);
+}
+
+static void watch_files(struct server *server)
+{
+    const struct config *config = server->config;
+    struct folder_watch *watch = &server->schemas.watch;
+    struct folders *folders = calloc(1, sizeof *folders);
+    bool wants_any = config->schemas.is_watched && (config->schemas.folder.len || config->document_count);
+    if (!folders) {
+        say_error("there is no memory to watch the schemas");
+        return;
+    }
+    if (wants_any) {
+        add_folder(folders, config->schemas.folder, true);
+        for (uint32_t i = 0; i < config->document_count; i++)
+            if (config->documents[i].path.len)
+                add_file(folders, config->schemas.folder, config->documents[i].uri);
+    }
+    if (!watch->loop && folders->count)
+        folder_watch_start(watch, &server->loop, true);
+    if (watch->loop && folder_watch_set(watch, folders->items, folders->count) != ERR_OK)
+        say_error("there is no memory to watch the schemas");
+    free(folders);
+}
+
+/* --- from any thread ------------------------------------------------------------------------------------------------- */
+
+bool schemas_are_stale(const struct server *server, struct text *why)
+{
+    return notice_read(&server->schemas.stale, why);
+}
+
+uint64_t schemas_ask(struct server *server)
+{
+    uint64_t ticket = atomic_fetch_add(&server->schemas.asked, 1) + 1;
+    wake_up(&server->mailbox.wake);
+    return ticket;
+}
+
+enum err schemas_outcome_of(struct server *server, uint64_t ticket, struct arena *arena,
+                            struct schemas_outcome *ret_outcome)
+{
+    struct schema_state *schemas = &server->schemas;
+    struct schemas_outcome outcome = {0};
+    mutex_lock(&schemas->lock);
+    bool is_answered = schemas->answered >= ticket;
+    struct slice faults =
+        is_answered && schemas->faults ? arena_copy(arena, slice_of_text(schemas->faults)) : (struct slice){"", 0};
+    outcome.is_good = schemas->is_good;
+    outcome.has_changed = schemas->has_changed;
+    mutex_unlock(&schemas->lock);
+    if (!is_answered)
+        return ERR_AGAIN;
+    if (!faults.ptr)
+        return ERR_NOMEM;
+    while (faults.len && outcome.fault_count < SCHEMAS_FAULTS_MAX)
+        outcome.faults[outcome.fault_count++] = slice_cut(&faults, '\n');
+    *ret_outcome = outcome;
+    return ERR_OK;
+}

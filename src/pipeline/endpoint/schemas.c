@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The endpoint `schemas`: GET lists what is bound, POST has all of it read anew.
+ *
+ * The control plane does that on a thread of its own. The request looks for the outcome now and then: nothing has to be held
+ * for it, a worker's timer is all it takes, and such requests are rare. */
+#include "lib/sys/clock.h"
+#include "pipeline/contract.h"
+#include "pipeline/endpoint/endpoint_int.h"
+#include "pipeline/flow.h"
+
+#include "lib/json/writer.h"
+
+#include <stdlib.h>
+
+#define LIST_BYTES    4096
+#define LOOK_AGAIN_NS (20 * NS_PER_MS)
+
+/* In the request's arena. */
+struct waiting {
+    struct request *request;
+    struct timer timer;
+    uint64_t ticket;
+};
+
+static enum verdict list(struct request *request);
+static enum verdict reload(struct request *request);
+
+enum verdict endpoint_schemas(struct request *request)
+{
+    return request->head.method == HTTP_METHOD_POST ? reload(request) : list(request);
+}
+
+/* --- GET --------------------------------------------------------------------------------------------------------- */
+
+static void put(struct json_writer *writer, const char *key, struct slice value)
+{
+    json_write_key(writer, slice_of_text(key));
+    json_write_string(writer, value);
+}
+
+static int compare_uri(const void *key, const void *item)
+{
+    const struct slice *uri = key;
+    struct slice other = ((const struct contract_document *)item)->uri;
+    int order = memcmp(uri->ptr, other.ptr, MIN(uri->len, other.len));
+    return order ? order : (uri->len > other.len) - (uri->len < other.len);
+}
+
+static const struct contract_document *document_of(const struct config *config, const struct contract_schema *schema)
+{
+    struct slice uri = slice_first(schema->uri, slice_find(schema->uri, '#'));
+    return config->document_count
+               ? bsearch(&uri, config->documents, config->document_count, sizeof(struct contract_document), compare_uri)
+               : NULL;
+}
+
+/* `part`: "body", "query limit", "response 200". */
+static void put_schema(struct json_writer *writer, const struct request *request, const struct route *route,
+                       struct slice part, const struct contract_schema *schema)
+{
+    static const char *const modes[] = {
+        [CONTRACT_ENFORCE] = "enforce", [CONTRACT_REPORT] = "report", [CONTRACT_OFF] = "off"};
+    const struct contract_document *document = document_of(request->config, schema);
+    size_t fragment = slice_find(schema->uri, '#');
+    char time[25];
+    if (!schema->schema || !document)
+        return;
+    clock_format_rfc3339(time, document->loaded_ns);
+    json_write_object_begin(writer);
+    put(writer, "route", route->name);
+    put(writer, "part", part);
+    put(writer, "file", schema->path.len ? schema->path : request->config->path);
+    if (fragment < schema->uri.len)
+        put(writer, "fragment", slice_skip(schema->uri, fragment));
+    put(writer, "sha256", slice_of_text(document->hash));
+    put(writer, "loaded", slice_of_text(time));
+    put(writer, "mode", slice_of_text(modes[schema->mode]));
+    json_write_object_end(writer);
+}
+
+static void put_contract(struct json_writer *writer, const struct request *request, const struct route *route)
+{
+    static const char *const places[] = {[CONTRACT_PATH] = "path",
+                                         [CONTRACT_QUERY] = "query",
+                                         [CONTRACT_HEADER] = "header",
+                                         [CONTRACT_COOKIE] = "cookie"};
+    const struct contract *contract = route->contract;
+    char memory[256];
+    put_schema(writer, request, route, SLICE_LIT("body"), &contract->body);
+    for (uint32_t i = 0; i < contract->parameter_count; i++) {
+        const struct contract_parameter *parameter = &contract->parameters[i];
+        struct text part = text_init(memory, sizeof memory);
+        text_printf(&part, "%s " SLICE_FMT, places[parameter->place], SLICE_ARG(parameter->name));
+        put_schema(writer, request, route, text_slice(&part), &parameter->schema);
+    }
+    for (uint32_t i = 0; i < contract->response_count; i++) {
+        const struct contract_response *response = &contract->responses[i];
+        struct text part = text_init(memory, sizeof memory);
+        contract_response_key(response, &part);
+        put_schema(writer, request, route, text_slice(&part), &response->schema);
+    }
+}
+
+static enum verdict list(struct request *request)
+{
+    const struct ports *ports = request->worker->ports;
+    const struct config *config = request->config;
+    char memory[NOTICE_BYTES + 1];
+    struct text why = text_init(memory, sizeof memory);
+    struct json_writer writer = json_writer_in_arena(&request->arena, LIST_BYTES);
+    bool is_stale = ports->schemas_are_stale(ports->owner, &why);
+    json_write_object_begin(&writer);
+    json_write_key(&writer, SLICE_LIT("stale"));
+    json_write_bool(&writer, is_stale);
+    if (is_stale)
+        put(&writer, "detail", text_slice(&why));
+    json_write_key(&writer, SLICE_LIT("schemas"));
+    json_write_array_begin(&writer);
+    for (uint32_t i = 0; i < config->route_count; i++)
+        if (config->routes[i]->contract)
+            put_contract(&writer, request, config->routes[i]);
+    json_write_array_end(&writer);
+    json_write_object_end(&writer);
+    return endpoint_answer(request, 200, &writer);
+}
+
+/* --- POST -------------------------------------------------------------------------------------------------------- */
+
+static void on_timer(struct timer *timer)
+{
+    flow_resume(CONTAINER_OF(timer, struct waiting, timer)->request);
+}
+
+static void stop_timer(void *waiting)
+{
+    timer_cancel(&((struct waiting *)waiting)->timer);
+}
+
+static enum verdict wait(struct waiting *waiting)
+{
+    struct loop *loop = &waiting->request->worker->loop;
+    timer_set(&loop->timers, &waiting->timer, loop->now_ns + LOOK_AGAIN_NS);
+    return VERDICT_WAIT;
+}
+
+static enum verdict refuse(struct request *request, const struct schemas_outcome *outcome)
+{
+    for (uint32_t i = 0; i < outcome->fault_count; i++)
+        request_fault_add(request, SLICE_LIT(""), SLICE_FMT, SLICE_ARG(outcome->faults[i]));
+    return request_fail(request, PROBLEM_INVALID_SCHEMAS,
+                        "The schemas as they are now were not taken; those from before go on being used.");
+}
+
+static enum verdict look(struct waiting *waiting)
+{
+    struct request *request = waiting->request;
+    const struct ports *ports = request->worker->ports;
+    struct schemas_outcome outcome;
+    enum err err = ports->schemas_outcome(ports->owner, waiting->ticket, &request->arena, &outcome);
+    if (err == ERR_AGAIN)
+        return wait(waiting);
+    if (err != ERR_OK)
+        return request_fail_memory(request);
+    if (!outcome.is_good)
+        return refuse(request, &outcome);
+    response_set(request, 200, "application/json",
+                 outcome.has_changed ? SLICE_LIT("{\"status\":\"reloaded\"}")
+                                     : SLICE_LIT("{\"status\":\"unchanged\"}"));
+    return VERDICT_NEXT;
+}
+
+static enum verdict reload(struct request *request)
+{
+    const struct ports *ports = request->worker->ports;
+    struct waiting *waiting = request->task_state;
+    if (waiting)
+        return look(waiting);
+    waiting = arena_alloc_zero(&request->arena, sizeof *waiting);
+    if (!waiting)
+        return request_fail_memory(request);
+    waiting->request = request;
+    timer_init(&waiting->timer, on_timer);
+    request->task_state = waiting;
+    request_on_release(request, stop_timer, waiting);
+    waiting->ticket = ports->schemas_reload(ports->owner);
+    return wait(waiting);
+}
