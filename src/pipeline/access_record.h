@@ -22,6 +22,7 @@
     ACCESS_TEXT(bucket, 32)                                                                                            \
     ACCESS_TEXT(model, 64)                                                                                             \
     ACCESS_TEXT(upstream, 64)                                                                                          \
+    ACCESS_TEXT(contract, 160)                                                                                         \
     ACCESS_TEXT(user_agent, 96)
 
 enum access_text {

@@ -1,7 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/body_json.h"
 
+#include "lib/http/media.h"
+#include "lib/schema/schema.h"
 #include "pipeline/config.h"
+#include "pipeline/contract.h"
+
+enum body_kind body_kind_of(struct slice content_type)
+{
+    static const struct slice suffix = SLICE_LIT("+json");
+    struct media_type type;
+    if (media_type_parse(content_type, &type) != ERR_OK)
+        return BODY_OTHER;
+    struct slice subtype = type.subtype;
+    if (media_type_is(&type, "application/json") ||
+        (subtype.len > suffix.len && slice_equal_nocase(slice_skip(subtype, subtype.len - suffix.len), suffix)))
+        return BODY_JSON;
+    return media_type_is(&type, "text/event-stream") ? BODY_EVENTS : BODY_OTHER;
+}
 
 /* A text that two readers could read differently is refused. */
 struct json_limits body_json_limits(const struct request *request, struct slice text)
@@ -13,22 +29,27 @@ struct json_limits body_json_limits(const struct request *request, struct slice 
     };
 }
 
+enum err body_json_parse(struct request *request, yyjson_val **ret_root, struct json_fault *ret_fault)
+{
+    struct json_limits limits = body_json_limits(request, request->body);
+    const struct contract *contract = request->route->contract;
+    struct json_document document;
+    if (!request->body_root) {
+        limits.keeps_numbers = contract_checks_bodies(contract) && schema_wants_numbers(contract->body.schema);
+        TRY(json_parse(&request->arena, request->body, &limits, &document, ret_fault));
+        request->body_root = document.root;
+    }
+    *ret_root = request->body_root;
+    return ERR_OK;
+}
+
 enum verdict body_json(struct request *request, yyjson_val **ret_root)
 {
-    const struct json_limits limits = body_json_limits(request, request->body);
-    struct json_document document;
     struct json_fault fault;
-    if (request->body_root) {
-        *ret_root = request->body_root;
+    enum err err = body_json_parse(request, ret_root, &fault);
+    if (err == ERR_OK)
         return VERDICT_NEXT;
-    }
-    enum err err = json_parse(&request->arena, request->body, &limits, &document, &fault);
     if (err == ERR_NOMEM)
         return request_fail_memory(request);
-    if (err != ERR_OK)
-        return request_fail(request, PROBLEM_INVALID_JSON, "Line %u, column %u: %s.", fault.line, fault.column,
-                            fault.what);
-    request->body_root = document.root;
-    *ret_root = document.root;
-    return VERDICT_NEXT;
+    return request_fail(request, PROBLEM_INVALID_JSON, "Line %u, column %u: %s.", fault.line, fault.column, fault.what);
 }

@@ -120,6 +120,8 @@ static bool takes_part(const struct route *route, enum stage stage, bool has_bod
     switch (stage) {
     case STAGE_receive:
         return has_body;
+    case STAGE_validate:
+        return contract_checks_requests(route->contract);
     case STAGE_decode:
     case STAGE_schedule:
     case STAGE_infer:

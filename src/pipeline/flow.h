@@ -56,6 +56,12 @@ MUST_USE bool receive_reserve(struct request *request, size_t bytes);
 /* The answer to a body over the limit of its route, and to one whose coding is broken. */
 enum verdict receive_too_large(struct request *request);
 
+/* validate/: the response that is about to be sent, against the contract. FAIL: it is not to be sent, and request->problem
+ * says so; whoever made it has taken it back. */
+enum verdict validate_response(struct request *request);
+/* proxy/: takes back what an upstream has made of request->response. */
+void proxy_drop_response(struct request *request);
+
 /* decode/: before the body arrives. Where it can be made use of as it comes, sets request->sink. */
 enum verdict decode_expect_body(struct request *request);
 

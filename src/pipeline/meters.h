@@ -30,11 +30,21 @@ struct worker_meter {
     struct counter tls_handshakes_failed[TLS_FAILURE_COUNT];
 };
 
+/* What became of what did not fit the contract of a route. */
+enum contract_event {
+    CONTRACT_REQUEST_REFUSED,
+    CONTRACT_REQUEST_REPORTED,
+    CONTRACT_RESPONSE_REFUSED,
+    CONTRACT_RESPONSE_REPORTED,
+    CONTRACT_EVENT_COUNT,
+};
+
 /* Of one route on one worker, written by the middleware `metrics`. */
 struct route_meter {
     struct counter requests[METER_STATUS_COUNT]; /* by status */
     struct histogram request_time;               /* first byte of the head to the response handed over */
     struct gauge in_flight;
+    struct counter contract[CONTRACT_EVENT_COUNT]; /* written by the stage validate */
 };
 
 /* Of one model on one worker. */

@@ -197,6 +197,7 @@ struct request {
     uint64_t source_sent_bytes;
     enum problem problem;
     struct slice problem_detail;
+    struct slice contract_note;   /* where the contract was broken first, for the log */
     struct request_fault *faults; /* by request_fault_push */
     uint32_t fault_count;
     uint32_t fault_capacity;

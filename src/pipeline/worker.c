@@ -4,6 +4,7 @@
 #include "pipeline/worker.h"
 
 #include "lib/http/date.h"
+#include "lib/regex/regex.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/crew.h"
 #include "pipeline/accept/accept.h"
@@ -72,7 +73,8 @@ static enum err init(struct worker *worker, const struct worker_options *options
     places_join(worker->places, worker->index, &worker->mailbox.wake);
     TRY(key_verifier_init(&worker->key_verifier));
     TRY(crypto_random(worker->random_state, sizeof worker->random_state));
-    return add_generation(worker, options->config);
+    TRY(add_generation(worker, options->config));
+    return worker->regex ? ERR_OK : ERR_NOMEM;
 }
 
 void worker_destroy(struct worker *worker)
@@ -90,6 +92,8 @@ void worker_destroy(struct worker *worker)
         mailbox_stop(&worker->mailbox);
     loop_deinit(&worker->loop);
     key_verifier_deinit(&worker->key_verifier);
+    if (worker->regex)
+        regex_work_destroy(worker->regex);
     http2_worker_deinit(worker);
     http2_shared_deinit(worker);
     if (worker->connections.object_bytes) {
@@ -242,11 +246,23 @@ static enum err add_generation(struct worker *worker, struct config *config)
     return ERR_OK;
 }
 
+/* Without memory for another one, the one with the old limit stays. */
+static void set_regex(struct worker *worker, uint32_t steps_max)
+{
+    struct regex_work *regex;
+    if ((worker->regex && steps_max == worker->limits.regex_steps) || regex_work_create(steps_max, &regex) != ERR_OK)
+        return;
+    if (worker->regex)
+        regex_work_destroy(worker->regex);
+    worker->regex = regex;
+}
+
 /* A limit below what is out already is reached by and by: slabs keep what they have made, on_tidy lowers the pool's. Any
  * worker may have all the connections. */
 static void set_limits(struct worker *worker, const struct limits_config *limits)
 {
     uint32_t connections = (uint32_t)limits->connections;
+    set_regex(worker, (uint32_t)limits->regex_steps);
     worker->limits = *limits;
     worker->codings.in_use_max = (uint32_t)limits->codings;
     worker->connections.count_max = MAX(connections + 1, worker->connections.count_made);

@@ -20,6 +20,7 @@
 #include "pipeline/ports.h"
 
 struct http2_context;
+struct regex_work;
 struct http2_worker;
 
 #define WORKER_LISTENERS_MAX 64
@@ -65,6 +66,7 @@ struct worker {
     struct pool_spare in_spare; /* of connections, which need both for a moment in each turn */
     struct pool_spare out_spare;
     struct codings codings;
+    struct regex_work *regex; /* what patterns of schemas are looked for with */
     struct slab connections;
     struct slab requests;
     struct slab upstream_links;          /* proxy/'s connections */

@@ -156,5 +156,81 @@ class OpenApi(unittest.TestCase):
                 self.assertEqual(self.get("/api/" + part.decode())[0], 200, part)
 
 
+USER = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object",
+        "properties": {"boss": {"$ref": "#"}, "id": {"$ref": "#/definitions/id"}},
+        "definitions": {"id": {"type": "integer"}}}
+
+
+class Contracts(unittest.TestCase):
+    """What the command says of a configuration with schemas."""
+
+    def setUp(self):
+        self.server = weir.Server("""
+listen: [127.0.0.1:0]
+schemas: schemas
+routes:
+  - match: POST /v2/users/{id}
+    public: true
+    parameters: [{name: id, in: path, required: true, schema: {type: integer, minimum: 1}}]
+    responses:
+      "201": {description: Made, schema: schemas/user.json}
+    to: {proxy: "http://127.0.0.1:9"}
+""")
+        self.addCleanup(self.server.remove)
+        os.mkdir(self.server.path("schemas"))
+        self.write("user.json", USER)
+        self.write("post-users-id-v2.json", {"title": "New user", "type": "object", "required": ["name"],
+                                             "properties": {"name": {"type": "string"}, "by": {"$ref": "user.json"}}})
+
+    def write(self, name, schema):
+        with open(self.server.path("schemas/" + name), "w", encoding="utf-8") as file:
+            json.dump(schema, file)
+
+    def run_weir(self, *arguments):
+        return subprocess.run([weir.BINARY, "openapi", *arguments, self.server.config_path], capture_output=True, text=True)
+
+    def test_schemas_are_components_that_refer_to_each_other(self):
+        document = json.loads(self.run_weir().stdout)
+        operation = document["paths"]["/v2/users/{id}"]["post"]
+        schemas = document["components"]["schemas"]
+        self.assertEqual(operation["parameters"][0]["schema"], {"type": "integer", "minimum": 1})
+        self.assertEqual(operation["requestBody"]["content"]["application/json"]["schema"],
+                         {"$ref": "#/components/schemas/New_user"})
+        self.assertEqual(schemas["New_user"]["properties"]["by"], {"$ref": "#/components/schemas/user"})
+        self.assertEqual(schemas["user"]["properties"]["boss"], {"$ref": "#/components/schemas/user"})
+        self.assertEqual(schemas["id"], {"type": "integer"})
+        self.assertIn("201", operation["responses"])
+        self.assertNotIn("default", operation["responses"])
+        self.assertEqual(operation["x-openapi-validation"]["mode"], "enforce")
+
+    def test_check_tells_what_breaks(self):
+        before = self.server.path("before.yaml")
+        self.assertEqual(self.run_weir("--yaml", "-o", before).returncode, 0)
+        same = self.run_weir("--check", before)
+        self.assertEqual((same.returncode, same.stdout), (0, ""))
+        self.write("user.json", dict(USER, properties={**USER["properties"], "name": {"type": "string"}}))
+        wider = self.run_weir("--check", before)
+        self.assertEqual(wider.returncode, 0)
+        self.assertIn("/name: is new", wider.stdout)
+        self.assertEqual(self.run_weir("--check", before, "--fail-on", "any").returncode, 1)
+        self.write("user.json", dict(USER, required=["id"]))
+        narrower = self.run_weir("--check", before)
+        self.assertEqual(narrower.returncode, 1)
+        self.assertIn("breaking: POST /v2/users/{id}, request body application/json #/by/id: is required now",
+                      narrower.stdout)
+
+    def test_check_says_where_a_document_is_broken(self):
+        with open(self.server.path("broken.yaml"), "w", encoding="utf-8") as file:
+            file.write("paths:\n  /a: 1\n  /a: 2\n")
+        result = self.run_weir("--check", self.server.path("broken.yaml"))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("broken.yaml:3:3: error:", result.stderr)
+
+    def test_flags_that_do_not_go_together_are_refused(self):
+        for flags in (("--json", "--yaml"), ("--fail-on", "any"), ("--check", "x", "--yaml"),
+                      ("--check", "x", "--fail-on", "all")):
+            self.assertEqual(self.run_weir(*flags).returncode, 2, flags)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -34,6 +34,7 @@ PLACES = {
     "schedule/": "AT_RUN",
     "infer/": "AT_RUN",
     "format/": "AT_RUN",
+    "proxy/collect.c": "AT_RESPONSE AT_PROXY",
     "proxy/": "AT_PROXY",
     "files/content.c": "AT_FILES AT_ASSET",
     "files/": "AT_FILES",

@@ -16,8 +16,8 @@ static const struct slice names[] = {
 /* What happened first, then who asked and with what. */
 static const enum access_text texts_before[] = {ACCESS_TEXT_method, ACCESS_TEXT_path, ACCESS_TEXT_route};
 static const enum access_text texts_behind[] = {
-    ACCESS_TEXT_request_id, ACCESS_TEXT_tenant, ACCESS_TEXT_key_id,
-    ACCESS_TEXT_bucket,     ACCESS_TEXT_model,  ACCESS_TEXT_upstream,
+    ACCESS_TEXT_request_id, ACCESS_TEXT_tenant,   ACCESS_TEXT_key_id,   ACCESS_TEXT_bucket,
+    ACCESS_TEXT_model,      ACCESS_TEXT_upstream, ACCESS_TEXT_contract,
 };
 static const enum access_text texts_last[] = {ACCESS_TEXT_user_agent};
 _Static_assert(ARRAY_LEN(texts_before) + ARRAY_LEN(texts_behind) + ARRAY_LEN(texts_last) == ACCESS_TEXT_COUNT,

@@ -242,6 +242,33 @@ static void render_statuses(struct rendering *rendering, const struct route_seri
     }
 }
 
+/* Only of routes where there was something: most have no contract. */
+static void render_contracts(struct rendering *rendering, const struct route_series *first)
+{
+    static const struct {
+        const char *what;
+        const char *action;
+    } events[CONTRACT_EVENT_COUNT] = {
+        [CONTRACT_REQUEST_REFUSED] = {"request", "refused"},
+        [CONTRACT_REQUEST_REPORTED] = {"request", "reported"},
+        [CONTRACT_RESPONSE_REFUSED] = {"response", "refused"},
+        [CONTRACT_RESPONSE_REPORTED] = {"response", "reported"},
+    };
+    family(rendering, EXPOSITION_COUNTER, "weir_contract_violations", NULL,
+           "Requests and responses that did not fit the contract of their route");
+    for (const struct route_series *series = first; series; series = route_series_next(series))
+        for (size_t event = 0; event < CONTRACT_EVENT_COUNT; event++) {
+            uint64_t count = 0;
+            for (uint32_t w = 0; w < meter_registry_workers(rendering->sources->registry); w++)
+                count += counter_read(&series->meters[w].contract[event]);
+            struct exposition_label labels[] = {{"route", series->name},
+                                                {"what", slice_of_text(events[event].what)},
+                                                {"action", slice_of_text(events[event].action)}};
+            if (count)
+                exposition_sample(&rendering->out, labels, ARRAY_LEN(labels), (double)count);
+        }
+}
+
 static void render_routes(struct rendering *rendering)
 {
     const struct meter_registry *registry = rendering->sources->registry;
@@ -265,6 +292,7 @@ static void render_routes(struct rendering *rendering)
             level += gauge_read(&series->meters[w].in_flight);
         exposition_sample(&rendering->out, &label, 1, (double)level);
     }
+    render_contracts(rendering, first);
 }
 
 /* --- models ------------------------------------------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
 #include "control/openapi/openapi_int.h"
 
 #include "lib/meter/exposition.h"
+#include "pipeline/contract.h"
 #include "pipeline/files.h"
 
 #define JSON "application/json"
@@ -298,8 +299,10 @@ void target_responses(const struct operation *operation, struct responses *respo
         add_files(responses, route->asset->media_type);
     else if (route->files)
         add_files(responses, "*/*");
-    else if (route->upstream)
+    else if (route->upstream && !(route->contract && route->contract->response_count))
         add_upstream(responses);
+    else if (route->upstream)
+        return; /* the contract says it */
     else
         add_model(operation, responses);
     if (route->files)

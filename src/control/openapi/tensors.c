@@ -5,6 +5,9 @@
 
 #include "pipeline/tensor.h"
 
+#define SHAPE_BYTES  640
+#define SYMBOL_SHOWN 64
+
 /* One element of `data`; NULL: the type has no form in JSON. Floats of responses may be null (NaN and the infinities). */
 static const struct {
     const char *request;
@@ -55,13 +58,31 @@ static void write_dim(struct json_writer *out, const struct tensor_spec *spec, u
     json_write_object_end(out);
 }
 
-static void write_shape(struct json_writer *out, const struct tensor_spec *spec)
+/* "[batch, 3, ?, 192]" */
+static void put_dims(struct json_writer *out, const struct tensor_spec *spec)
+{
+    char memory[SHAPE_BYTES];
+    struct text text = text_init(memory, sizeof memory);
+    for (uint32_t i = 0; i < spec->rank; i++) {
+        text_add(&text, i ? SLICE_LIT(", ") : SLICE_LIT("["));
+        if (spec->dims[i] != TENSOR_DIM_ANY)
+            text_printf(&text, "%lld", (long long)spec->dims[i]);
+        else
+            text_add(&text, spec->symbols[i].len ? slice_first(spec->symbols[i], SYMBOL_SHOWN) : SLICE_LIT("?"));
+    }
+    text_add(&text, spec->rank ? SLICE_LIT("]") : SLICE_LIT("[]"));
+    put_text(out, "description", text_slice(&text));
+}
+
+/* Of a request each size is told; whoever reads a response finds them in it. */
+static void write_shape(struct json_writer *out, const struct tensor_spec *spec, bool is_request)
 {
     put_object(out, "shape");
     put_text(out, "type", SLICE_LIT("array"));
     put_u64(out, "minItems", spec->rank);
     put_u64(out, "maxItems", spec->rank);
-    if (spec->rank) {
+    put_dims(out, spec);
+    if (spec->rank && is_request) {
         put_array(out, "prefixItems");
         for (uint32_t i = 0; i < spec->rank; i++)
             write_dim(out, spec, i);
@@ -108,7 +129,7 @@ static void write_tensor(struct json_writer *out, const struct tensor_spec *spec
     put_object(out, "properties");
     write_const(out, "name", spec->name);
     write_const(out, "datatype", slice_of_text(tensor_type_name(spec->type)));
-    write_shape(out, spec);
+    write_shape(out, spec, is_request);
     write_data(out, spec, is_request);
     json_write_object_end(out);
     json_write_object_end(out);

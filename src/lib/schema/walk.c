@@ -17,7 +17,7 @@ bool walk_sub(struct walk *walk, const struct sub *sub, const struct frame *pare
     frame.parent = parent;
     frame.block = sub->block;
     frame.path = sub->path;
-    frame.is_name |= frame.step == STEP_NAME;
+    frame.is_name |= frame.move == MOVE_NAME;
     if (walk->depth == SCHEMA_DEPTH_MAX) {
         walk->stop = SCHEMA_OVER_LIMIT;
         return false;
@@ -25,7 +25,7 @@ bool walk_sub(struct walk *walk, const struct sub *sub, const struct frame *pare
     if (!walk_spend(walk, 1))
         return false;
     struct marks *marks = walk->marks;
-    if (frame.step != STEP_NONE)
+    if (frame.move != MOVE_NONE)
         walk->marks = NULL; /* another value's */
     walk->depth++;
     if (walk->failures && frame.block->is_hidden)
@@ -193,9 +193,9 @@ static void write_instance(struct buffer *out, const struct frame *frame)
     if (!frame)
         return;
     write_instance(out, frame->parent);
-    if (frame->step == STEP_MEMBER)
+    if (frame->move == MOVE_MEMBER)
         write_token(out, string_of(frame->key));
-    else if (frame->step == STEP_ITEM)
+    else if (frame->move == MOVE_ITEM)
         buffer_printf(out, "/%zu", frame->index);
 }
 
@@ -248,7 +248,7 @@ bool walk_fail(struct walk *walk, const struct frame *frame, const struct rule *
 bool walk_fail_member(struct walk *walk, const struct frame *frame, const struct rule *rule, yyjson_val *key)
 {
     const struct frame member = {
-        .parent = frame, .block = frame->block, .value = key + 1, .step = STEP_MEMBER, .key = key};
+        .parent = frame, .block = frame->block, .value = key + 1, .move = MOVE_MEMBER, .key = key};
     struct failure *failure = walk_fail_more(walk, &member, rule);
     if (failure)
         failure->name = string_of(key);
@@ -259,7 +259,7 @@ bool walk_fail_item(struct walk *walk, const struct frame *frame, const struct r
                     size_t index)
 {
     const struct frame next = {
-        .parent = frame, .block = frame->block, .value = item, .step = STEP_ITEM, .index = index};
+        .parent = frame, .block = frame->block, .value = item, .move = MOVE_ITEM, .index = index};
     struct failure *failure = walk_fail_more(walk, &next, rule);
     if (failure)
         failure->count = index;

@@ -38,7 +38,7 @@ bool rule_unique_items(struct walk *walk, const struct frame *frame, const struc
 static bool walk_item(struct walk *walk, const struct sub *sub, const struct frame *frame, yyjson_val *item,
                       size_t index)
 {
-    const struct frame next = {.value = item, .step = STEP_ITEM, .index = index};
+    const struct frame next = {.value = item, .move = MOVE_ITEM, .index = index};
     return walk_sub(walk, sub, frame, &next);
 }
 
@@ -89,7 +89,7 @@ bool rule_contains(struct walk *walk, const struct frame *frame, const struct ru
     yyjson_val *item = unsafe_yyjson_get_first(frame->value);
     size_t count = unsafe_yyjson_get_len(frame->value);
     for (size_t i = 0; i < count && walk->stop == SCHEMA_VALID; i++, item = unsafe_yyjson_get_next(item)) {
-        const struct frame next = {.value = item, .step = STEP_ITEM, .index = i};
+        const struct frame next = {.value = item, .move = MOVE_ITEM, .index = i};
         uint32_t changes = changes_count(walk);
         if (!walk_quietly(walk, &rule->contains.sub, frame, &next)) {
             changes_undo(walk, changes);

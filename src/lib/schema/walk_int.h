@@ -7,7 +7,7 @@
 #include "lib/schema/program_int.h"
 
 /* The way from a value to the one that is looked at next. */
-enum step { STEP_NONE, STEP_MEMBER, STEP_ITEM, STEP_NAME };
+enum move { MOVE_NONE, MOVE_MEMBER, MOVE_ITEM, MOVE_NAME };
 
 /* A block at work; on the stack. */
 struct frame {
@@ -15,9 +15,9 @@ struct frame {
     const struct block *block;
     yyjson_val *value;
     struct slice path; /* of the block, from the parent's */
-    yyjson_val *key;   /* STEP_MEMBER */
-    size_t index;      /* STEP_ITEM */
-    enum step step;
+    yyjson_val *key;   /* MOVE_MEMBER */
+    size_t index;      /* MOVE_ITEM */
+    enum move move;
     bool is_name; /* the value is the name of a member */
 };
 
@@ -64,7 +64,7 @@ struct walk {
     enum schema_outcome stop; /* SCHEMA_VALID, or why the walk has ended */
 };
 
-/* Whether a value is valid against the block. `step` and what belongs to it say how the parent's value led here. */
+/* Whether a value is valid against the block. `next` with what belongs to it say how the parent's value led here. */
 bool walk_sub(struct walk *walk, const struct sub *sub, const struct frame *parent, const struct frame *next);
 /* The same value, another block. */
 bool walk_same(struct walk *walk, const struct sub *sub, const struct frame *parent);

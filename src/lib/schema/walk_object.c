@@ -94,7 +94,7 @@ bool rule_dependent_schemas(struct walk *walk, const struct frame *frame, const 
 
 static bool walk_member(struct walk *walk, const struct sub *sub, const struct frame *frame, yyjson_val *key)
 {
-    const struct frame next = {.value = key + 1, .step = STEP_MEMBER, .key = key};
+    const struct frame next = {.value = key + 1, .move = MOVE_MEMBER, .key = key};
     return walk_sub(walk, sub, frame, &next);
 }
 
@@ -112,7 +112,7 @@ static bool add_defaults(struct walk *walk, const struct frame *frame, const str
             return false;
         /* A key in front, for pointers. */
         yyjson_val key = {.tag = name.len << YYJSON_TAG_BIT | YYJSON_TYPE_STR, .uni = {.str = name.ptr}};
-        const struct frame next = {.value = value, .step = STEP_MEMBER, .key = &key};
+        const struct frame next = {.value = value, .move = MOVE_MEMBER, .key = &key};
         is_valid &= walk_sub(walk, sub, frame, &next);
         if (!is_valid && walk_ends(walk))
             return false;
@@ -227,7 +227,7 @@ bool rule_property_names(struct walk *walk, const struct frame *frame, const str
     size_t count = unsafe_yyjson_get_len(frame->value);
     yyjson_val *key = unsafe_yyjson_get_first(frame->value);
     for (size_t i = 0; i < count; i++, key = member_next(key)) {
-        const struct frame next = {.value = key, .step = STEP_NAME};
+        const struct frame next = {.value = key, .move = MOVE_NAME};
         if (is_gone(key) || walk_sub(walk, &rule->sub, frame, &next))
             continue;
         is_valid = false;

@@ -3,6 +3,7 @@
  * middlewares see it, backward. Nothing after this can fail any more, so a failure here becomes a problem here. */
 #include "pipeline/format/format_int.h"
 
+#include "pipeline/contract.h"
 #include "pipeline/flow.h"
 
 static void make_response(struct request *request);
@@ -11,6 +12,9 @@ enum verdict stage_format(struct request *request)
 {
     if (request->problem || !request->response.has_body)
         make_response(request);
+    if (UNLIKELY(!request->problem && contract_checks_responses(request->route->contract)) &&
+        validate_response(request) == VERDICT_FAIL)
+        format_problem(request);
     if (request->config->server_header)
         response_field_add(request, "Server", SLICE_LIT("weir"));
     chain_response_head(request);

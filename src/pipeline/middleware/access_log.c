@@ -103,6 +103,7 @@ static void fill(struct access_record *record, const struct request *request)
     ADD(bucket, request->identity.bucket);
     ADD(model, request->model_entry ? request->model_entry->config->name : none);
     ADD(upstream, request->exchange ? request->route->upstream->config->name : none);
+    ADD(contract, request->contract_note);
     ADD(user_agent, request_header(request, HTTP_FIELD_USER_AGENT));
 #undef ADD
 }

@@ -171,6 +171,9 @@ struct exchange {
     struct http_head head;
     struct chunked chunked;
     struct trailers trailers;
+    char *collected; /* collect.c: the body, as far as it is here */
+    size_t collected_bytes;
+    size_t collected_capacity;
     uint64_t left_bytes; /* of a body with a length */
     bool has_left;       /* it is not in flight any more */
     bool is_complete;
@@ -327,6 +330,11 @@ MUST_USE enum err head_make_response(struct exchange *exchange, const char *from
 /* http1_head.c */
 /* Writes the head of the request into exchange->out. ERR_NOMEM; ERR_LIMIT: it does not fit anywhere. */
 MUST_USE enum err http1_head_write(struct exchange *exchange);
+
+/* collect.c */
+/* The response has its head. Where a contract holds it back until it is known to fit, it is taken whole first: WAIT for
+ * more of it, FAIL. */
+enum verdict collect_response(struct exchange *exchange);
 
 /* trailers.c */
 /* Those of the request that go on, in its arena. Otherwise the request has failed. */

@@ -31,23 +31,28 @@ enum verdict stage_proxy(struct request *request)
         return exchange->link->protocol->send_body(exchange);
     if (exchange->state == EXCHANGE_FAILED)
         return fail(exchange);
-    return exchange->state == EXCHANGE_BODY ? VERDICT_NEXT : VERDICT_WAIT;
+    return exchange->state == EXCHANGE_BODY ? collect_response(exchange) : VERDICT_WAIT;
 }
 
 /* A body that is malformed in its first bytes fails with the head already in the response. */
 static enum verdict fail(struct exchange *exchange)
 {
     struct request *request = exchange->request;
-    struct response *response = &request->response;
-    if (response->source) {
-        response->source = NULL;
-        response->has_length = false;
-        response->has_date = false;
-        response->field_count = exchange->field_count;
-    }
+    if (request->response.source)
+        proxy_drop_response(request);
     if (exchange->problem == PROBLEM_OUT_OF_MEMORY)
         request->retry_after_s = 1;
     return request_fail(request, exchange->problem, "%s", exchange->why);
+}
+
+void proxy_drop_response(struct request *request)
+{
+    struct response *response = &request->response;
+    response->source = NULL;
+    response->has_length = false;
+    response->has_date = false;
+    response->trailer_count = 0;
+    response->field_count = request->exchange->field_count;
 }
 
 static struct exchange *make_exchange(struct request *request)

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One pass over the members in the order of memory; each is looked up once. */
+#include "lib/schema/check_int.h"
+
+/* The place of a member's name; NULL: the table has none. */
+static inline const struct fast_place *find(const struct fast_object *object, yyjson_val *key)
+{
+    size_t len = unsafe_yyjson_get_len(key);
+    const char *ptr = key->uni.str;
+    struct name_words words = name_words_of(ptr, len);
+    uint32_t at = (uint32_t)(name_hash(words, len, object->seed) >> object->shift);
+    for (;; at = (at + 1) & object->mask) {
+        const struct fast_place *place = &object->places[at];
+        if (LIKELY(place->first == words.first && place->last == words.last && place->len == len) &&
+            (len <= 16 || memcmp(place->ptr, ptr, len) == 0))
+            return place;
+        if (place->len == NAMES_NONE)
+            return NULL;
+    }
+}
+
+static inline bool check_place(struct check *check, const struct fast_place *place, yyjson_val *value)
+{
+    uint32_t kind = KIND(KIND_OF(value));
+    if (LIKELY(place->passes & kind))
+        return true;
+    return (place->runs & kind) && check_streams(check, place->fast, value);
+}
+
+/* The members that are known by name, and nothing else to be done. */
+static bool check_known(struct check *check, const struct fast_object *object, yyjson_val *value, size_t count)
+{
+    uint64_t seen = 0;
+    yyjson_val *key = unsafe_yyjson_get_first(value);
+    for (; count > 0; count--, key = member_next(key)) {
+        const struct fast_place *place = find(object, key);
+        if (!place)
+            continue;
+        seen |= place->bit;
+        if (!check_place(check, place, key + 1))
+            return false;
+    }
+    return (object->required & ~seen) == 0;
+}
+
+/* With a schema for what is not declared. */
+static bool check_closed(struct check *check, const struct fast_object *object, yyjson_val *value, size_t count)
+{
+    uint64_t seen = 0;
+    yyjson_val *key = unsafe_yyjson_get_first(value);
+    for (; count > 0; count--, key = member_next(key)) {
+        const struct fast_place *place = find(object, key);
+        if (place) {
+            seen |= place->bit;
+            if (!check_place(check, place, key + 1))
+                return false;
+        }
+        if ((!place || !place->is_declared) && !check_value(check, object->rest, key + 1))
+            return false;
+    }
+    return (object->required & ~seen) == 0;
+}
+
+/* What patterns say of a member; *is_declared: one of them declares it. */
+static bool check_patterns(struct check *check, const struct fast_object *object, yyjson_val *key, bool *is_declared)
+{
+    struct slice name = string_of(key);
+    for (uint32_t i = 0; i < object->pattern_count; i++) {
+        const struct fast_pattern *pattern = &object->patterns[i];
+        if (!check_pattern(check, pattern->regex, name))
+            continue;
+        *is_declared |= pattern->declares;
+        if (!check_value(check, pattern->fast, key + 1))
+            return false;
+    }
+    return check->stop == SCHEMA_VALID;
+}
+
+static bool check_all(struct check *check, const struct fast_object *object, yyjson_val *value, size_t count)
+{
+    uint64_t seen = 0;
+    yyjson_val *key = unsafe_yyjson_get_first(value);
+    for (; count > 0; count--, key = member_next(key)) {
+        const struct fast_place *place = object->name_count > 0 ? find(object, key) : NULL;
+        bool is_declared = false;
+        if (place) {
+            seen |= place->bit;
+            is_declared = place->is_declared;
+            if (!check_place(check, place, key + 1))
+                return false;
+        }
+        if (object->pattern_count > 0 && !check_patterns(check, object, key, &is_declared))
+            return false;
+        if (object->rest && !is_declared && !check_value(check, object->rest, key + 1))
+            return false;
+    }
+    return (object->required & ~seen) == 0;
+}
+
+bool check_object(struct check *check, const struct fast_object *object, yyjson_val *value)
+{
+    size_t count = unsafe_yyjson_get_len(value);
+    if (count < object->min || count > object->max || !check_spend(check, count))
+        return false;
+    if (object->pattern_count > 0 || object->name_count == 0)
+        return object->pattern_count > 0 || object->rest ? check_all(check, object, value, count) : true;
+    return object->rest ? check_closed(check, object, value, count) : check_known(check, object, value, count);
+}
+
+bool check_names(struct check *check, const struct fast *fast, yyjson_val *value)
+{
+    size_t count = unsafe_yyjson_get_len(value);
+    if (!check_spend(check, count))
+        return false;
+    yyjson_val *key = unsafe_yyjson_get_first(value);
+    for (; count > 0; count--, key = member_next(key))
+        if (!check_value(check, fast, key))
+            return false;
+    return true;
+}
+
+static yyjson_val *find_member(struct check *check, yyjson_val *value, struct slice name)
+{
+    size_t count = unsafe_yyjson_get_len(value);
+    if (!check_spend(check, count))
+        return NULL;
+    yyjson_val *key = unsafe_yyjson_get_first(value);
+    for (; count > 0; count--, key = member_next(key))
+        if (unsafe_yyjson_get_len(key) == name.len && memcmp(key->uni.str, name.ptr, name.len) == 0)
+            return key + 1;
+    return NULL;
+}
+
+bool check_dependency(struct check *check, const struct fast_dependency *dependency, yyjson_val *value)
+{
+    if (dependency->name.ptr && !find_member(check, value, dependency->name))
+        return check->stop == SCHEMA_VALID;
+    for (uint32_t i = 0; i < dependency->wanted_count; i++)
+        if (!find_member(check, value, dependency->wanted[i]))
+            return false;
+    return !dependency->fast || check_value(check, dependency->fast, value);
+}
+
+/* ---- branches -------------------------------------------------------------------------------------------------------------- */
+
+/* Those that may fit, as far as the member says by which they differ. */
+static uint64_t select_branches(struct check *check, const struct fast_switch *by, yyjson_val *value)
+{
+    yyjson_val *member = find_member(check, value, by->name);
+    if (!member || !is_string(member))
+        return by->others;
+    uint32_t at = names_find(&by->texts, member->uni.str, unsafe_yyjson_get_len(member));
+    return at == NAMES_NONE ? by->others : by->others | by->branches[at];
+}
+
+static inline bool is_selectable(const struct fast_choice *choice, yyjson_val *value)
+{
+    return choice->by && is_object(value);
+}
+
+bool check_any_of(struct check *check, const struct fast_choice *choice, yyjson_val *value)
+{
+    if (is_selectable(choice, value)) {
+        for (uint64_t bits = select_branches(check, choice->by, value); bits; bits &= bits - 1)
+            if (check_value(check, choice->branches[__builtin_ctzl(bits)], value))
+                return true;
+        return false;
+    }
+    if (!check_spend(check, choice->count))
+        return false;
+    for (uint32_t i = 0; i < choice->count; i++)
+        if (check_value(check, choice->branches[i], value))
+            return true;
+    return false;
+}
+
+bool check_one_of(struct check *check, const struct fast_choice *choice, yyjson_val *value)
+{
+    uint32_t matches = 0;
+    if (is_selectable(choice, value)) {
+        for (uint64_t bits = select_branches(check, choice->by, value); bits && matches < 2; bits &= bits - 1)
+            matches += check_value(check, choice->branches[__builtin_ctzl(bits)], value);
+        return matches == 1;
+    }
+    if (!check_spend(check, choice->count))
+        return false;
+    for (uint32_t i = 0; i < choice->count && matches < 2; i++)
+        matches += check_value(check, choice->branches[i], value);
+    return matches == 1;
+}
