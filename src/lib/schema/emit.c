@@ -20,8 +20,14 @@ enum err emit_program(struct graph *graph, struct schema_node *root, const struc
 {
     struct emitter emitter = {
         .graph = graph, .settings = settings, .options = options ? *options : settings->options, .node = root};
+    uint32_t faults_before;
+    uint32_t faults_after;
+    (void)graph_faults(graph, &faults_before);
     TRY(create(&emitter));
     enum err err = emit_all(&emitter, root);
+    (void)graph_faults(graph, &faults_after);
+    if (err == ERR_OK && faults_after > faults_before)
+        err = ERR_INVALID;
     for (uint32_t i = 0; i < emitter.schema->block_count; i++)
         emitter.nodes[i]->emitted = NULL;
     free(emitter.nodes);
@@ -31,7 +37,7 @@ enum err emit_program(struct graph *graph, struct schema_node *root, const struc
         err = fast_make(emitter.schema);
     }
     if (err == ERR_LIMIT)
-        graph_fault(graph, root, slice_of_text(""), false, "The program of this schema is larger than the limit.");
+        graph_fault(graph, root, slice_of_text(""), false, "the program of this schema is larger than the limit");
     if (err != ERR_OK) {
         schema_unref(emitter.schema);
         return err;
@@ -207,9 +213,10 @@ enum err emit_regex(struct emitter *emitter, struct slice pattern, struct slice 
     enum err err = regex_compile(pattern, &fault, &item->regex);
     if (err == ERR_SYNTAX || err == ERR_LIMIT) {
         graph_fault(emitter->graph, emitter->node, pointer, is_key,
-                    "Expected a regular expression (ECMA-262), found \"%.*s\": %s at its byte %zu.",
-                    (int)MIN(pattern.len, 60), pattern.ptr, fault.what, fault.byte);
-        return ERR_INVALID;
+                    "this is no regular expression (ECMA-262): \"%.*s\": %s at its byte %zu", (int)MIN(pattern.len, 60),
+                    pattern.ptr, fault.what, fault.byte);
+        *ret_regex = NULL; /* nothing is run; what else is wrong is to be told too */
+        return ERR_OK;
     }
     TRY(err);
     item->next = emitter->schema->regexes;

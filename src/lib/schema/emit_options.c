@@ -70,11 +70,10 @@ static enum err check(struct emitter *emitter, const struct schema_node *node)
     if (!said)
         return ERR_OK;
     if (!yyjson_is_obj(said)) {
-        graph_fault(emitter->graph, node, SLICE_LIT("/x-openapi-validation"), false, "Expected an object, found %s.",
-                    json_kind(said));
-        return ERR_INVALID;
+        graph_fault(emitter->graph, node, SLICE_LIT("/x-openapi-validation"), false,
+                    "\"x-openapi-validation\" takes an object of options, found %s", json_kind(said));
+        return ERR_OK;
     }
-    enum err err = ERR_OK;
     yyjson_obj_iter iter = yyjson_obj_iter_with(said);
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
         struct slice name = json_text(key);
@@ -84,17 +83,15 @@ static enum err check(struct emitter *emitter, const struct schema_node *node)
         TRY(emit_pointer(emitter, "x-openapi-validation", name, &pointer));
         if (!find_name(name, names, ARRAY_LEN(names), &index)) {
             const char *nearest = text_nearest(name, names, ARRAY_LEN(names));
-            graph_fault(emitter->graph, node, pointer, true, "No option is called \"" SLICE_FMT "\"%s%s%s.",
+            graph_fault(emitter->graph, node, pointer, true, "no option is called \"" SLICE_FMT "\"%s%s%s",
                         SLICE_ARG(name), nearest ? "; did you mean \"" : "", nearest ? nearest : "",
                         nearest ? "\"?" : "");
-            err = ERR_INVALID;
         } else if (!is_well_formed(name, yyjson_obj_iter_get_val(key), &expected)) {
-            graph_fault(emitter->graph, node, pointer, false, "Expected %s, found %s.", expected,
-                        json_kind(yyjson_obj_iter_get_val(key)));
-            err = ERR_INVALID;
+            graph_fault(emitter->graph, node, pointer, false, "\"" SLICE_FMT "\" takes %s, found %s", SLICE_ARG(name),
+                        expected, json_kind(yyjson_obj_iter_get_val(key)));
         }
     }
-    return err;
+    return ERR_OK;
 }
 
 enum err emit_options(struct emitter *emitter, const struct schema_node *node, struct schema_options *ret_options)

@@ -25,11 +25,19 @@ static struct schema_fault make_fault(const struct schema_document *document, st
     return fault;
 }
 
+static bool is_same(const struct schema_fault *a, const struct schema_fault *b)
+{
+    return slice_equal(a->name, b->name) && slice_equal(a->pointer, b->pointer) && slice_equal(a->message, b->message);
+}
+
 /* The first ones are kept; a fault that cannot be told for want of memory still counts as one. */
 static void tell(struct graph *graph, struct schema_fault fault)
 {
     if (!fault.message.ptr)
         fault.message = SLICE_LIT("there is no memory to say what is wrong");
+    for (uint32_t i = 0; i < graph->fault_count; i++)
+        if (is_same(&graph->faults[i], &fault))
+            return;
     if (graph->fault_count < GRAPH_FAULTS_MAX)
         graph->faults[graph->fault_count++] = fault;
 }

@@ -68,8 +68,9 @@ static enum err find_anchor(struct graph *graph, struct schema_resource *resourc
     if (!key.ptr)
         return ERR_NOMEM;
     if (!node) {
-        *ret_reason = arena_printf(&graph->fault_arena, "there is no anchor \"" SLICE_FMT "\" in " SLICE_FMT,
-                                   SLICE_ARG(name), SLICE_ARG(resource->uri));
+        const char *hint = slice_find(name, '/') < name.len ? "; a pointer begins with \"#/\"" : "";
+        *ret_reason = arena_printf(&graph->fault_arena, "there is no anchor \"" SLICE_FMT "\" in " SLICE_FMT "%s",
+                                   SLICE_ARG(name), SLICE_ARG(resource->document->name), hint);
         return ERR_INVALID;
     }
     *ret_node = node;

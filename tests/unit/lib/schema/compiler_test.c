@@ -180,7 +180,19 @@ static void patterns_that_do_not_compile_are_faults(void **state)
 {
     (void)state;
     EXPECT_FAULTS("{\"pattern\":\n\"(\"}", {2, 1, "/pattern", "regular expression"});
-    EXPECT_FAULTS("{\"patternProperties\":{\n\"(\":{}}}", {2, 1, "/patternProperties/(", "regular expression"});
+    EXPECT_FAULTS("{\"patternProperties\":{\n\"(\":{},\"a\":{\"pattern\":\"[\"}}}",
+                  {2, 1, "/patternProperties/(", "regular expression"},
+                  {2, 23, "/patternProperties/a/pattern", "regular expression"});
+}
+
+static void options_that_are_unknown_or_of_another_form_are_faults(void **state)
+{
+    (void)state;
+    EXPECT_FAULTS(
+        "{\"x-openapi-validation\":{\"coerceType\":true,\"mode\":\"x\"},\n\"not\":{\"x-openapi-validation\":5}}",
+        {1, 26, "/x-openapi-validation/coerceType", "did you mean \"coerceTypes\"?"},
+        {1, 51, "/x-openapi-validation/mode", "takes \"enforce\", \"report\" or \"off\""},
+        {2, 31, "/not/x-openapi-validation", "takes an object of options"});
 }
 
 static void what_stands_where_no_keyword_leads_is_checked_when_it_is_referred_to(void **state)
@@ -269,6 +281,7 @@ int main(void)
         TEST(of_two_ways_to_write_a_keyword_the_one_that_was_meant_is_told),
         TEST(all_that_is_wrong_is_told_at_once),
         TEST(patterns_that_do_not_compile_are_faults),
+        TEST(options_that_are_unknown_or_of_another_form_are_faults),
         TEST(what_stands_where_no_keyword_leads_is_checked_when_it_is_referred_to),
         TEST(schemas_of_another_draft_inside_are_checked_by_their_own),
         TEST(custom_metaschemas_check_what_they_describe),
