@@ -139,6 +139,52 @@ static enum err prepare(struct maker *maker, struct arena *scratch, const struct
     return ERR_OK;
 }
 
+/* The only character of a class, if that is ASCII; '\0' where there are more. */
+static char only_char(const struct char_classes *chars, uint32_t class)
+{
+    char found = '\0';
+    for (uint32_t i = 0; i < chars->stretch_count; i++)
+        if (chars->classes[i] == class)
+            return '\0';
+    for (uint32_t code = 0; code < 0x80; code++) {
+        if (chars->ascii[code] != class)
+            continue;
+        if (found)
+            return '\0';
+        found = (char)code;
+    }
+    return found;
+}
+
+/* The one character that leads on from a state where the text may not end; '\0': there is none, or there are others. */
+static char only_way(const struct maker *maker, uint32_t state, uint32_t *ret_next)
+{
+    uint32_t width = maker->chars.class_count;
+    uint32_t ways = 0;
+    uint32_t way = 0;
+    for (uint32_t class = 0; class < width; class ++) {
+        if (maker->table[state * width + class] == STATE_NO)
+            continue;
+        ways++;
+        way = class;
+    }
+    *ret_next = maker->table[state * width + way];
+    return ways == 1 && way > 0 && *ret_next != STATE_YES ? only_char(&maker->chars, way) : '\0';
+}
+
+/* "^#/components/" and the like are compared as a whole. */
+static void find_prefix(const struct maker *maker, struct machine *machine)
+{
+    uint32_t state = STATE_START;
+    uint32_t next;
+    char c;
+    while (machine->prefix_len < MACHINE_PREFIX_MAX && (c = only_way(maker, state, &next)) != '\0') {
+        machine->prefix[machine->prefix_len++] = c;
+        state = next;
+    }
+    machine->behind_prefix = (uint16_t)(state * maker->chars.class_count);
+}
+
 /* Copies what stays to the heap, with rows for numbers of states. */
 static enum err keep(const struct maker *maker, struct machine *ret_machine)
 {
@@ -158,6 +204,8 @@ static enum err keep(const struct maker *maker, struct machine *ret_machine)
         machine.table[i] = (uint16_t)(i % width == 0 ? maker->table[i] : maker->table[i] * width);
     bool is_always = nfa_bits_has(&maker->states[STATE_START].places, match_node());
     machine.start = (uint16_t)((is_always ? STATE_YES : STATE_START) * width);
+    if (!is_always)
+        find_prefix(maker, &machine);
     *ret_machine = machine;
     return ERR_OK;
 }
@@ -196,6 +244,12 @@ bool machine_match(const struct machine *machine, struct slice text)
     const unsigned char *at = (const unsigned char *)text.ptr;
     const unsigned char *end = at + text.len;
     uint32_t state = machine->start;
+    if (machine->prefix_len > 0) {
+        if (text.len < machine->prefix_len || memcmp(at, machine->prefix, machine->prefix_len) != 0)
+            return false;
+        at += machine->prefix_len;
+        state = machine->behind_prefix;
+    }
     while (at < end && state > chars->class_count) {
         if (LIKELY(*at < 0x80))
             state = table[state + chars->ascii[*at++]];

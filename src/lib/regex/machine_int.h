@@ -5,6 +5,8 @@
 
 #include "lib/regex/nfa_int.h"
 
+#define MACHINE_PREFIX_MAX 32
+
 /* Which class a character is of. Class 0 is the end of the text. */
 struct char_classes {
     uint8_t ascii[128];
@@ -20,17 +22,15 @@ struct machine {
     struct char_classes chars;
     uint16_t *table;
     uint16_t start;
+    uint16_t behind_prefix; /* the state that `prefix` leads to: nothing else can begin a match */
+    uint8_t prefix_len;
+    char prefix[MACHINE_PREFIX_MAX];
 };
 
 /* Heap memory. ERR_LIMIT: too many states, classes or steps: not for a table. ERR_NOMEM. */
 MUST_USE enum err machine_build(struct arena *scratch, const struct tree *tree, struct machine *ret_machine);
 void machine_free(struct machine *machine);
 bool machine_match(const struct machine *machine, struct slice text);
-/* Whether every text matches. */
-static inline bool machine_is_always(const struct machine *machine)
-{
-    return machine->start == machine->chars.class_count;
-}
 
 /* classes.c: for the sets of an NFA. The bits of the sets that a class is in are in `members`, NFA_SET_WORDS for each. */
 MUST_USE enum err classes_build(struct arena *scratch, const struct nfa *nfa, struct char_classes *ret_classes,

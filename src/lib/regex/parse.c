@@ -296,18 +296,26 @@ static struct node *parse_atom(struct parser *parser)
     }
 }
 
+/* What the grammar lets nobody repeat; in a group of its own it may be. */
+static bool is_bare_assertion(const struct parser *parser, const struct node *node, size_t from)
+{
+    bool is_assertion =
+        node->kind == NODE_START || node->kind == NODE_END || node->kind == NODE_LOOK || node->kind == NODE_WORD_EDGE;
+    return is_assertion && !slice_starts(slice_skip(parser->text, from), SLICE_LIT("(?:"));
+}
+
 static struct node *parse_term(struct parser *parser)
 {
-    size_t byte = parser->at;
+    size_t from = parser->at;
     struct node *atom = parse_atom(parser);
     uint32_t min = 0;
     uint32_t max;
     if (!atom)
         return NULL;
-    byte = parser->at;
+    size_t byte = parser->at;
     if (!parse_quantifier(parser, &min, &max))
         return atom;
-    if (atom->kind == NODE_START || atom->kind == NODE_END || atom->kind == NODE_LOOK || atom->kind == NODE_WORD_EDGE)
+    if (is_bare_assertion(parser, atom, from))
         return parser_fail(parser, ERR_SYNTAX, byte, "nothing to repeat");
     if (max < min)
         return parser_fail(parser, ERR_SYNTAX, byte, "a repetition whose maximum is less than its minimum");

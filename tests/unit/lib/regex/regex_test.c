@@ -104,6 +104,7 @@ static void searches_anywhere_and_anchors_hold(void **state)
     yes("^a|b$", "ax");
     yes("^a|b$", "xb");
     no("^a|b$", "xax");
+    yes("^a(?:$)+(?:(?!b))*(?:\\b)?", "a");
     yes("(^|,)a(,|$)", "b,a");
     no("(^|,)a(,|$)", "ba");
 }
