@@ -5,6 +5,7 @@
 
 #include "control/config/compile_int.h"
 #include "control/schema/folder.h"
+#include "control/schema/name.h"
 #include "lib/json/json.h"
 #include "pipeline/contract.h"
 
@@ -41,8 +42,6 @@ struct schema_job {
 
 /* "/a//b/./../c" → "/a/c", NUL-terminated. Links are not asked: what a name means should be seen from it alone. */
 struct slice path_clean(struct arena *arena, struct slice path);
-/* Of a pattern: "{id}" → "id", "{rest...}" → "rest"; any other segment as it is. */
-struct slice path_segment_name(struct slice segment);
 
 /* Opens the folder of `schemas:` and makes the compiler. ERR_NOMEM; mistakes go to the report. */
 MUST_USE enum err bindings_begin(struct compile *compile);
