@@ -2,6 +2,7 @@
 #include "control/config/read_document.h"
 
 #include "control/config/yaml.h"
+#include "lib/json/pointer.h"
 #include "lib/json/writer.h"
 #include "lib/sys/file.h"
 
@@ -22,11 +23,13 @@ static bool is_json(struct slice text, const char *path)
     return is_begun && !ends_in(name, ".yaml") && !ends_in(name, ".yml");
 }
 
-static enum err read_json(struct slice text, struct arena *arena, struct config_report *report,
+static enum err read_json(struct slice text, bool keeps_numbers, struct arena *arena, struct config_report *report,
                           struct json_document *ret_document)
 {
-    const struct json_limits limits = {
-        .bytes_max = DOCUMENT_BYTES_MAX, .depth_max = DOCUMENT_DEPTH_MAX, .refuse_duplicate_keys = true};
+    const struct json_limits limits = {.bytes_max = DOCUMENT_BYTES_MAX,
+                                       .depth_max = DOCUMENT_DEPTH_MAX,
+                                       .refuse_duplicate_keys = true,
+                                       .keeps_numbers = keeps_numbers};
     struct json_fault fault;
     enum err err = json_parse(arena, text, &limits, ret_document, &fault);
     if (err == ERR_OK || err == ERR_NOMEM)
@@ -35,27 +38,56 @@ static enum err read_json(struct slice text, struct arena *arena, struct config_
     return ERR_INVALID;
 }
 
-static enum err read_yaml(struct slice text, struct arena *arena, struct config_report *report,
-                          struct json_document *ret_document)
+static enum err yaml_as_json(struct slice text, struct arena *arena, struct config_report *report,
+                             const struct yaml_node **ret_yaml, struct slice *ret_json)
 {
     static const struct yaml_limits limits = {.depth_max = DOCUMENT_DEPTH_MAX, .nodes_max = DOCUMENT_NODES_MAX};
-    const struct yaml_node *root;
-    struct slice json;
-    TRY(yaml_parse_within(text, &limits, arena, report, &root));
+    TRY(yaml_parse_within(text, &limits, arena, report, ret_yaml));
     if (report->error_count) /* a key that stands twice */
         return ERR_INVALID;
     struct json_writer writer = json_writer_in_arena(arena, text.len + 64);
-    yaml_write_json(root, &writer);
-    TRY(json_writer_finish(&writer, &json));
-    return read_json(json, arena, report, ret_document);
+    yaml_write_json(*ret_yaml, &writer);
+    return json_writer_finish(&writer, ret_json);
+}
+
+static enum err read_text(struct slice text, const char *path, bool keeps_numbers, struct arena *arena,
+                          struct config_report *report, struct placed_document *ret_document)
+{
+    struct placed_document made = {.text = text};
+    struct json_document document;
+    struct slice json = text;
+    TRY(config_report_begin(report, slice_of_text(path), text));
+    if (!is_json(text, path))
+        TRY(yaml_as_json(text, arena, report, &made.yaml, &json));
+    TRY(read_json(json, keeps_numbers, arena, report, &document));
+    made.root = document.root;
+    *ret_document = made;
+    return ERR_OK;
 }
 
 enum err document_read_text(struct slice text, const char *path, struct arena *arena, struct config_report *report,
                             struct json_document *ret_document)
 {
-    TRY(config_report_begin(report, slice_of_text(path), text));
-    return is_json(text, path) ? read_json(text, arena, report, ret_document)
-                               : read_yaml(text, arena, report, ret_document);
+    struct placed_document placed;
+    TRY(read_text(text, path, false, arena, report, &placed));
+    *ret_document = (struct json_document){.root = placed.root};
+    return ERR_OK;
+}
+
+enum err document_read_placed(struct slice text, const char *path, struct arena *arena, struct config_report *report,
+                              struct placed_document *ret_document)
+{
+    return read_text(text, path, true, arena, report, ret_document);
+}
+
+struct option_place document_place_of(const struct placed_document *document, struct slice pointer, bool is_key)
+{
+    struct json_place place;
+    if (document->yaml)
+        return yaml_place_of(document->yaml, pointer, is_key);
+    if (json_pointer_locate(document->text, pointer, is_key, &place) != ERR_OK)
+        return (struct option_place){0};
+    return (struct option_place){.line = place.line, .column = place.column};
 }
 
 enum err document_read(const char *path, struct arena *arena, struct config_report *report,

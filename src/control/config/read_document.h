@@ -19,4 +19,17 @@ MUST_USE enum err document_read(const char *path, struct arena *arena, struct co
 MUST_USE enum err document_read_text(struct slice text, const char *path, struct arena *arena,
                                      struct config_report *report, struct json_document *ret_document);
 
+/* A document that knows where its values stand. */
+struct placed_document {
+    yyjson_val *root;
+    struct slice text;            /* borrowed */
+    const struct yaml_node *yaml; /* NULL: it is JSON */
+};
+
+/* The same with numbers kept as they are written (json_limits.keeps_numbers). */
+MUST_USE enum err document_read_placed(struct slice text, const char *path, struct arena *arena,
+                                       struct config_report *report, struct placed_document *ret_document);
+/* Where the value (or its key) stands that a pointer leads to; line 0: nowhere. Walks the text, if it is JSON. */
+struct option_place document_place_of(const struct placed_document *document, struct slice pointer, bool is_key);
+
 #endif

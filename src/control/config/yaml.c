@@ -290,7 +290,7 @@ static enum err link_node(struct builder *builder, struct yaml_node *node)
         return ERR_OK;
     }
     if (level->key) {
-        node->key = level->key->text;
+        node->key = level->key->text.ptr ? level->key->text : SLICE_LIT("");
         node->key_place = level->key->place;
         level->key = NULL;
     }
