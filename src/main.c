@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"model", cmd_model, "look into a model file"},
     {"openapi", cmd_openapi, "print what a configuration serves, as an OpenAPI document"},
     {"schema", cmd_schema, "compile JSON Schemas, validate documents, measure it"},
+    {"import", cmd_import, "make a configuration of an OpenAPI document"},
     {"keys", cmd_keys, "add, list and revoke API keys"},
 };
 

@@ -31,6 +31,7 @@ COMMANDS = [
     ("weir schema compile", ["schema", "compile"]),
     ("weir schema validate", ["schema", "validate"]),
     ("weir schema bench", ["schema", "bench"]),
+    ("weir import", ["import"]),
     ("weir keys", ["keys"]),
     ("weir keys add", ["keys", "add"]),
     ("weir keys list", ["keys", "list"]),

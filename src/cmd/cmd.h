@@ -11,6 +11,7 @@ enum cmd_exit {
 };
 
 int cmd_check(int argc, char **argv);
+int cmd_import(int argc, char **argv);
 int cmd_keys(int argc, char **argv);
 int cmd_model(int argc, char **argv);
 int cmd_openapi(int argc, char **argv);
