@@ -126,7 +126,7 @@ static enum err write_document(struct request *request, struct slice *ret_body)
     return json_writer_finish(&writer, ret_body);
 }
 
-/* "/age: expected …", "query limit/0: expected …" */
+/* "/age: Expected …", "query limit/0: Expected …", and of the whole body "Expected …". */
 static void add_fault(struct buffer *buffer, const struct request_fault *fault)
 {
     if (fault->terms && fault->terms->in.len) {
@@ -135,7 +135,8 @@ static void add_fault(struct buffer *buffer, const struct request_fault *fault)
         buffer_add(buffer, fault->terms->parameter);
     }
     buffer_add(buffer, fault->pointer);
-    buffer_add(buffer, SLICE_LIT(": "));
+    if (fault->pointer.len || (fault->terms && fault->terms->in.len))
+        buffer_add(buffer, SLICE_LIT(": "));
     buffer_add(buffer, fault->detail);
     buffer_add(buffer, SLICE_LIT("\n"));
 }
