@@ -10,6 +10,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import http2  # noqa: E402
 import weir  # noqa: E402
 from upstream import Upstream  # noqa: E402
 from upstream_http2 import serving  # noqa: E402
@@ -162,6 +163,16 @@ class Bodies(unittest.TestCase):
                 self.assertEqual(weir.ask(server.port, "POST", "/v2/users", JSON, body).status, 200)
                 self.assertEqual((bytes(streams[-1].body), streams[-1].field("content-length")), (body, str(len(body))))
 
+    def test_a_client_of_http2_is_held_to_it(self):
+        kept = Kept()
+        with Upstream(kept) as upstream, served(upstream, [POST], {"post-users-v2.json": USER}) as server, \
+                http2.Client(server.port) as client:
+            good = json.dumps({"name": "x" * 100000, "age": 3}).encode()
+            fields = [("content-type", "application/json")]
+            for body, status in ((b'{"name":"a","age":3}', 200), (b'{"name":"a","age":-3}', 422), (good, 200)):
+                self.assertEqual(client.request("POST", "/v2/users", fields, body).status, status)
+        self.assertEqual([message.body for message in kept.messages], [b'{"name":"a","age":3}', good])
+
     def test_a_large_body_goes_on_whole_to_a_slow_upstream(self):
         body = json.dumps({"name": "x" * 9000000, "age": 1}).encode()
         got = []
@@ -284,6 +295,19 @@ class Responses(unittest.TestCase):
         self.assertEqual(line["contract"], "response: required")
         self.assertEqual(metrics["weir_contract_responses_reported_total"], 1)
 
+    def test_a_response_is_looked_at_before_it_is_compressed(self):
+        body = json.dumps({"no": ["word"] * 1000}).encode()
+        route = self.ROUTE.replace("public: true,", "public: true, chain: [compress],")
+        for mode, status in (("report", 200), ("enforce", 502)):
+            with Upstream(Kept(body)) as upstream, served(upstream, [route % mode], self.SCHEMAS) as server, \
+                    http2.Client(server.port) as client:
+                response = client.request("GET", "/items", [("accept-encoding", "gzip")])
+                self.assertEqual(response.status, status)
+                if mode == "report":
+                    self.assertEqual(gzip.decompress(bytes(response.body)), body)
+                weir.wait_until(lambda: log_of(server), 5, "the log")
+                self.assertEqual(log_of(server)[0]["contract"], "response: required")
+
     def test_a_chunked_response_is_held_until_it_is_whole(self):
         def serve(connection):
             while True:
@@ -328,6 +352,30 @@ class Responses(unittest.TestCase):
             while b"data: 1" not in data:
                 data += client.socket.recv(4096)
             self.assertEqual(weir.metrics(server.port)["weir_contract_responses_skipped_total"], 1)
+
+
+class Models(unittest.TestCase):
+    """The document that was checked is the one that is decoded, and what a model answers is held to its schema."""
+
+    ROUTE = """{match: POST /v1/mlp, public: true, contract: {responses: enforce}, schema: schemas/in.json,
+              responses: {200: schemas/out.json}, to: {model: mlp}}""".replace("\n", "")
+    EXTRA = "models: [{name: mlp, path: %s/tests/data/models/mlp.onnx}]" % weir.ROOT
+    IN = {"properties": {"inputs": {"items": {"properties": {"data": {"items": {"multipleOf": 0.01}}}}}}}
+
+    def ask(self, data, output):
+        body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 8], "data": data}]}
+        with served(None, [self.ROUTE], {"in.json": self.IN, "out.json": {"properties": {"outputs": output}}},
+                    extra=self.EXTRA) as server:
+            return weir.ask(server.port, "POST", "/v1/mlp", JSON, json.dumps(body).encode().replace(b"1.5", b"1.5" + 30 * b"0"))
+
+    def test_requests_and_responses(self):
+        good = [0, 1.5, 2, 3, 4, 5, 6, 7]
+        response = self.ask(good, {"minItems": 1})
+        self.assertEqual(response.status, 200, response)
+        response = self.ask([0.001] + good[1:], True)
+        self.assertEqual(told(response), [("", "/inputs/0/data/0", "multipleOf")])
+        response = self.ask(good, {"maxItems": 0})
+        self.assertEqual((response.status, response.problem()), (500, "invalid-response"))
 
 
 class Hostile(unittest.TestCase):
