@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz-library: pipeline
  *
- * Parameters in every place and style. The first byte says which; the rest is the text, in an allocation of exactly its
- * size. Leaves are UTF-8, no longer together than the text, and only objects have names. */
+ * Parameters in every place and style, and the values that they are read as. The first two bytes say which; the rest is the
+ * text, in an allocation of exactly its size. Leaves are UTF-8, no longer together than the text, and only objects have
+ * names. A value is of the kind that was asked for, and its parts are of the types that are allowed, or texts. */
 #include "lib/base/utf8.h"
-#include "pipeline/validate/style.h"
+#include "pipeline/validate/values.h"
 
 #include <stdlib.h>
 
@@ -39,6 +40,32 @@ static void check(const struct contract_parameter *parameter, const struct style
     ASSERT(parameter->kind != CONTRACT_SCALAR || leaves->count <= 1, "a scalar is one text");
 }
 
+static bool is_allowed(yyjson_val *value, uint32_t types)
+{
+    return yyjson_is_str(value) || (yyjson_is_bool(value) && types & CONTRACT_BOOLEAN) ||
+           (yyjson_is_null(value) && types & CONTRACT_NULL) ||
+           ((yyjson_is_num(value) || yyjson_is_raw(value)) && types & (CONTRACT_INTEGER | CONTRACT_NUMBER));
+}
+
+static void check_value(const struct contract_parameter *parameter, const struct style_leaves *leaves,
+                        enum value_reading reading, struct arena *arena)
+{
+    static const struct config config = {.limits.json_depth = 16};
+    static struct request request = {.config = (struct config *)&config};
+    struct value value = {.reading = reading, .keeps_numbers = parameter->is_exploded};
+    enum err err = value_make(&request, parameter, leaves, arena, &value);
+    ASSERT(err == ERR_OK || (err == ERR_SYNTAX && value.what), "who refuses says why");
+    if (err != ERR_OK || parameter->is_json)
+        return;
+    yyjson_val *root = value.root;
+    ASSERT(parameter->kind != CONTRACT_SCALAR || is_allowed(root, parameter->types), "a scalar is of a type allowed");
+    ASSERT(parameter->kind != CONTRACT_ARRAY || yyjson_arr_size(root) == leaves->count, "each item is there");
+    ASSERT(parameter->kind != CONTRACT_OBJECT || yyjson_obj_size(root) == leaves->count, "each member is there");
+    yyjson_arr_iter iter = yyjson_arr_iter_with(root);
+    for (yyjson_val *item; (item = yyjson_arr_iter_next(&iter));)
+        ASSERT(is_allowed(item, parameter->types), "items are of a type allowed");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2 || size > 4096)
@@ -55,6 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .is_exploded = data[0] & 0x40,
         .is_json = (data[0] & 0xb0) == 0xb0,
         .style = (enum contract_style)(data[1] % 7),
+        .types = data[1] >> 3,
     };
     struct style_leaves leaves = {.arena = &arena};
     char *copy = malloc(size - 1);
@@ -63,8 +91,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum err err = read_one(&parameter, slice_of(copy, size - 2), &leaves);
     ASSERT(err == ERR_OK || err == ERR_SYNTAX, "a small text needs little memory");
     ASSERT(err == ERR_OK || leaves.what, "who refuses says why");
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         check(&parameter, &leaves, size - 2);
+        check_value(&parameter, &leaves, VALUE_TYPED, &arena);
+        check_value(&parameter, &leaves, VALUE_PLAIN, &arena);
+    }
     free(copy);
     arena_reset(&arena);
     pool_deinit(&pool);
