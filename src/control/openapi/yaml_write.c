@@ -9,6 +9,7 @@
 
 #define INDENT          2
 #define PLAIN_BYTES_MAX 120
+#define KEY_BYTES_MAX   160 /* each byte may need six */
 
 struct yaml {
     struct buffer out;
@@ -113,6 +114,17 @@ static bool is_block(yyjson_val *value)
     return (yyjson_is_obj(value) && yyjson_obj_size(value)) || (yyjson_is_arr(value) && yyjson_arr_size(value));
 }
 
+/* A key before its colon has at most 1024 characters (YAML 1.2 section 7.4.2); a longer one is announced. */
+static void write_key(struct yaml *yaml, struct slice key, uint32_t level)
+{
+    bool is_long = key.len > KEY_BYTES_MAX;
+    if (is_long)
+        buffer_add(&yaml->out, SLICE_LIT("? "));
+    write_string(yaml, key);
+    if (is_long)
+        begin_line(yaml, level);
+}
+
 /* The first member stands behind the dash of an item. */
 static void write_members(struct yaml *yaml, yyjson_val *object, uint32_t level, bool is_begun)
 {
@@ -121,7 +133,7 @@ static void write_members(struct yaml *yaml, yyjson_val *object, uint32_t level,
         yyjson_val *value = yyjson_obj_iter_get_val(key);
         if (!is_begun)
             begin_line(yaml, level);
-        write_string(yaml, json_text(key));
+        write_key(yaml, json_text(key), level);
         buffer_add(&yaml->out, is_block(value) ? SLICE_LIT(":") : SLICE_LIT(": "));
         write_value(yaml, value, level + 1);
     }
