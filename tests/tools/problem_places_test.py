@@ -41,7 +41,7 @@ PLACES = {
     "endpoint/metrics.c": "AT_METRICS",
     "endpoint/openapi.c": "AT_OPENAPI",
     "endpoint/schemas.c": "AT_SCHEMAS",
-    "validate/": "AT_CONTRACT AT_RESPONSE",
+    "validate/": "AT_CONTRACT AT_PARAMETERS AT_RESPONSE",
     "middleware/auth.c": "AT_AUTH",
     "middleware/normalize_image.c": "AT_IMAGE",
     "middleware/format_output.c": "AT_SCORES",

@@ -212,10 +212,17 @@ void contract_responses(const struct operation *operation, struct responses *res
 uint32_t contract_places(const struct contract *contract)
 {
     uint32_t arises = 0;
-    bool has_request = contract && (contract->has_body || contract->parameter_count || contract->refuses_unknown_query);
-    if (has_request)
+    if (!contract)
+        return 0;
+    bool is_enforced = contract->mode == CONTRACT_ENFORCE;
+    if (contract->has_body && (contract->body.mode == CONTRACT_ENFORCE || (is_enforced && contract->is_body_required)))
         arises |= AT_CONTRACT;
-    if (contract && contract->response_mode == CONTRACT_ENFORCE)
+    if (is_enforced && (contract->parameter_count || contract->refuses_unknown_query))
+        arises |= AT_PARAMETERS;
+    for (uint32_t i = 0; i < contract->parameter_count; i++)
+        if (contract->parameters[i].schema.schema && contract->parameters[i].schema.mode == CONTRACT_ENFORCE)
+            arises |= AT_PARAMETERS;
+    if (contract->response_count && contract->response_mode == CONTRACT_ENFORCE)
         arises |= AT_RESPONSE;
     return arises;
 }
@@ -226,7 +233,7 @@ void contract_validation_write(const struct operation *operation)
     static const char *const choices[] = {[SCHEMA_YES] = "true", [SCHEMA_NO] = "false"};
     const struct contract *contract = operation->route->contract;
     struct json_writer *out = &operation->api->out;
-    if (!contract || !contract_places(contract))
+    if (!contract || !(contract->has_body || contract->parameter_count || contract->response_count))
         return;
     const struct schema_options *options = contract->has_body && contract->body.schema
                                                ? schema_options(contract->body.schema)

@@ -193,7 +193,7 @@ static void write_media(struct json_writer *out, const char *media_type, struct 
     json_write_object_end(out);
 }
 
-/* JSON is held to the contract, where there is one, and to nothing else that could be said here. */
+/* JSON is held to the contract, where there is one; and where that is enforced, nothing else is taken. */
 static void write_body(const struct operation *operation)
 {
     struct description_input own[DESCRIPTION_INPUTS_MAX];
@@ -201,6 +201,7 @@ static void write_body(const struct operation *operation)
     const struct contract *contract = operation->route->contract;
     uint32_t count = takes_body(operation) ? operation->said.input_count : 0;
     struct slice schema = contract_body(operation);
+    bool is_only = schema.ptr && contract->body.mode == CONTRACT_ENFORCE;
     struct json_writer *out = &operation->api->out;
     if (count == 0 && takes_body(operation)) {
         inputs = own;
@@ -215,8 +216,7 @@ static void write_body(const struct operation *operation)
     if (schema.ptr)
         write_media(out, "application/json", schema);
     for (uint32_t i = 0; i < count; i++)
-        if (!schema.ptr ||
-            (strcmp(inputs[i].media_type, "application/json") != 0 && strcmp(inputs[i].media_type, "*/*") != 0))
+        if (!is_only && (!schema.ptr || strcmp(inputs[i].media_type, "application/json") != 0))
             write_media(out, inputs[i].media_type, inputs[i].schema);
     json_write_object_end(out);
     json_write_object_end(out);

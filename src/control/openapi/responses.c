@@ -57,8 +57,15 @@ static struct slice problem_schema(struct openapi *api)
         "\"error\":{\"type\":\"string\",\"description\":\"The detail once more, for clients of the Open Inference "
         "Protocol.\"},"
         "\"errors\":{\"type\":\"array\",\"description\":\"All that is wrong with the request, up to a limit.\","
-        "\"items\":{\"type\":\"object\",\"properties\":{\"pointer\":{\"type\":\"string\",\"description\":\"A JSON "
-        "Pointer to the place in the body.\"},\"detail\":{\"type\":\"string\"}}}}}}";
+        "\"items\":{\"type\":\"object\",\"properties\":{"
+        "\"in\":{\"type\":\"string\",\"description\":\"path, query, header or cookie, of a parameter.\"},"
+        "\"parameter\":{\"type\":\"string\",\"description\":\"Its name.\"},"
+        "\"pointer\":{\"type\":\"string\",\"description\":\"A JSON Pointer to the place in the body, or in the value "
+        "of "
+        "the parameter.\"},"
+        "\"schema\":{\"type\":\"string\",\"description\":\"Where the schema says so.\"},"
+        "\"keyword\":{\"type\":\"string\"},\"expected\":{\"type\":\"string\"},\"found\":{\"type\":\"string\"},"
+        "\"detail\":{\"type\":\"string\",\"description\":\"What is wrong, in a sentence.\"}}}}}}";
     return component_ref(api, COMPONENT_SCHEMA, SLICE_LIT("Problem"), SLICE_LIT(json));
 }
 
