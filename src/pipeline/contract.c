@@ -47,9 +47,9 @@ const struct contract_schema *contract_schema_of(const struct contract *contract
 void contract_response_key(const struct contract_response *response, struct text *out)
 {
     if (response->status_min == response->status_max)
-        text_printf(out, "response %u", response->status_min);
+        text_printf(out, "%u", response->status_min);
     else if (response->status_max - response->status_min < 100)
-        text_printf(out, "response %uXX", response->status_min / 100U);
+        text_printf(out, "%uXX", response->status_min / 100U);
     else
-        text_add(out, SLICE_LIT("response default"));
+        text_add(out, SLICE_LIT("default"));
 }

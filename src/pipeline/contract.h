@@ -89,7 +89,7 @@ struct contract_response {
     struct contract_schema schema;
 };
 
-/* "response 404", "response 4XX" or "response default". */
+/* "404", "4XX" or "default", as OpenAPI has it. */
 struct text;
 void contract_response_key(const struct contract_response *response, struct text *out);
 

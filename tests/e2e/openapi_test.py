@@ -203,6 +203,17 @@ routes:
         self.assertNotIn("default", operation["responses"])
         self.assertEqual(operation["x-openapi-validation"]["mode"], "enforce")
 
+    def test_models_may_be_left_out(self):
+        self.server.write_config("""
+models: [{name: gone, path: gone.onnx}]
+routes: [{match: /v2, public: true, to: {endpoint: v2}}]
+""")
+        with open(self.server.path("gone.onnx"), "wb") as file:
+            file.write(b"this is no model")
+        self.assertIn("--no-models", self.run_weir().stderr)
+        document = json.loads(self.run_weir("--no-models").stdout)
+        self.assertIn("InferenceRequest", document["components"]["schemas"])
+
     def test_check_tells_what_breaks(self):
         before = self.server.path("before.yaml")
         self.assertEqual(self.run_weir("--yaml", "-o", before).returncode, 0)

@@ -5,8 +5,6 @@
 
 #include "pipeline/contract.h"
 
-#include <stdio.h>
-
 static const char *const places[] = {
     [CONTRACT_PATH] = "path",
     [CONTRACT_QUERY] = "query",
@@ -184,24 +182,15 @@ struct slice contract_body(const struct operation *operation)
     return contract && contract->has_body ? schema_of(operation->api, &contract->body) : (struct slice){NULL, 0};
 }
 
-static void make_key(const struct contract_response *response, char key[KEY_BYTES_MAX])
-{
-    if (response->status_min == response->status_max)
-        (void)snprintf(key, KEY_BYTES_MAX, "%d", response->status_min);
-    else if (response->status_max - response->status_min < 100)
-        (void)snprintf(key, KEY_BYTES_MAX, "%dXX", response->status_min / 100);
-    else
-        (void)snprintf(key, KEY_BYTES_MAX, "default");
-}
-
 void contract_responses(const struct operation *operation, struct responses *responses)
 {
     const struct contract *contract = operation->route->contract;
     for (uint32_t i = 0; contract && i < contract->response_count; i++) {
         const struct contract_response *row = &contract->responses[i];
-        char key[KEY_BYTES_MAX];
-        make_key(row, key);
-        struct response *response = response_at(responses, key);
+        char memory[KEY_BYTES_MAX];
+        struct text key = text_init(memory, sizeof memory);
+        contract_response_key(row, &key);
+        struct response *response = response_at(responses, memory);
         response->description = row->description.len ? row->description : SLICE_LIT("As the contract says.");
         response->content_count = 0;
         if (row->schema.schema)

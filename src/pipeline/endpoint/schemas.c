@@ -96,6 +96,7 @@ static void put_contract(struct json_writer *writer, const struct request *reque
     for (uint32_t i = 0; i < contract->response_count; i++) {
         const struct contract_response *response = &contract->responses[i];
         struct text part = text_init(memory, sizeof memory);
+        text_add(&part, SLICE_LIT("response "));
         contract_response_key(response, &part);
         put_schema(writer, request, route, text_slice(&part), &response->schema);
     }
