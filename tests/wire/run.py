@@ -367,6 +367,7 @@ def main(words):
     server = weir.Server(config)
     shutil.copy(os.path.join(HERE, "keys.conf"), server.path("keys.conf"))
     os.chmod(server.path("keys.conf"), 0o600)
+    shutil.copy(os.path.join(HERE, "checked.json"), server.path("checked.json"))
     make_public(server.path("public"))
     with server, concurrent.futures.ThreadPoolExecutor(PLAYERS) as pool:
         plays = {name: pool.submit(play, server.port, name) for name in names}
