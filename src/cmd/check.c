@@ -5,16 +5,18 @@
 #include "control/config/load.h"
 #include "control/config/reference.h"
 #include "lib/json/writer.h"
+#include "pipeline/contract.h"
 #include "pipeline/route.h"
 
 #include <stdio.h>
 
 #define OUTPUT_BYTES_MAX (16u << 20)
 
-enum flag { FLAG_JSON, FLAG_REFERENCE, FLAG_SCHEMA, FLAG_COUNT };
+enum flag { FLAG_JSON, FLAG_VERBOSE, FLAG_REFERENCE, FLAG_SCHEMA, FLAG_COUNT };
 
 static const struct cmd_flag flags[] = {
     [FLAG_JSON] = {"json", 0, NULL, "the result as one JSON object on standard output"},
+    [FLAG_VERBOSE] = {"verbose", 'v', NULL, "say which schemas each route is bound to"},
     [FLAG_REFERENCE] = {"reference", 0, NULL, "print all options as Markdown"},
     [FLAG_SCHEMA] = {"schema", 0, NULL, "print the JSON Schema of a configuration, for editors"},
 };
@@ -25,8 +27,9 @@ struct output {
     struct arena arena;
 };
 
-static int check_file(const char *path, bool is_json);
+static int check_file(const char *path, bool is_json, bool is_verbose);
 static void print_text(const struct config_report *report, const struct config *config);
+static void print_contracts(const struct config *config);
 static enum err print_json(const struct config_report *report, const struct config *config);
 static int print_generated(bool is_schema);
 
@@ -34,7 +37,7 @@ int cmd_check(int argc, char **argv)
 {
     struct cmd_line line = {
         .command = "check",
-        .usage = "[--json] FILE\n--reference | --schema",
+        .usage = "[--json] [--verbose] FILE\n--reference | --schema",
         .about = "Reads a configuration as weir serve would, with the keys files and all else that its\n"
                  "middlewares read, and says everything that is wrong with it: file, line, column, what was\n"
                  "expected. Models are looked for but not opened; see weir model inspect.\n",
@@ -56,7 +59,8 @@ int cmd_check(int argc, char **argv)
         return cmd_misuse("check", "name a configuration file, such as weir.yaml");
     if (line.argument_count > wants_file)
         return cmd_misuse("check", "unexpected argument \"%s\"", line.arguments[wants_file]);
-    return wants_file ? check_file(line.arguments[0], is_set[FLAG_JSON]) : print_generated(is_set[FLAG_SCHEMA]);
+    return wants_file ? check_file(line.arguments[0], is_set[FLAG_JSON], is_set[FLAG_VERBOSE])
+                      : print_generated(is_set[FLAG_SCHEMA]);
 }
 
 /* Entries of `routes:`. Each gives one route or several, side by side; the implicit ones have no `match`. */
@@ -70,7 +74,7 @@ static uint32_t count_routes(const struct config *config)
     return count;
 }
 
-static int check_file(const char *path, bool is_json)
+static int check_file(const char *path, bool is_json, bool is_verbose)
 {
     static struct config_report report;
     struct config *config = NULL;
@@ -81,9 +85,49 @@ static int check_file(const char *path, bool is_json)
         print_text(&report, config);
     else if (print_json(&report, config) != ERR_OK)
         result = cmd_fail("check", "out of memory for the result");
+    if (config && is_verbose && !is_json)
+        print_contracts(config);
     config_unref(config);
     config_report_deinit(&report);
     return result;
+}
+
+static const char *const modes[] = {
+    [CONTRACT_ENFORCE] = "enforce", [CONTRACT_REPORT] = "report", [CONTRACT_OFF] = "off"};
+
+/* What a schema is called: its file, with the place in it that is not the whole. */
+static void name_schema(const struct config *config, const struct contract_schema *schema, struct text *out)
+{
+    size_t fragment = slice_find(schema->uri, '#');
+    text_add(out, schema->path.len ? schema->path : config->path);
+    text_add(out, slice_skip(schema->uri, fragment));
+}
+
+/* What is said of one route. */
+struct telling {
+    const struct config *config;
+    const struct route *route;
+    struct json_writer *out; /* NULL: to standard output */
+};
+
+static void print_schema(void *context, struct slice part, const struct contract_schema *schema)
+{
+    const struct telling *telling = context;
+    char memory[4096];
+    struct text name = text_init(memory, sizeof memory);
+    name_schema(telling->config, schema, &name);
+    printf("    " SLICE_FMT ": %s (%s)\n", SLICE_ARG(part), memory, modes[schema->mode]);
+}
+
+static void print_contracts(const struct config *config)
+{
+    for (uint32_t i = 0; i < config->route_count; i++) {
+        struct telling telling = {.config = config, .route = config->routes[i]};
+        if (!telling.route->contract)
+            continue;
+        printf("  " SLICE_FMT "\n", SLICE_ARG(telling.route->name));
+        contract_each(telling.route->contract, print_schema, &telling);
+    }
 }
 
 static void print_text(const struct config_report *report, const struct config *config)
@@ -116,6 +160,10 @@ static void write_note(struct json_writer *out, const struct config_note *note)
     json_write_object_begin(out);
     json_write_key(out, SLICE_LIT("severity"));
     json_write_string(out, note->severity == CONFIG_ERROR ? SLICE_LIT("error") : SLICE_LIT("warning"));
+    if (note->path.len) {
+        json_write_key(out, SLICE_LIT("file"));
+        json_write_string(out, note->path);
+    }
     if (note->place.line) {
         json_write_key(out, SLICE_LIT("line"));
         json_write_u64(out, note->place.line);
@@ -131,6 +179,37 @@ static void write_count(struct json_writer *out, const char *key, uint64_t value
 {
     json_write_key(out, slice_of_text(key));
     json_write_u64(out, value);
+}
+
+static void write_member(struct json_writer *out, const char *key, struct slice value)
+{
+    json_write_key(out, slice_of_text(key));
+    json_write_string(out, value);
+}
+
+static void write_schema(void *context, struct slice part, const struct contract_schema *schema)
+{
+    const struct telling *telling = context;
+    char memory[4096];
+    struct text name = text_init(memory, sizeof memory);
+    name_schema(telling->config, schema, &name);
+    json_write_object_begin(telling->out);
+    write_member(telling->out, "route", telling->route->name);
+    write_member(telling->out, "part", part);
+    write_member(telling->out, "schema", text_slice(&name));
+    write_member(telling->out, "mode", slice_of_text(modes[schema->mode]));
+    json_write_object_end(telling->out);
+}
+
+static void write_contracts(struct json_writer *out, const struct config *config)
+{
+    json_write_key(out, SLICE_LIT("schemas"));
+    json_write_array_begin(out);
+    for (uint32_t i = 0; i < config->route_count; i++) {
+        struct telling telling = {.config = config, .route = config->routes[i], .out = out};
+        contract_each(telling.route->contract, write_schema, &telling);
+    }
+    json_write_array_end(out);
 }
 
 static enum err print_json(const struct config_report *report, const struct config *config)
@@ -149,6 +228,7 @@ static enum err print_json(const struct config_report *report, const struct conf
     if (config) {
         write_count(&out, "routes", count_routes(config));
         write_count(&out, "models", config->models.count);
+        write_contracts(&out, config);
     }
     json_write_key(&out, SLICE_LIT("notes"));
     json_write_array_begin(&out);

@@ -3,6 +3,8 @@
 
 #include "lib/base/text.h"
 
+#define PART_BYTES 256
+
 static bool is_checked(const struct contract_schema *schema)
 {
     return schema->schema && schema->mode != CONTRACT_OFF;
@@ -52,4 +54,29 @@ void contract_response_key(const struct contract_response *response, struct text
         text_printf(out, "%uXX", response->status_min / 100U);
     else
         text_add(out, SLICE_LIT("default"));
+}
+
+void contract_each(const struct contract *contract, contract_visit visit, void *context)
+{
+    static const char *const places[] = {[CONTRACT_PATH] = "path",
+                                         [CONTRACT_QUERY] = "query",
+                                         [CONTRACT_HEADER] = "header",
+                                         [CONTRACT_COOKIE] = "cookie"};
+    char memory[PART_BYTES];
+    if (contract && contract->body.schema)
+        visit(context, SLICE_LIT("body"), &contract->body);
+    for (uint32_t i = 0; contract && i < contract->parameter_count; i++) {
+        const struct contract_parameter *parameter = &contract->parameters[i];
+        struct text part = text_init(memory, sizeof memory);
+        text_printf(&part, "%s " SLICE_FMT, places[parameter->place], SLICE_ARG(parameter->name));
+        if (parameter->schema.schema)
+            visit(context, text_slice(&part), &parameter->schema);
+    }
+    for (uint32_t i = 0; contract && i < contract->response_count; i++) {
+        struct text part = text_init(memory, sizeof memory);
+        text_add(&part, SLICE_LIT("response "));
+        contract_response_key(&contract->responses[i], &part);
+        if (contract->responses[i].schema.schema)
+            visit(context, text_slice(&part), &contract->responses[i].schema);
+    }
 }

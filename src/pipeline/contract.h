@@ -122,4 +122,9 @@ bool contract_checks_responses(const struct contract *contract);
 /* For a response of this status: what it is held against; NULL: nothing. */
 const struct contract_schema *contract_schema_of(const struct contract *contract, int status);
 
+/* Calls `visit` for every schema of a contract, which may be NULL; `part` says what it is for: "body", "query limit",
+ * "response 404", "response 4XX", "response default". */
+typedef void (*contract_visit)(void *context, struct slice part, const struct contract_schema *schema);
+void contract_each(const struct contract *contract, contract_visit visit, void *context);
+
 #endif

@@ -394,14 +394,10 @@ static void render_outcomes(struct rendering *rendering, const char *name, const
     exposition_sample(&rendering->out, &failed, 1, (double)counter_read(&reloads->failed));
 }
 
-static uint32_t count_schemas(const struct contract *contract)
+static void count_schema(void *count, struct slice part, const struct contract_schema *schema)
 {
-    uint32_t count = contract && contract->body.schema;
-    for (uint32_t i = 0; contract && i < contract->parameter_count; i++)
-        count += contract->parameters[i].schema.schema != NULL;
-    for (uint32_t i = 0; contract && i < contract->response_count; i++)
-        count += contract->responses[i].schema.schema != NULL;
-    return count;
+    (void)part, (void)schema;
+    ++*(uint32_t *)count;
 }
 
 static void render_schemas(struct rendering *rendering)
@@ -410,7 +406,7 @@ static void render_schemas(struct rendering *rendering)
     const struct reload_meter *schemas = rendering->sources->schemas;
     uint32_t count = 0;
     for (uint32_t i = 0; config && i < config->route_count; i++)
-        count += count_schemas(config->routes[i]->contract);
+        contract_each(config->routes[i]->contract, count_schema, &count);
     single(rendering, EXPOSITION_GAUGE, "weir_schemas", NULL, "Schemas that routes are bound to", count);
     render_outcomes(rendering, "weir_schemas_reloads", "Times that schemas were read anew", schemas);
     single(rendering, EXPOSITION_GAUGE, "weir_schemas_last_reload_successful", NULL,

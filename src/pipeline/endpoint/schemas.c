@@ -54,52 +54,34 @@ static const struct contract_document *document_of(const struct config *config, 
                : NULL;
 }
 
-/* `part`: "body", "query limit", "response 200". */
-static void put_schema(struct json_writer *writer, const struct request *request, const struct route *route,
-                       struct slice part, const struct contract_schema *schema)
+struct listing {
+    struct json_writer *writer;
+    const struct config *config;
+    const struct route *route;
+};
+
+static void put_schema(void *context, struct slice part, const struct contract_schema *schema)
 {
     static const char *const modes[] = {
         [CONTRACT_ENFORCE] = "enforce", [CONTRACT_REPORT] = "report", [CONTRACT_OFF] = "off"};
-    const struct contract_document *document = document_of(request->config, schema);
+    const struct listing *listing = context;
+    struct json_writer *writer = listing->writer;
+    const struct contract_document *document = document_of(listing->config, schema);
     size_t fragment = slice_find(schema->uri, '#');
     char time[25];
-    if (!schema->schema || !document)
+    if (!document)
         return;
     clock_format_rfc3339(time, document->loaded_ns);
     json_write_object_begin(writer);
-    put(writer, "route", route->name);
+    put(writer, "route", listing->route->name);
     put(writer, "part", part);
-    put(writer, "file", schema->path.len ? schema->path : request->config->path);
+    put(writer, "file", schema->path.len ? schema->path : listing->config->path);
     if (fragment < schema->uri.len)
         put(writer, "fragment", slice_skip(schema->uri, fragment));
     put(writer, "sha256", slice_of_text(document->hash));
     put(writer, "loaded", slice_of_text(time));
     put(writer, "mode", slice_of_text(modes[schema->mode]));
     json_write_object_end(writer);
-}
-
-static void put_contract(struct json_writer *writer, const struct request *request, const struct route *route)
-{
-    static const char *const places[] = {[CONTRACT_PATH] = "path",
-                                         [CONTRACT_QUERY] = "query",
-                                         [CONTRACT_HEADER] = "header",
-                                         [CONTRACT_COOKIE] = "cookie"};
-    const struct contract *contract = route->contract;
-    char memory[256];
-    put_schema(writer, request, route, SLICE_LIT("body"), &contract->body);
-    for (uint32_t i = 0; i < contract->parameter_count; i++) {
-        const struct contract_parameter *parameter = &contract->parameters[i];
-        struct text part = text_init(memory, sizeof memory);
-        text_printf(&part, "%s " SLICE_FMT, places[parameter->place], SLICE_ARG(parameter->name));
-        put_schema(writer, request, route, text_slice(&part), &parameter->schema);
-    }
-    for (uint32_t i = 0; i < contract->response_count; i++) {
-        const struct contract_response *response = &contract->responses[i];
-        struct text part = text_init(memory, sizeof memory);
-        text_add(&part, SLICE_LIT("response "));
-        contract_response_key(response, &part);
-        put_schema(writer, request, route, text_slice(&part), &response->schema);
-    }
 }
 
 static enum verdict list(struct request *request)
@@ -117,9 +99,10 @@ static enum verdict list(struct request *request)
         put(&writer, "detail", text_slice(&why));
     json_write_key(&writer, SLICE_LIT("schemas"));
     json_write_array_begin(&writer);
-    for (uint32_t i = 0; i < config->route_count; i++)
-        if (config->routes[i]->contract)
-            put_contract(&writer, request, config->routes[i]);
+    for (uint32_t i = 0; i < config->route_count; i++) {
+        struct listing listing = {.writer = &writer, .config = config, .route = config->routes[i]};
+        contract_each(config->routes[i]->contract, put_schema, &listing);
+    }
     json_write_array_end(&writer);
     json_write_object_end(&writer);
     return endpoint_answer(request, 200, &writer);

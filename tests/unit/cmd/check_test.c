@@ -53,7 +53,28 @@ static void gives_the_same_as_json(void **state)
     run(cmd_check, "check --json " CONFIGS "good.yaml", &capture);
     assert_int_equal(capture.exit, CMD_DONE);
     assert_string_equal(capture.out, "{\"file\":\"" CONFIGS "good.yaml\",\"ok\":true,\"errors\":0,\"warnings\":0,"
-                                     "\"routes\":3,\"models\":2,\"notes\":[]}\n");
+                                     "\"routes\":3,\"models\":2,\"schemas\":[],\"notes\":[]}\n");
+}
+
+static void says_which_schemas_a_route_is_bound_to(void **state)
+{
+    (void)state;
+    run(cmd_check, "check --verbose " CONFIGS "contracts.yaml", &capture);
+    assert_string_equal(capture.err,
+                        CONFIGS "schemas/unused.json: warning: no route is bound to this file, and no schema "
+                                "refers to it\n");
+    assert_string_equal(capture.out,
+                        CONFIGS "contracts.yaml: ok (1 route, 0 models)\n"
+                                "  POST /v2/users\n"
+                                "    body: " CONFIGS "schemas/post-users-v2.json (enforce)\n"
+                                "    query dry: " CONFIGS "contracts.yaml#/0/schema (enforce)\n"
+                                "    response 4XX: " CONFIGS "schemas/post-users-v2.json#/$defs/fault (report)\n");
+    run(cmd_check, "check --json " CONFIGS "contracts.yaml", &capture);
+    assert_non_null(strstr(capture.out,
+                           "\"schemas\":[{\"route\":\"POST /v2/users\",\"part\":\"body\",\"schema\":\"" CONFIGS
+                           "schemas/post-users-v2.json\",\"mode\":\"enforce\"},"));
+    assert_non_null(strstr(capture.out, "{\"severity\":\"warning\",\"file\":\"" CONFIGS "schemas/unused.json\","
+                                        "\"message\":"));
 }
 
 static void fails_on_a_file_that_is_not_there(void **state)
@@ -92,12 +113,9 @@ static void refuses_wrong_usage(void **state)
 static void helps_with_every_flag_and_the_exit_codes(void **state)
 {
     (void)state;
-    static const char *const words[] = {"Usage: weir check [--json] FILE\n",
-                                        "--json",
-                                        "--reference",
-                                        "--schema",
-                                        "-h, --help",
-                                        "Exit codes: 0 done, 1 failed, 2 wrong usage.\n"};
+    static const char *const words[] = {
+        "Usage: weir check [--json] [--verbose] FILE\n", "--json", "--reference", "--schema", "-h, --help",
+        "Exit codes: 0 done, 1 failed, 2 wrong usage.\n"};
     run(cmd_check, "check --help", &capture);
     assert_int_equal(capture.exit, CMD_DONE);
     assert_string_equal(capture.err, "");
@@ -111,6 +129,7 @@ int main(void)
         cmocka_unit_test(says_ok_with_the_number_of_routes_and_models),
         cmocka_unit_test(prints_errors_to_standard_error_and_fails),
         cmocka_unit_test(gives_the_same_as_json),
+        cmocka_unit_test(says_which_schemas_a_route_is_bound_to),
         cmocka_unit_test(fails_on_a_file_that_is_not_there),
         cmocka_unit_test(prints_the_reference_and_the_schema),
         cmocka_unit_test(refuses_wrong_usage),
