@@ -11,6 +11,9 @@
 #include "lib/json/json_int.h"
 #include "lib/json/pointer.h"
 
+/* So many keys of an object are compared each with each. */
+#define KEYS_FEW 32
+
 struct source {
     struct arena *arena;
     struct slice text;
@@ -281,10 +284,41 @@ static yyjson_val *find_duplicate_key(yyjson_val *object, yyjson_val **keys)
     return found;
 }
 
+/* The first eight bytes of a key and its length: keys that differ mostly differ here. Read at once: behind a key stand at
+ * least its quote, a colon, a value, a bracket and the padding. */
+static inline uint64_t mark_of(yyjson_val *key)
+{
+    uint64_t word;
+    size_t len = unsafe_yyjson_get_len(key);
+    memcpy(&word, unsafe_yyjson_get_str(key), sizeof word);
+    if (len < sizeof word)
+        word &= (UINT64_C(1) << 8 * len) - 1;
+    return word ^ (uint64_t)len << 56;
+}
+
+/* The same for an object of at most KEYS_FEW: each key is held against all before it, by their marks first. */
+static yyjson_val *find_duplicate_of_few(yyjson_val *object)
+{
+    uint64_t marks[KEYS_FEW];
+    yyjson_val *keys[KEYS_FEW];
+    size_t members = unsafe_yyjson_get_len(object);
+    yyjson_val *key = object + 1;
+    for (size_t i = 0; i < members; i++, key = unsafe_yyjson_get_next(key + 1)) {
+        uint64_t mark = mark_of(key);
+        bool is_seen = false;
+        for (size_t j = 0; j < i; j++)
+            is_seen |= marks[j] == mark;
+        for (size_t j = 0; UNLIKELY(is_seen) && j < i; j++)
+            if (marks[j] == mark && slice_equal(json_text(keys[j]), json_text(key)))
+                return key;
+        marks[i] = mark;
+        keys[i] = key;
+    }
+    return NULL;
+}
+
 static enum err find_duplicate(struct arena *arena, yyjson_val *root, size_t values_count, const char **ret_key)
 {
-    enum { KEYS_FEW = 32 };
-    yyjson_val *few[KEYS_FEW];
     yyjson_val **many = NULL;
     yyjson_val *end = unsafe_yyjson_get_next(root);
     for (yyjson_val *value = root; value < end; value++) {
@@ -292,11 +326,12 @@ static enum err find_duplicate(struct arena *arena, yyjson_val *root, size_t val
             value = unsafe_yyjson_get_next(value) - 1;
         if (!unsafe_yyjson_is_obj(value) || unsafe_yyjson_get_len(value) < 2)
             continue;
-        if (unsafe_yyjson_get_len(value) > KEYS_FEW && !many)
+        bool are_few = unsafe_yyjson_get_len(value) <= KEYS_FEW;
+        if (!are_few && !many)
             many = arena_alloc(arena, values_count / 2 * sizeof(yyjson_val *));
-        if (unsafe_yyjson_get_len(value) > KEYS_FEW && !many)
+        if (!are_few && !many)
             return ERR_NOMEM;
-        yyjson_val *key = find_duplicate_key(value, unsafe_yyjson_get_len(value) > KEYS_FEW ? many : few);
+        yyjson_val *key = are_few ? find_duplicate_of_few(value) : find_duplicate_key(value, many);
         if (key) {
             *ret_key = json_text(key).ptr;
             return ERR_EXISTS;
