@@ -114,9 +114,10 @@ static bool check_if(struct check *check, const struct fast_if *branch, yyjson_v
     return check_value(check, check_value(check, branch->condition, value) ? branch->then : branch->otherwise, value);
 }
 
-static inline bool run(struct check *check, const struct step *step, yyjson_val *value)
+/* One step of those that strings have. */
+static inline bool run_text(struct check *check, const struct step *step, unsigned op, yyjson_val *value)
 {
-    switch (step->op) {
+    switch (op) {
     case FAST_LENGTH:
         return has_length(check, step, value);
     case FAST_TEXTS:
@@ -125,20 +126,22 @@ static inline bool run(struct check *check, const struct step *step, yyjson_val 
         return check_pattern(check, step->regex, string_of(value));
     case FAST_FORMAT:
         return format_matches(step->format, string_of(value));
-    case FAST_NOT_EMPTY:
+    default:
         return unsafe_yyjson_get_len(value) > 0;
-    case FAST_INTEGRAL:
-        return (KIND(KIND_OF(value)) & KINDS_INTEGER) || json_is_integer(value);
-    case FAST_BOUNDS:
-        return is_within(step, value);
-    case FAST_EXACT:
-        return is_within_exactly(step->exact, value);
-    case FAST_MULTIPLE:
-        return is_multiple(step, value);
-    case FAST_VALUES:
-        return is_among(check, step->values, value);
-    case FAST_OBJECT:
-        return check_object(check, step->object, value);
+    }
+}
+
+static bool run(struct check *check, const struct step *step, yyjson_val *value)
+{
+    switch (step->op) {
+    case FAST_COUNT:
+        return check_count(check, step->object, value);
+    case FAST_KNOWN:
+        return check_known(check, step->object, value);
+    case FAST_CLOSED:
+        return check_closed(check, step->object, value);
+    case FAST_MEMBERS:
+        return check_members(check, step->object, value);
     case FAST_NAMES:
         return check_names(check, step->fast, value);
     case FAST_DEPENDENT:
@@ -149,6 +152,8 @@ static inline bool run(struct check *check, const struct step *step, yyjson_val 
         return check_unique(check, value);
     case FAST_CONTAINS:
         return check_contains(check, step->contains, value);
+    case FAST_VALUES:
+        return is_among(check, step->values, value);
     case FAST_CALL:
         return check_value(check, step->fast, value);
     case FAST_NOT:
@@ -163,29 +168,68 @@ static inline bool run(struct check *check, const struct step *step, yyjson_val 
         return check_rest_of_items(check, step->unevaluated, value);
     case FAST_REST_OF_MEMBERS:
         return check_rest_of_members(check, step->unevaluated, value);
+    case FAST_WAIVED:
+        return unsafe_yyjson_get_len(value) == 0 || run_text(check, step, step->waived, value);
     default:
         return false;
     }
 }
 
-bool check_streams(struct check *check, const struct fast *fast, yyjson_val *value)
+/* Of containers, and the rest of a stream that has more to it than its own type's steps. */
+static bool check_steps(struct check *check, const struct step *step, yyjson_val *value)
 {
-    static const uint8_t streams[8] = {
-        [YYJSON_TYPE_RAW] = STREAM_NUMBER, [YYJSON_TYPE_NUM] = STREAM_NUMBER, [YYJSON_TYPE_STR] = STREAM_STRING,
-        [YYJSON_TYPE_ARR] = STREAM_ARRAY,  [YYJSON_TYPE_OBJ] = STREAM_OBJECT,
-    };
-    const struct step *step = fast->streams[streams[value->tag & YYJSON_TYPE_MASK]];
     if (UNLIKELY(check->depth_left == 0))
         return check_end(check, SCHEMA_OVER_LIMIT);
     if (!check_spend(check, 1))
         return false;
     check->depth_left--;
-    bool is_valid = true;
-    for (; step->op != FAST_END && is_valid; step++) {
-        if (UNLIKELY(step->waives_empty) && unsafe_yyjson_get_len(value) == 0 && is_string(value))
-            continue;
+    bool is_valid;
+    do
         is_valid = run(check, step, value);
-    }
+    while (is_valid && (++step)->op != FAST_END);
     check->depth_left++;
     return is_valid;
 }
+
+static bool check_text(struct check *check, const struct step *step, yyjson_val *value)
+{
+    for (; step->op != FAST_END; step++) {
+        if (UNLIKELY(step->op > FAST_NOT_EMPTY))
+            return check_steps(check, step, value);
+        if (!run_text(check, step, step->op, value))
+            return false;
+    }
+    return true;
+}
+
+static bool check_number(struct check *check, const struct step *step, yyjson_val *value)
+{
+    for (; step->op != FAST_END; step++) {
+        bool is_valid;
+        switch (step->op) {
+        case FAST_INTEGRAL:
+            is_valid = (KIND(KIND_OF(value)) & KINDS_INTEGER) || json_is_integer(value);
+            break;
+        case FAST_BOUNDS:
+            is_valid = is_within(step, value);
+            break;
+        case FAST_EXACT:
+            is_valid = is_within_exactly(step->exact, value);
+            break;
+        case FAST_MULTIPLE:
+            is_valid = is_multiple(step, value);
+            break;
+        default:
+            return check_steps(check, step, value);
+        }
+        if (!is_valid)
+            return false;
+    }
+    return true;
+}
+
+const check_function check_functions[8] = {
+    [YYJSON_TYPE_NONE] = check_steps, [YYJSON_TYPE_RAW] = check_number, [YYJSON_TYPE_NULL] = check_steps,
+    [YYJSON_TYPE_BOOL] = check_steps, [YYJSON_TYPE_NUM] = check_number, [YYJSON_TYPE_STR] = check_text,
+    [YYJSON_TYPE_ARR] = check_steps,  [YYJSON_TYPE_OBJ] = check_steps,
+};

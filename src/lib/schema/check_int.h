@@ -12,9 +12,14 @@ struct check {
     struct schema_work *work;
 };
 
-/* A value whose kind is to be looked into. */
-bool check_streams(struct check *check, const struct fast *fast, yyjson_val *value);
-bool check_object(struct check *check, const struct fast_object *object, yyjson_val *value);
+/* By yyjson's type: the steps of a stream, one after the other. */
+typedef bool (*check_function)(struct check *check, const struct step *step, yyjson_val *value);
+extern const check_function check_functions[8];
+
+bool check_count(struct check *check, const struct fast_object *object, yyjson_val *value);
+bool check_known(struct check *check, const struct fast_object *object, yyjson_val *value);
+bool check_closed(struct check *check, const struct fast_object *object, yyjson_val *value);
+bool check_members(struct check *check, const struct fast_object *object, yyjson_val *value);
 bool check_names(struct check *check, const struct fast *fast, yyjson_val *value);
 bool check_dependency(struct check *check, const struct fast_dependency *dependency, yyjson_val *value);
 bool check_array(struct check *check, const struct fast_array *array, yyjson_val *value);
@@ -30,8 +35,15 @@ bool check_end(struct check *check, enum schema_outcome stop);
 
 static inline bool check_spend(struct check *check, uint64_t steps)
 {
-    check->steps_left -= (int64_t)MIN(steps, INT64_MAX / 2);
+    check->steps_left -= (int64_t)steps; /* there are at most 2^56 of anything in a document */
     return LIKELY(check->steps_left >= 0) || check_end(check, SCHEMA_OVER_LIMIT);
+}
+
+/* A value whose kind is to be looked into. */
+static inline bool check_streams(struct check *check, const struct fast *fast, yyjson_val *value)
+{
+    unsigned type = value->tag & YYJSON_TYPE_MASK;
+    return check_functions[type](check, fast->streams[type], value);
 }
 
 static inline bool check_value(struct check *check, const struct fast *fast, yyjson_val *value)

@@ -27,38 +27,47 @@ static inline bool check_place(struct check *check, const struct fast_place *pla
     return (place->runs & kind) && check_streams(check, place->fast, value);
 }
 
-/* The members that are known by name, and nothing else to be done. */
-static bool check_known(struct check *check, const struct fast_object *object, yyjson_val *value, size_t count)
+static inline bool begin(struct check *check, const struct fast_object *object, size_t count)
 {
+    return count >= object->min && count <= object->max && check_spend(check, count);
+}
+
+bool check_count(struct check *check, const struct fast_object *object, yyjson_val *value)
+{
+    return begin(check, object, unsafe_yyjson_get_len(value));
+}
+
+/* The members that are known by name; what is done with others is known when this is compiled. */
+ALWAYS_INLINE bool check_by_name(struct check *check, const struct fast_object *object, yyjson_val *value,
+                                 bool is_closed)
+{
+    size_t count = unsafe_yyjson_get_len(value);
     uint64_t seen = 0;
+    if (!begin(check, object, count))
+        return false;
     yyjson_val *key = unsafe_yyjson_get_first(value);
     for (; count > 0; count--, key = member_next(key)) {
         const struct fast_place *place = find(object, key);
-        if (!place)
+        if (!place) {
+            if (is_closed)
+                return false;
             continue;
+        }
         seen |= place->bit;
-        if (!check_place(check, place, key + 1))
+        if (!check_place(check, place, key + 1) || (is_closed && !place->is_declared))
             return false;
     }
     return (object->required & ~seen) == 0;
 }
 
-/* With a schema for what is not declared. */
-static bool check_closed(struct check *check, const struct fast_object *object, yyjson_val *value, size_t count)
+bool check_known(struct check *check, const struct fast_object *object, yyjson_val *value)
 {
-    uint64_t seen = 0;
-    yyjson_val *key = unsafe_yyjson_get_first(value);
-    for (; count > 0; count--, key = member_next(key)) {
-        const struct fast_place *place = find(object, key);
-        if (place) {
-            seen |= place->bit;
-            if (!check_place(check, place, key + 1))
-                return false;
-        }
-        if ((!place || !place->is_declared) && !check_value(check, object->rest, key + 1))
-            return false;
-    }
-    return (object->required & ~seen) == 0;
+    return check_by_name(check, object, value, false);
+}
+
+bool check_closed(struct check *check, const struct fast_object *object, yyjson_val *value)
+{
+    return check_by_name(check, object, value, true);
 }
 
 /* What patterns say of a member; *is_declared: one of them declares it. */
@@ -76,9 +85,12 @@ static bool check_patterns(struct check *check, const struct fast_object *object
     return check->stop == SCHEMA_VALID;
 }
 
-static bool check_all(struct check *check, const struct fast_object *object, yyjson_val *value, size_t count)
+bool check_members(struct check *check, const struct fast_object *object, yyjson_val *value)
 {
+    size_t count = unsafe_yyjson_get_len(value);
     uint64_t seen = 0;
+    if (!begin(check, object, count))
+        return false;
     yyjson_val *key = unsafe_yyjson_get_first(value);
     for (; count > 0; count--, key = member_next(key)) {
         const struct fast_place *place = object->name_count > 0 ? find(object, key) : NULL;
@@ -95,16 +107,6 @@ static bool check_all(struct check *check, const struct fast_object *object, yyj
             return false;
     }
     return (object->required & ~seen) == 0;
-}
-
-bool check_object(struct check *check, const struct fast_object *object, yyjson_val *value)
-{
-    size_t count = unsafe_yyjson_get_len(value);
-    if (count < object->min || count > object->max || !check_spend(check, count))
-        return false;
-    if (object->pattern_count > 0 || object->name_count == 0)
-        return object->pattern_count > 0 || object->rest ? check_all(check, object, value, count) : true;
-    return object->rest ? check_closed(check, object, value, count) : check_known(check, object, value, count);
 }
 
 bool check_names(struct check *check, const struct fast *fast, yyjson_val *value)

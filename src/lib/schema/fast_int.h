@@ -9,8 +9,6 @@
 
 #include "lib/schema/program_int.h"
 
-enum stream { STREAM_OTHER, STREAM_NUMBER, STREAM_STRING, STREAM_ARRAY, STREAM_OBJECT, STREAM_COUNT };
-
 /* In the order in which a stream has them: what is cheap comes first. */
 enum fast_op {
     FAST_END,
@@ -24,7 +22,10 @@ enum fast_op {
     FAST_EXACT,
     FAST_MULTIPLE,
     FAST_VALUES,
-    FAST_OBJECT,
+    FAST_COUNT,   /* of members */
+    FAST_KNOWN,   /* members by name */
+    FAST_CLOSED,  /* the same, and there are no others */
+    FAST_MEMBERS, /* the same, with patterns or a schema for the others */
     FAST_NAMES,
     FAST_DEPENDENT,
     FAST_ARRAY,
@@ -37,11 +38,12 @@ enum fast_op {
     FAST_ONE_OF,
     FAST_REST_OF_ITEMS,
     FAST_REST_OF_MEMBERS,
+    FAST_WAIVED, /* `waived`, but "" passes it */
 };
 
 struct step {
     uint8_t op;
-    bool waives_empty; /* "" passes it */
+    uint8_t waived;
     union {
         struct {
             uint64_t min;
@@ -73,9 +75,9 @@ struct step {
 };
 
 struct fast {
-    uint32_t passes; /* kinds that are valid without more */
-    uint32_t runs;   /* kinds whose streams say */
-    const struct step *streams[STREAM_COUNT];
+    uint32_t passes;               /* kinds that are valid without more */
+    uint32_t runs;                 /* kinds whose streams say */
+    const struct step *streams[8]; /* by yyjson's type */
 };
 
 /* Bounds that doubles do not tell exactly: rules of the four ops. */
@@ -101,7 +103,7 @@ struct fast_place {
     uint64_t bit; /* of `required` */
     uint32_t runs;
     bool is_declared; /* nothing more is to be done for it, but by patterns */
-};
+} CACHE_ALIGNED;
 
 struct fast_pattern {
     const struct regex *regex;

@@ -14,6 +14,11 @@ static const uint32_t stream_kinds[STREAM_COUNT] = {
     [STREAM_OBJECT] = KIND_OBJ,
 };
 
+static const uint8_t stream_of_type[8] = {
+    [YYJSON_TYPE_RAW] = STREAM_NUMBER, [YYJSON_TYPE_NUM] = STREAM_NUMBER, [YYJSON_TYPE_STR] = STREAM_STRING,
+    [YYJSON_TYPE_ARR] = STREAM_ARRAY,  [YYJSON_TYPE_OBJ] = STREAM_OBJECT,
+};
+
 /* "" is refused as a value and not as a name: what applies to both cannot tell, and is left to the walker. */
 static bool needs_walker(const struct schema *schema)
 {
@@ -196,7 +201,9 @@ static enum err write_streams(struct builder *builder, struct fast *fast)
             return ERR_NOMEM;
         memcpy(steps, stream->items, stream->count * sizeof *steps);
         sort_steps(steps, stream->count);
-        fast->streams[i] = steps;
+        for (unsigned type = 0; type < ARRAY_LEN(fast->streams); type++)
+            if (stream_of_type[type] == i)
+                fast->streams[type] = steps;
         fast->runs |= kinds;
     }
     return ERR_OK;

@@ -11,6 +11,8 @@
 #define INLINE_RULES_MAX 256
 #define INLINE_NAMES_MAX 256
 
+enum stream { STREAM_OTHER, STREAM_NUMBER, STREAM_STRING, STREAM_ARRAY, STREAM_OBJECT, STREAM_COUNT };
+
 /* A fast that waits for its turn. */
 struct lower_item {
     struct fast *fast;

@@ -213,7 +213,9 @@ enum err lower_object_end(struct builder *builder)
     object->max = builder->members_max;
     if (builder->required_count > 64)
         TRY(require_many(builder));
-    const struct step step = {.op = FAST_OBJECT, .object = object};
+    struct step step = {.op = FAST_MEMBERS, .object = object};
+    if (object->pattern_count == 0 && !object->rest)
+        step.op = object->name_count > 0 ? FAST_KNOWN : FAST_COUNT;
     return lower_step(builder, KIND_OBJ, &step);
 }
 

@@ -59,15 +59,6 @@ static enum verdict judge(const struct step *step, uint32_t kind)
     }
 }
 
-static enum stream stream_of(unsigned kind)
-{
-    static const uint8_t streams[8] = {
-        [YYJSON_TYPE_RAW] = STREAM_NUMBER, [YYJSON_TYPE_NUM] = STREAM_NUMBER, [YYJSON_TYPE_STR] = STREAM_STRING,
-        [YYJSON_TYPE_ARR] = STREAM_ARRAY,  [YYJSON_TYPE_OBJ] = STREAM_OBJECT,
-    };
-    return streams[kind & YYJSON_TYPE_MASK];
-}
-
 static bool refine(struct fast *fast)
 {
     bool is_changed = false;
@@ -76,7 +67,7 @@ static bool refine(struct fast *fast)
         if (!(fast->runs & kind))
             continue;
         enum verdict verdict = PASSES;
-        for (const struct step *step = fast->streams[stream_of(i)]; step->op != FAST_END; step++) {
+        for (const struct step *step = fast->streams[i & YYJSON_TYPE_MASK]; step->op != FAST_END; step++) {
             enum verdict one = judge(step, kind);
             verdict = one == FAILS || verdict == FAILS ? FAILS : one == UNKNOWN ? UNKNOWN : verdict;
         }
@@ -91,9 +82,9 @@ static bool refine(struct fast *fast)
 }
 
 /* Streams of one kind lose the steps that are known to pass it. */
-static void slim(struct fast *fast, enum stream stream, uint32_t kind)
+static void slim(struct fast *fast, unsigned type, uint32_t kind)
 {
-    struct step *kept = (struct step *)fast->streams[stream];
+    struct step *kept = (struct step *)fast->streams[type];
     if (!kept || !(fast->runs & kind))
         return;
     for (const struct step *step = kept;; step++) {
@@ -106,23 +97,29 @@ static void slim(struct fast *fast, enum stream stream, uint32_t kind)
     }
 }
 
+static bool has_table(const struct step *step)
+{
+    return (step->op == FAST_KNOWN || step->op == FAST_CLOSED || step->op == FAST_MEMBERS) &&
+           step->object->name_count > 0;
+}
+
 /* The strings that a branch asks of a member it cannot be without; NULL: it asks for no such thing. */
 static const struct names *texts_of(const struct fast *branch, struct slice name)
 {
-    const struct step *step = branch->streams[STREAM_OBJECT];
+    const struct step *step = branch->streams[YYJSON_TYPE_OBJ];
     if (!(branch->runs & KIND_OBJ))
         return NULL;
     for (; step->op != FAST_END; step++) {
-        if (step->op != FAST_OBJECT)
+        if (!has_table(step))
             continue;
-        for (uint32_t i = 0; step->object->name_count > 0 && i <= step->object->mask; i++) {
+        for (uint32_t i = 0; i <= step->object->mask; i++) {
             const struct fast_place *place = &step->object->places[i];
             if (place->len != name.len || place->bit == 0 || memcmp(place->ptr, name.ptr, name.len) != 0)
                 continue;
             if ((place->fast->passes | place->fast->runs) & ~KINDS_STRING || !(place->fast->runs & KIND_STR))
                 return NULL;
-            const struct step *first = place->fast->streams[STREAM_STRING];
-            return first->op == FAST_TEXTS && !first->waives_empty ? first->texts : NULL;
+            const struct step *first = place->fast->streams[YYJSON_TYPE_STR];
+            return first->op == FAST_TEXTS ? first->texts : NULL;
         }
     }
     return NULL;
@@ -141,9 +138,9 @@ static bool find_name(const struct fast_choice *choice, struct slice *ret_name)
 {
     uint32_t best = 1;
     for (uint32_t i = 0; i < MIN(choice->count, 4); i++) {
-        const struct step *step = choice->branches[i]->streams[STREAM_OBJECT];
+        const struct step *step = choice->branches[i]->streams[YYJSON_TYPE_OBJ];
         for (; step && step->op != FAST_END; step++) {
-            if (step->op != FAST_OBJECT || step->object->name_count == 0)
+            if (!has_table(step))
                 continue;
             for (uint32_t j = 0; j <= step->object->mask; j++) {
                 const struct fast_place *place = &step->object->places[j];
@@ -219,13 +216,28 @@ static enum err make_switch(struct lowering *lowering, struct fast_choice *choic
 
 static enum err make_switches(struct lowering *lowering, const struct fast *fast)
 {
-    const struct step *step = fast->streams[STREAM_OBJECT];
+    const struct step *step = fast->streams[YYJSON_TYPE_OBJ];
     if (!(fast->runs & KIND_OBJ))
         return ERR_OK;
     for (; step->op != FAST_END; step++)
         if ((step->op == FAST_ANY_OF || step->op == FAST_ONE_OF) && !step->choice->by)
             TRY(make_switch(lowering, step->choice));
     return ERR_OK;
+}
+
+/* Objects whose other members are refused, and nothing but names to be looked at. */
+static void close_objects(struct fast *fast)
+{
+    struct step *step = (struct step *)fast->streams[YYJSON_TYPE_OBJ];
+    for (; step && step->op != FAST_END; step++) {
+        if (step->op != FAST_MEMBERS || !step->object->rest || step->object->pattern_count > 0)
+            continue;
+        const struct fast *rest = step->object->rest;
+        if (rest->passes == 0 && rest->runs == 0 && step->object->name_count > 0)
+            step->op = FAST_CLOSED;
+        else if (rest->passes == KINDS_ALL)
+            step->op = step->object->name_count > 0 ? FAST_KNOWN : FAST_COUNT;
+    }
 }
 
 enum err lower_refine(struct lowering *lowering)
@@ -237,9 +249,11 @@ enum err lower_refine(struct lowering *lowering)
             is_changed |= refine(item->fast);
     }
     for (const struct lower_item *item = lowering->first; item; item = item->next) {
-        slim(item->fast, STREAM_OBJECT, KIND_OBJ);
-        slim(item->fast, STREAM_ARRAY, KIND_ARR);
+        slim(item->fast, YYJSON_TYPE_OBJ, KIND_OBJ);
+        slim(item->fast, YYJSON_TYPE_ARR, KIND_ARR);
     }
+    for (const struct lower_item *item = lowering->first; item; item = item->next)
+        close_objects(item->fast);
     for (struct lower_table *table = lowering->tables; table; table = table->next) {
         for (uint32_t i = 0; i < table->count; i++) {
             struct fast_place *place = &table->places[i];

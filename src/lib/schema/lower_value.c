@@ -13,6 +13,15 @@ static bool waives(const struct block *block)
     return block->allow_empty == SCHEMA_YES;
 }
 
+static enum err lower_text_step(struct builder *builder, const struct block *block, struct step step)
+{
+    if (waives(block)) {
+        step.waived = step.op;
+        step.op = FAST_WAIVED;
+    }
+    return lower_step(builder, KINDS_STRING, &step);
+}
+
 /* Whether a double tells the bound from every other number of a document. */
 static bool is_exact(yyjson_val *value)
 {
@@ -88,7 +97,7 @@ static enum err lower_length(struct builder *builder, const struct block *block,
         builder->length_min = MAX(builder->length_min, rule->bound);
         return ERR_OK;
     }
-    const struct step step = {.op = FAST_LENGTH, .waives_empty = true, .length = {rule->bound, UINT64_MAX}};
+    const struct step step = {.op = FAST_LENGTH, .length = {rule->bound, UINT64_MAX}};
     return lower_step(builder, KINDS_STRING, &step);
 }
 
@@ -145,9 +154,9 @@ static enum err lower_enum(struct builder *builder, const struct block *block, y
     uint32_t constants = KIND_NULL | KINDS_BOOLEAN;
     builder->allowed &= ~constants | kinds;
     if (kinds & KINDS_STRING || waives(block)) {
-        struct step step = {.op = FAST_TEXTS, .waives_empty = waives(block)};
+        struct step step = {.op = FAST_TEXTS};
         TRY(make_texts(builder, first, count, &step.texts));
-        TRY(lower_step(builder, KINDS_STRING, &step));
+        TRY(lower_text_step(builder, block, step));
     } else {
         builder->allowed &= ~KINDS_STRING;
     }
@@ -168,7 +177,7 @@ static enum err lower_type(struct builder *builder, const struct rule *rule)
 
 enum err lower_value_rule(struct builder *builder, const struct block *block, const struct rule *rule)
 {
-    struct step step = {.waives_empty = waives(block)};
+    struct step step = {0};
     switch (rule->op) {
     case OP_TYPE:
         return lower_type(builder, rule);
@@ -192,11 +201,11 @@ enum err lower_value_rule(struct builder *builder, const struct block *block, co
     case OP_PATTERN:
         step.op = FAST_PATTERN;
         step.regex = rule->pattern.regex;
-        return lower_step(builder, KINDS_STRING, &step);
+        return lower_text_step(builder, block, step);
     case OP_FORMAT:
         step.op = FAST_FORMAT;
         step.format = rule->format;
-        return lower_step(builder, KINDS_STRING, &step);
+        return lower_text_step(builder, block, step);
     case OP_EMPTY:
         step.op = FAST_NOT_EMPTY;
         return lower_step(builder, KINDS_STRING, &step);

@@ -57,8 +57,8 @@ static inline struct name_words name_words_of(const char *ptr, size_t len)
 
 static inline uint64_t name_hash(struct name_words words, size_t len, uint64_t seed)
 {
-    uint64_t mixed = (words.first + len) * 0x9e3779b97f4a7c15U ^ words.last;
-    return (mixed ^ mixed >> 29) * seed;
+    uint64_t mixed = words.first * 3 + (words.last << 27 | words.last >> 37) + len;
+    return mixed * seed;
 }
 
 /* The index of a name, or NAMES_NONE. */
