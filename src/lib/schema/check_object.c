@@ -19,12 +19,39 @@ static inline const struct fast_place *find(const struct fast_object *object, yy
     }
 }
 
-static inline bool check_place(struct check *check, const struct fast_place *place, yyjson_val *value)
+/* Members that hold something are looked into after all others of their object, so that a fault of the object itself is
+ * found first: what is invalid mostly is so near its root. */
+enum { LATER_MAX = 12 };
+
+struct later {
+    uint32_t count;
+    struct {
+        const struct fast *fast;
+        yyjson_val *value;
+    } items[LATER_MAX];
+};
+
+static inline bool check_later(struct check *check, const struct later *later)
+{
+    for (uint32_t i = 0; i < later->count; i++)
+        if (!check_streams(check, later->items[i].fast, later->items[i].value))
+            return false;
+    return true;
+}
+
+static inline bool check_place(struct check *check, const struct fast_place *place, yyjson_val *value,
+                               struct later *later)
 {
     uint32_t kind = KIND(KIND_OF(value));
     if (LIKELY(place->passes & kind))
         return true;
-    return (place->runs & kind) && check_streams(check, place->fast, value);
+    if (!(place->runs & kind))
+        return false;
+    if (!(kind & (KIND_OBJ | KIND_ARR)) || later->count == LATER_MAX)
+        return check_streams(check, place->fast, value);
+    later->items[later->count].fast = place->fast;
+    later->items[later->count++].value = value;
+    return true;
 }
 
 static inline bool begin(struct check *check, const struct fast_object *object, size_t count)
@@ -43,6 +70,8 @@ ALWAYS_INLINE bool check_by_name(struct check *check, const struct fast_object *
 {
     size_t count = unsafe_yyjson_get_len(value);
     uint64_t seen = 0;
+    struct later later;
+    later.count = 0;
     if (!begin(check, object, count))
         return false;
     yyjson_val *key = unsafe_yyjson_get_first(value);
@@ -54,10 +83,10 @@ ALWAYS_INLINE bool check_by_name(struct check *check, const struct fast_object *
             continue;
         }
         seen |= place->bit;
-        if (!check_place(check, place, key + 1) || (is_closed && !place->is_declared))
+        if (!check_place(check, place, key + 1, &later) || (is_closed && !place->is_declared))
             return false;
     }
-    return (object->required & ~seen) == 0;
+    return (object->required & ~seen) == 0 && check_later(check, &later);
 }
 
 bool check_known(struct check *check, const struct fast_object *object, yyjson_val *value)
@@ -89,6 +118,8 @@ bool check_members(struct check *check, const struct fast_object *object, yyjson
 {
     size_t count = unsafe_yyjson_get_len(value);
     uint64_t seen = 0;
+    struct later later;
+    later.count = 0;
     if (!begin(check, object, count))
         return false;
     yyjson_val *key = unsafe_yyjson_get_first(value);
@@ -98,7 +129,7 @@ bool check_members(struct check *check, const struct fast_object *object, yyjson
         if (place) {
             seen |= place->bit;
             is_declared = place->is_declared;
-            if (!check_place(check, place, key + 1))
+            if (!check_place(check, place, key + 1, &later))
                 return false;
         }
         if (object->pattern_count > 0 && !check_patterns(check, object, key, &is_declared))
@@ -106,7 +137,7 @@ bool check_members(struct check *check, const struct fast_object *object, yyjson
         if (object->rest && !is_declared && !check_value(check, object->rest, key + 1))
             return false;
     }
-    return (object->required & ~seen) == 0;
+    return (object->required & ~seen) == 0 && check_later(check, &later);
 }
 
 bool check_names(struct check *check, const struct fast *fast, yyjson_val *value)
