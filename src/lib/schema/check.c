@@ -109,127 +109,146 @@ bool check_pattern(struct check *check, const struct regex *regex, struct slice 
     return outcome == REGEX_YES;
 }
 
-static bool check_if(struct check *check, const struct fast_if *branch, yyjson_val *value)
+static bool check_stream_end(struct check *check, const struct step *step, yyjson_val *value)
 {
-    return check_value(check, check_value(check, branch->condition, value) ? branch->then : branch->otherwise, value);
-}
-
-/* One step of those that strings have. */
-static inline bool run_text(struct check *check, const struct step *step, unsigned op, yyjson_val *value)
-{
-    switch (op) {
-    case FAST_LENGTH:
-        return has_length(check, step, value);
-    case FAST_TEXTS:
-        return names_find(step->texts, value->uni.str, unsafe_yyjson_get_len(value)) != NAMES_NONE;
-    case FAST_PATTERN:
-        return check_pattern(check, step->regex, string_of(value));
-    case FAST_FORMAT:
-        return format_matches(step->format, string_of(value));
-    default:
-        return unsafe_yyjson_get_len(value) > 0;
-    }
-}
-
-static bool run(struct check *check, const struct step *step, yyjson_val *value)
-{
-    switch (step->op) {
-    case FAST_COUNT:
-        return check_count(check, step->object, value);
-    case FAST_KNOWN:
-        return check_known(check, step->object, value);
-    case FAST_CLOSED:
-        return check_closed(check, step->object, value);
-    case FAST_MEMBERS:
-        return check_members(check, step->object, value);
-    case FAST_NAMES:
-        return check_names(check, step->fast, value);
-    case FAST_DEPENDENT:
-        return check_dependency(check, step->dependency, value);
-    case FAST_ARRAY:
-        return check_array(check, step->array, value);
-    case FAST_UNIQUE:
-        return check_unique(check, value);
-    case FAST_CONTAINS:
-        return check_contains(check, step->contains, value);
-    case FAST_VALUES:
-        return is_among(check, step->values, value);
-    case FAST_CALL:
-        return check_value(check, step->fast, value);
-    case FAST_NOT:
-        return !check_value(check, step->fast, value);
-    case FAST_IF:
-        return check_if(check, step->branch, value);
-    case FAST_ANY_OF:
-        return check_any_of(check, step->choice, value);
-    case FAST_ONE_OF:
-        return check_one_of(check, step->choice, value);
-    case FAST_REST_OF_ITEMS:
-        return check_rest_of_items(check, step->unevaluated, value);
-    case FAST_REST_OF_MEMBERS:
-        return check_rest_of_members(check, step->unevaluated, value);
-    case FAST_WAIVED:
-        return unsafe_yyjson_get_len(value) == 0 || run_text(check, step, step->waived, value);
-    default:
-        return false;
-    }
-}
-
-/* Of containers, and the rest of a stream that has more to it than its own type's steps. */
-static bool check_steps(struct check *check, const struct step *step, yyjson_val *value)
-{
-    if (UNLIKELY(check->depth_left == 0))
-        return check_end(check, SCHEMA_OVER_LIMIT);
-    if (!check_spend(check, 1))
-        return false;
-    check->depth_left--;
-    bool is_valid;
-    do
-        is_valid = run(check, step, value);
-    while (is_valid && (++step)->op != FAST_END);
-    check->depth_left++;
-    return is_valid;
-}
-
-static bool check_text(struct check *check, const struct step *step, yyjson_val *value)
-{
-    for (; step->op != FAST_END; step++) {
-        if (UNLIKELY(step->op > FAST_NOT_EMPTY))
-            return check_steps(check, step, value);
-        if (!run_text(check, step, step->op, value))
-            return false;
-    }
+    (void)check;
+    (void)step;
+    (void)value;
     return true;
 }
 
-static bool check_number(struct check *check, const struct step *step, yyjson_val *value)
+static bool check_length(struct check *check, const struct step *step, yyjson_val *value)
 {
-    for (; step->op != FAST_END; step++) {
-        bool is_valid;
-        switch (step->op) {
-        case FAST_INTEGRAL:
-            is_valid = (KIND(KIND_OF(value)) & KINDS_INTEGER) || json_is_integer(value);
-            break;
-        case FAST_BOUNDS:
-            is_valid = is_within(step, value);
-            break;
-        case FAST_EXACT:
-            is_valid = is_within_exactly(step->exact, value);
-            break;
-        case FAST_MULTIPLE:
-            is_valid = is_multiple(step, value);
-            break;
-        default:
-            return check_steps(check, step, value);
-        }
-        if (!is_valid)
-            return false;
-    }
-    return true;
+    return has_length(check, step, value) && check_next(check, step, value);
 }
 
-const check_function check_functions[8] = {
-    [YYJSON_TYPE_NONE] = check_steps, [YYJSON_TYPE_RAW] = check_number, [YYJSON_TYPE_NULL] = check_steps,
-    [YYJSON_TYPE_BOOL] = check_steps, [YYJSON_TYPE_NUM] = check_number, [YYJSON_TYPE_STR] = check_text,
-    [YYJSON_TYPE_ARR] = check_steps,  [YYJSON_TYPE_OBJ] = check_steps,
+static inline bool is_text(const struct step *step, yyjson_val *value)
+{
+    return names_find(step->texts, value->uni.str, unsafe_yyjson_get_len(value)) != NAMES_NONE;
+}
+
+static bool check_texts(struct check *check, const struct step *step, yyjson_val *value)
+{
+    return is_text(step, value) && check_next(check, step, value);
+}
+
+static bool check_pattern_step(struct check *check, const struct step *step, yyjson_val *value)
+{
+    return check_pattern(check, step->regex, string_of(value)) && check_next(check, step, value);
+}
+
+static bool check_format(struct check *check, const struct step *step, yyjson_val *value)
+{
+    return format_matches(step->format, string_of(value)) && check_next(check, step, value);
+}
+
+static bool check_not_empty(struct check *check, const struct step *step, yyjson_val *value)
+{
+    return unsafe_yyjson_get_len(value) > 0 && check_next(check, step, value);
+}
+
+/* A step of strings that "" passes. */
+static bool check_waived(struct check *check, const struct step *step, yyjson_val *value)
+{
+    bool is_valid = unsafe_yyjson_get_len(value) == 0;
+    if (is_valid)
+        return check_next(check, step, value);
+    if (step->waived == FAST_LENGTH)
+        is_valid = has_length(check, step, value);
+    else if (step->waived == FAST_TEXTS)
+        is_valid = is_text(step, value);
+    else if (step->waived == FAST_PATTERN)
+        is_valid = check_pattern(check, step->regex, string_of(value));
+    else
+        is_valid = format_matches(step->format, string_of(value));
+    return is_valid && check_next(check, step, value);
+}
+
+static bool check_integral(struct check *check, const struct step *step, yyjson_val *value)
+{
+    return ((KIND(KIND_OF(value)) & KINDS_INTEGER) || json_is_integer(value)) && check_next(check, step, value);
+}
+
+static bool check_bounds(struct check *check, const struct step *step, yyjson_val *value)
+{
+    return is_within(step, value) && check_next(check, step, value);
+}
+
+static bool check_exact(struct check *check, const struct step *step, yyjson_val *value)
+{
+    return is_within_exactly(step->exact, value) && check_next(check, step, value);
+}
+
+static bool check_multiple(struct check *check, const struct step *step, yyjson_val *value)
+{
+    return is_multiple(step, value) && check_next(check, step, value);
+}
+
+static bool check_values(struct check *check, const struct step *step, yyjson_val *value)
+{
+    return is_among(check, step->values, value) && check_next(check, step, value);
+}
+
+static bool check_call(struct check *check, const struct step *step, yyjson_val *value)
+{
+    if (!check_enter(check, 1) || !check_value(check, step->fast, value))
+        return false;
+    check_leave(check);
+    return check_next(check, step, value);
+}
+
+static bool check_not(struct check *check, const struct step *step, yyjson_val *value)
+{
+    if (!check_enter(check, 1))
+        return false;
+    uint32_t depth = check->depth_left;
+    if (check_value(check, step->fast, value))
+        return false;
+    check->depth_left = depth + 1;
+    return check_next(check, step, value);
+}
+
+static bool check_if(struct check *check, const struct step *step, yyjson_val *value)
+{
+    const struct fast_if *branch = step->branch;
+    if (!check_enter(check, 1))
+        return false;
+    uint32_t depth = check->depth_left;
+    bool is_met = check_value(check, branch->condition, value);
+    check->depth_left = depth;
+    if (!check_value(check, is_met ? branch->then : branch->otherwise, value))
+        return false;
+    check_leave(check);
+    return check_next(check, step, value);
+}
+
+const check_function check_functions[FAST_OP_COUNT] = {
+    [FAST_END] = check_stream_end,
+    [FAST_LENGTH] = check_length,
+    [FAST_TEXTS] = check_texts,
+    [FAST_PATTERN] = check_pattern_step,
+    [FAST_FORMAT] = check_format,
+    [FAST_NOT_EMPTY] = check_not_empty,
+    [FAST_INTEGRAL] = check_integral,
+    [FAST_BOUNDS] = check_bounds,
+    [FAST_EXACT] = check_exact,
+    [FAST_MULTIPLE] = check_multiple,
+    [FAST_VALUES] = check_values,
+    [FAST_COUNT] = check_count,
+    [FAST_KNOWN] = check_known,
+    [FAST_CLOSED] = check_closed,
+    [FAST_MEMBERS] = check_members,
+    [FAST_NAMES] = check_names,
+    [FAST_DEPENDENT] = check_dependent,
+    [FAST_ARRAY] = check_array,
+    [FAST_UNIQUE] = check_unique,
+    [FAST_CONTAINS] = check_contains,
+    [FAST_CALL] = check_call,
+    [FAST_NOT] = check_not,
+    [FAST_IF] = check_if,
+    [FAST_ANY_OF] = check_any_of,
+    [FAST_ONE_OF] = check_one_of,
+    [FAST_REST_OF_ITEMS] = check_rest_of_items,
+    [FAST_REST_OF_MEMBERS] = check_rest_of_members,
+    [FAST_WAIVED] = check_waived,
 };

@@ -2,10 +2,11 @@
 #include "lib/schema/check_int.h"
 #include "lib/schema/walk_int.h"
 
-bool check_array(struct check *check, const struct fast_array *array, yyjson_val *value)
+bool check_array(struct check *check, const struct step *step, yyjson_val *value)
 {
+    const struct fast_array *array = step->array;
     size_t count = unsafe_yyjson_get_len(value);
-    if (count < array->min || count > array->max || !check_spend(check, count))
+    if (count < array->min || count > array->max || !check_enter(check, count))
         return false;
     yyjson_val *item = unsafe_yyjson_get_first(value);
     size_t i = 0;
@@ -13,39 +14,47 @@ bool check_array(struct check *check, const struct fast_array *array, yyjson_val
         if (!check_value(check, array->prefix[i], item))
             return false;
     const struct fast *rest = array->rest;
-    if (!rest || rest->passes == KINDS_ALL)
-        return true;
-    for (; i < count; i++, item = unsafe_yyjson_get_next(item))
+    for (; rest && i < count; i++, item = unsafe_yyjson_get_next(item))
         if (!check_value(check, rest, item))
             return false;
-    return true;
+    check_leave(check);
+    return check_next(check, step, value);
 }
 
-bool check_unique(struct check *check, yyjson_val *value)
+bool check_unique(struct check *check, const struct step *step, yyjson_val *value)
 {
     uint64_t first;
     uint64_t second;
     check->work->steps_left = (uint64_t)check->steps_left;
     enum schema_outcome outcome = unique_items(value, check->work, &first, &second);
     check->steps_left = (int64_t)check->work->steps_left;
-    if (outcome == SCHEMA_VALID || outcome == SCHEMA_INVALID)
-        return outcome == SCHEMA_VALID;
-    return check_end(check, outcome);
+    if (outcome == SCHEMA_VALID)
+        return check_next(check, step, value);
+    return outcome == SCHEMA_INVALID ? false : check_end(check, outcome);
 }
 
-bool check_contains(struct check *check, const struct fast_contains *contains, yyjson_val *value)
+/* Whether a value fits, where it is no fault if it does not. */
+static bool fits(struct check *check, const struct fast *fast, yyjson_val *value)
 {
+    uint32_t depth = check->depth_left;
+    bool is_valid = check_value(check, fast, value);
+    check->depth_left = depth;
+    return is_valid;
+}
+
+bool check_contains(struct check *check, const struct step *step, yyjson_val *value)
+{
+    const struct fast_contains *contains = step->contains;
     size_t count = unsafe_yyjson_get_len(value);
     uint64_t found = 0;
-    if (!check_spend(check, count))
+    if (!check_enter(check, count))
         return false;
     yyjson_val *item = unsafe_yyjson_get_first(value);
-    for (; count > 0; count--, item = unsafe_yyjson_get_next(item)) {
-        found += check_value(check, contains->fast, item);
-        if (found >= contains->min && contains->max == UINT64_MAX)
-            return true;
-    }
-    return found >= contains->min && found <= contains->max;
+    for (; count > 0 && (found < contains->min || contains->max != UINT64_MAX);
+         count--, item = unsafe_yyjson_get_next(item))
+        found += fits(check, contains->fast, item);
+    check_leave(check);
+    return found >= contains->min && found <= contains->max && check_next(check, step, value);
 }
 
 /* ---- unevaluated... -------------------------------------------------------------------------------------------------------- */
@@ -75,7 +84,7 @@ static bool holds(struct asking *asking, const struct fast_condition *condition)
 {
     uint64_t bit = (uint64_t)1 << condition->index;
     if (!(asking->known & bit)) {
-        bool is_met = condition->fast ? check_value(asking->check, condition->fast, asking->value)
+        bool is_met = condition->fast ? fits(asking->check, condition->fast, asking->value)
                                       : is_object(asking->value) && has_member(asking->value, condition->name);
         asking->known |= bit;
         if (is_met != condition->is_negated)
@@ -92,7 +101,7 @@ static bool covers_itself(struct asking *asking, const struct fast_cover *cover)
         if (asking->index < cover->prefix_count)
             return true;
         for (uint32_t i = 0; i < cover->contains_count; i++)
-            if (check_value(asking->check, cover->contains[i], asking->item))
+            if (fits(asking->check, cover->contains[i], asking->item))
                 return true;
         return false;
     }
@@ -119,24 +128,32 @@ static bool covers(struct asking *asking, const struct fast_cover *cover)
     return false;
 }
 
-bool check_rest_of_items(struct check *check, const struct fast_unevaluated *unevaluated, yyjson_val *value)
+bool check_rest_of_items(struct check *check, const struct step *step, yyjson_val *value)
 {
+    const struct fast_unevaluated *unevaluated = step->unevaluated;
     struct asking asking = {.check = check, .value = value};
     size_t count = unsafe_yyjson_get_len(value);
+    if (!check_enter(check, count))
+        return false;
     asking.item = unsafe_yyjson_get_first(value);
     for (; asking.index < count; asking.index++, asking.item = unsafe_yyjson_get_next(asking.item))
         if (!covers(&asking, unevaluated->cover) && !check_value(check, unevaluated->fast, asking.item))
             return false;
-    return true;
+    check_leave(check);
+    return check_next(check, step, value);
 }
 
-bool check_rest_of_members(struct check *check, const struct fast_unevaluated *unevaluated, yyjson_val *value)
+bool check_rest_of_members(struct check *check, const struct step *step, yyjson_val *value)
 {
+    const struct fast_unevaluated *unevaluated = step->unevaluated;
     struct asking asking = {.check = check, .value = value};
     size_t count = unsafe_yyjson_get_len(value);
+    if (!check_enter(check, count))
+        return false;
     asking.key = unsafe_yyjson_get_first(value);
     for (; count > 0; count--, asking.key = member_next(asking.key))
         if (!covers(&asking, unevaluated->cover) && !check_value(check, unevaluated->fast, asking.key + 1))
             return false;
-    return true;
+    check_leave(check);
+    return check_next(check, step, value);
 }

@@ -12,23 +12,21 @@ struct check {
     struct schema_work *work;
 };
 
-/* By yyjson's type: the steps of a stream, one after the other. */
-typedef bool (*check_function)(struct check *check, const struct step *step, yyjson_val *value);
-extern const check_function check_functions[8];
+/* By op. */
+bool check_count(struct check *check, const struct step *step, yyjson_val *value);
+bool check_known(struct check *check, const struct step *step, yyjson_val *value);
+bool check_closed(struct check *check, const struct step *step, yyjson_val *value);
+bool check_members(struct check *check, const struct step *step, yyjson_val *value);
+bool check_names(struct check *check, const struct step *step, yyjson_val *value);
+bool check_dependent(struct check *check, const struct step *step, yyjson_val *value);
+bool check_array(struct check *check, const struct step *step, yyjson_val *value);
+bool check_unique(struct check *check, const struct step *step, yyjson_val *value);
+bool check_contains(struct check *check, const struct step *step, yyjson_val *value);
+bool check_any_of(struct check *check, const struct step *step, yyjson_val *value);
+bool check_one_of(struct check *check, const struct step *step, yyjson_val *value);
+bool check_rest_of_items(struct check *check, const struct step *step, yyjson_val *value);
+bool check_rest_of_members(struct check *check, const struct step *step, yyjson_val *value);
 
-bool check_count(struct check *check, const struct fast_object *object, yyjson_val *value);
-bool check_known(struct check *check, const struct fast_object *object, yyjson_val *value);
-bool check_closed(struct check *check, const struct fast_object *object, yyjson_val *value);
-bool check_members(struct check *check, const struct fast_object *object, yyjson_val *value);
-bool check_names(struct check *check, const struct fast *fast, yyjson_val *value);
-bool check_dependency(struct check *check, const struct fast_dependency *dependency, yyjson_val *value);
-bool check_array(struct check *check, const struct fast_array *array, yyjson_val *value);
-bool check_unique(struct check *check, yyjson_val *value);
-bool check_contains(struct check *check, const struct fast_contains *contains, yyjson_val *value);
-bool check_any_of(struct check *check, const struct fast_choice *choice, yyjson_val *value);
-bool check_one_of(struct check *check, const struct fast_choice *choice, yyjson_val *value);
-bool check_rest_of_items(struct check *check, const struct fast_unevaluated *unevaluated, yyjson_val *value);
-bool check_rest_of_members(struct check *check, const struct fast_unevaluated *unevaluated, yyjson_val *value);
 bool check_pattern(struct check *check, const struct regex *regex, struct slice text);
 /* Always false. */
 bool check_end(struct check *check, enum schema_outcome stop);
@@ -39,11 +37,32 @@ static inline bool check_spend(struct check *check, uint64_t steps)
     return LIKELY(check->steps_left >= 0) || check_end(check, SCHEMA_OVER_LIMIT);
 }
 
+/* What is behind a step that has passed. */
+static inline bool check_next(struct check *check, const struct step *step, yyjson_val *value)
+{
+    step++;
+    return step->run(check, step, value);
+}
+
+/* Around what looks into other schemas or values: bounds the stack. */
+static inline bool check_enter(struct check *check, uint64_t steps)
+{
+    if (UNLIKELY(check->depth_left == 0))
+        return check_end(check, SCHEMA_OVER_LIMIT);
+    check->depth_left--;
+    return check_spend(check, steps);
+}
+
+static inline void check_leave(struct check *check)
+{
+    check->depth_left++;
+}
+
 /* A value whose kind is to be looked into. */
 static inline bool check_streams(struct check *check, const struct fast *fast, yyjson_val *value)
 {
-    unsigned type = value->tag & YYJSON_TYPE_MASK;
-    return check_functions[type](check, fast->streams[type], value);
+    const struct step *step = fast->streams[value->tag & YYJSON_TYPE_MASK];
+    return step->run(check, step, value);
 }
 
 static inline bool check_value(struct check *check, const struct fast *fast, yyjson_val *value)

@@ -36,6 +36,7 @@ static inline bool check_later(struct check *check, const struct later *later)
     for (uint32_t i = 0; i < later->count; i++)
         if (!check_streams(check, later->items[i].fast, later->items[i].value))
             return false;
+    check_leave(check);
     return true;
 }
 
@@ -56,12 +57,13 @@ static inline bool check_place(struct check *check, const struct fast_place *pla
 
 static inline bool begin(struct check *check, const struct fast_object *object, size_t count)
 {
-    return count >= object->min && count <= object->max && check_spend(check, count);
+    return count >= object->min && count <= object->max && check_enter(check, count);
 }
 
-bool check_count(struct check *check, const struct fast_object *object, yyjson_val *value)
+bool check_count(struct check *check, const struct step *step, yyjson_val *value)
 {
-    return begin(check, object, unsafe_yyjson_get_len(value));
+    size_t count = unsafe_yyjson_get_len(value);
+    return count >= step->object->min && count <= step->object->max && check_next(check, step, value);
 }
 
 /* The members that are known by name; what is done with others is known when this is compiled. */
@@ -89,14 +91,14 @@ ALWAYS_INLINE bool check_by_name(struct check *check, const struct fast_object *
     return (object->required & ~seen) == 0 && check_later(check, &later);
 }
 
-bool check_known(struct check *check, const struct fast_object *object, yyjson_val *value)
+bool check_known(struct check *check, const struct step *step, yyjson_val *value)
 {
-    return check_by_name(check, object, value, false);
+    return check_by_name(check, step->object, value, false) && check_next(check, step, value);
 }
 
-bool check_closed(struct check *check, const struct fast_object *object, yyjson_val *value)
+bool check_closed(struct check *check, const struct step *step, yyjson_val *value)
 {
-    return check_by_name(check, object, value, true);
+    return check_by_name(check, step->object, value, true) && check_next(check, step, value);
 }
 
 /* What patterns say of a member; *is_declared: one of them declares it. */
@@ -114,8 +116,9 @@ static bool check_patterns(struct check *check, const struct fast_object *object
     return check->stop == SCHEMA_VALID;
 }
 
-bool check_members(struct check *check, const struct fast_object *object, yyjson_val *value)
+bool check_members(struct check *check, const struct step *step, yyjson_val *value)
 {
+    const struct fast_object *object = step->object;
     size_t count = unsafe_yyjson_get_len(value);
     uint64_t seen = 0;
     struct later later;
@@ -137,19 +140,20 @@ bool check_members(struct check *check, const struct fast_object *object, yyjson
         if (object->rest && !is_declared && !check_value(check, object->rest, key + 1))
             return false;
     }
-    return (object->required & ~seen) == 0 && check_later(check, &later);
+    return (object->required & ~seen) == 0 && check_later(check, &later) && check_next(check, step, value);
 }
 
-bool check_names(struct check *check, const struct fast *fast, yyjson_val *value)
+bool check_names(struct check *check, const struct step *step, yyjson_val *value)
 {
     size_t count = unsafe_yyjson_get_len(value);
-    if (!check_spend(check, count))
+    if (!check_enter(check, count))
         return false;
     yyjson_val *key = unsafe_yyjson_get_first(value);
     for (; count > 0; count--, key = member_next(key))
-        if (!check_value(check, fast, key))
+        if (!check_value(check, step->fast, key))
             return false;
-    return true;
+    check_leave(check);
+    return check_next(check, step, value);
 }
 
 static yyjson_val *find_member(struct check *check, yyjson_val *value, struct slice name)
@@ -164,14 +168,18 @@ static yyjson_val *find_member(struct check *check, yyjson_val *value, struct sl
     return NULL;
 }
 
-bool check_dependency(struct check *check, const struct fast_dependency *dependency, yyjson_val *value)
+bool check_dependent(struct check *check, const struct step *step, yyjson_val *value)
 {
+    const struct fast_dependency *dependency = step->dependency;
     if (dependency->name.ptr && !find_member(check, value, dependency->name))
-        return check->stop == SCHEMA_VALID;
+        return check->stop == SCHEMA_VALID && check_next(check, step, value);
     for (uint32_t i = 0; i < dependency->wanted_count; i++)
         if (!find_member(check, value, dependency->wanted[i]))
             return false;
-    return !dependency->fast || check_value(check, dependency->fast, value);
+    if (!check_enter(check, 1) || (dependency->fast && !check_value(check, dependency->fast, value)))
+        return false;
+    check_leave(check);
+    return check_next(check, step, value);
 }
 
 /* ---- branches -------------------------------------------------------------------------------------------------------------- */
@@ -191,33 +199,45 @@ static inline bool is_selectable(const struct fast_choice *choice, yyjson_val *v
     return choice->by && is_object(value);
 }
 
-bool check_any_of(struct check *check, const struct fast_choice *choice, yyjson_val *value)
+/* A branch that fails may have left its depth behind. */
+static inline bool try_branch(struct check *check, const struct fast *branch, yyjson_val *value)
 {
-    if (is_selectable(choice, value)) {
-        for (uint64_t bits = select_branches(check, choice->by, value); bits; bits &= bits - 1)
-            if (check_value(check, choice->branches[__builtin_ctzl(bits)], value))
-                return true;
-        return false;
-    }
-    if (!check_spend(check, choice->count))
-        return false;
-    for (uint32_t i = 0; i < choice->count; i++)
-        if (check_value(check, choice->branches[i], value))
-            return true;
-    return false;
+    uint32_t depth = check->depth_left;
+    bool is_valid = check_value(check, branch, value);
+    check->depth_left = depth;
+    return is_valid;
 }
 
-bool check_one_of(struct check *check, const struct fast_choice *choice, yyjson_val *value)
+bool check_any_of(struct check *check, const struct step *step, yyjson_val *value)
 {
+    const struct fast_choice *choice = step->choice;
+    bool is_valid = false;
+    if (!check_enter(check, choice->count))
+        return false;
+    if (is_selectable(choice, value)) {
+        for (uint64_t bits = select_branches(check, choice->by, value); bits && !is_valid; bits &= bits - 1)
+            is_valid = try_branch(check, choice->branches[__builtin_ctzl(bits)], value);
+    } else {
+        for (uint32_t i = 0; i < choice->count && !is_valid; i++)
+            is_valid = try_branch(check, choice->branches[i], value);
+    }
+    check_leave(check);
+    return is_valid && check_next(check, step, value);
+}
+
+bool check_one_of(struct check *check, const struct step *step, yyjson_val *value)
+{
+    const struct fast_choice *choice = step->choice;
     uint32_t matches = 0;
+    if (!check_enter(check, choice->count))
+        return false;
     if (is_selectable(choice, value)) {
         for (uint64_t bits = select_branches(check, choice->by, value); bits && matches < 2; bits &= bits - 1)
-            matches += check_value(check, choice->branches[__builtin_ctzl(bits)], value);
-        return matches == 1;
+            matches += try_branch(check, choice->branches[__builtin_ctzl(bits)], value);
+    } else {
+        for (uint32_t i = 0; i < choice->count && matches < 2; i++)
+            matches += try_branch(check, choice->branches[i], value);
     }
-    if (!check_spend(check, choice->count))
-        return false;
-    for (uint32_t i = 0; i < choice->count && matches < 2; i++)
-        matches += check_value(check, choice->branches[i], value);
-    return matches == 1;
+    check_leave(check);
+    return matches == 1 && check_next(check, step, value);
 }

@@ -39,9 +39,14 @@ enum fast_op {
     FAST_REST_OF_ITEMS,
     FAST_REST_OF_MEMBERS,
     FAST_WAIVED, /* `waived`, but "" passes it */
+    FAST_OP_COUNT
 };
 
+struct check;
+
 struct step {
+    /* The step and those behind it: each calls the next in its own place, so that a stream is a chain of jumps. */
+    bool (*run)(struct check *check, const struct step *step, yyjson_val *value);
     uint8_t op;
     uint8_t waived;
     union {
@@ -198,6 +203,10 @@ struct fast_unevaluated {
     const struct fast_cover *cover;
     const struct fast *fast; /* for what is left over */
 };
+
+/* What runs a step, by its op. */
+typedef bool (*check_function)(struct check *check, const struct step *step, yyjson_val *value);
+extern const check_function check_functions[FAST_OP_COUNT];
 
 /* Makes schema->fast; leaves it NULL where only the walker knows how (references by dynamic scope). ERR_NOMEM. */
 MUST_USE enum err fast_make(struct schema *schema);

@@ -240,6 +240,19 @@ static void close_objects(struct fast *fast)
     }
 }
 
+/* From ops to what runs them, when nothing changes any more. */
+static void link_steps(struct fast *fast)
+{
+    for (unsigned type = 0; type < ARRAY_LEN(fast->streams); type++) {
+        struct step *step = (struct step *)fast->streams[type];
+        if (!step)
+            continue;
+        for (; step->op != FAST_END; step++)
+            step->run = check_functions[step->op];
+        step->run = check_functions[FAST_END];
+    }
+}
+
 enum err lower_refine(struct lowering *lowering)
 {
     bool is_changed = true;
@@ -265,5 +278,7 @@ enum err lower_refine(struct lowering *lowering)
     }
     for (const struct lower_item *item = lowering->first; item; item = item->next)
         TRY(make_switches(lowering, item->fast));
+    for (const struct lower_item *item = lowering->first; item; item = item->next)
+        link_steps(item->fast);
     return ERR_OK;
 }
