@@ -212,6 +212,21 @@ struct slice import_copy(struct import *in, struct slice text)
     return import_keep(in, arena_copy(in->arena, text));
 }
 
+struct slice import_text(struct import *in, yyjson_val *owner, const char *key, size_t bytes_max)
+{
+    yyjson_val *value = json_get(owner, slice_of_text(key));
+    struct slice text = json_text(value);
+    if (value && !yyjson_is_str(value))
+        import_note(in, key, "\"%s\" is a text, left out", key);
+    if (text.len <= bytes_max)
+        return text;
+    import_note(in, key, "\"%s\" is cut after %zu bytes", key, bytes_max);
+    size_t len = bytes_max;
+    while (len > 0 && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
+        len--;
+    return slice_first(text, len);
+}
+
 /* The pointer in "#/a/b", percent-encoded as it is in a URI. */
 static struct slice pointer_of(struct import *in, struct slice reference)
 {

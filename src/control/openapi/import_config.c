@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir.yaml. Texts are written as JSON strings, which YAML reads as they are. */
+#include "control/config/load.h"
 #include "control/openapi/import_int.h"
 
 #define KEYS_FILE "keys.conf"
@@ -65,14 +66,16 @@ static void put_info(struct import *in, struct buffer *out)
     yyjson_val *info = json_get(in->root, SLICE_LIT("info"));
     char before[32];
     bool is_first = true;
+    size_t mark = import_enter(in, SLICE_LIT("info"));
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct slice text = slice_first(json_text(json_get(info, slice_of_text(rows[i].key))), rows[i].bytes_max);
+        struct slice text = import_text(in, info, rows[i].key, rows[i].bytes_max);
         if (!text.len)
             continue;
         snprintf(before, sizeof before, "%s  %s: ", is_first ? "\nopenapi:\n" : "", rows[i].key);
         put_text(in, out, before, text);
         is_first = false;
     }
+    import_leave(in, mark);
 }
 
 static void put_upstreams(struct import *in, struct buffer *out)
@@ -145,7 +148,7 @@ static bool has_auth(const struct import *in)
     return false;
 }
 
-struct slice import_config(struct import *in)
+static struct slice make(struct import *in)
 {
     struct import_comments head = {NULL, NULL};
     struct buffer out = buffer_in_arena(in->arena, 65536);
@@ -154,7 +157,7 @@ struct slice import_config(struct import *in)
     put_comments(&out, "", &head);
     buffer_add(&out, SLICE_LIT("listen: [\"127.0.0.1:8080\"]\n"));
     put_info(in, &out);
-    if (in->file_count > 1)
+    if (in->schema_count || in->has_parameters)
         buffer_add(&out,
                    SLICE_LIT("\n# Responses are only looked at where `responses: report` or `enforce` is added here.\n"
                              "schemas: {folder: schemas}\n"));
@@ -167,10 +170,23 @@ struct slice import_config(struct import *in)
     buffer_add(&out, SLICE_LIT("routes:\n"));
     for (const struct import_route *route = in->routes; route; route = route->next)
         put_route(in, route, &out);
-    if (has_auth(in))
-        import_add_file(in, SLICE_LIT(KEYS_FILE), SLICE_LIT("# API keys of weir. weir keys add makes the first one.\n"),
-                        0600);
     if (buffer_finish(&out, &text) != ERR_OK)
         in->err = ERR_NOMEM;
     return text;
+}
+
+struct slice import_config(struct import *in)
+{
+    struct slice text = make(in);
+    if (has_auth(in))
+        import_add_file(in, SLICE_LIT(KEYS_FILE), SLICE_LIT("# API keys of weir. weir keys add makes the first one.\n"),
+                        0600);
+    if (text.len <= CONFIG_BYTES_MAX)
+        return text;
+    import_note(in, NULL,
+                "weir.yaml would be larger than %d MiB: it has the summaries of operations only, and no descriptions",
+                CONFIG_BYTES_MAX >> 20);
+    for (struct import_route *route = in->routes; route; route = route->next)
+        route->description = SLICE_LIT("");
+    return make(in);
 }

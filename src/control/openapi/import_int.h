@@ -91,6 +91,7 @@ struct import {
     uint32_t file_count;
     uint32_t file_capacity;
     uint32_t schema_count;
+    bool has_parameters;    /* any route */
     uint32_t unnamed_count; /* routes whose files are in schemas/routes */
     enum err err;           /* ERR_NOMEM sticks */
 };
@@ -128,6 +129,8 @@ yyjson_val *import_follow(struct import *in, yyjson_val *value);
 /* What has been made in the arena, as by arena_printf; if there was no memory an empty text, and in->err knows. */
 struct slice import_keep(struct import *in, struct slice made);
 struct slice import_copy(struct import *in, struct slice text);
+/* A member that is a text, cut where it is longer than weir takes; empty if there is none. */
+struct slice import_text(struct import *in, yyjson_val *owner, const char *key, size_t bytes_max);
 /* A file of the result; JSON is laid out for people. */
 void import_add_file(struct import *in, struct slice path, struct slice content, unsigned mode);
 void import_add_json(struct import *in, struct slice path, const struct json_writer *writer);

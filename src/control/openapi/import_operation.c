@@ -242,6 +242,7 @@ static void import_parameters(struct import *in, struct import_route *route)
     json_write_array_end(&out);
     map_deinit(&seen);
     route->has_parameters = count > 0;
+    in->has_parameters |= count > 0;
     if (count)
         import_add_json(in, file_of(in, route, ".parameters.json"), &out);
 }
@@ -281,21 +282,35 @@ static void note_parts(struct import *in, yyjson_val *response)
         import_note(in, "links", "links between operations are not described, left out");
 }
 
+/* The file of a response's schema: of one that is nothing but a reference, the file that this leads to. */
+static struct slice response_file(struct import *in, const struct import_route *route, struct slice status,
+                                  yyjson_val *schema)
+{
+    yyjson_val *reference = json_get(schema, SLICE_LIT("$ref"));
+    if (reference && (in->is_3_0 || yyjson_obj_size(schema) == 1)) {
+        const char *before = in->components;
+        in->components = "schemas/components/";
+        struct slice file = import_reference(in, json_text(reference), "$ref");
+        in->components = before;
+        return file;
+    }
+    struct slice file = import_keep(in, arena_printf(in->arena, "schemas/" SLICE_FMT ".response-" SLICE_FMT ".json",
+                                                     SLICE_ARG(route->name), SLICE_ARG(status)));
+    import_add_schema(in, file, schema);
+    return file;
+}
+
 static void import_response(struct import *in, const struct import_route *route, struct slice status,
                             yyjson_val *response, struct buffer *out)
 {
     struct slice description = json_text(json_get(response, SLICE_LIT("description")));
     note_parts(in, response);
     buffer_printf(out, "      \"" SLICE_FMT "\": {description: ", SLICE_ARG(status));
-    buffer_add(out, import_quote(in, slice_first(description, 1000)));
+    buffer_add(out, import_quote(in, description));
     yyjson_val *schema = enter_json_schema(in, response, "responses");
     if (schema) {
-        struct slice ending =
-            import_keep(in, arena_printf(in->arena, ".response-" SLICE_FMT ".json", SLICE_ARG(status)));
-        struct slice file = file_of(in, route, ending.ptr);
-        import_add_schema(in, file, schema);
         buffer_add(out, SLICE_LIT(", schema: "));
-        buffer_add(out, import_quote(in, file));
+        buffer_add(out, import_quote(in, response_file(in, route, status, schema)));
     }
     buffer_add(out, SLICE_LIT("}\n"));
 }

@@ -178,30 +178,15 @@ static void name_route(struct import *in, struct import_route *route)
         other->is_named = false;
 }
 
-static struct slice text_of(struct import *in, yyjson_val *operation, const char *key, size_t bytes_max)
-{
-    yyjson_val *value = json_get(operation, slice_of_text(key));
-    struct slice text = json_text(value);
-    if (value && !yyjson_is_str(value))
-        import_note(in, key, "\"%s\" is a text, left out", key);
-    if (text.len <= bytes_max)
-        return text;
-    import_note(in, key, "\"%s\" is cut after %zu bytes", key, bytes_max);
-    size_t len = bytes_max;
-    while (len > 0 && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
-        len--;
-    return slice_first(text, len);
-}
-
 static void describe(struct import *in, struct import_route *route)
 {
     size_t at;
     size_t count;
     yyjson_val *tag;
     yyjson_val *tags = json_get(route->operation, SLICE_LIT("tags"));
-    route->operation_id = text_of(in, route->operation, "operationId", 128);
-    route->summary = text_of(in, route->operation, "summary", 1024);
-    route->description = text_of(in, route->operation, "description", 65535);
+    route->operation_id = import_text(in, route->operation, "operationId", 128);
+    route->summary = import_text(in, route->operation, "summary", 1024);
+    route->description = import_text(in, route->operation, "description", 65535);
     if (route->operation_id.len && map_find(&in->operation_ids, route->operation_id)) {
         import_note(in, "operationId", "another operation has this operationId already, left out");
         route->operation_id = SLICE_LIT("");

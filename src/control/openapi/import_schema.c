@@ -123,20 +123,26 @@ static void write_enum(struct import *in, const struct member *member, struct js
     json_write_array_end(out);
 }
 
-/* minimum and maximum, which a flag beside them makes exclusive. */
+/* minimum and maximum, which a flag beside them makes exclusive: in 3.0, and in JSON Schema up to draft 4, which some documents
+ * of 3.1 still have. */
 static void write_bound(struct import *in, const struct member *member, struct json_writer *out)
 {
+    (void)in;
     bool is_minimum = slice_is(member->key, "minimum");
     const char *exclusive = is_minimum ? "exclusiveMinimum" : "exclusiveMaximum";
-    bool is_exclusive = in->is_3_0 && is_true(member->schema, exclusive);
+    bool is_exclusive = is_true(member->schema, exclusive);
     json_write_key(out, is_exclusive ? slice_of_text(exclusive) : member->key);
     json_write_value(out, member->value);
 }
 
 static void write_exclusive(struct import *in, const struct member *member, struct json_writer *out)
 {
-    if (in->is_3_0 && yyjson_is_bool(member->value))
+    if (yyjson_is_bool(member->value)) {
+        if (!in->is_3_0)
+            import_note(in, member->key.ptr, "\"" SLICE_FMT "\" is a number in OpenAPI 3.1; read as the flag of 3.0",
+                        SLICE_ARG(member->key));
         return;
+    }
     json_write_key(out, member->key);
     json_write_value(out, member->value);
 }

@@ -153,6 +153,8 @@ static void what_is_dropped_is_told_with_its_place(void **state)
         const char *said;
     } rows[] = {
         {"3.1.0", "{nullable: true}", "a.yaml:9:22: warning: \"nullable\" means nothing in OpenAPI 3.1"},
+        {"3.1.0", "{exclusiveMinimum: true, minimum: 1}",
+         "a.yaml:9:22: warning: \"exclusiveMinimum\" is a number in OpenAPI"},
         {"3.1.0", "{discriminator: {propertyName: a}}", "a.yaml:9:22: warning: \"discriminator\" only hints"},
         {"3.1.0", "{$id: 'http://a/b'}", "a.yaml:9:22: warning: \"$id\" is left out"},
         {"3.1.0", "{required: [a], properties: {a: {readOnly: true}}}",
@@ -342,6 +344,27 @@ static void parameters_of_an_operation_come_before_those_of_its_path(void **stat
     end();
 }
 
+static void a_response_that_is_a_reference_has_no_file_of_its_own(void **state)
+{
+    (void)state;
+    begin("openapi: 3.1.0\n"
+          "paths:\n"
+          "  /a:\n"
+          "    get:\n"
+          "      responses:\n"
+          "        '200': {description: d, content: {application/json: {schema: {$ref: '#/components/schemas/A'}}}}\n"
+          "        '4XX': {description: e, content: {application/x+json: {schema: {type: 'null'}}}}\n"
+          "        default: {description: f}\n"
+          "components: {schemas: {A: {type: string}}}\n",
+          ERR_OK);
+    assert_has("weir.yaml", "responses:\"200\":{description:\"d\",schema:\"schemas/components/A.json\"}"
+                            "\"4XX\":{description:\"e\",schema:\"schemas/get-a.response-4XX.json\"}"
+                            "\"default\":{description:\"f\"}to:");
+    assert_file("schemas/get-a.response-4XX.json", DIALECT ",\"type\":\"null\"}");
+    assert_int_equal(run.result.file_count, 3);
+    end();
+}
+
 static void security_is_mapped_or_told(void **state)
 {
     (void)state;
@@ -414,6 +437,7 @@ int main(void)
         cmocka_unit_test(paths_that_no_route_can_have_are_left_out_and_told),
         cmocka_unit_test(operations_that_would_share_files_say_theirs),
         cmocka_unit_test(parameters_of_an_operation_come_before_those_of_its_path),
+        cmocka_unit_test(a_response_that_is_a_reference_has_no_file_of_its_own),
         cmocka_unit_test(security_is_mapped_or_told),
         cmocka_unit_test(texts_are_quoted_so_that_yaml_reads_them),
         cmocka_unit_test(survives_any_lack_of_memory),
