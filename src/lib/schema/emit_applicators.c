@@ -160,7 +160,7 @@ static enum err emit_dependencies(struct emitter *emitter, enum op op, const cha
     return ERR_OK;
 }
 
-/* An upper bound: of two members with one name the first counts. */
+/* No two have one name: such documents are refused. */
 static uint32_t count_members(yyjson_val *object)
 {
     return (uint32_t)yyjson_obj_size(object);
@@ -181,7 +181,7 @@ static enum err emit_properties(struct emitter *emitter)
     yyjson_obj_iter iter = yyjson_obj_iter_with(value);
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter)) != NULL;) {
         struct slice pointer;
-        if (!is_schema(yyjson_obj_iter_get_val(key)) || json_get(value, json_text(key)) != yyjson_obj_iter_get_val(key))
+        if (!is_schema(yyjson_obj_iter_get_val(key)))
             continue;
         TRY(emit_text(emitter, json_text(key), &texts[count]));
         TRY(emit_pointer(emitter, "properties", json_text(key), &pointer));

@@ -2,6 +2,8 @@
 /* References and what combines schemas; the order in which the rules of a block stand. */
 #include "lib/schema/emitter_int.h"
 
+#include <stdlib.h>
+
 static enum err emit_ref(struct emitter *emitter)
 {
     const struct schema_node *node = emitter->node;
@@ -88,12 +90,20 @@ enum err emit_keywords(struct emitter *emitter)
     return emit_unevaluated_keywords(emitter);
 }
 
-static bool is_entered(const struct schema *schema, uint32_t resource)
+/* Which resources the program enters, so far: by their index. */
+static enum err mark_entered(const struct schema *schema, bool **ret_entered, uint32_t *ret_count)
 {
+    uint32_t count = 0;
     for (uint32_t i = 0; i < schema->block_count; i++)
-        if (schema->blocks[i]->resource == resource)
-            return true;
-    return false;
+        count = MAX(count, schema->blocks[i]->resource + 1);
+    bool *entered = calloc(count ? count : 1, sizeof *entered);
+    if (!entered)
+        return ERR_NOMEM;
+    for (uint32_t i = 0; i < schema->block_count; i++)
+        entered[schema->blocks[i]->resource] = true;
+    *ret_entered = entered;
+    *ret_count = count;
+    return ERR_OK;
 }
 
 static const struct rule *dynamic_rule_of(const struct block *block)
@@ -104,23 +114,32 @@ static const struct rule *dynamic_rule_of(const struct block *block)
     return NULL;
 }
 
-/* One dynamic reference: the anchors of its name in resources that the program enters. */
-static enum err emit_candidates_of(struct emitter *emitter, struct rule *rule, struct slice name)
+/* The anchors of a name in resources that the program enters: the same for all references by that name. */
+struct anchors {
+    struct slice name;
+    const struct candidate *candidates;
+    uint32_t count;
+    struct anchors *next;
+};
+
+static enum err collect_anchors(struct emitter *emitter, const bool *entered, uint32_t entered_count, struct slice name,
+                                struct anchors **list)
 {
     struct schema_node *const *nodes;
     uint32_t count = graph_dynamic_anchors(emitter->graph, name, &nodes);
     struct candidate *candidates = arena_alloc_array(emitter->arena, count, sizeof *candidates);
-    if (!candidates)
+    struct anchors *anchors = arena_alloc_zero(emitter->arena, sizeof *anchors);
+    if (!candidates || !anchors)
         return ERR_NOMEM;
-    uint32_t kept = 0;
+    *anchors = (struct anchors){.name = name, .candidates = candidates, .next = *list};
     for (uint32_t i = 0; i < count; i++) {
-        if (!is_entered(emitter->schema, nodes[i]->resource->index))
+        uint32_t resource = nodes[i]->resource->index;
+        if (resource >= entered_count || !entered[resource])
             continue;
-        candidates[kept].resource = nodes[i]->resource->index;
-        TRY(emit_block(emitter, nodes[i], &candidates[kept++].block));
+        candidates[anchors->count].resource = resource;
+        TRY(emit_block(emitter, nodes[i], &candidates[anchors->count++].block));
     }
-    rule->dynamic.candidates = candidates;
-    rule->dynamic.candidate_count = kept;
+    *list = anchors;
     return ERR_OK;
 }
 
@@ -136,20 +155,41 @@ static void settle(struct schema *schema, struct rule *rule)
     }
 }
 
-enum err emit_candidates(struct emitter *emitter, bool *ret_added)
+static enum err emit_marked(struct emitter *emitter, const bool *entered, uint32_t entered_count)
 {
     struct schema *schema = emitter->schema;
+    struct anchors *list = NULL;
     uint32_t count = schema->block_count;
-    schema->has_dynamic = false;
     for (uint32_t i = 0; i < count; i++) {
         struct rule *rule = (struct rule *)dynamic_rule_of(schema->blocks[i]);
         struct slice name = emitter->nodes[i]->dynamic_anchor;
         if (!rule || !name.ptr)
             continue;
-        TRY(emit_candidates_of(emitter, rule, name));
+        struct anchors *anchors = list;
+        while (anchors && !slice_equal(anchors->name, name))
+            anchors = anchors->next;
+        if (!anchors) {
+            TRY(collect_anchors(emitter, entered, entered_count, name, &list));
+            anchors = list;
+        }
+        rule->dynamic.candidates = anchors->candidates;
+        rule->dynamic.candidate_count = anchors->count;
         settle(schema, rule);
         schema->has_dynamic |= rule->dynamic.candidate_count > 0;
     }
-    *ret_added = schema->block_count > count;
     return ERR_OK;
+}
+
+enum err emit_candidates(struct emitter *emitter, bool *ret_added)
+{
+    struct schema *schema = emitter->schema;
+    uint32_t count = schema->block_count;
+    bool *entered;
+    uint32_t entered_count;
+    schema->has_dynamic = false;
+    TRY(mark_entered(schema, &entered, &entered_count));
+    enum err err = emit_marked(emitter, entered, entered_count);
+    free(entered);
+    *ret_added = schema->block_count > count;
+    return err;
 }

@@ -9,8 +9,8 @@
 
 #define ARENA_BLOCK_BYTES 65536
 #define DOCUMENTS_BYTES   (64U << 20)
-#define BYTES_FOR_EACH    16 /* of text: values, nodes and pointers. What few schemas have is 8 */
-#define BYTES_AT_LEAST    (16U << 20)
+#define BYTES_FOR_EACH    32 /* of text: values, nodes and pointers. What few schemas have is 8 */
+#define BYTES_AT_LEAST    (64U << 20)
 
 static enum err parse(struct graph *graph, struct schema_document *document);
 static enum err name_root(struct graph *graph, struct schema_document **document);
@@ -26,15 +26,13 @@ enum err graph_create(const struct schema_settings *settings, struct graph **ret
     struct graph *graph = calloc(1, sizeof *graph);
     if (!graph)
         return ERR_NOMEM;
-    size_t bytes_max = documents_bytes_max(settings);
-    if (__builtin_mul_overflow(bytes_max, BYTES_FOR_EACH, &bytes_max))
-        bytes_max = SIZE_MAX - BYTES_AT_LEAST;
     graph->settings = settings;
     graph->documents_end = &graph->documents;
     graph->reached_end = &graph->reached;
     pool_init(&graph->pool, 0, SIZE_MAX);
-    arena_init(&graph->arena, &graph->pool, ARENA_BLOCK_BYTES, bytes_max + BYTES_AT_LEAST);
-    arena_init(&graph->fault_arena, &graph->pool, 4096, bytes_max + BYTES_AT_LEAST);
+    arena_init(&graph->arena, &graph->pool, ARENA_BLOCK_BYTES, BYTES_AT_LEAST);
+    arena_init(&graph->read_arena, &graph->pool, ARENA_BLOCK_BYTES, SIZE_MAX);
+    arena_init(&graph->fault_arena, &graph->pool, 4096, SIZE_MAX);
     struct map *maps[] = {&graph->documents_by_uri, &graph->resources, &graph->anchors, &graph->nodes, &graph->names};
     for (size_t i = 0; i < ARRAY_LEN(maps); i++)
         map_init(maps[i], (struct hash_key){(uint64_t)(uintptr_t)graph, i});
@@ -54,6 +52,7 @@ void graph_destroy(struct graph *graph)
     map_deinit(&graph->nodes);
     map_deinit(&graph->names);
     arena_reset(&graph->fault_arena);
+    arena_reset(&graph->read_arena);
     arena_reset(&graph->arena);
     pool_deinit(&graph->pool);
     free(graph);
@@ -70,8 +69,8 @@ enum err graph_no_memory(struct graph *graph)
         return ERR_NOMEM;
     if (!graph->is_over_limit)
         graph_fault_general(graph, SLICE_LIT("(all)"),
-                            "the schemas take more memory than documents of %zu bytes together may have",
-                            documents_bytes_max(graph->settings));
+                            "the schemas take more than %zu bytes of memory, which is too much for %zu bytes of text",
+                            graph->arena.limit_bytes, graph->documents_bytes);
     graph->is_over_limit = true;
     return ERR_LIMIT;
 }
@@ -95,6 +94,7 @@ enum err graph_add(struct graph *graph, struct slice uri, struct slice name, str
     return ERR_SYNTAX;
 }
 
+/* Text that is taken counts, also when it turns out to be no JSON. */
 static enum err check_limits(struct graph *graph, struct slice name, struct slice text)
 {
     size_t bytes_max = documents_bytes_max(graph->settings);
@@ -102,8 +102,11 @@ static enum err check_limits(struct graph *graph, struct slice name, struct slic
         graph_fault_general(graph, name, "there are more than %u documents", GRAPH_DOCUMENTS_MAX);
         return ERR_LIMIT;
     }
-    if (text.len <= bytes_max - graph->documents_bytes)
+    if (text.len <= bytes_max - graph->documents_bytes) {
+        graph->documents_bytes += text.len;
+        graph->arena.limit_bytes += text.len * BYTES_FOR_EACH;
         return ERR_OK;
+    }
     graph_fault_general(graph, name, "all documents together have more than %zu bytes", bytes_max);
     return ERR_LIMIT;
 }
@@ -130,7 +133,6 @@ static void append(struct graph *graph, struct schema_document *document)
     *graph->documents_end = document;
     graph->documents_end = &document->next;
     graph->document_count++;
-    graph->documents_bytes += document->text.len;
     if (!graph->next_scan)
         graph->next_scan = document;
 }
@@ -228,6 +230,20 @@ static enum err name_root(struct graph *graph, struct schema_document **document
     return ERR_OK;
 }
 
+static enum err read_document(struct graph *graph, struct slice uri, struct schema_document **ret_document)
+{
+    const struct schema_source *source = graph->settings->source;
+    struct slice text;
+    struct slice name;
+    if (!source)
+        return ERR_NOT_FOUND;
+    enum err err = source->read(source->context, uri, &graph->read_arena, &text, &name);
+    if (err == ERR_OK)
+        err = graph_document_add(graph, uri, name, text, ret_document);
+    arena_reset(&graph->read_arena);
+    return err;
+}
+
 enum err graph_document_find(struct graph *graph, struct slice uri, struct schema_document **ret_document)
 {
     struct schema_document *document = map_find(&graph->documents_by_uri, uri);
@@ -244,13 +260,7 @@ enum err graph_document_find(struct graph *graph, struct slice uri, struct schem
         (*ret_document)->is_builtin = true;
         return ERR_OK;
     }
-    const struct schema_source *source = graph->settings->source;
-    struct slice text;
-    struct slice name;
-    if (!source)
-        return ERR_NOT_FOUND;
-    TRY(source->read(source->context, uri, &graph->arena, &text, &name));
-    return graph_document_add(graph, uri, name, text, ret_document);
+    return read_document(graph, uri, ret_document);
 }
 
 enum err graph_resource_find(struct graph *graph, struct slice uri, struct schema_resource **ret_resource)

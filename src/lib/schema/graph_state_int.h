@@ -76,6 +76,7 @@ struct graph {
     const struct schema_settings *settings;
     struct pool pool;
     struct arena arena;
+    struct arena read_arena;  /* of the text that the source reads, until it is copied */
     struct arena fault_arena; /* of the faults of one call */
     struct schema_document *documents;
     struct schema_document **documents_end;

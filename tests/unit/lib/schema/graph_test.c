@@ -396,6 +396,30 @@ static void limits_are_faults(void **state)
     assert_int_equal(count, 1);
 }
 
+/* A name of 100 kB is part of the pointers of all schemas below it. */
+static void memory_is_bound_by_the_text(void **state)
+{
+    enum { NAME = 100000, COUNT = 2000 };
+    static char text[NAME + 64 * COUNT];
+    struct schema_node *node;
+    uint32_t count;
+    (void)state;
+    size_t len = (size_t)snprintf(text, sizeof text, "{\"properties\":{\"");
+    memset(text + len, 'n', NAME);
+    len += NAME;
+    len += (size_t)snprintf(text + len, sizeof text - len, "\":{\"allOf\":[true");
+    for (int i = 0; i < COUNT; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, ",{\"not\":{}}");
+    (void)snprintf(text + len, sizeof text - len, "]}}}");
+    add("a", text);
+    assert_int_equal(graph_find(graph, SLICE_LIT(BASE "a"), &node), ERR_LIMIT);
+    assert_non_null(strstr(graph_faults(graph, &count)->message.ptr, "too much for"));
+    graph_faults_clear(graph);
+    assert_int_equal(graph_find(graph, SLICE_LIT(BASE "a"), &node), ERR_LIMIT);
+    (void)graph_faults(graph, &count);
+    assert_int_equal(count, 1);
+}
+
 static void faults_have_a_limit(void **state)
 {
     char text[4096] = "{\"allOf\":[true";
@@ -438,6 +462,7 @@ int main(void)
         TEST(unknown_draft_is_a_fault),
         TEST(schema_that_would_apply_itself_for_ever_is_a_fault),
         TEST(limits_are_faults),
+        TEST(memory_is_bound_by_the_text),
         TEST(faults_have_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
