@@ -32,3 +32,13 @@ bool utf8_is_valid(struct slice text)
     }
     return true;
 }
+
+size_t utf8_put(char out[4], uint32_t character)
+{
+    static const unsigned char leads[] = {0, 0xc0, 0xe0, 0xf0};
+    size_t more = (size_t)(character >= 0x80) + (character >= 0x800) + (character >= 0x10000);
+    for (size_t i = more; i > 0; i--, character >>= 6)
+        out[i] = (char)(0x80 | (character & 0x3f));
+    out[0] = (char)(leads[more] | character);
+    return more + 1;
+}

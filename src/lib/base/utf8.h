@@ -10,4 +10,23 @@
 int utf8_measure(struct slice text);
 bool utf8_is_valid(struct slice text);
 
+/* Writes a character, which is none of the halves of surrogate pairs; returns how many bytes. */
+size_t utf8_put(char out[4], uint32_t character);
+
+/* The character at *ptr, of more than one byte of well-formed UTF-8; *ptr moves behind it. */
+static inline uint32_t utf8_take_long(const unsigned char **ptr)
+{
+    const unsigned char *at = *ptr;
+    if (at[0] < 0xe0) {
+        *ptr = at + 2;
+        return (at[0] & 0x1fu) << 6 | (at[1] & 0x3fu);
+    }
+    if (at[0] < 0xf0) {
+        *ptr = at + 3;
+        return (at[0] & 0x0fu) << 12 | (at[1] & 0x3fu) << 6 | (at[2] & 0x3fu);
+    }
+    *ptr = at + 4;
+    return (at[0] & 0x07u) << 18 | (at[1] & 0x3fu) << 12 | (at[2] & 0x3fu) << 6 | (at[3] & 0x3fu);
+}
+
 #endif

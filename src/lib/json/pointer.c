@@ -3,6 +3,8 @@
  * long. */
 #include "lib/json/pointer.h"
 
+#include "lib/base/utf8.h"
+
 /* What is left of the text of a document; `at` never passes its end, well-formed or not. */
 struct scan {
     struct slice text;
@@ -187,12 +189,7 @@ static size_t take_unicode(struct scan *scan, char out[4])
         scan->at = MIN(scan->at + 2, scan->text.len);
         code = 0x10000 + ((code & 0x3ff) << 10) + (take_hex(scan) & 0x3ff);
     }
-    size_t more = (size_t)(code >= 0x80) + (code >= 0x800) + (code >= 0x10000);
-    static const unsigned char leads[] = {0, 0xc0, 0xe0, 0xf0};
-    for (size_t i = more; i > 0; i--, code >>= 6)
-        out[i] = (char)(0x80 | (code & 0x3f));
-    out[0] = (char)(leads[more] | code);
-    return more + 1;
+    return utf8_put(out, code);
 }
 
 /* One character of a string as it stands in the text, of at least one byte. Returns how many bytes it stands for. */

@@ -3,7 +3,7 @@
  * be; since only yes or no is asked, not where, a search is the same with the beginning added at each character. */
 #include "lib/regex/machine_int.h"
 
-#include "lib/regex/utf8_int.h"
+#include "lib/base/utf8.h"
 
 #include <stdlib.h>
 

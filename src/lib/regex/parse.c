@@ -3,7 +3,7 @@
  * deep as groups are, and that has a limit. */
 #include "lib/regex/parser_int.h"
 
-#include "lib/regex/utf8_int.h"
+#include "lib/base/utf8.h"
 
 #include <stdio.h>
 
@@ -372,23 +372,12 @@ static bool resolve(struct parser *parser)
     return true;
 }
 
-/* The byte at which well-formed UTF-8 ends (RFC 3629 section 4). */
-static size_t measure_utf8(struct slice text)
+/* The byte at which well-formed UTF-8 ends. */
+static size_t measure_text(struct slice text)
 {
     size_t at = 0;
-    while (at < text.len) {
-        const unsigned char *p = (const unsigned char *)text.ptr + at;
-        size_t more = p[0] < 0x80 ? 0 : p[0] < 0xe0 ? 1 : p[0] < 0xf0 ? 2 : 3;
-        if ((p[0] >= 0x80 && p[0] < 0xc2) || p[0] > 0xf4 || text.len - at <= more)
-            return at;
-        for (size_t i = 1; i <= more; i++)
-            if ((p[i] & 0xc0) != 0x80)
-                return at;
-        if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-            (p[0] == 0xf4 && p[1] > 0x8f))
-            return at;
-        at += more + 1;
-    }
+    for (int len; at < text.len && (len = utf8_measure(slice_skip(text, at))) > 0;)
+        at += (size_t)len;
     return at;
 }
 
@@ -397,7 +386,7 @@ enum err tree_parse(struct arena *arena, struct slice pattern, bool is_strict, s
 {
     struct parser parser = {.arena = arena, .text = pattern, .is_strict = is_strict, .fault = ret_fault};
     parser.tree.is_regular = true;
-    size_t well_formed = measure_utf8(pattern);
+    size_t well_formed = measure_text(pattern);
     if (well_formed < pattern.len)
         (void)parser_fail(&parser, ERR_SYNTAX, well_formed, "not well-formed UTF-8");
     else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/regex/simple_int.h"
 
-#include "lib/regex/utf8_int.h"
+#include "lib/base/utf8.h"
 
 #include <stdlib.h>
 
@@ -34,16 +34,6 @@ static bool collect(struct arena *scratch, const struct node *node, struct parts
     return true;
 }
 
-static size_t put_utf8(char *out, uint32_t code)
-{
-    static const unsigned char leads[] = {0, 0xc0, 0xe0, 0xf0};
-    size_t more = (size_t)(code >= 0x80) + (code >= 0x800) + (code >= 0x10000);
-    for (size_t i = more; i > 0; i--, code >>= 6)
-        out[i] = (char)(0x80 | (code & 0x3f));
-    out[0] = (char)(leads[more] | code);
-    return more + 1;
-}
-
 static bool are_chars(const struct parts *parts)
 {
     for (uint32_t i = 0; i < parts->count; i++)
@@ -59,7 +49,7 @@ static enum err build_literal(const struct parts *parts, struct simple *simple)
     if (!text)
         return ERR_NOMEM;
     for (uint32_t i = 0; i < parts->count; i++)
-        len += put_utf8(text + len, parts->items[i]->set->ranges[0].low);
+        len += utf8_put(text + len, parts->items[i]->set->ranges[0].low);
     simple->kind = SIMPLE_LITERAL;
     simple->literal = slice_of(text, len);
     return ERR_OK;
