@@ -16,10 +16,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
 import peers  # noqa: E402
 import rows  # noqa: E402
+import schema_rows  # noqa: E402
+
+ROWS = {**rows.ROWS, **schema_rows.ROWS}
 
 
 def parse():
-    listed = "\n".join("  %-14s %s" % (name, about) for name, (_, about) in rows.ROWS.items())
+    listed = "\n".join("  %-14s %s" % (name, about) for name, (_, about) in ROWS.items())
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                      epilog="rows:\n" + listed)
     parser.add_argument("rows", nargs="*", metavar="ROW", help="only these rows; without any, all")
@@ -28,9 +31,9 @@ def parse():
     parser.add_argument("--warm-up", type=float, default=1, help="time before it (1)")
     parser.add_argument("--output", default=os.path.join(harness.BUILD, "results.json"), help="the JSON file")
     options = parser.parse_args()
-    unknown = [name for name in options.rows if name not in rows.ROWS]
+    unknown = [name for name in options.rows if name not in ROWS]
     if unknown:
-        parser.error("no row is called %s; there are %s" % (unknown[0], ", ".join(rows.ROWS)))
+        parser.error("no row is called %s; there are %s" % (unknown[0], ", ".join(ROWS)))
     if options.pairs < 1 or options.seconds <= 0 or options.warm_up < 0:
         parser.error("--pairs is at least 1, --seconds more than 0")
     return options
@@ -38,7 +41,7 @@ def parse():
 
 def measure(name, settings):
     """What goes into the JSON file for one row."""
-    function, about = rows.ROWS[name]
+    function, about = ROWS[name]
     harness.say("%s: %s" % (name, about))
     result = {"row": name, "about": about, "what": " ".join(function.__doc__.split())}
     try:
@@ -83,7 +86,7 @@ def main():
     began = time.time()
     report = {"machine": harness.machine(), "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
               "settings": {"pairs": options.pairs, "seconds": options.seconds, "warm_up_seconds": options.warm_up}}
-    report["rows"] = [measure(name, options) for name in options.rows or rows.ROWS]
+    report["rows"] = [measure(name, options) for name in options.rows or ROWS]
     report["took_seconds"] = round(time.time() - began, 1)
     report["machine"]["load_after"] = os.getloadavg()
     with open(options.output, "w") as file:

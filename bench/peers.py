@@ -34,6 +34,14 @@ routes:
     to: {endpoint: livez}
 """
 
+WEIR_CHAT = WEIR_HEAD + """
+routes:
+  - match: POST /v1/chat/completions
+    public: true
+    %(schema)s
+    to: {endpoint: livez}
+"""
+
 WEIR_PROXY = WEIR_HEAD + """
 upstreams:
   - {name: bench, servers: ["127.0.0.1:%(upstream)d"]}
