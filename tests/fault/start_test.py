@@ -22,6 +22,7 @@ from faults import weir
 SECONDS = float(os.environ.get("FAULT_SECONDS", "20")) * weir.SLOWNESS
 PLAYERS = 3
 CONFIG = """
+welcome: "up: {address}"
 listen: [127.0.0.1:0]
 workers: 1
 executors: 1
@@ -29,10 +30,20 @@ executors: 1
 routes:
   - {match: GET /livez, public: true, to: {endpoint: livez}}
   - {match: /v2, public: true, to: {endpoint: v2}}
-welcome: "up: {address}"
 """
 PLAIN = CONFIG % ""
 WITH_MODEL = CONFIG % ("models: [%s]\n" % weir.MODEL)
+WITH_SCHEMAS = CONFIG % "schemas: schemas\n" + """  - match: PUT /v2/users/{id}
+    public: true
+    parameters: [{name: id, in: path, required: true, schema: {type: integer}}]
+    responses: {200: schemas/put-users-id-v2.json}
+    to: {endpoint: livez}
+"""
+SCHEMAS = {
+    "put-users-id-v2.json": '{"$ref": "common.json#/$defs/user"}',
+    "common.json": '{"$defs": {"user": {"type": "object", "required": ["a"], "properties": {"a": {"pattern": "^[a-z]+$"}, '
+                   '"b": {"anyOf": [{"type": "string"}, {"enum": [1, 2]}]}}, "unevaluatedProperties": false}}}',
+}
 
 
 class Start:
@@ -43,6 +54,10 @@ class Start:
             path = os.path.join(folder, "weir.yaml")
             with open(path, "w") as file:
                 file.write(config)
+            os.mkdir(os.path.join(folder, "schemas"))
+            for name, text in SCHEMAS.items():
+                with open(os.path.join(folder, "schemas", name), "w") as file:
+                    file.write(text)
             control = faults.Control(os.path.join(folder, "control"))
             arm(control)
             self.process = subprocess.Popen(
@@ -133,6 +148,10 @@ class StartTest(unittest.TestCase):
     @unittest.skipIf(faults.IS_CALLS_ONLY, "AddressSanitizer has allocations of its own")
     def test_every_allocation_that_fails_with_a_model_is_told_or_survived(self):
         self.allocations(WITH_MODEL)
+
+    @unittest.skipIf(faults.IS_CALLS_ONLY, "AddressSanitizer has allocations of its own")
+    def test_every_allocation_that_fails_with_schemas_is_told_or_survived(self):
+        self.allocations(WITH_SCHEMAS)
 
     def test_every_call_that_fails_is_told_or_survived(self):
         arms = []

@@ -67,9 +67,12 @@ enum err contract_make(struct compile *compile, const struct contract_job *job, 
     struct contracts *contracts = compile->contracts;
     struct arena *scratch = compile->fill.scratch;
     struct slice name = {NULL, 0};
+    uint32_t errors = compile->report->error_count;
     struct contract *contract = arena_alloc_zero(&compile->config->arena, sizeof *contract);
     if (!contract)
         return ERR_NOMEM;
+    if (contracts->faulty == job->node)
+        return ERR_OK;
     if (contracts->folder && !slice_is(job->method, "*")) {
         name = schema_route_name(scratch, job->method, job->pattern);
         struct slice file = arena_printf(scratch, SLICE_FMT ".json", SLICE_ARG(name));
@@ -87,7 +90,9 @@ enum err contract_make(struct compile *compile, const struct contract_job *job, 
     TRY(bind_parameters(compile, job, name, contract));
     TRY(bind_responses(compile, job, name, contract));
     TRY(describe(compile, job, contract));
-    if (says_anything(contract))
+    if (compile->report->error_count > errors)
+        contracts->faulty = job->node;
+    else if (says_anything(contract))
         *ret_contract = contract;
     return ERR_OK;
 }

@@ -28,6 +28,8 @@ struct contracts {
     uint32_t document_count;
     const char **names; /* that files of the folder would be found by, for suggestions */
     uint32_t name_count;
+    const struct yaml_node
+        *faulty; /* the latest route whose contract was wrong: its other methods would say the same */
     uint64_t now_ns;
     struct crypto_hasher *hasher;
 };

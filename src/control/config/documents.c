@@ -20,6 +20,7 @@ _Static_assert((int)CONTRACT_ENFORCE == (int)SCHEMA_ENFORCE && (int)CONTRACT_REP
 
 static enum err add_document(struct compile *compile, const struct contract_document *made, struct slice absolute,
                              struct document **ret_document);
+static void report_faults(struct compile *compile, struct option_place place, struct slice uri, enum err err);
 static void release_schema(void *schema);
 
 struct slice path_clean(struct arena *arena, struct slice path)
@@ -254,7 +255,8 @@ enum err document_open(struct compile *compile, struct slice path, struct option
     return file ? document_of_file(compile, file, ret_document) : open_outside(compile, clean, place, ret_document);
 }
 
-/* Its URI lies in the folder, so that references in it mean files of the folder. */
+/* Its URI lies in the folder, so that references in it mean files of the folder. A route with several methods comes here
+ * once for each. */
 enum err document_of_yaml(struct compile *compile, const struct yaml_node *node, struct document **ret_document)
 {
     struct contracts *contracts = compile->contracts;
@@ -262,12 +264,15 @@ enum err document_of_yaml(struct compile *compile, const struct yaml_node *node,
     struct json_writer writer = json_writer_in_arena(scratch, 0);
     struct contract_document made = {.path = {NULL, 0}};
     struct slice base = contracts->folder ? contracts->folder->uri : SLICE_LIT("file:///");
-    yaml_write_json(node, &writer);
-    TRY(json_writer_finish(&writer, &made.text));
     made.uri =
         arena_printf(scratch, SLICE_FMT "weir.yaml:%u:%u", SLICE_ARG(base), node->place.line, node->place.column);
     if (!made.uri.ptr)
         return ERR_NOMEM;
+    *ret_document = find_document(contracts, made.uri);
+    if (*ret_document)
+        return ERR_OK;
+    yaml_write_json(node, &writer);
+    TRY(json_writer_finish(&writer, &made.text));
     struct slice absolute =
         arena_printf(scratch, SLICE_FMT "/weir.yaml",
                      SLICE_ARG(contracts->folder ? compile->config->schemas.folder : compile->fill.folder));
@@ -276,7 +281,12 @@ enum err document_of_yaml(struct compile *compile, const struct yaml_node *node,
     TRY(add_document(compile, &made, absolute, ret_document));
     (*ret_document)->yaml = node;
     const struct contract_document *kept = (*ret_document)->made;
-    return schema_compiler_add(contracts->compiler, kept->uri, kept->uri, kept->text);
+    enum err err = schema_compiler_add(contracts->compiler, kept->uri, kept->uri, kept->text);
+    if (err != ERR_OK && err != ERR_NOMEM) {
+        report_faults(compile, node->place, kept->uri, err);
+        (*ret_document)->is_broken = true;
+    }
+    return err == ERR_NOMEM ? ERR_NOMEM : ERR_OK;
 }
 
 enum err document_parse(struct compile *compile, struct document *document, yyjson_val **ret_root)
@@ -396,14 +406,14 @@ static void report_fault(struct compile *compile, const struct schema_fault *fau
         config_report_error_in(compile->report, &origin, place, SLICE_FMT, SLICE_ARG(fault->message));
 }
 
-static void report_faults(struct compile *compile, const struct schema_job *job, struct slice uri, enum err err)
+static void report_faults(struct compile *compile, struct option_place place, struct slice uri, enum err err)
 {
     uint32_t count;
     const struct schema_fault *faults = schema_compiler_faults(compile->contracts->compiler, &count);
     for (uint32_t i = 0; i < count; i++)
         report_fault(compile, &faults[i]);
     if (count == 0)
-        config_report_error(compile->report, job->place, "the schema " SLICE_FMT " cannot be compiled: %s",
+        config_report_error(compile->report, place, "the schema " SLICE_FMT " cannot be compiled: %s",
                             SLICE_ARG(slice_first(uri, 500)), err_text(err));
 }
 
@@ -438,7 +448,7 @@ enum err schema_make(struct compile *compile, const struct schema_job *job, stru
     if (err == ERR_NOMEM)
         return ERR_NOMEM;
     if (err != ERR_OK) {
-        report_faults(compile, job, uri, err);
+        report_faults(compile, job->place, uri, err);
         return ERR_OK;
     }
     err = config_on_release(compile->config, release_schema, schema);

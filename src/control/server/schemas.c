@@ -247,10 +247,13 @@ static void watch_files(struct server *server)
             if (config->documents[i].path.len)
                 add_file(folders, config->schemas.folder, config->documents[i].uri);
     }
-    if (!watch->loop && folders->count)
+    bool is_new = !watch->loop && folders->count;
+    if (is_new)
         folder_watch_start(watch, &server->loop, true);
     if (watch->loop && folder_watch_set(watch, folders->items, folders->count) != ERR_OK)
         say_error("there is no memory to watch the schemas");
+    if (is_new)
+        server_reload_schemas(server); /* what has changed since the first reading was seen by nobody */
     free(folders);
 }
 

@@ -126,6 +126,21 @@ static void an_object_tells_the_types_of_its_properties(void **state)
     config_unref(config);
 }
 
+static void several_methods_share_what_is_written_once(void **state)
+{
+    (void)state;
+    struct config *config =
+        load_good("routes:\n- {match: \"GET,PUT /a\", public: true, to: {endpoint: livez}, parameters: "
+                  "[{name: q, in: query, schema: {type: integer}}]}\n");
+    assert_int_equal(config->routes[0]->contract->parameter_count, 1);
+    assert_int_equal(config->routes[1]->contract->parameter_count, 1);
+    assert_int_equal(config->document_count, 1);
+    config_unref(config);
+    assert_report(
+        "routes:\n- {match: \"GET,PUT /a\", public: true, to: {endpoint: livez}, parameters: [{name: q, in: query}]}\n",
+        "2:75: error: a parameter lacks \"schema\"\n");
+}
+
 static void content_is_json(void **state)
 {
     (void)state;
@@ -227,6 +242,7 @@ int main(void)
         cmocka_unit_test(keeps_what_is_said),
         cmocka_unit_test(kind_and_types_come_from_the_schema),
         cmocka_unit_test(an_object_tells_the_types_of_its_properties),
+        cmocka_unit_test(several_methods_share_what_is_written_once),
         cmocka_unit_test(content_is_json),
         cmocka_unit_test(quoted_scalars_stay_texts),
         cmocka_unit_test(says_what_is_no_list),

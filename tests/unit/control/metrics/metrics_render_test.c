@@ -20,6 +20,7 @@ struct fixture {
     const struct worker_meter *workers[WORKERS];
     struct meter_registry *registry;
     struct reload_meter reloads;
+    struct reload_meter schemas;
     struct model_config models[2];
     struct model_entry entries[2];
     struct model_entry *entry_list[2];
@@ -68,6 +69,8 @@ static int make_fixture(void **state)
     fixture->config.models = (struct option_list){.items = fixture->models, .count = 2};
     fixture->config.model_entries = fixture->entry_list;
     counter_add(&fixture->reloads.failed, 1);
+    counter_add(&fixture->schemas.succeeded, 2);
+    gauge_set(&fixture->schemas.is_last_good, 1);
     gauge_set(&fixture->reloads.is_last_good, 0);
     gauge_set(&fixture->reloads.last_success_ms, 1795444440500);
     fill_counts(fixture);
@@ -77,6 +80,7 @@ static int make_fixture(void **state)
         .registry = fixture->registry,
         .config = &fixture->config,
         .reloads = &fixture->reloads,
+        .schemas = &fixture->schemas,
         .log_lines_lost = 6,
         .build = {.version = SLICE_LIT("0.1.0"), .compiler = SLICE_LIT("gcc 12"), .onnxruntime = SLICE_LIT("1.30.0")},
     };
@@ -177,6 +181,10 @@ static void says_which_configured_models_are_ready(void **state)
 static void tells_of_reloads_and_the_process(void **state)
 {
     char *text = render(*state, false);
+    assert_has(text, "weir_schemas 0\n");
+    assert_has(text, "weir_schemas_reloads_total{result=\"success\"} 2\n"
+                     "weir_schemas_reloads_total{result=\"failure\"} 0\n");
+    assert_has(text, "weir_schemas_last_reload_successful 1\n");
     assert_has(text, "weir_config_reloads_total{result=\"success\"} 0\n"
                      "weir_config_reloads_total{result=\"failure\"} 1\n");
     assert_has(text, "\nweir_config_last_reload_successful 0\n");
