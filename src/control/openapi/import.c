@@ -18,8 +18,8 @@ enum err import_openapi(struct slice text, const struct import_settings *setting
                         struct config_report *report, struct import_result *ret_result)
 {
     struct import in = {.arena = arena, .report = report, .settings = settings};
-    struct map *const maps[] = {&in.shared_by_pointer, &in.shared_by_file, &in.routes_by_name, &in.routes_by_shape,
-                                &in.operation_ids};
+    struct map *const maps[] = {&in.notes,          &in.shared_by_pointer, &in.shared_by_file,
+                                &in.routes_by_name, &in.routes_by_shape,   &in.operation_ids};
     for (size_t i = 0; i < ARRAY_LEN(maps); i++)
         map_init(maps[i], map_key);
     in.pointer = text_init(in.pointer_memory, sizeof in.pointer_memory);
@@ -162,6 +162,17 @@ void import_error(struct import *in, const char *token, const char *format, ...)
     config_report_error(in->report, find_place(in, token), "%s", memory);
 }
 
+/* What several operations share is looked at for each, and told of once. */
+static bool is_new_note(struct import *in, const char *token, const char *message)
+{
+    struct slice key = import_keep(in, arena_printf(in->arena, SLICE_FMT "\n%s\n%s",
+                                                    SLICE_ARG(text_slice(&in->pointer)), token ? token : "", message));
+    enum err err = in->err == ERR_OK ? map_add(&in->notes, key, in) : ERR_NOMEM;
+    if (err == ERR_NOMEM)
+        in->err = err;
+    return err == ERR_OK;
+}
+
 void import_note(struct import *in, const char *token, const char *format, ...)
 {
     char memory[1024];
@@ -170,7 +181,8 @@ void import_note(struct import *in, const char *token, const char *format, ...)
     va_start(args, format);
     text_vprintf(&message, format, args);
     va_end(args);
-    config_report_warning(in->report, find_place(in, token), "%s", memory);
+    if (is_new_note(in, token, memory))
+        config_report_warning(in->report, find_place(in, token), "%s", memory);
 }
 
 void import_comment(struct import *in, struct import_comments *comments, const char *format, ...)

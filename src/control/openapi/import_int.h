@@ -75,6 +75,7 @@ struct import {
     struct text pointer; /* of what is being looked at, for messages */
     const char *
         components; /* from the file that is being written to those of `shared`: "components/", or "" for one of them */
+    struct map notes; /* that have been told */
     struct map shared_by_pointer;
     struct map shared_by_file;
     struct import_shared *shared;

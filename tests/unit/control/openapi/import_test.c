@@ -365,6 +365,19 @@ static void a_response_that_is_a_reference_has_no_file_of_its_own(void **state)
     end();
 }
 
+static void what_operations_share_is_told_of_once(void **state)
+{
+    (void)state;
+    begin("openapi: 3.1.0\n"
+          "paths:\n"
+          "  /a: {get: {responses: {'200': {$ref: '#/components/responses/R'}, '201': {$ref: "
+          "'#/components/responses/R'}}}}\n"
+          "components: {responses: {R: {description: d, headers: {}}}}\n",
+          ERR_OK);
+    assert_string_equal(run.said, "a.yaml:4:46: warning: header fields of responses are not described, left out\n");
+    end();
+}
+
 static void security_is_mapped_or_told(void **state)
 {
     (void)state;
@@ -438,6 +451,7 @@ int main(void)
         cmocka_unit_test(operations_that_would_share_files_say_theirs),
         cmocka_unit_test(parameters_of_an_operation_come_before_those_of_its_path),
         cmocka_unit_test(a_response_that_is_a_reference_has_no_file_of_its_own),
+        cmocka_unit_test(what_operations_share_is_told_of_once),
         cmocka_unit_test(security_is_mapped_or_told),
         cmocka_unit_test(texts_are_quoted_so_that_yaml_reads_them),
         cmocka_unit_test(survives_any_lack_of_memory),
