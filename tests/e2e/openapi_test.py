@@ -154,6 +154,7 @@ class OpenApi(unittest.TestCase):
             self.assertNotIn(b"//", part)
             if part.startswith(b"docs/"):
                 self.assertEqual(self.get("/api/" + part.decode())[0], 200, part)
+        self.assertIn(b"url=../docs", self.get("/api/docs/")[2])
 
 
 USER = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object",
@@ -213,6 +214,16 @@ routes: [{match: /v2, public: true, to: {endpoint: v2}}]
         self.assertIn("--no-models", self.run_weir().stderr)
         document = json.loads(self.run_weir("--no-models").stdout)
         self.assertIn("InferenceRequest", document["components"]["schemas"])
+
+    def test_what_is_written_can_be_imported_and_breaks_nothing(self):
+        before = self.server.path("before.json")
+        folder = self.server.path("imported")
+        self.assertEqual(self.run_weir("-o", before).returncode, 0)
+        subprocess.run([weir.BINARY, "import", "openapi", "-o", folder, "-u", "http://127.0.0.1:9", before], check=True,
+                       capture_output=True)
+        result = subprocess.run([weir.BINARY, "openapi", "--check", before, os.path.join(folder, "weir.yaml")],
+                                capture_output=True, text=True)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
     def test_check_tells_what_breaks(self):
         before = self.server.path("before.yaml")

@@ -54,7 +54,7 @@ static struct slice template_of(struct openapi *api, struct slice pattern)
 static bool is_part_of_page(const struct route *route)
 {
     return route->asset && slice_starts(slice_of_text(route->asset->name), SLICE_LIT("docs/")) &&
-           strcmp(route->asset->media_type, "text/html; charset=utf-8") != 0;
+           strcmp(route->asset->name, "docs/index.html") != 0;
 }
 
 static const struct route *route_for(const struct path *path, const char *method)

@@ -46,9 +46,11 @@ static inline void absorb_word(uint64_t v[4], uint64_t word)
 /* Of the up to seven bytes at the end, with the length above them. */
 static inline uint64_t last_word(struct slice bytes, size_t whole)
 {
-    const char *tail = bytes.ptr + whole;
-    size_t len = bytes.len - whole;
     uint64_t word = (uint64_t)bytes.len << 56;
+    size_t len = bytes.len - whole;
+    if (len == 0)
+        return word; /* an empty slice may have no place at all */
+    const char *tail = bytes.ptr + whole;
     if (len >= 4) {
         uint32_t low;
         uint32_t high; /* overlaps low where there are less than eight */
