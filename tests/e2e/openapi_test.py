@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import unittest
@@ -177,7 +178,7 @@ routes:
       "201": {description: Made, schema: schemas/user.json}
     to: {proxy: "http://127.0.0.1:9"}
 """)
-        self.addCleanup(self.server.remove)
+        self.addCleanup(shutil.rmtree, self.server.folder, True)
         os.mkdir(self.server.path("schemas"))
         self.write("user.json", USER)
         self.write("post-users-id-v2.json", {"title": "New user", "type": "object", "required": ["name"],
@@ -214,6 +215,27 @@ routes: [{match: /v2, public: true, to: {endpoint: v2}}]
         self.assertIn("--no-models", self.run_weir().stderr)
         document = json.loads(self.run_weir("--no-models").stdout)
         self.assertIn("InferenceRequest", document["components"]["schemas"])
+
+    def test_a_schema_that_changes_is_told_as_it_is_enforced(self):
+        self.server.write_config("""
+listen: [127.0.0.1:0]
+workers: 1
+schemas: schemas
+routes:
+  - {match: "POST /v2/users/{id}", public: true, to: {proxy: "http://127.0.0.1:9"}}
+  - {match: /, public: true, to: {endpoint: openapi}}
+""")
+        with self.server.start() as server:
+            def document():
+                connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+                connection.request("GET", "/openapi.json")
+                body = connection.getresponse().read()
+                connection.close()
+                return json.loads(body)
+            self.assertNotIn("nick", document()["components"]["schemas"]["New_user"]["properties"])
+            self.write("post-users-id-v2.json", {"title": "New user", "properties": {"nick": {"type": "string"}}})
+            weir.wait_until(lambda: "nick" in document()["components"]["schemas"]["New_user"]["properties"], 10,
+                            "the new schema")
 
     def test_what_is_written_can_be_imported_and_breaks_nothing(self):
         before = self.server.path("before.json")

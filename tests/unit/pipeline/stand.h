@@ -169,6 +169,7 @@ struct stand {
     const char *not_ready; /* NULL: ready */
     const char *stale;     /* why schemas are; NULL: they are not */
     const char *metrics;   /* NULL: no memory */
+    enum err document_err;
     bool was_openmetrics;
     bool is_log_full;
     struct access_record record;
@@ -211,6 +212,19 @@ static enum err port_metrics_render(void *owner, bool is_openmetrics, char **ret
     return ERR_OK;
 }
 
+static enum err port_openapi_render(void *owner, const struct config *config, bool is_yaml, char **ret_text,
+                                    size_t *ret_bytes)
+{
+    struct stand *stand = owner;
+    if (config != stand->config)
+        return ERR_INVALID;
+    if (stand->document_err != ERR_OK)
+        return stand->document_err;
+    *ret_text = strdup(is_yaml ? "a: 1\n" : "{\"a\":1}");
+    *ret_bytes = strlen(*ret_text);
+    return ERR_OK;
+}
+
 static struct access_record *port_log_reserve(void *owner, uint32_t worker_index)
 {
     struct stand *stand = owner;
@@ -234,6 +248,7 @@ static void stand_init(struct stand *stand)
         .is_ready = port_is_ready,
         .schemas_are_stale = port_is_stale,
         .metrics_render = port_metrics_render,
+        .openapi_render = port_openapi_render,
         .log_reserve = port_log_reserve,
         .log_commit = port_log_commit,
     };

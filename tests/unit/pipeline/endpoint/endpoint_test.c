@@ -160,6 +160,43 @@ static void metrics_without_memory_are_a_problem(void **state)
     expect_problem(&stand, PROBLEM_OUT_OF_MEMORY, "There is no memory to render the metrics.");
 }
 
+static void serves_the_document_of_the_request_s_own_configuration(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(ENDPOINT_openapi_json), VERDICT_NEXT);
+    expect_response(&stand, 200, "application/json", "{\"a\":1}");
+    assert_int_equal(ask(ENDPOINT_openapi_yaml), VERDICT_NEXT);
+    expect_response(&stand, 200, "application/yaml", "a: 1\n");
+    assert_false(stand.request->was_submitted);
+}
+
+static void sends_a_document_only_to_those_who_do_not_have_it(void **state)
+{
+    (void)state;
+    char head[256];
+    ask(ENDPOINT_openapi_json);
+    const struct response_field *etag = &stand.request->response.fields[0];
+    assert_true(slice_is(etag->name, "ETag"));
+    (void)snprintf(head, sizeof head, GET "If-None-Match: " SLICE_FMT "\r\n", SLICE_ARG(etag->value));
+    assert_int_equal(ask_with(ENDPOINT_openapi_json, head, "", NULL), VERDICT_NEXT);
+    assert_int_equal(stand.request->response.status, 304);
+    assert_int_equal(ask_with(ENDPOINT_openapi_yaml, head, "", NULL), VERDICT_NEXT);
+    assert_int_equal(stand.request->response.status, 200);
+    assert_int_equal(ask_with(ENDPOINT_openapi_json, GET "If-Match: \"other\"\r\n", "", NULL), VERDICT_FAIL);
+    assert_int_equal(stand.request->problem, PROBLEM_PRECONDITION_FAILED);
+}
+
+static void a_document_that_cannot_be_made_is_a_problem(void **state)
+{
+    (void)state;
+    stand.document_err = ERR_NOMEM;
+    assert_int_equal(ask(ENDPOINT_openapi_json), VERDICT_FAIL);
+    assert_int_equal(stand.request->problem, PROBLEM_OUT_OF_MEMORY);
+    stand.document_err = ERR_LIMIT;
+    assert_int_equal(ask(ENDPOINT_openapi_yaml), VERDICT_FAIL);
+    assert_int_equal(stand.request->problem, PROBLEM_INTERNAL);
+}
+
 static void describes_the_server(void **state)
 {
     (void)state;
@@ -223,6 +260,9 @@ int main(void)
         TEST(chooses_the_format_of_metrics_by_accept),
         TEST(refuses_metrics_in_other_formats),
         TEST(metrics_without_memory_are_a_problem),
+        TEST(serves_the_document_of_the_request_s_own_configuration),
+        TEST(sends_a_document_only_to_those_who_do_not_have_it),
+        TEST(a_document_that_cannot_be_made_is_a_problem),
         TEST(describes_the_server),
         TEST(describes_a_model),
         TEST(says_which_models_are_not_there_or_not_ready),
