@@ -65,9 +65,22 @@ static enum verdict check_json(struct request *request, bool is_enforced, yyjson
     struct json_fault fault;
     if (is_enforced)
         return body_json(request, ret_root);
-    if (body_json_parse(request, ret_root, &fault) != ERR_OK)
-        validate_note(request, body_name, none, SLICE_LIT("invalid JSON"));
+    enum err err = body_json_parse(request, ret_root, &fault);
+    if (err != ERR_OK)
+        validate_note(request, body_name, none, err == ERR_NOMEM ? SLICE_LIT("no memory") : SLICE_LIT("invalid JSON"));
     return VERDICT_NEXT;
+}
+
+/* It could not be looked at to the end. */
+static enum verdict give_up(struct request *request, enum schema_outcome outcome, bool is_enforced)
+{
+    bool is_memory = outcome == SCHEMA_NO_MEMORY;
+    validate_note(request, body_name, none, is_memory ? SLICE_LIT("no memory") : SLICE_LIT("over limit"));
+    if (!is_memory)
+        counter_add(&request->worker->meter.contract_over_limit, 1);
+    if (!is_enforced)
+        return VERDICT_NEXT;
+    return is_memory ? request_fail_memory(request) : validate_fail_over_limit(request, body_name);
 }
 
 static enum verdict check(struct request *request, const struct contract *contract)
@@ -79,22 +92,13 @@ static enum verdict check(struct request *request, const struct contract *contra
     if (verdict != VERDICT_NEXT || !root)
         return verdict;
     struct schema_edits edits = {.arena = &request->arena};
-    switch (validate_run(request, schema, root, request->body.len, &edits)) {
-    case SCHEMA_VALID:
-        if (is_enforced && edits.count > 0)
-            verdict = apply(request, root, &edits);
-        break;
-    case SCHEMA_INVALID:
+    enum schema_outcome outcome = validate_run(request, schema, root, request->body.len, &edits);
+    if (outcome == SCHEMA_INVALID)
         verdict = refuse(request, contract, root);
-        break;
-    case SCHEMA_OVER_LIMIT:
-        counter_add(&request->worker->meter.contract_over_limit, 1);
-        validate_note(request, body_name, none, SLICE_LIT("over limit"));
-        verdict = is_enforced ? validate_fail_over_limit(request, body_name) : VERDICT_NEXT;
-        break;
-    case SCHEMA_NO_MEMORY:
-        return request_fail_memory(request);
-    }
+    else if (outcome != SCHEMA_VALID)
+        verdict = give_up(request, outcome, is_enforced);
+    else if (is_enforced && edits.count > 0)
+        verdict = apply(request, root, &edits);
     /* Tensors are read from numbers, and not from their digits. */
     if (schema_wants_numbers(schema))
         request->body_root = NULL;
@@ -121,13 +125,8 @@ static enum verdict refuse(struct request *request, const struct contract *contr
     enum schema_outcome outcome =
         validate_explain(request, contract->body.schema, root, request->body.len, max, &errors);
     const struct schema_error *first = errors.items;
-    if (errors.count == 0) {
-        validate_note(request, body_name, none, SLICE_LIT("over limit"));
-        if (!is_enforced)
-            return VERDICT_NEXT;
-        return outcome == SCHEMA_NO_MEMORY ? request_fail_memory(request)
-                                           : validate_fail_over_limit(request, body_name);
-    }
+    if (errors.count == 0)
+        return give_up(request, outcome, is_enforced);
     validate_note(request, body_name, first->instance, first->keyword);
     if (!is_enforced)
         return VERDICT_NEXT;

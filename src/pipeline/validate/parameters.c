@@ -258,6 +258,18 @@ static enum verdict check_unknown(struct request *request, const struct contract
 
 /* Its value. */
 
+/* It could not be looked at to the end. */
+static enum verdict give_up(const struct look *look, enum schema_outcome outcome)
+{
+    struct request *request = look->request;
+    struct slice title = title_of(request, look->parameter->place, look->parameter->name);
+    if (outcome == SCHEMA_NO_MEMORY)
+        return request_fail_memory(request);
+    counter_add(&request->worker->meter.contract_over_limit, 1);
+    validate_note(request, title, (struct slice){NULL, 0}, SLICE_LIT("over limit"));
+    return look->parameter->schema.mode == CONTRACT_ENFORCE ? validate_fail_over_limit(request, title) : VERDICT_NEXT;
+}
+
 static enum verdict explain(const struct look *look, yyjson_val *root, size_t bytes)
 {
     struct request *request = look->request;
@@ -268,25 +280,14 @@ static enum verdict explain(const struct look *look, yyjson_val *root, size_t by
     if (max == 0)
         return VERDICT_NEXT;
     enum schema_outcome outcome = validate_explain(request, schema->schema, root, bytes, max, &errors);
-    if (outcome == SCHEMA_NO_MEMORY)
-        return request_fail_memory(request);
-    struct slice title = title_of(request, look->parameter->place, look->parameter->name);
     if (errors.count == 0)
-        return is_enforced ? validate_fail_over_limit(request, title) : VERDICT_NEXT;
+        return give_up(look, outcome);
+    struct slice title = title_of(request, look->parameter->place, look->parameter->name);
     validate_note(request, title, errors.items[0].instance, errors.items[0].keyword);
     enum verdict verdict = VERDICT_NEXT;
     for (uint32_t i = 0; is_enforced && i < errors.count && verdict == VERDICT_NEXT; i++)
         verdict = add_error(look, &errors.items[i]);
     return verdict;
-}
-
-static enum verdict over_limit(const struct look *look)
-{
-    struct request *request = look->request;
-    struct slice title = title_of(request, look->parameter->place, look->parameter->name);
-    counter_add(&request->worker->meter.contract_over_limit, 1);
-    validate_note(request, title, (struct slice){NULL, 0}, SLICE_LIT("over limit"));
-    return look->parameter->schema.mode == CONTRACT_ENFORCE ? validate_fail_over_limit(request, title) : VERDICT_NEXT;
 }
 
 /* First as what the texts look like, then, where the schema takes strings, all as strings. */
@@ -303,16 +304,11 @@ static enum verdict check_value(struct look *look, const struct style_leaves *le
             return request_fail_memory(request);
         if (err != ERR_OK)
             return refuse(look, look->parameter->schema.mode, "style", value.what, (struct slice){NULL, 0});
-        switch (validate_run(request, schema, value.root, value.bytes, NULL)) {
-        case SCHEMA_VALID:
+        enum schema_outcome outcome = validate_run(request, schema, value.root, value.bytes, NULL);
+        if (outcome == SCHEMA_VALID)
             return VERDICT_NEXT;
-        case SCHEMA_INVALID:
-            break;
-        case SCHEMA_OVER_LIMIT:
-            return over_limit(look);
-        case SCHEMA_NO_MEMORY:
-            return request_fail_memory(request);
-        }
+        if (outcome != SCHEMA_INVALID)
+            return give_up(look, outcome);
         if (!first) {
             first = value.root;
             first_bytes = value.bytes;

@@ -205,6 +205,26 @@ static void a_schema_that_doubles_its_work_meets_the_limit(void **state)
     expect_slice(stand.request->contract_note, "body: over limit");
 }
 
+static void what_there_is_no_memory_to_check_is_refused_or_goes_on(void **state)
+{
+    (void)state;
+    static char body[40000];
+    want("{\"items\":{\"type\":\"integer\"}}", CONTRACT_ENFORCE);
+    stand.worker->limits.request_memory = 65536;
+    memset(body, '1', sizeof body - 1);
+    for (size_t i = 1; i < sizeof body - 2; i += 2)
+        body[i + 1] = ',';
+    body[0] = '[';
+    body[sizeof body - 3] = '1';
+    body[sizeof body - 2] = ']';
+    assert_int_equal(run(HEAD, body), VERDICT_FAIL);
+    assert_int_equal(stand.request->problem, PROBLEM_REQUEST_TOO_LARGE);
+    contract.body.mode = contract.mode = CONTRACT_REPORT;
+    assert_int_equal(run(HEAD, body), VERDICT_NEXT);
+    assert_int_equal(stand.request->problem, PROBLEM_NONE);
+    expect_slice(stand.request->contract_note, "body: no memory");
+}
+
 static void digits_decide_where_the_schema_asks_for_them(void **state)
 {
     (void)state;
@@ -226,6 +246,7 @@ int main(void)
         TEST(a_report_lets_everything_through),
         TEST(a_schema_may_edit_the_body),
         TEST(a_schema_that_doubles_its_work_meets_the_limit),
+        TEST(what_there_is_no_memory_to_check_is_refused_or_goes_on),
         TEST(digits_decide_where_the_schema_asks_for_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
