@@ -12,6 +12,7 @@
 #define STACK_BYTES_MAX   (512u << 10)
 #define HEAP_KIB_MAX      1024u
 #define NEST_MAX          1000u
+#define STEPS_FIRST       64u
 
 struct pcre {
     pcre2_code *code;
@@ -22,6 +23,8 @@ struct regex_work {
     pcre2_match_context *context;
     pcre2_match_data *data;
     pcre2_jit_stack *stack;
+    uint32_t steps_max; /* of one match */
+    uint64_t allowed;   /* of all, until it is said anew */
 };
 
 static enum err fail(int code, struct regex_fault *ret_fault)
@@ -89,7 +92,8 @@ enum err regex_work_create(uint32_t steps_max, struct regex_work **ret_work)
         regex_work_destroy(work);
         return ERR_NOMEM;
     }
-    pcre2_set_match_limit(work->context, steps_max);
+    work->steps_max = steps_max;
+    work->allowed = UINT64_MAX;
     pcre2_set_heap_limit(work->context, HEAP_KIB_MAX);
     if (work->stack)
         pcre2_jit_stack_assign(work->context, NULL, work->stack);
@@ -107,12 +111,35 @@ void regex_work_destroy(struct regex_work *work)
     free(work);
 }
 
-enum regex_outcome pcre_match(const struct pcre *pcre, struct slice text, struct regex_work *work)
+void regex_work_allow(struct regex_work *work, uint64_t steps)
+{
+    work->allowed = steps;
+}
+
+static int match(const struct pcre *pcre, struct slice text, struct regex_work *work)
 {
     PCRE2_SPTR subject = (PCRE2_SPTR)(text.ptr ? text.ptr : "");
-    int found = pcre->is_native && work->stack
-                    ? pcre2_jit_match(pcre->code, subject, text.len, 0, 0, work->data, work->context)
-                    : pcre2_match(pcre->code, subject, text.len, 0, PCRE2_NO_UTF_CHECK, work->data, work->context);
+    if (pcre->is_native && work->stack)
+        return pcre2_jit_match(pcre->code, subject, text.len, 0, 0, work->data, work->context);
+    return pcre2_match(pcre->code, subject, text.len, 0, PCRE2_NO_UTF_CHECK, work->data, work->context);
+}
+
+/* PCRE2 does not tell how many steps a match took, only that it would take more than it may. So it begins with few, which
+ * are free, and is given four times as many until it ends; what it was given is counted. */
+enum regex_outcome pcre_match(const struct pcre *pcre, struct slice text, struct regex_work *work)
+{
+    uint32_t steps = MIN(STEPS_FIRST, work->steps_max);
+    int found;
+    for (;;) {
+        pcre2_set_match_limit(work->context, steps);
+        found = match(pcre, text, work);
+        if (found != PCRE2_ERROR_MATCHLIMIT || steps == work->steps_max)
+            break;
+        steps = steps > work->steps_max / 4 ? work->steps_max : steps * 4;
+        if (steps > work->allowed)
+            break;
+        work->allowed -= steps;
+    }
     if (found >= 0)
         return REGEX_YES;
     return found == PCRE2_ERROR_NOMATCH ? REGEX_NO : REGEX_LIMIT;

@@ -42,6 +42,9 @@ bool regex_is_valid(struct slice pattern);
 /* What one thread matches with. `steps_max` bounds each match: PCRE2's match limit. ERR_NOMEM. */
 MUST_USE enum err regex_work_create(uint32_t steps_max, struct regex_work **ret_work);
 void regex_work_destroy(struct regex_work *work);
+/* How many steps all matches may take together from now on, beyond the first few of each; then REGEX_LIMIT. Many texts that
+ * each stay below steps_max are no better than one that does not. Until it is called there is no such bound. */
+void regex_work_allow(struct regex_work *work, uint64_t steps);
 
 /* Whether the pattern is found anywhere in `text`, which is well-formed UTF-8. Takes no memory. */
 enum regex_outcome regex_match(const struct regex *regex, struct slice text, struct regex_work *work);

@@ -29,11 +29,9 @@ enum verdict stage_validate(struct request *request)
 
 struct schema_work validate_work(struct request *request, size_t text_bytes)
 {
-    return (struct schema_work){
-        .scratch = &request->arena,
-        .regex = request->worker->regex,
-        .steps_left = request->config->limits.validation_steps + STEPS_PER_BYTE * (uint64_t)text_bytes,
-    };
+    uint64_t steps = request->config->limits.validation_steps + STEPS_PER_BYTE * (uint64_t)text_bytes;
+    regex_work_allow(request->worker->regex, steps);
+    return (struct schema_work){.scratch = &request->arena, .regex = request->worker->regex, .steps_left = steps};
 }
 
 enum schema_outcome validate_run(struct request *request, const struct schema *schema, yyjson_val *root,

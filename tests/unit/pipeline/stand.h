@@ -267,6 +267,8 @@ static void stand_init(struct stand *stand)
         .image_pixels = 1000000,
         .json_depth = 16,
         .multipart_parts = 4,
+        .validation_steps = 1000000,
+        .regex_steps = 100000,
     };
     stand->model_config = (struct model_config){.name = SLICE_LIT("net"), .version = SLICE_LIT("3"), .queue = 1};
     stand->model_entry.config = &stand->model_config;

@@ -357,6 +357,22 @@ static void catastrophic_patterns_end_at_the_limit(void **state)
     }
 }
 
+static void what_all_matches_take_together_is_bounded(void **state)
+{
+    (void)state;
+    struct regex *regex = compile_as("^(a+)+\\1$", REGEX_PCRE);
+    uint32_t count = 0;
+    assert_int_equal(regex_match(regex, SLICE_LIT("aaaaaaaaa!"), work), REGEX_NO);
+    regex_work_allow(work, 100000);
+    while (count < 10000 && regex_match(regex, SLICE_LIT("aaaaaaaaa!"), work) == REGEX_NO)
+        count++;
+    assert_in_range(count, 2, 1000);
+    assert_int_equal(regex_match(regex, SLICE_LIT("aa"), work), REGEX_YES); /* the first steps are free */
+    regex_work_allow(work, UINT64_MAX);
+    assert_int_equal(regex_match(regex, SLICE_LIT("aaaaaaaaa!"), work), REGEX_NO);
+    regex_destroy(regex);
+}
+
 static void matching_never_mallocs(void **state)
 {
     (void)state;
@@ -390,6 +406,7 @@ int main(void)
         cmocka_unit_test(compiles_what_schemas_have_and_flag_u_refuses),
         cmocka_unit_test(says_what_it_cannot_do),
         cmocka_unit_test(catastrophic_patterns_end_at_the_limit),
+        cmocka_unit_test(what_all_matches_take_together_is_bounded),
         cmocka_unit_test(matching_never_mallocs),
     };
     return cmocka_run_group_tests(tests, make_work, drop_work);

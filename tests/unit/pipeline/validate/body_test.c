@@ -14,7 +14,6 @@ static int setup(void **state)
 {
     (void)state;
     stand_init(&stand);
-    stand.config->limits.validation_steps = 1000000;
     meter = (struct route_meter){0};
     stand.route.contract = &contract;
     stand.route.meters = &meter;
@@ -205,6 +204,28 @@ static void a_schema_that_doubles_its_work_meets_the_limit(void **state)
     expect_slice(stand.request->contract_note, "body: over limit");
 }
 
+/* Each text stays below the limit of one search, and all together go far beyond it. */
+static void patterns_that_backtrack_share_one_limit(void **state)
+{
+    (void)state;
+    static const char text[] = "\"aaaaaaaaaaaaa!\",";
+    static char body[20000];
+    size_t len = 0;
+    want("{\"items\":{\"not\":{\"pattern\":\"^(a+)+\\\\1$\"}}}", CONTRACT_ENFORCE);
+    stand.config->limits.validation_steps = 1000;
+    body[len++] = '[';
+    while (len + sizeof text < sizeof body)
+        len += (size_t)snprintf(body + len, sizeof body - len, "%s", text);
+    body[len - 1] = ']';
+    uint64_t begin_ns = clock_now_ns();
+    assert_int_equal(run(HEAD, body), VERDICT_FAIL);
+    assert_int_equal(stand.request->problem, PROBLEM_VALIDATION_LIMIT);
+    assert_true(clock_now_ns() - begin_ns < NS_PER_S);
+    assert_int_equal(run(HEAD, "[\"aaaaaaaaaaaaa!\"]"), VERDICT_FAIL);
+    stand.config->limits.validation_steps = 1000000;
+    assert_int_equal(run(HEAD, "[\"aaaaaaaaaaaaa!\"]"), VERDICT_NEXT);
+}
+
 static void what_there_is_no_memory_to_check_is_refused_or_goes_on(void **state)
 {
     (void)state;
@@ -246,6 +267,7 @@ int main(void)
         TEST(a_report_lets_everything_through),
         TEST(a_schema_may_edit_the_body),
         TEST(a_schema_that_doubles_its_work_meets_the_limit),
+        TEST(patterns_that_backtrack_share_one_limit),
         TEST(what_there_is_no_memory_to_check_is_refused_or_goes_on),
         TEST(digits_decide_where_the_schema_asks_for_them),
     };

@@ -12,7 +12,6 @@ static int setup(void **state)
 {
     (void)state;
     stand_init(&stand);
-    stand.config->limits.validation_steps = 1000000;
     stand.route.contract = &contract;
     contract = (struct contract){.errors_max = 16, .parameters = parameters};
     return 0;

@@ -15,7 +15,6 @@ static int setup(void **state)
 {
     (void)state;
     stand_init(&stand);
-    stand.config->limits.validation_steps = 1000000;
     meter = (struct route_meter){0};
     stand.route.contract = &contract;
     stand.route.meters = &meter;
