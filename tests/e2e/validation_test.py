@@ -382,9 +382,9 @@ class Hostile(unittest.TestCase):
     """Whatever comes, the worker answers, and goes on with others."""
 
     DOUBLING = {
-        "$defs": {"a": {"anyOf": [{"properties": {"x": {"$ref": "#/$defs/a"}}, "required": ["y"]},
-                                  {"properties": {"x": {"$ref": "#/$defs/a"}}, "required": ["z"]}]}},
-        "$ref": "#/$defs/a",
+        "$defs": {"a": {"type": "object", "anyOf": [{"properties": {"x": {"$ref": "#/$defs/a"}}},
+                                                    {"maxProperties": 5, "additionalProperties": {"$ref": "#/$defs/a"}}]}},
+        "anyOf": [{"$ref": "#/$defs/a"}, {"type": "array"}, {"type": "string"}],
     }
     ROUTE = "{match: POST /x, public: true, to: {upstream: app}}"
 
