@@ -221,11 +221,12 @@ static bool is_told_better(const struct schema_errors *errors, uint32_t index)
     return false;
 }
 
+static const char *const types[] = {"array", "boolean", "integer", "null", "number", "object", "string"};
+
 /* A list of which one item is wrong: the metaschema tells of the list, when it is one of two ways to write the keyword or its
  * items have to differ. The place of the first item that is no text, no type, or not the first of its name; SIZE_MAX: none. */
 static size_t find_wrong_item(struct slice keyword, yyjson_val *list)
 {
-    static const char *const types[] = {"array", "boolean", "integer", "null", "number", "object", "string"};
     bool is_type = slice_is(keyword, "type");
     if (!yyjson_is_arr(list) || (!is_type && !slice_is(keyword, "required")))
         return SIZE_MAX;
@@ -243,6 +244,17 @@ static size_t find_wrong_item(struct slice keyword, yyjson_val *list)
     return SIZE_MAX;
 }
 
+/* What is wrong with a keyword of the standard, at `pointer` below the node. */
+static void tell_keyword(struct graph *graph, const struct schema_node *node, struct slice pointer,
+                         struct slice keyword, const char *what, struct slice found)
+{
+    struct slice text = json_text(json_pointer_find(node->value, pointer));
+    const char *nearest = slice_is(keyword, "type") && text.ptr ? text_nearest(text, types, ARRAY_LEN(types)) : NULL;
+    graph_fault(graph, node, pointer, false, "\"" SLICE_FMT "\" takes %s, found " SLICE_FMT "%s%s%s",
+                SLICE_ARG(keyword), what, SLICE_ARG(found), nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+                nearest ? "\"?" : "");
+}
+
 static bool tell_item(struct graph *graph, const struct schema_node *node, const struct schema_error *error,
                       struct slice keyword, const char *what)
 {
@@ -252,10 +264,10 @@ static bool tell_item(struct graph *graph, const struct schema_node *node, const
         return false;
     yyjson_val *item = yyjson_arr_get(list, index);
     struct slice name = json_text(item);
+    struct slice found = name.ptr ? arena_printf(&graph->fault_arena, "\"%.*s\"", (int)MIN(name.len, 64), name.ptr)
+                                  : slice_of_text(json_kind(item));
     struct slice pointer = arena_printf(&graph->fault_arena, SLICE_FMT "/%zu", SLICE_ARG(error->instance), index);
-    graph_fault(graph, node, pointer, false, "\"" SLICE_FMT "\" takes %s, found %s%s%.*s%s", SLICE_ARG(keyword), what,
-                json_kind(item), name.ptr ? " \"" : "", (int)MIN(name.len, 64), name.ptr ? name.ptr : "",
-                name.ptr ? "\"" : "");
+    tell_keyword(graph, node, pointer, keyword, what, found);
     return true;
 }
 
@@ -268,8 +280,7 @@ static void tell_error(struct graph *graph, const struct schema_node *node, cons
     if (what && tell_item(graph, node, error, spot.keyword, what))
         return;
     if (what)
-        graph_fault(graph, node, error->instance, false, "\"" SLICE_FMT "\" takes %s, found " SLICE_FMT,
-                    SLICE_ARG(spot.keyword), what, SLICE_ARG(error->found));
+        tell_keyword(graph, node, error->instance, spot.keyword, what, error->found);
     else
         graph_fault(graph, node, error->instance, false, SLICE_FMT, SLICE_ARG(error->message));
 }

@@ -109,28 +109,35 @@ void graph_fault(struct graph *graph, const struct schema_node *node, struct sli
     tell(graph, make_fault(node->resource->document, full, is_key, message));
 }
 
-/* By document, then by place; few enough for the simplest way. */
-static bool is_before(const struct schema_fault *a, const struct schema_fault *b)
-{
-    if (!slice_equal(a->name, b->name))
-        return false; /* the order in which documents were come to */
-    return a->line != b->line ? a->line < b->line : a->column < b->column;
-}
-
 const struct schema_fault *graph_faults(const struct graph *graph, uint32_t *ret_count)
 {
     *ret_count = graph->fault_count;
     return graph->faults;
 }
 
+static bool is_before(const struct schema_fault *a, const struct schema_fault *b)
+{
+    return a->line != b->line ? a->line < b->line : a->column < b->column;
+}
+
+/* By document, in the order in which they were come to, then by place; few enough for the simplest way. */
 void graph_faults_sort(struct graph *graph)
 {
-    for (uint32_t i = 1; i < graph->fault_count; i++) {
+    uint32_t ranks[GRAPH_FAULTS_MAX];
+    for (uint32_t i = 0; i < graph->fault_count; i++) {
         struct schema_fault fault = graph->faults[i];
+        uint32_t rank = 0;
+        while (rank < i && !slice_equal(graph->faults[rank].name, fault.name))
+            rank++;
+        rank = rank < i ? ranks[rank] : i;
         uint32_t at = i;
-        for (; at > 0 && is_before(&fault, &graph->faults[at - 1]); at--)
+        for (; at > 0 && (ranks[at - 1] > rank || (ranks[at - 1] == rank && is_before(&fault, &graph->faults[at - 1])));
+             at--) {
             graph->faults[at] = graph->faults[at - 1];
+            ranks[at] = ranks[at - 1];
+        }
         graph->faults[at] = fault;
+        ranks[at] = rank;
     }
 }
 

@@ -33,7 +33,7 @@ enum err graph_find(struct graph *graph, struct slice uri, struct schema_node **
         graph_fault_general(graph, uri, "there is no schema here: " SLICE_FMT, SLICE_ARG(reason));
     TRY(err);
     reach(graph, node);
-    for (struct schema_node *next = graph->reached; next; next = next->reached)
+    for (struct schema_node *next = graph->reached; next && graph->fault_count < GRAPH_FAULTS_MAX; next = next->reached)
         TRY(follow(graph, next));
     graph_cycles_find(graph);
     *ret_node = node;

@@ -154,8 +154,9 @@ static void faults_say_what_a_keyword_takes_and_what_was_found(void **state)
 static void faults_name_the_item_of_a_list_that_is_wrong(void **state)
 {
     (void)state;
-    EXPECT_FAULTS("{\"type\":[\"string\",\"text\"]}", {1, 19, "/type/1", "found a string \"text\""});
-    EXPECT_FAULTS("{\"required\":[\"a\",\"b\",\"a\"]}", {1, 22, "/required/2", "found a string \"a\""});
+    EXPECT_FAULTS("{\"type\":[\"string\",\"integr\"]}",
+                  {1, 19, "/type/1", "found \"integr\"; did you mean \"integer\"?"});
+    EXPECT_FAULTS("{\"required\":[\"a\",\"b\",\"a\"]}", {1, 22, "/required/2", "found \"a\""});
 }
 
 static void of_two_ways_to_write_a_keyword_the_one_that_was_meant_is_told(void **state)
@@ -174,6 +175,23 @@ static void all_that_is_wrong_is_told_at_once(void **state)
     EXPECT_FAULTS("{\"not\":3,\n\"items\":{\"$ref\":\"#/nowhere\"},\n\"$defs\":{\"a\":{\"$id\":\"a b\"}}}",
                   {1, 8, "/not", "takes a schema"}, {2, 17, "/items/$ref", "leads nowhere"},
                   {3, 21, "/$defs/a/$id", "takes a URI"});
+}
+
+static void faults_of_a_document_stand_together_in_the_order_of_its_text(void **state)
+{
+    uint32_t count;
+    struct schema *schema;
+    (void)state;
+    add("a", "{\"items\":{\"type\":1},\n\"allOf\":[{\"$ref\":\"b\"}],\n\"not\":{\"$ref\":\"#/x\"}}");
+    add("b", "{\"$defs\":{\"x\":{\"$id\":\"a b\",\n\"type\":5}}}");
+    assert_int_equal(schema_compile(compiler, SLICE_LIT(BASE "a"), NULL, &schema), ERR_INVALID);
+    const struct schema_fault *faults = schema_compiler_faults(compiler, &count);
+    assert_int_equal(count, 4);
+    static const unsigned lines[] = {1, 3, 1, 2};
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_true(slice_is(faults[i].name, i < 2 ? "a" : "b"));
+        assert_int_equal(faults[i].line, lines[i]);
+    }
 }
 
 static void patterns_that_do_not_compile_are_faults(void **state)
@@ -280,6 +298,7 @@ int main(void)
         TEST(faults_name_the_item_of_a_list_that_is_wrong),
         TEST(of_two_ways_to_write_a_keyword_the_one_that_was_meant_is_told),
         TEST(all_that_is_wrong_is_told_at_once),
+        TEST(faults_of_a_document_stand_together_in_the_order_of_its_text),
         TEST(patterns_that_do_not_compile_are_faults),
         TEST(options_that_are_unknown_or_of_another_form_are_faults),
         TEST(what_stands_where_no_keyword_leads_is_checked_when_it_is_referred_to),
