@@ -332,6 +332,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct schema_compiler *compiler =
         write_root(&arena, &source, &schema_text) ? take_compiler(schema_text, &uri) : NULL;
     struct schema *plain = compiler ? compile(compiler, uri, NULL) : NULL;
+    const struct schema_options about_empty = {.allow_empty_string = size % 2 ? SCHEMA_YES : SCHEMA_NO};
+    struct schema *empty = plain ? compile(compiler, uri, &about_empty) : NULL;
     struct schema *adapting = plain ? compile(compiler, uri, &all) : NULL;
     for (unsigned i = 0; i < 4 && plain; i++) {
         struct slice text;
@@ -339,10 +341,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!document)
             continue;
         compare(plain, document, &work);
+        if (empty)
+            compare(empty, document, &work);
         if (adapting)
             adapt(adapting, document, &work);
     }
     schema_unref(plain);
+    schema_unref(empty);
     schema_unref(adapting);
     regex_work_destroy(regex);
     arena_reset(&arena);

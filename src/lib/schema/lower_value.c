@@ -98,7 +98,7 @@ static enum err lower_length(struct builder *builder, const struct block *block,
         return ERR_OK;
     }
     const struct step step = {.op = FAST_LENGTH, .length = {rule->bound, UINT64_MAX}};
-    return lower_step(builder, KINDS_STRING, &step);
+    return lower_text_step(builder, block, step);
 }
 
 /* The strings of a list, each once. */
