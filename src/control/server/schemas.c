@@ -36,7 +36,9 @@ void schemas_deinit(struct server *server)
 
 static void on_change(struct folder_watch *watch)
 {
-    server_reload_schemas(CONTAINER_OF(watch, struct server, schemas.watch));
+    struct server *server = CONTAINER_OF(watch, struct server, schemas.watch);
+    if (server->phase == SERVER_SERVING)
+        server_reload_schemas(server);
 }
 
 /* --- on the loader's thread ------------------------------------------------------------------------------------------ */
@@ -252,8 +254,8 @@ static void watch_files(struct server *server)
         folder_watch_start(watch, &server->loop, true);
     if (watch->loop && folder_watch_set(watch, folders->items, folders->count) != ERR_OK)
         say_error("there is no memory to watch the schemas");
-    if (is_new)
-        server_reload_schemas(server); /* what has changed since the first reading was seen by nobody */
+    /* What has changed since the first reading was seen by nobody. Not at once: a job of the loader is being concluded. */
+    server->loader.wants_schemas |= is_new;
     free(folders);
 }
 
