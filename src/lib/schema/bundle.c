@@ -3,6 +3,7 @@
 #include "lib/schema/bundle.h"
 
 #include "lib/schema/graph_state_int.h"
+#include "lib/schema/uri_int.h"
 
 #include <stdlib.h>
 
@@ -194,15 +195,94 @@ static void write_subschemas(struct schema_bundle *bundle, const struct schema_n
         write_child(bundle, node, value, out);
 }
 
-/* Keywords that only say where a schema is, or hold others that references name. */
-static bool is_left_out(struct slice name)
+/* What is handed on as it is: keywords of the standard that hold no schemas, and those of OpenAPI. */
+static bool is_handed_on(struct slice name)
 {
-    static const char *const names[] = {"$id",         "$schema", "$anchor",    "$dynamicAnchor", "$recursiveAnchor",
-                                        "$vocabulary", "$defs",   "definitions"};
+    static const char *const names[] = {"type",
+                                        "enum",
+                                        "const",
+                                        "multipleOf",
+                                        "maximum",
+                                        "exclusiveMaximum",
+                                        "minimum",
+                                        "exclusiveMinimum",
+                                        "maxLength",
+                                        "minLength",
+                                        "pattern",
+                                        "maxItems",
+                                        "minItems",
+                                        "uniqueItems",
+                                        "maxContains",
+                                        "minContains",
+                                        "maxProperties",
+                                        "minProperties",
+                                        "required",
+                                        "dependentRequired",
+                                        "format",
+                                        "contentEncoding",
+                                        "contentMediaType",
+                                        "title",
+                                        "description",
+                                        "default",
+                                        "deprecated",
+                                        "readOnly",
+                                        "writeOnly",
+                                        "examples",
+                                        "$comment",
+                                        "xml",
+                                        "externalDocs",
+                                        "example"};
+    if (slice_starts(name, SLICE_LIT("x-")))
+        return true;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (slice_is(name, names[i]))
             return true;
     return false;
+}
+
+/* The schema that a text in a schema names, if it names one. */
+static struct schema_node *find_named(struct schema_bundle *bundle, const struct schema_node *node,
+                                      struct slice reference)
+{
+    struct arena *arena = graph_arena(bundle->graph);
+    struct schema_node *named;
+    struct slice uri;
+    struct slice fragment;
+    if (uri_resolve(arena, node->resource->uri, reference, &uri, &fragment) != ERR_OK)
+        return NULL;
+    struct slice whole = arena_printf(arena, SLICE_FMT "#" SLICE_FMT, SLICE_ARG(uri), SLICE_ARG(fragment));
+    return whole.ptr && graph_find(bundle->graph, whole, &named) == ERR_OK ? named : NULL;
+}
+
+/* OpenAPI section 4.8.25: which member tells the schema, and which values of it name which. */
+static void write_discriminator(struct schema_bundle *bundle, const struct schema_node *node, yyjson_val *value,
+                                struct json_writer *out)
+{
+    yyjson_val *property = json_get(value, SLICE_LIT("propertyName"));
+    yyjson_obj_iter iter = yyjson_obj_iter_with(json_get(value, SLICE_LIT("mapping")));
+    if (!yyjson_is_str(property))
+        return;
+    json_write_key(out, SLICE_LIT("discriminator"));
+    json_write_object_begin(out);
+    json_write_key(out, SLICE_LIT("propertyName"));
+    json_write_string(out, json_text(property));
+    bool is_begun = false;
+    for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
+        struct slice reference = json_text(yyjson_obj_iter_get_val(key));
+        struct schema_node *named = reference.ptr ? find_named(bundle, node, reference) : NULL;
+        if (!named)
+            continue;
+        if (!is_begun) {
+            json_write_key(out, SLICE_LIT("mapping"));
+            json_write_object_begin(out);
+        }
+        is_begun = true;
+        json_write_key(out, json_text(key));
+        write_ref_value(bundle, named, out);
+    }
+    if (is_begun)
+        json_write_object_end(out);
+    json_write_object_end(out);
 }
 
 static void write_keyword(struct schema_bundle *bundle, struct schema_node *node, struct slice name, yyjson_val *value,
@@ -212,13 +292,15 @@ static void write_keyword(struct schema_bundle *bundle, struct schema_node *node
     bool has_list = yyjson_is_arr(json_get(node->value, SLICE_LIT("items"))) && draft < SCHEMA_DRAFT_2020_12;
     const struct subschema_keyword *keyword = subschema_keyword_find(name, draft);
     bool is_dynamic = slice_is(name, "$dynamicRef") || slice_is(name, "$recursiveRef");
-    if (is_left_out(name))
-        return;
     if (slice_is(name, "$ref") ? node->ref != NULL : is_dynamic && node->dynamic_ref && !node->ref) {
         json_write_key(out, SLICE_LIT("$ref"));
         write_ref_value(bundle, is_dynamic ? node->dynamic_ref : node->ref, out);
     } else if (is_dynamic || slice_is(name, "$ref")) {
         return;
+    } else if (slice_is(name, "$defs") || slice_is(name, "definitions")) {
+        return; /* references name what is needed of them */
+    } else if (slice_is(name, "discriminator")) {
+        write_discriminator(bundle, node, value, out);
     } else if (slice_is(name, "dependencies")) { /* means nothing since 2019-09 */
         if (draft == SCHEMA_DRAFT_7)
             write_dependencies(bundle, node, value, out);
@@ -232,7 +314,7 @@ static void write_keyword(struct schema_bundle *bundle, struct schema_node *node
         write_map(bundle, node, value, out);
     } else if (keyword) {
         write_subschemas(bundle, node, name, value, out);
-    } else {
+    } else if (is_handed_on(name)) {
         json_write_key(out, name);
         json_write_value(out, value);
     }

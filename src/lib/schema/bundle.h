@@ -2,7 +2,7 @@
 /* Schemas of many documents and drafts as one flat set of 2020-12 schemas, for documents that hold schemas of others.
  *
  * Each schema that is asked for, and each that a reference leads to from there, gets a name; all references become
- * "PREFIX" NAME, and identifiers, anchors and definitions go. What 2020-12 writes in another way is written so: lists of
+ * "PREFIX" NAME, and identifiers, anchors, definitions and keywords that neither the standard nor OpenAPI has go. What 2020-12 writes in another way is written so: lists of
  * `items`, `dependencies`, a `$ref` of draft 7 that hides what stands beside it.
  *
  * One thing is lost: a $dynamicRef or $recursiveRef leads to where it leads at first, since its target would depend on the

@@ -139,6 +139,23 @@ static void leaves_values_alone_that_look_like_schemas(void **state)
            "\"x-mine\":{\"$ref\":1}}\n");
 }
 
+static void drops_keywords_that_nobody_knows(void **state)
+{
+    (void)state;
+    expect("{\"imports\":{\"a\":{\"$ref\":\"#/$defs/b\"}},\"x-mine\":1,\"type\":\"object\",\"ignoreCase\":true}",
+           "a={\"x-mine\":1,\"type\":\"object\"}\n");
+}
+
+static void names_in_discriminators_are_references_too(void **state)
+{
+    (void)state;
+    expect("{\"oneOf\":[{\"$ref\":\"#/$defs/cat\"}],\"discriminator\":{\"propertyName\":\"kind\",\"mapping\":{"
+           "\"c\":\"#/$defs/cat\",\"d\":\"#/$defs/dog\",\"e\":\"#/none\",\"f\":{}}},"
+           "\"$defs\":{\"cat\":{},\"dog\":{\"items\":{\"$ref\":\"#/$defs/cat\"}}}}",
+           "a={\"oneOf\":[{\"$ref\":\"#/s/cat\"}],\"discriminator\":{\"propertyName\":\"kind\",\"mapping\":{"
+           "\"c\":\"#/s/cat\",\"d\":\"#/s/dog\"}}}\ncat={}\ndog={\"items\":{\"$ref\":\"#/s/cat\"}}\n");
+}
+
 static void writes_draft_7_as_2020_12(void **state)
 {
     (void)state;
@@ -196,6 +213,8 @@ int main(void)
         cmocka_unit_test(follows_references_into_other_files),
         cmocka_unit_test(forgets_identifiers_and_anchors),
         cmocka_unit_test(leaves_values_alone_that_look_like_schemas),
+        cmocka_unit_test(drops_keywords_that_nobody_knows),
+        cmocka_unit_test(names_in_discriminators_are_references_too),
         cmocka_unit_test(writes_draft_7_as_2020_12),
         cmocka_unit_test(drops_additional_items_without_a_list),
         cmocka_unit_test(follows_recursive_references_of_2019_09),
