@@ -2,24 +2,15 @@
 /* weir.yaml. Texts are written as JSON strings, which YAML reads as they are. */
 #include "control/config/load.h"
 #include "control/openapi/import_int.h"
+#include "lib/base/utf8.h"
 
 #define KEYS_FILE "keys.conf"
 
 /* Characters that JSON takes in a string and readers of YAML do not: DEL, those of C1, separators of lines, no characters. */
-static uint32_t forbidden(struct slice text, size_t *ret_bytes)
+static bool is_forbidden(uint32_t character)
 {
-    const unsigned char *at = (const unsigned char *)text.ptr;
-    *ret_bytes = 1;
-    if (at[0] == 0x7f)
-        return 0x7f;
-    *ret_bytes = 2;
-    if (text.len >= 2 && at[0] == 0xc2 && at[1] < 0xa0)
-        return at[1];
-    *ret_bytes = 3;
-    uint32_t character =
-        text.len >= 3 && at[0] >= 0xe0 ? (uint32_t)(at[0] & 15) << 12 | (uint32_t)(at[1] & 63) << 6 | (at[2] & 63) : 0;
-    bool is_bad = character == 0x2028 || character == 0x2029 || character == 0xfeff || character >= 0xfffe;
-    return at[0] < 0xf0 && is_bad ? character : 0;
+    return (character >= 0x7f && character < 0xa0) || character == 0x2028 || character == 0x2029 ||
+           character == 0xfeff || character == 0xfffe || character == 0xffff;
 }
 
 struct slice import_quote(struct import *in, struct slice text)
@@ -28,16 +19,19 @@ struct slice import_quote(struct import *in, struct slice text)
     struct buffer out = buffer_in_arena(in->arena, text.len + 16);
     struct slice quoted = {NULL, 0};
     json_write_string(&writer, text);
-    if (json_writer_finish(&writer, &quoted) != ERR_OK)
+    if (json_writer_finish(&writer, &quoted) != ERR_OK) {
         in->err = ERR_NOMEM;
-    while (quoted.len) {
-        size_t bytes;
-        uint32_t character = forbidden(quoted, &bytes);
-        if (character)
+        return SLICE_LIT("");
+    }
+    const unsigned char *at = (const unsigned char *)quoted.ptr;
+    const unsigned char *end = at + quoted.len;
+    while (at < end) {
+        const unsigned char *from = at;
+        uint32_t character = *at < 0x80 ? *at++ : utf8_take_long(&at);
+        if (is_forbidden(character))
             buffer_printf(&out, "\\u%04x", character);
         else
-            buffer_add_byte(&out, quoted.ptr[0]);
-        quoted = slice_skip(quoted, character ? bytes : 1);
+            buffer_add(&out, slice_of(from, (size_t)(at - from)));
     }
     if (buffer_finish(&out, &quoted) != ERR_OK)
         in->err = ERR_NOMEM;

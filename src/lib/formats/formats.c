@@ -3,6 +3,7 @@
 
 #include "lib/base/base64.h"
 #include "lib/base/ip.h"
+#include "lib/base/utf8.h"
 #include "lib/formats/formats_int.h"
 #include "lib/regex/regex.h"
 
@@ -146,23 +147,12 @@ bool is_byte(struct slice text)
     return true;
 }
 
-/* RFC 3629 section 4. */
 uint32_t character_next(struct slice *rest)
 {
     const unsigned char *at = (const unsigned char *)rest->ptr;
-    uint32_t character = at[0];
-    size_t more = character < 0x80 ? 0 : character < 0xc2 ? 4 : character < 0xe0 ? 1 : character < 0xf0 ? 2 : 3;
-    if (more >= rest->len || character > 0xf4)
+    int bytes = at[0] < 0x80 ? 1 : utf8_measure(*rest);
+    if (bytes < 0)
         return CHARACTER_NONE;
-    character &= more == 0 ? 0x7f : 0x3fU >> more;
-    for (size_t i = 1; i <= more; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return CHARACTER_NONE;
-        character = character << 6 | (at[i] & 0x3f);
-    }
-    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-    if (more == 4 || character < least[more] || character > 0x10ffff || (character >= 0xd800 && character < 0xe000))
-        return CHARACTER_NONE;
-    *rest = slice_skip(*rest, more + 1);
-    return character;
+    *rest = slice_skip(*rest, (size_t)bytes);
+    return bytes == 1 ? at[0] : utf8_take_long(&at);
 }

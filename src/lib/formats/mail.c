@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mail addresses: Mailbox of RFC 5321 section 4.1.2, and with the additions of RFC 6531 section 3.3. */
+#include "lib/base/utf8.h"
 #include "lib/formats/formats_int.h"
 
 #define LOCAL_PART_BYTES_MAX 64 /* RFC 5321 section 4.5.3.1.1 */
@@ -95,17 +96,9 @@ bool is_email(struct slice text)
     return cut_local_part(&text, ATOM, &local) && (host_is_ldh(text) || is_address_literal(text));
 }
 
-static bool is_well_formed(struct slice text)
-{
-    while (text.len)
-        if (character_next(&text) == CHARACTER_NONE)
-            return false;
-    return true;
-}
-
 bool is_idn_email(struct slice text)
 {
     struct slice local;
-    return cut_local_part(&text, ATOM | ATOM_UTF8, &local) && is_well_formed(local) &&
+    return cut_local_part(&text, ATOM | ATOM_UTF8, &local) && utf8_is_valid(local) &&
            (host_is_ldh(text) || is_address_literal(text) || host_is_idn(text, true));
 }
