@@ -6,9 +6,9 @@
 #include "pipeline/flow.h"
 #include "pipeline/validate/validate_int.h"
 
-/* So many steps for each byte of a text are free: a value has two bytes at least, and schemas that need more than 64 steps
+/* So many steps for each byte of a text are free: a value has two bytes at least, and schemas that need more than 32 steps
  * for each of the smallest values are slower than the request is worth. */
-#define STEPS_PER_BYTE 32
+#define STEPS_PER_BYTE 16
 
 enum verdict stage_validate(struct request *request)
 {
