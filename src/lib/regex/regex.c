@@ -8,10 +8,12 @@
 #include "lib/regex/regex_int.h"
 #include "lib/regex/simple_int.h"
 
+#include <stdalign.h>
 #include <stdlib.h>
 
 #define PATTERN_BYTES_MAX (64u << 10)
 #define SCRATCH_BYTES_MAX (16u << 20)
+#define VALIDITY_BYTES    (16u << 10)
 
 struct regex {
     struct simple simple; /* SIMPLE_NONE: one of the others */
@@ -106,20 +108,32 @@ void regex_destroy(struct regex *regex)
     free(regex);
 }
 
-/* By the grammar alone, but that only PCRE2 knows which scripts there are. */
+/* Only PCRE2 knows which scripts there are. */
+static bool may_name_script(struct slice pattern)
+{
+    for (size_t i = 0; i + 1 < pattern.len; i++)
+        if (pattern.ptr[i] == '\\' && (pattern.ptr[i + 1] | 0x20) == 'p')
+            return true;
+    return false;
+}
+
+/* By the grammar. It is a format of documents, which are not to take memory: patterns as they are need none but this. */
 bool regex_is_valid(struct slice pattern)
 {
-    struct scratch scratch;
+    alignas(ARENA_ALIGN) char memory[VALIDITY_BYTES];
+    struct pool pool;
+    struct arena arena;
     struct regex_fault fault;
     struct tree tree;
     struct pcre *pcre = NULL;
-    scratch_init(&scratch);
-    enum err err = parse(&scratch.arena, pattern, true, &fault, &tree);
-    bool is_valid = err == ERR_OK;
-    if (is_valid && !tree.is_regular)
-        is_valid = build_pcre(&scratch.arena, &tree, &fault, &pcre) != ERR_SYNTAX;
+    pool_init(&pool, 0, 2 * (size_t)SCRATCH_BYTES_MAX);
+    arena_init_with(&arena, &pool, 65536, SCRATCH_BYTES_MAX, memory, sizeof memory);
+    bool is_valid = parse(&arena, pattern, true, &fault, &tree) == ERR_OK;
+    if (is_valid && may_name_script(pattern))
+        is_valid = build_pcre(&arena, &tree, &fault, &pcre) != ERR_SYNTAX;
     pcre_destroy(pcre);
-    scratch_deinit(&scratch);
+    arena_reset(&arena);
+    pool_deinit(&pool);
     return is_valid;
 }
 

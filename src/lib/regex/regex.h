@@ -36,7 +36,7 @@ enum regex_outcome {
 MUST_USE enum err regex_compile(struct slice pattern, struct regex_fault *ret_fault, struct regex **ret_regex);
 /* NULL is accepted. */
 void regex_destroy(struct regex *regex);
-/* Whether it is a pattern at all, for the format "regex". Takes memory while it looks. */
+/* Whether it is a pattern at all, for the format "regex". Takes no memory but for patterns of unusual length or with \p{...}. */
 bool regex_is_valid(struct slice pattern);
 
 /* What one thread matches with. `steps_max` bounds each match: PCRE2's match limit. ERR_NOMEM. */
