@@ -211,9 +211,10 @@ enum err emit_regex(struct emitter *emitter, struct slice pattern, struct slice 
     if (!item)
         return ERR_NOMEM;
     enum err err = regex_compile(pattern, &fault, &item->regex);
-    if (err == ERR_SYNTAX || err == ERR_LIMIT) {
+    if (err == ERR_SYNTAX || err == ERR_LIMIT || err == ERR_UNSUPPORTED) {
         graph_fault(emitter->graph, emitter->node, pointer, is_key,
-                    "this is no regular expression (ECMA-262): \"%.*s\": %s at its byte %zu", (int)MIN(pattern.len, 60),
+                    "this is no regular expression%s: \"%.*s\": %s at its byte %zu",
+                    err == ERR_UNSUPPORTED ? " that weir can look for" : " (ECMA-262)", (int)MIN(pattern.len, 60),
                     pattern.ptr, fault.what, fault.byte);
         *ret_regex = NULL; /* nothing is run; what else is wrong is to be told too */
         return ERR_OK;

@@ -198,6 +198,7 @@ static void patterns_that_do_not_compile_are_faults(void **state)
 {
     (void)state;
     EXPECT_FAULTS("{\"pattern\":\n\"(\"}", {2, 1, "/pattern", "regular expression"});
+    EXPECT_FAULTS("{\"pattern\":\n\"(?<=a+)b\"}", {2, 1, "/pattern", "regular expression"});
     EXPECT_FAULTS("{\"patternProperties\":{\n\"(\":{},\"a\":{\"pattern\":\"[\"}}}",
                   {2, 1, "/patternProperties/(", "regular expression"},
                   {2, 23, "/patternProperties/a/pattern", "regular expression"});
