@@ -136,7 +136,7 @@ static bool write_edits(struct walk *walk, yyjson_val *document, struct schema_e
 enum schema_outcome schema_adapt(const struct schema *schema, yyjson_val *document, struct schema_work *work,
                                  struct schema_edits *edits, struct schema_errors *errors)
 {
-    struct failures failures = {.max = errors ? errors->max : 0};
+    struct failures failures = {.max = errors ? errors->max : 0, .texts = buffer_in_arena(work->scratch, 1024)};
     struct changes changes = {0};
     struct walk walk = {.schema = schema, .work = work, .failures = errors ? &failures : NULL, .changes = &changes};
     edits->count = 0;

@@ -351,7 +351,8 @@ static bool write_error(const struct failures *failures, const struct failure *f
     const struct telling telling = {failure, arena, is_hidden(failures, failure->value)};
     struct slice keyword = failure->rule->keyword;
     struct slice pointer = failure->rule->pointer;
-    struct slice path = failure->path;
+    struct slice path = slice_of(failures->texts.ptr + failure->path_at, failure->path_bytes);
+    struct slice instance = slice_of(path.ptr + path.len, failure->instance_bytes);
     if (failure->rule->op == OP_CONTAINS)
         name_contains(failure, &keyword);
     if (!slice_equal(keyword, failure->rule->keyword)) {
@@ -365,7 +366,7 @@ static bool write_error(const struct failures *failures, const struct failure *f
     add_expected(&expected, &telling);
     add_found(&found, &telling);
     *ret_error = (struct schema_error){
-        .instance = arena_copy(arena, failure->instance), .path = arena_copy(arena, path), .keyword = keyword};
+        .instance = arena_copy(arena, instance), .path = arena_copy(arena, path), .keyword = keyword};
     ret_error->location =
         arena_printf(arena, SLICE_FMT SLICE_FMT, SLICE_ARG(failure->block->location), SLICE_ARG(pointer));
     if (buffer_finish(&expected, &ret_error->expected) != ERR_OK || buffer_finish(&found, &ret_error->found) != ERR_OK)

@@ -223,17 +223,23 @@ struct failure *walk_fail_more(struct walk *walk, const struct frame *frame, con
     }
     if (failures->count == failures->capacity && !grow(walk, failures))
         return NULL;
-    struct buffer path = buffer_in_arena(walk->work->scratch, 128);
-    struct buffer instance = buffer_in_arena(walk->work->scratch, 64);
-    write_path(&path, frame);
-    buffer_add(&path, rule->pointer);
-    write_instance(&instance, frame);
-    struct failure *failure = &failures->items[failures->count];
-    *failure = (struct failure){.rule = rule, .block = frame->block, .value = frame->value, .keyword = rule->keyword};
-    if (buffer_finish(&path, &failure->path) != ERR_OK || buffer_finish(&instance, &failure->instance) != ERR_OK) {
+    size_t start = failures->texts.len;
+    write_path(&failures->texts, frame);
+    buffer_add(&failures->texts, rule->pointer);
+    size_t middle = failures->texts.len;
+    write_instance(&failures->texts, frame);
+    if (failures->texts.err != ERR_OK) {
         walk->stop = SCHEMA_NO_MEMORY;
         return NULL;
     }
+    struct failure *failure = &failures->items[failures->count];
+    *failure = (struct failure){.rule = rule,
+                                .block = frame->block,
+                                .value = frame->value,
+                                .keyword = rule->keyword,
+                                .path_at = start,
+                                .path_bytes = middle - start,
+                                .instance_bytes = failures->texts.len - middle};
     failures->count++;
     return failure;
 }
@@ -279,7 +285,7 @@ bool walk_matches(struct walk *walk, const struct regex *regex, struct slice tex
 enum schema_outcome schema_explain(const struct schema *schema, yyjson_val *document, struct schema_work *work,
                                    struct schema_errors *errors)
 {
-    struct failures failures = {.max = errors->max};
+    struct failures failures = {.max = errors->max, .texts = buffer_in_arena(work->scratch, 1024)};
     struct walk walk = {.schema = schema, .work = work, .failures = &failures};
     enum schema_outcome outcome = walk_root(&walk, document);
     if (outcome != SCHEMA_NO_MEMORY && !errors_write(schema, &failures, errors))

@@ -36,8 +36,9 @@ struct failure {
     struct slice keyword; /* where it is not the rule's own */
     uint64_t count;       /* of matches; the first of two equal items */
     uint64_t other;
-    struct slice instance;
-    struct slice path;
+    size_t path_at; /* in `texts`: keywordLocation, and behind it the pointer to the instance */
+    size_t path_bytes;
+    size_t instance_bytes;
 };
 
 struct failures {
@@ -46,6 +47,7 @@ struct failures {
     uint32_t capacity;
     uint32_t max;
     bool is_cut;
+    struct buffer texts; /* of items[], and cut back with them: branches may fail as often as a document has values */
     yyjson_val **hidden; /* values that a hiding block has seen */
     uint32_t hidden_count;
     uint32_t hidden_capacity;

@@ -75,6 +75,8 @@ struct tries {
     uint32_t base; /* the failures from here on are of branches; the one before is the rule's own */
     uint32_t best_count;
     uint64_t best_distance;
+    size_t texts_bytes; /* before the rule's own, and behind it */
+    size_t own_bytes;
     bool was_cut;
 };
 
@@ -84,7 +86,9 @@ static void tries_begin(struct walk *walk, const struct frame *frame, const stru
     if (!walk->failures)
         return;
     ret->was_cut = walk->failures->is_cut;
+    ret->texts_bytes = walk->failures->texts.len;
     (void)walk_fail_more(walk, frame, rule);
+    ret->own_bytes = walk->failures->texts.len;
     ret->base = walk->failures->count;
 }
 
@@ -112,6 +116,7 @@ static void tries_drop(struct walk *walk, struct tries *tries, uint32_t before, 
     if (!walk->failures)
         return;
     walk->failures->count = has_own ? tries->base : before;
+    walk->failures->texts.len = has_own ? tries->own_bytes : tries->texts_bytes;
     walk->failures->is_cut = tries->was_cut;
 }
 

@@ -147,6 +147,26 @@ static void says_nothing_more_of_members_that_a_failed_branch_knows(void **state
     assert_message(1, "/a", "Expected a string, found 1.");
 }
 
+/* Each number fails the first branch. */
+static void takes_no_memory_for_branches_that_did_not_matter(void **state)
+{
+    (void)state;
+    enum { ITEMS = 20000 };
+    static char text[2 * ITEMS + 8] = "[";
+    struct arena little;
+    arena_init(&little, &pool, 4096, 64 << 10);
+    use("{\"items\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"number\"}]}}");
+    for (size_t i = 0; i < ITEMS; i++)
+        memcpy(text + 1 + 2 * i, "1,", 2);
+    memcpy(text + 1 + 2 * ITEMS, "[]]", 4);
+    struct schema_work work = work_of(STEPS_MAX);
+    work.scratch = &little;
+    errors = (struct schema_errors){.arena = &arena, .max = 10};
+    assert_int_equal(schema_explain(schema, parse(text), &work, &errors), SCHEMA_INVALID);
+    assert_message(0, "/20000", "Expected a value that fits at least one of 2 schemas, found an array of 0 items.");
+    arena_reset(&little);
+}
+
 static void writes_the_outputs_of_the_standard(void **state)
 {
     (void)state;
@@ -180,6 +200,7 @@ int main(void)
         TEST(tells_no_more_than_it_was_asked_for),
         TEST(names_the_bound_of_contains_that_was_missed),
         TEST(says_nothing_more_of_members_that_a_failed_branch_knows),
+        TEST(takes_no_memory_for_branches_that_did_not_matter),
         TEST(writes_the_outputs_of_the_standard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
