@@ -109,10 +109,12 @@ enum err openapi_diff(yyjson_val *before, yyjson_val *after, struct arena *arena
     struct differences found = {NULL, 0, 0, false};
     struct diff diff = {
         .arena = arena, .roots = {before, after}, .found = &found, .where = text_init(where, sizeof where)};
+    bool is_same = pair_is_equal(diff.roots);
     map_init(&diff.seen, (struct hash_key){(uintptr_t)&diff, 0});
-    compare_paths(&diff);
+    if (!is_same)
+        compare_paths(&diff);
     map_deinit(&diff.seen);
-    if (diff.err == ERR_OK && found.count == 0 && !pair_is_equal(diff.roots))
+    if (diff.err == ERR_OK && found.count == 0 && !is_same)
         diff_add(&diff, false, "only texts and names differ");
     if (diff.err != ERR_OK)
         return diff.err;

@@ -279,7 +279,7 @@ static void compare_list(struct scope *scope, const char *name, enum change more
 {
     struct pair lists = pair_get(schemas, name);
     struct pair roots = scope->diff->roots;
-    if (pair_is_equal(lists) && pair_is_equal(roots))
+    if (!lists.before && !lists.after)
         return;
     size_t where = diff_enter(scope->diff, "/(%s)", name);
     size_t gone = count_lone(lists.before, roots.before, lists.after, roots.after);
