@@ -208,6 +208,16 @@ static void remove_dots(struct out *out, size_t start)
     out->len = len;
 }
 
+/* "a:/.//b" has no authority, and without its dot would have one (section 3.3). */
+static void guard_slashes(struct out *out, size_t start)
+{
+    if (!slice_starts(slice_of(out->ptr + start, out->len - start), SLICE_LIT("//")))
+        return;
+    memmove(out->ptr + start + 2, out->ptr + start, out->len - start);
+    memcpy(out->ptr + start, "/.", 2);
+    out->len += 2;
+}
+
 /* Section 5.2.3. */
 static void put_merged(struct out *out, const struct uri *base, struct slice path)
 {
@@ -244,6 +254,8 @@ static enum err join(struct arena *arena, const struct uri *base, const struct u
     else
         put_normal(&out, has_path ? reference->path : base->path);
     remove_dots(&out, start);
+    if (!authority.ptr)
+        guard_slashes(&out, start);
     if (query.ptr) {
         put(&out, '?');
         put_normal(&out, query);

@@ -108,6 +108,14 @@ static void names_without_hierarchy_have_no_dots_to_remove(void **state)
     expect("urn:example:root", "urn:example:other#a", "urn:example:other", "a");
 }
 
+static void path_never_becomes_an_authority(void **state)
+{
+    (void)state;
+    expect("", "a:/.//b", "a:/.//b", NULL);
+    expect("a:/x", "/.//b", "a:/.//b", NULL);
+    expect("a:/x/y", "..//b", "a:/.//b", NULL);
+}
+
 static void joins_to_an_authority_without_path(void **state)
 {
     (void)state;
@@ -135,6 +143,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(fragments_are_cut_off_and_decoded, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(equal_uris_become_equal_texts, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(names_without_hierarchy_have_no_dots_to_remove, make_arena, drop_arena),
+        cmocka_unit_test_setup_teardown(path_never_becomes_an_authority, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(joins_to_an_authority_without_path, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(refuses_what_is_no_uri, make_arena, drop_arena),
     };
