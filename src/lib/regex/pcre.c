@@ -14,9 +14,15 @@
 #define NEST_MAX          1000u
 #define STEPS_FIRST       64u
 
+/* What PCRE2 counts as a step may go over the text: "\w+" where nothing can be gained by giving a character back, or what
+ * stands in a look ahead. Where that can happen at each place, so many characters are a step of ours. */
+#define STEP_CHARACTERS 1024u
+
 struct pcre {
     pcre2_code *code;
     bool is_native;
+    bool is_search;
+    bool scans_in_scans;
 };
 
 struct regex_work {
@@ -48,9 +54,10 @@ static enum err fail(int code, struct regex_fault *ret_fault)
     }
 }
 
-enum err pcre_compile(struct slice pattern, struct regex_fault *ret_fault, struct pcre **ret_pcre)
+enum err pcre_compile(const struct pcre_pattern *pattern, struct regex_fault *ret_fault, struct pcre **ret_pcre)
 {
-    const uint32_t options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C;
+    const uint32_t options =
+        PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOTALL | PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C;
     int code;
     size_t offset;
     struct pcre *pcre = malloc(sizeof *pcre);
@@ -61,12 +68,14 @@ enum err pcre_compile(struct slice pattern, struct regex_fault *ret_fault, struc
         return ERR_NOMEM;
     }
     pcre2_set_parens_nest_limit(context, NEST_MAX);
-    pcre->code = pcre2_compile((PCRE2_SPTR)pattern.ptr, pattern.len, options, &code, &offset, context);
+    pcre->code = pcre2_compile((PCRE2_SPTR)pattern->text.ptr, pattern->text.len, options, &code, &offset, context);
     pcre2_compile_context_free(context);
     if (!pcre->code) {
         free(pcre);
         return fail(code, ret_fault);
     }
+    pcre->is_search = pattern->is_search;
+    pcre->scans_in_scans = pattern->scans_in_scans;
     pcre->is_native = pcre2_jit_compile(pcre->code, PCRE2_JIT_COMPLETE) == 0;
     *ret_pcre = pcre;
     return ERR_OK;
@@ -116,6 +125,18 @@ void regex_work_allow(struct regex_work *work, uint64_t steps)
     work->allowed = steps;
 }
 
+/* What a step is charged as. */
+static uint32_t price_of(const struct pcre *pcre, size_t text_bytes)
+{
+    return pcre->scans_in_scans ? (uint32_t)MIN(text_bytes / STEP_CHARACTERS + 1, (size_t)UINT32_MAX) : 1;
+}
+
+/* In a search, going to the next place is a step to PCRE2, and should not count as long as it is nothing more. */
+static uint32_t places_of(const struct pcre *pcre, size_t text_bytes)
+{
+    return pcre->is_search && !pcre->scans_in_scans ? (uint32_t)MIN(text_bytes, (size_t)UINT32_MAX / 2) : 0;
+}
+
 static int match(const struct pcre *pcre, struct slice text, struct regex_work *work)
 {
     PCRE2_SPTR subject = (PCRE2_SPTR)(text.ptr ? text.ptr : "");
@@ -128,17 +149,20 @@ static int match(const struct pcre *pcre, struct slice text, struct regex_work *
  * are free, and is given four times as many until it ends; what it was given is counted. */
 enum regex_outcome pcre_match(const struct pcre *pcre, struct slice text, struct regex_work *work)
 {
-    uint32_t steps = MIN(STEPS_FIRST, work->steps_max);
+    uint32_t places = places_of(pcre, text.len);
+    uint32_t price = price_of(pcre, text.len);
+    uint32_t most = MAX(work->steps_max / price, 1u);
+    uint32_t steps = MIN(STEPS_FIRST, most);
     int found;
     for (;;) {
-        pcre2_set_match_limit(work->context, steps);
+        pcre2_set_match_limit(work->context, steps > UINT32_MAX - places ? UINT32_MAX : steps + places);
         found = match(pcre, text, work);
-        if (found != PCRE2_ERROR_MATCHLIMIT || steps == work->steps_max)
+        if (found != PCRE2_ERROR_MATCHLIMIT || steps == most)
             break;
-        steps = steps > work->steps_max / 4 ? work->steps_max : steps * 4;
-        if (steps > work->allowed)
+        steps = steps > most / 4 ? most : steps * 4;
+        if ((uint64_t)steps * price > work->allowed)
             break;
-        work->allowed -= steps;
+        work->allowed -= (uint64_t)steps * price;
     }
     if (found >= 0)
         return REGEX_YES;

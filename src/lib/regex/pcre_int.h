@@ -7,11 +7,19 @@
 
 struct pcre;
 
-/* A tree in the syntax of PCRE2, in the arena. ERR_LIMIT with a fault; ERR_NOMEM. */
+/* A pattern in the syntax of PCRE2. */
+struct pcre_pattern {
+    struct slice text;
+    bool is_search;      /* it is looked for at each place of a text */
+    bool scans_in_scans; /* one step of a match can go over much of the text, many times */
+};
+
+/* In the arena. ERR_LIMIT with a fault; ERR_NOMEM. */
 MUST_USE enum err pcre_translate(struct arena *scratch, const struct tree *tree, struct regex_fault *ret_fault,
-                                 struct slice *ret_pattern);
+                                 struct pcre_pattern *ret_pattern);
 /* ERR_SYNTAX: a property that PCRE2 does not know; ERR_UNSUPPORTED, ERR_LIMIT: what it cannot do; ERR_NOMEM. */
-MUST_USE enum err pcre_compile(struct slice pattern, struct regex_fault *ret_fault, struct pcre **ret_pcre);
+MUST_USE enum err pcre_compile(const struct pcre_pattern *pattern, struct regex_fault *ret_fault,
+                               struct pcre **ret_pcre);
 void pcre_destroy(struct pcre *pcre);
 enum regex_outcome pcre_match(const struct pcre *pcre, struct slice text, struct regex_work *work);
 

@@ -53,9 +53,9 @@ static enum err parse(struct arena *scratch, struct slice pattern, bool is_stric
 static enum err build_pcre(struct arena *scratch, const struct tree *tree, struct regex_fault *ret_fault,
                            struct pcre **ret_pcre)
 {
-    struct slice pattern;
+    struct pcre_pattern pattern;
     TRY(pcre_translate(scratch, tree, ret_fault, &pattern));
-    return pcre_compile(pattern, ret_fault, ret_pcre);
+    return pcre_compile(&pattern, ret_fault, ret_pcre);
 }
 
 static enum err build(struct arena *scratch, const struct tree *tree, enum regex_way way, struct regex_fault *ret_fault,

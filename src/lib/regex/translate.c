@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every character but letters and digits is written as its number, so nothing of ECMA-262 can mean something else to PCRE2. */
+/* Every character but letters and digits is written as its number, so nothing of ECMA-262 can mean something else to PCRE2.
+ *
+ * PCRE2 counts the steps of a match anew for each place where it tries one, so that a search over a long text could take the
+ * limit many thousand times. So the search is part of the pattern: there is only one place to try. */
 #include "lib/regex/pcre_int.h"
 
 #include "lib/base/buffer.h"
@@ -9,6 +12,8 @@
 
 /* PCRE2's own limit. */
 #define REPEAT_MAX 65535u
+/* A repetition that may be longer goes over the text, in the eyes of count_scans. */
+#define SCAN_MIN 100u
 
 struct translator {
     struct buffer out;
@@ -83,9 +88,11 @@ static void translate_repeat(struct translator *t, const struct node *node)
     bool is_endless = node->max == REPEAT_NO_MAX;
     if (node->min > REPEAT_MAX || (!is_endless && node->max > REPEAT_MAX))
         t->is_over_limit = true;
-    put(t, "(?:");
+    /* A class stays one thing to PCRE2, which then goes over it in one step. */
+    bool is_single = node->children->kind == NODE_SET || node->children->kind == NODE_GROUP;
+    put(t, is_single ? "" : "(?:");
     translate(t, node->children);
-    put(t, "){");
+    put(t, is_single ? "{" : "){");
     put_number(t, node->min);
     put(t, ",");
     if (!is_endless)
@@ -129,14 +136,57 @@ static void translate(struct translator *t, const struct node *node)
     }
 }
 
+/* Whether a match can only begin where the text does. */
+static bool is_anchored(const struct node *node)
+{
+    const struct node *child = node->children;
+    switch (node->kind) {
+    case NODE_START:
+        return true;
+    case NODE_SEQUENCE:
+        while (child && (child->kind == NODE_LOOK || child->kind == NODE_WORD_EDGE))
+            child = child->next;
+        return child && is_anchored(child);
+    case NODE_CHOICE:
+        while (child && is_anchored(child))
+            child = child->next;
+        return !child;
+    case NODE_GROUP:
+        return is_anchored(child);
+    case NODE_REPEAT:
+        return node->min > 0 && is_anchored(child);
+    default:
+        return false;
+    }
+}
+
+/* How many parts may go over any length of the text; one that is itself repeated counts twice. */
+static uint32_t count_scans(const struct node *node, bool is_repeated)
+{
+    uint32_t count = 0;
+    if (node->kind == NODE_REPEAT && node->max > SCAN_MIN)
+        count = is_repeated ? 2 : 1;
+    bool repeats = is_repeated || (node->kind == NODE_REPEAT && node->max > 1);
+    for (const struct node *child = node->children; child; child = child->next)
+        count += count_scans(child, repeats);
+    return count;
+}
+
 enum err pcre_translate(struct arena *scratch, const struct tree *tree, struct regex_fault *ret_fault,
-                        struct slice *ret_pattern)
+                        struct pcre_pattern *ret_pattern)
 {
     struct translator t = {.out = buffer_in_arena(scratch, 0), .tree = tree};
+    bool is_search = !is_anchored(tree->root);
+    if (is_search)
+        put(&t, "\\A.*?"); /* the options let "." be any character */
+    put(&t, "(?:");
     translate(&t, tree->root);
+    put(&t, ")");
     if (t.is_over_limit) {
         *ret_fault = (struct regex_fault){.what = "a repetition of more than 65535"};
         return ERR_LIMIT;
     }
-    return buffer_finish(&t.out, ret_pattern);
+    ret_pattern->is_search = is_search;
+    ret_pattern->scans_in_scans = count_scans(tree->root, false) + is_search > 1;
+    return buffer_finish(&t.out, &ret_pattern->text);
 }
