@@ -16,6 +16,8 @@ struct check {
 bool check_count(struct check *check, const struct step *step, yyjson_val *value);
 bool check_known(struct check *check, const struct step *step, yyjson_val *value);
 bool check_closed(struct check *check, const struct step *step, yyjson_val *value);
+bool check_known_few(struct check *check, const struct step *step, yyjson_val *value);
+bool check_closed_few(struct check *check, const struct step *step, yyjson_val *value);
 bool check_members(struct check *check, const struct step *step, yyjson_val *value);
 bool check_names(struct check *check, const struct step *step, yyjson_val *value);
 bool check_dependent(struct check *check, const struct step *step, yyjson_val *value);

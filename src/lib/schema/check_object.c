@@ -19,6 +19,22 @@ static inline const struct fast_place *find(const struct fast_object *object, yy
     }
 }
 
+/* The same, of few. */
+static inline const struct fast_place *find_few(const struct fast_object *object, yyjson_val *key)
+{
+    size_t len = unsafe_yyjson_get_len(key);
+    for (uint32_t i = 0; i < object->name_count; i++) {
+        const struct fast_place *place = &object->places[i];
+        if (place->len != len)
+            continue;
+        struct name_words words = name_words_of(key->uni.str, len);
+        if (place->first == words.first && place->last == words.last &&
+            (len <= 16 || memcmp(place->ptr, key->uni.str, len) == 0))
+            return place;
+    }
+    return NULL;
+}
+
 /* Members that hold something are looked into after all others of their object, so that a fault of the object itself is
  * found first: what is invalid mostly is so near its root. */
 enum { LATER_MAX = 12 };
@@ -68,7 +84,7 @@ bool check_count(struct check *check, const struct step *step, yyjson_val *value
 
 /* The members that are known by name; what is done with others is known when this is compiled. */
 ALWAYS_INLINE bool check_by_name(struct check *check, const struct fast_object *object, yyjson_val *value,
-                                 bool is_closed)
+                                 bool is_closed, bool is_few)
 {
     size_t count = unsafe_yyjson_get_len(value);
     uint64_t seen = 0;
@@ -78,7 +94,7 @@ ALWAYS_INLINE bool check_by_name(struct check *check, const struct fast_object *
         return false;
     yyjson_val *key = unsafe_yyjson_get_first(value);
     for (; count > 0; count--, key = member_next(key)) {
-        const struct fast_place *place = find(object, key);
+        const struct fast_place *place = is_few ? find_few(object, key) : find(object, key);
         if (!place) {
             if (is_closed)
                 return false;
@@ -93,12 +109,22 @@ ALWAYS_INLINE bool check_by_name(struct check *check, const struct fast_object *
 
 bool check_known(struct check *check, const struct step *step, yyjson_val *value)
 {
-    return check_by_name(check, step->object, value, false) && check_next(check, step, value);
+    return check_by_name(check, step->object, value, false, false) && check_next(check, step, value);
 }
 
 bool check_closed(struct check *check, const struct step *step, yyjson_val *value)
 {
-    return check_by_name(check, step->object, value, true) && check_next(check, step, value);
+    return check_by_name(check, step->object, value, true, false) && check_next(check, step, value);
+}
+
+bool check_known_few(struct check *check, const struct step *step, yyjson_val *value)
+{
+    return check_by_name(check, step->object, value, false, true) && check_next(check, step, value);
+}
+
+bool check_closed_few(struct check *check, const struct step *step, yyjson_val *value)
+{
+    return check_by_name(check, step->object, value, true, true) && check_next(check, step, value);
 }
 
 /* What patterns say of a member; *is_declared: one of them declares it. */
@@ -127,7 +153,9 @@ bool check_members(struct check *check, const struct step *step, yyjson_val *val
         return false;
     yyjson_val *key = unsafe_yyjson_get_first(value);
     for (; count > 0; count--, key = member_next(key)) {
-        const struct fast_place *place = object->name_count > 0 ? find(object, key) : NULL;
+        const struct fast_place *place = object->name_count == 0 ? NULL
+                                         : object->is_few        ? find_few(object, key)
+                                                                 : find(object, key);
         bool is_declared = false;
         if (place) {
             seen |= place->bit;

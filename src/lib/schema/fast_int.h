@@ -22,9 +22,11 @@ enum fast_op {
     FAST_EXACT,
     FAST_MULTIPLE,
     FAST_VALUES,
-    FAST_COUNT,   /* of members */
-    FAST_KNOWN,   /* members by name */
-    FAST_CLOSED,  /* the same, and there are no others */
+    FAST_COUNT,  /* of members */
+    FAST_KNOWN,  /* members by name */
+    FAST_CLOSED, /* the same, and there are no others */
+    FAST_KNOWN_FEW,
+    FAST_CLOSED_FEW,
     FAST_MEMBERS, /* the same, with patterns or a schema for the others */
     FAST_NAMES,
     FAST_DEPENDENT,
@@ -116,6 +118,9 @@ struct fast_pattern {
     bool declares;
 };
 
+/* So few names are compared one by one, by their lengths first, which takes no look at the text. */
+#define FAST_FEW_MAX 3
+
 struct fast_object {
     const struct fast_place *places;
     uint64_t seed;
@@ -128,6 +133,7 @@ struct fast_object {
     uint32_t name_count;
     uint32_t shift;
     uint32_t mask;
+    bool is_few; /* places are in a row and not by hash: of no more names than FAST_FEW_MAX */
 };
 
 struct fast_array {

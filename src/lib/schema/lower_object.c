@@ -149,31 +149,37 @@ static enum err make_table(struct builder *builder, struct fast_object *object)
     if (!texts || !list)
         return ERR_NOMEM;
     TRY(names_make(arena, texts, list_texts(builder, texts, list), &names));
-    struct fast_place *places = arena_alloc_aligned(arena, ((size_t)names.mask + 1) * sizeof *places);
+    object->is_few = names.count <= FAST_FEW_MAX;
+    uint32_t place_count = object->is_few ? names.count : names.mask + 1;
+    struct fast_place *places = arena_alloc_aligned(arena, place_count * sizeof *places);
     struct lower_table *table = arena_alloc_zero(arena, sizeof *table);
     if (!places || !table)
         return ERR_NOMEM;
-    memset(places, 0, ((size_t)names.mask + 1) * sizeof *places);
+    memset(places, 0, place_count * sizeof *places);
     uint32_t bits = 0;
+    struct fast_place *place = places;
     for (uint32_t i = 0; i <= names.mask; i++) {
         const struct name_place *from = &names.places[i];
-        places[i].len = from->len;
-        if (from->len == NAMES_NONE)
+        if (object->is_few && from->len == NAMES_NONE)
             continue;
-        places[i].first = from->first;
-        places[i].last = from->last;
-        places[i].ptr = from->ptr;
-        TRY(fill_place(builder, list[from->index], &places[i]));
-        if (list[from->index]->is_required && bits < 64)
-            places[i].bit = (uint64_t)1 << bits++;
+        place->len = from->len;
+        if (from->len != NAMES_NONE) {
+            place->first = from->first;
+            place->last = from->last;
+            place->ptr = from->ptr;
+            TRY(fill_place(builder, list[from->index], place));
+            if (list[from->index]->is_required && bits < 64)
+                place->bit = (uint64_t)1 << bits++;
+        }
+        place++;
     }
     object->places = places;
     object->seed = names.seed;
     object->shift = names.shift;
-    object->mask = names.mask;
+    object->mask = place_count - 1;
     object->name_count = names.count;
     object->required = bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1;
-    *table = (struct lower_table){places, names.mask + 1, builder->lowering->tables};
+    *table = (struct lower_table){places, place_count, builder->lowering->tables};
     builder->lowering->tables = table;
     return ERR_OK;
 }
@@ -215,7 +221,7 @@ enum err lower_object_end(struct builder *builder)
         TRY(require_many(builder));
     struct step step = {.op = FAST_MEMBERS, .object = object};
     if (object->pattern_count == 0 && !object->rest)
-        step.op = object->name_count > 0 ? FAST_KNOWN : FAST_COUNT;
+        step.op = object->name_count == 0 ? FAST_COUNT : object->is_few ? FAST_KNOWN_FEW : FAST_KNOWN;
     return lower_step(builder, KIND_OBJ, &step);
 }
 

@@ -99,8 +99,7 @@ static void slim(struct fast *fast, unsigned type, uint32_t kind)
 
 static bool has_table(const struct step *step)
 {
-    return (step->op == FAST_KNOWN || step->op == FAST_CLOSED || step->op == FAST_MEMBERS) &&
-           step->object->name_count > 0;
+    return step->op >= FAST_KNOWN && step->op <= FAST_MEMBERS && step->object->name_count > 0;
 }
 
 /* The strings that a branch asks of a member it cannot be without; NULL: it asks for no such thing. */
@@ -234,9 +233,9 @@ static void close_objects(struct fast *fast)
             continue;
         const struct fast *rest = step->object->rest;
         if (rest->passes == 0 && rest->runs == 0 && step->object->name_count > 0)
-            step->op = FAST_CLOSED;
+            step->op = step->object->is_few ? FAST_CLOSED_FEW : FAST_CLOSED;
         else if (rest->passes == KINDS_ALL)
-            step->op = step->object->name_count > 0 ? FAST_KNOWN : FAST_COUNT;
+            step->op = step->object->name_count == 0 ? FAST_COUNT : step->object->is_few ? FAST_KNOWN_FEW : FAST_KNOWN;
     }
 }
 
