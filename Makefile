@@ -95,7 +95,7 @@ fuzz: ## Fuzz each parser for FUZZ_SECONDS=60 (FUZZ="name..." for some of them)
 	done
 
 .PHONY: bench
-bench: ## Measure against nginx and haproxy: a table, and build/bench/results.json (BENCH="row..." for some)
+bench: ## Measure against nginx, haproxy and ajv: a table, and build/bench/results.json (BENCH="row..." for some)
 	@$(call setup,--bench)
 	@$(call build,release,weir)
 	@bench/bench.py $(BENCH)

@@ -8,7 +8,9 @@ META = {"7": "http://json-schema.org/draft-07/schema#", "2019-09": "https://json
         "2020-12": "https://json-schema.org/draft/2020-12/schema"}
 NAMES = ("a", "b", "c", "aa", "ab", "é", "")
 TEXTS = ("", "a", "b", "ab", "ba", "aab", "é", "éa", "\U0001f600", "1", "a1")
-NUMBERS = (0, 1, -1, 2, 3, 5, 1.0, 1.5, -0.5, 2.0, 10, 1e3, 9007199254740993, -0.0, 0.25)
+NUMBERS = (0, 1, -1, 2, 3, 5, 1.0, 1.5, -0.5, 2.0, 10, 1e3, 9007199254740993, -0.0, 0.25, 2**63, 2**64, 2**64 + 1, -2**63 - 1,
+           12345678901234567890123, 24691357802469135780246)
+DIVISORS = (1, 2, 0.5, 3, 2**63, 12345678901234567890123)
 PATTERNS = ("^a", "b$", "^[ab]+$", "a|b", "^$", "^.$", "1", "é", "^a*$", "^(a|é)", "[^a]", "a{2}", "^\\d+$", "^.{2,3}$")
 TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 DEFINITIONS = 3
@@ -98,7 +100,7 @@ class Maker:
 
     def number(self, schema, _):
         keyword = self.pick("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
-        schema[keyword] = self.pick(1, 2, 0.5, 1.5, 3, 0.25) if keyword == "multipleOf" else self.pick(*NUMBERS)
+        schema[keyword] = self.pick(*(DIVISORS if keyword == "multipleOf" else NUMBERS))
 
     def text(self, schema, _):
         schema[self.pick("minLength", "maxLength")] = self.pick(0, 1, 2, 3)

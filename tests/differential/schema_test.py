@@ -4,9 +4,9 @@
 
     schema_test.py SCHEMA_LINES [--seconds N] [--seed N] [--peer jsonschema|jsonschema_rs]
 
-The environment's SCHEMA_SECONDS says for how long (20 s). What disagrees is made small and shown. Where the other side is
-known to be wrong, known.jsonl has an example with the reason, and its keywords are avoided (avoids); an example on which both agree
-by now is an error, so that the list may only shrink."""
+The environment's SCHEMA_SECONDS says for how long (20 s), SCHEMA_SEED where to begin. What disagrees is made small and
+shown. Where the other side is known to be wrong, known.jsonl has an example with the reason, and its keywords are avoided
+(avoids); an example on which both agree by now is an error, so that the list may only shrink."""
 
 import argparse
 import copy
