@@ -211,14 +211,7 @@ def print_sections(cases):
 
 
 def run(cases):
-    with open(os.path.join(TESTS, "wire", "weir.yaml")) as file:
-        config = file.read().replace("{models}", weir.MODELS)
-    server = weir.Server(config)
-    server.write_config(config)
-    with open(os.path.join(TESTS, "wire", "keys.conf")) as file, open(server.path("keys.conf"), "w") as copy:
-        copy.write(file.read())
-    os.chmod(server.path("keys.conf"), 0o600)
-    wire.make_public(server.path("public"))
+    server = wire.make_server()
     tally = collections.defaultdict(lambda: [0, 0, 0])  # cases, plays, failures
     begin = time.monotonic()
     with server, concurrent.futures.ThreadPoolExecutor(PLAYERS) as pool:

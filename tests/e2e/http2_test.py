@@ -104,6 +104,7 @@ class Requests(unittest.TestCase):
         while not client.pongs:
             client.take()
         self.assertEqual(len(client.streams[number].body), 2100)
+        client.give(0, 1 << 20)
         client.give(number, 1 << 20)
         body = client.wait(number).body
         self.assertIn(b"weir_http2_connections_total", body)

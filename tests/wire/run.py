@@ -357,18 +357,24 @@ def make_public(folder):
     os.symlink("../keys.conf", os.path.join(folder, "keys.txt"))
 
 
+def make_server():
+    """The server of the dialogues, with the files that its configuration names; not started yet."""
+    with open(os.path.join(HERE, "weir.yaml")) as file:
+        config = file.read().replace("{models}", weir.MODELS)
+    server = weir.Server(config)
+    for name in "keys.conf", "checked.json":
+        shutil.copy(os.path.join(HERE, name), server.path(name))
+    os.chmod(server.path("keys.conf"), 0o600)
+    make_public(server.path("public"))
+    return server
+
+
 def main(words):
     names = sorted(name[:-5] for name in os.listdir(os.path.join(HERE, "dialogues")) if name.endswith(".wire"))
     if words:
         names = [name for name in names if any(word in name for word in words)]
-    with open(os.path.join(HERE, "weir.yaml")) as file:
-        config = file.read().replace("{models}", weir.MODELS)
     failures = 0
-    server = weir.Server(config)
-    shutil.copy(os.path.join(HERE, "keys.conf"), server.path("keys.conf"))
-    os.chmod(server.path("keys.conf"), 0o600)
-    shutil.copy(os.path.join(HERE, "checked.json"), server.path("checked.json"))
-    make_public(server.path("public"))
+    server = make_server()
     with server, concurrent.futures.ThreadPoolExecutor(PLAYERS) as pool:
         plays = {name: pool.submit(play, server.port, name) for name in names}
         for name, future in plays.items():
