@@ -2,6 +2,8 @@
 /* What several operations share is written once, under a name. */
 #include "control/openapi/openapi_int.h"
 
+#include "lib/base/hash.h"
+
 #include <stdarg.h>
 
 #define PRINTF_BYTES 4096
@@ -50,11 +52,16 @@ struct slice openapi_name(struct openapi *api, struct slice text)
     return len ? openapi_printf(api, "%.*s", (int)len, name) : SLICE_LIT("Unnamed");
 }
 
-static const struct component *find(const struct component_list *list, struct slice name)
+static uint32_t *bucket_of(const struct component_list *list, struct slice name)
 {
-    for (uint32_t i = 0; i < list->count; i++)
-        if (slice_equal(list->items[i].name, name))
-            return &list->items[i];
+    return &list->buckets[hash_bytes((struct hash_key){0}, name) & (list->capacity - 1)];
+}
+
+static struct component *find(const struct component_list *list, struct slice name)
+{
+    for (uint32_t at = list->count ? *bucket_of(list, name) : 0; at; at = list->items[at - 1].next)
+        if (slice_equal(list->items[at - 1].name, name))
+            return &list->items[at - 1];
     return NULL;
 }
 
@@ -63,21 +70,38 @@ bool component_has(const struct component_list *list, struct slice name)
     return find(list, name) != NULL;
 }
 
+static void link_item(struct component_list *list, uint32_t index)
+{
+    uint32_t *bucket = bucket_of(list, list->items[index].name);
+    list->items[index].next = *bucket;
+    *bucket = index + 1;
+}
+
+static bool grow(struct openapi *api, struct component_list *list)
+{
+    uint32_t capacity = MAX(list->capacity * 2, (uint32_t)ITEMS_FIRST);
+    struct component *items = arena_alloc_array(api->arena, capacity, sizeof *items);
+    uint32_t *buckets = arena_alloc_array(api->arena, capacity, sizeof *buckets);
+    if (!items || !buckets)
+        return false;
+    if (list->count)
+        memcpy(items, list->items, list->count * sizeof *items);
+    list->items = items;
+    list->buckets = buckets;
+    list->capacity = capacity;
+    for (uint32_t i = 0; i < list->count; i++)
+        link_item(list, i);
+    return true;
+}
+
 static void append(struct openapi *api, struct component_list *list, struct slice name, struct slice json)
 {
-    if (list->count == list->capacity) {
-        uint32_t capacity = MAX(list->capacity * 2, (uint32_t)ITEMS_FIRST);
-        struct component *items = arena_alloc_array(api->arena, capacity, sizeof *items);
-        if (!items) {
-            api->err = ERR_NOMEM;
-            return;
-        }
-        if (list->count)
-            memcpy(items, list->items, list->count * sizeof *items);
-        list->items = items;
-        list->capacity = capacity;
+    if (list->count == list->capacity && !grow(api, list)) {
+        api->err = ERR_NOMEM;
+        return;
     }
-    list->items[list->count++] = (struct component){.name = name, .json = json};
+    list->items[list->count] = (struct component){.name = name, .json = json};
+    link_item(list, list->count++);
 }
 
 struct slice component_add(struct openapi *api, enum component_kind kind, struct slice name, struct slice json)
@@ -103,11 +127,18 @@ void component_put(struct openapi *api, enum component_kind kind, struct slice n
     append(api, &api->components[kind], name, json);
 }
 
+/* Where many ask for one name, each goes on counting where the one before ended. */
 struct slice component_reserve(struct openapi *api, struct component_list *list, struct slice name)
 {
     struct slice tried = name;
-    for (unsigned number = 2; find(list, tried) && api->err == ERR_OK; number++)
-        tried = openapi_printf(api, SLICE_FMT "_%u", SLICE_ARG(name), number);
+    struct component *first = find(list, name);
+    if (first) {
+        uint32_t number = MAX(first->number, 2u);
+        do
+            tried = openapi_printf(api, SLICE_FMT "_%u", SLICE_ARG(name), number++);
+        while (find(list, tried) && api->err == ERR_OK);
+        first->number = number;
+    }
     append(api, list, tried, (struct slice){NULL, 0});
     return tried;
 }

@@ -16,12 +16,16 @@
 struct component {
     struct slice name;
     struct slice json;
+    uint32_t next;   /* of the same bucket: index + 1; 0: none */
+    uint32_t number; /* that a name made of this one gets next; 0: none was made yet */
 };
 
+/* In the order of their addition, and found by name. */
 struct component_list {
     struct component *items;
+    uint32_t *buckets; /* index + 1 of the first; as many as there is room for items */
     uint32_t count;
-    uint32_t capacity;
+    uint32_t capacity; /* a power of two */
 };
 
 enum component_kind { COMPONENT_SCHEMA, COMPONENT_RESPONSE, COMPONENT_HEADER, COMPONENT_KINDS };
