@@ -139,10 +139,12 @@ static enum err prepare(struct maker *maker, struct arena *scratch, const struct
     return ERR_OK;
 }
 
-/* The only character of a class, if that is ASCII; '\0' where there are more. */
+/* The only character of a class, if that is ASCII and not NUL; '\0' otherwise. */
 static char only_char(const struct char_classes *chars, uint32_t class)
 {
     char found = '\0';
+    if (chars->ascii[0] == class)
+        return '\0';
     for (uint32_t i = 0; i < chars->stretch_count; i++)
         if (chars->classes[i] == class)
             return '\0';

@@ -145,6 +145,16 @@ static void classes_are_those_of_ecmascript(void **state)
     yes("^[a-c\\u00e0-\\u{ff}]+$", "b\xc3\xa9");
 }
 
+static void nul_is_a_character_as_any_other(void **state)
+{
+    (void)state;
+    assert_true(match_slice("^[\\u0000a]b", SLICE_LIT("\0b")));
+    assert_true(match_slice("^[\\u0000a]b", SLICE_LIT("ab")));
+    assert_true(match_slice("^x[\\u0000y]$", SLICE_LIT("x\0")));
+    assert_true(match_slice("^\\u0000b", SLICE_LIT("\0b")));
+    assert_false(match_slice("^\\u0000b", SLICE_LIT("ab")));
+}
+
 static void escapes_are_those_of_ecmascript(void **state)
 {
     (void)state;
@@ -434,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(searches_anywhere_and_anchors_hold),
         cmocka_unit_test(classes_are_those_of_ecmascript),
+        cmocka_unit_test(nul_is_a_character_as_any_other),
         cmocka_unit_test(escapes_are_those_of_ecmascript),
         cmocka_unit_test(properties_have_the_names_of_ecmascript),
         cmocka_unit_test(repetitions_choices_and_references),
