@@ -22,6 +22,23 @@ enum verdict endpoint_v2_model_ready(struct request *request);
 struct json_writer;
 enum verdict endpoint_answer(struct request *request, int status, const struct json_writer *writer);
 
+/* A text that a crew thread makes. In the request's arena; with that thread while the request is held. */
+struct rendering;
+typedef enum err (*rendering_run)(struct rendering *rendering);
+struct rendering {
+    rendering_run run; /* on a crew thread: sets text and bytes */
+    const struct ports *ports;
+    const struct config *config;
+    int form; /* the endpoint's */
+    enum err err;
+    char *text; /* heap */
+    size_t bytes;
+};
+/* Gives it to the crew: WAIT, and then the endpoint is called again with request->was_submitted; or FAIL. */
+enum verdict endpoint_render(struct request *request, rendering_run run, int form);
+/* What came of it. */
+const struct rendering *endpoint_rendered(struct request *request);
+
 /* Whether traffic should come; `why`, in memory of the caller, says why not. */
 bool endpoint_is_ready(const struct request *request, struct text *why);
 #define WHY_BYTES 512

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET /metrics: all meters as text.
  *
- * A scrape visits every bucket of every histogram of every worker, which takes too long for an event loop, so a crew
- * thread renders it. The text is heap memory, the only such on this path, and goes with the request.
+ * A scrape visits every bucket of every histogram of every worker, which takes too long for an event loop.
  *
  * Scrapers ask by Accept, with a version as a parameter ("application/openmetrics-text;version=1.0.0;q=0.5, …"), which
  * the general negotiation passes over, since a parameter may mean anything. Here it means something: a version that is
@@ -12,18 +11,7 @@
 #include "pipeline/endpoint/endpoint_int.h"
 #include "pipeline/negotiate.h"
 
-#include <stdlib.h>
-
 #define QUALITY_MAX 1000
-
-/* In the request's arena; with the crew thread while the request is held. */
-struct rendering {
-    const struct ports *ports;
-    enum exposition_format format;
-    enum err err;
-    char *text; /* heap */
-    size_t bytes;
-};
 
 static const struct {
     const char *name;
@@ -36,8 +24,7 @@ static const struct {
 static bool choose(struct slice accept, enum exposition_format *ret_format);
 static int quality_of(struct slice accept, enum exposition_format format);
 static int parse_quality(struct slice text);
-static void run_task(struct task *task);
-static void free_text(void *rendering);
+static enum err run(struct rendering *rendering);
 static enum verdict conclude(struct request *request);
 
 enum verdict endpoint_metrics(struct request *request)
@@ -51,41 +38,23 @@ enum verdict endpoint_metrics(struct request *request)
                             "Accept is \"" SLICE_FMT "\"; metrics are text/plain; version=0.0.4 or "
                             "application/openmetrics-text; version=1.0.0.",
                             SLICE_ARG(slice_first(accept, 100)));
-    struct rendering *rendering = arena_alloc_zero(&request->arena, sizeof *rendering);
-    if (!rendering)
-        return request_fail_memory(request);
-    rendering->ports = request->worker->ports;
-    rendering->format = format;
-    request->task_state = rendering;
-    request->task.on_run = run_task;
-    request_on_release(request, free_text, rendering);
-    if (request_submit(request) == ERR_OK)
-        return VERDICT_WAIT;
-    request->retry_after_s = 1;
-    return request_fail(request, PROBLEM_OVERLOADED, "All executors are busy and their queues full; try again.");
+    return endpoint_render(request, run, (int)format);
 }
 
-/* On a crew thread. */
-static void run_task(struct task *task)
+static enum err run(struct rendering *rendering)
 {
-    const struct request *request = CONTAINER_OF(task, struct request, task);
-    struct rendering *rendering = request->task_state;
-    rendering->err = rendering->ports->metrics_render(
-        rendering->ports->owner, rendering->format == EXPOSITION_OPENMETRICS, &rendering->text, &rendering->bytes);
-}
-
-static void free_text(void *rendering)
-{
-    free(((struct rendering *)rendering)->text);
+    const struct ports *ports = rendering->ports;
+    return ports->metrics_render(ports->owner, rendering->form == EXPOSITION_OPENMETRICS, &rendering->text,
+                                 &rendering->bytes);
 }
 
 static enum verdict conclude(struct request *request)
 {
-    const struct rendering *rendering = request->task_state;
-    request->was_submitted = false;
+    const struct rendering *rendering = endpoint_rendered(request);
     if (rendering->err != ERR_OK)
         return request_fail(request, PROBLEM_OUT_OF_MEMORY, "There is no memory to render the metrics.");
-    response_set(request, 200, exposition_content_type(rendering->format), slice_of(rendering->text, rendering->bytes));
+    response_set(request, 200, exposition_content_type((enum exposition_format)rendering->form),
+                 slice_of(rendering->text, rendering->bytes));
     return VERDICT_NEXT;
 }
 
