@@ -8,7 +8,6 @@
  * without containers is told from its size alone, so a tensor of 150,000 numbers costs one step and not 150,000. */
 #include "lib/json/json.h"
 
-#include "lib/json/json_int.h"
 #include "lib/json/pointer.h"
 
 /* So many keys of an object are compared each with each. */

@@ -49,6 +49,9 @@ struct json_fault {
 MUST_USE enum err json_parse(struct arena *arena, struct slice text, const struct json_limits *limits,
                              struct json_document *ret_document, struct json_fault *ret_fault);
 
+/* Of values whose numbers are all raw, makes numbers of those that are worth exactly what was written. */
+void json_settle_numbers(yyjson_val *root, size_t values_count);
+
 /* The first member of that name; NULL when there is none or `object` is no object (or NULL). Linear in the members. */
 static inline yyjson_val *json_get(yyjson_val *object, struct slice name)
 {

@@ -4,7 +4,7 @@
  * yyjson can keep what is too big (BIGNUM_AS_RAW) but says nothing about fractions that were rounded, so all are read as
  * text and most are turned into numbers here. A double is exact when its shortest digits are those that were written. */
 #include "lib/json/compare.h"
-#include "lib/json/json_int.h"
+#include "lib/json/json.h"
 
 /* As many digits any double keeps, but for the smallest, where bits run out. */
 #define F64_DIGITS    15

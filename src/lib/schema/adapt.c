@@ -45,8 +45,9 @@ static void write_added(struct walk *walk, struct json_writer *writer, yyjson_va
         }
         item = unsafe_yyjson_get_next(item);
     }
-    for (uint32_t i = 0; is_map && i < changes->count; i++) {
-        if (changes->items[i].kind != SCHEMA_EDIT_ADD || changes->items[i].at != value)
+    uint32_t first = is_map ? changes_chain(changes, value) : CHANGES_END;
+    for (uint32_t i = first; i != CHANGES_END && walk_spend(walk, 1); i = changes->items[i].next) {
+        if (changes->items[i].at != value)
             continue;
         json_write_key(writer, changes->items[i].name);
         write_added(walk, writer, changes->items[i].value, depth + 1);
@@ -111,13 +112,14 @@ static bool write_json(struct walk *walk, const struct change *change, struct ar
 
 static bool write_edits(struct walk *walk, yyjson_val *document, struct schema_edits *edits)
 {
-    const struct changes *changes = walk->changes;
+    struct changes *changes = walk->changes;
     edits->count = 0;
     edits->capacity = changes->count;
     edits->items = arena_alloc_array(edits->arena, changes->count, sizeof *edits->items);
     struct schema_edit *spare = walk_alloc(walk, changes->count, sizeof *spare);
     if (!edits->items || !spare)
         return false;
+    changes_settle(changes);
     for (uint32_t i = 0; i < changes->count; i++) {
         const struct change *change = &changes->items[i];
         if (change->at < changes->copy || change->at >= changes->copy_end)
@@ -139,6 +141,7 @@ enum schema_outcome schema_adapt(const struct schema *schema, yyjson_val *docume
     struct failures failures = {.max = errors ? errors->max : 0, .texts = buffer_in_arena(work->scratch, 1024)};
     struct changes changes = {0};
     struct walk walk = {.schema = schema, .work = work, .failures = errors ? &failures : NULL, .changes = &changes};
+    walk.noting = schema->hides ? walk.failures : NULL;
     edits->count = 0;
     if (!copy_values(&walk, document, &changes))
         return walk.stop;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Changes are made in a copy of the document's values: an item of a flat array has the same place in both, so what has
  * changed is told by where it stands. Replaced are scalars by scalars, in place; what is removed loses its type; what is
- * added is on a list, since an array of values has no room for it.
+ * added is on a list, since an array of values has no room for it. It is found by the object that it came to, in chains
+ * by hash: documents may have as many objects as they have bytes, and each may be asked about. Changes are undone in the
+ * reverse order, so that what goes is always the first of its chain.
  *
  * Coercions are those of ajv 8 (coerceTypes: true), but a string is a number only in JSON's own form, without spaces. */
 #include "lib/schema/changes_int.h"
 
 #include "lib/json/compare.h"
+#include "lib/json/json.h"
 #include "lib/json/number.h"
 
 uint32_t changes_count(const struct walk *walk)
@@ -14,31 +17,75 @@ uint32_t changes_count(const struct walk *walk)
     return walk->changes ? walk->changes->count : 0;
 }
 
+/* Clients choose how far objects are from each other, but not where they are, which two rounds mix in. */
+static uint32_t *chain_of(const struct changes *changes, const yyjson_val *object)
+{
+    uint64_t hash = (uintptr_t)object / sizeof *object * 0x9e3779b97f4a7c15U;
+    hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93U;
+    return &changes->chains[(hash >> 32) & (changes->capacity - 1)];
+}
+
 void changes_undo(struct walk *walk, uint32_t count)
 {
     struct changes *changes = walk->changes;
     while (changes && changes->count > count) {
         struct change *change = &changes->items[--changes->count];
-        if (change->kind != SCHEMA_EDIT_ADD)
+        if (change->kind == SCHEMA_EDIT_ADD)
+            *chain_of(changes, change->at) = change->next;
+        else
             *change->at = change->was;
     }
+}
+
+static void chain(struct changes *changes, uint32_t index)
+{
+    struct change *change = &changes->items[index];
+    if (change->kind != SCHEMA_EDIT_ADD)
+        return;
+    uint32_t *first = chain_of(changes, change->at);
+    change->next = *first;
+    *first = index;
+}
+
+static bool grow(struct walk *walk, struct changes *changes)
+{
+    uint32_t capacity = changes->capacity ? 2 * changes->capacity : 16;
+    struct change *items = walk_alloc(walk, capacity, sizeof *items);
+    uint32_t *chains = walk_alloc(walk, capacity, sizeof *chains);
+    if (!items || !chains)
+        return false;
+    if (changes->count > 0)
+        memcpy(items, changes->items, changes->count * sizeof *items);
+    memset(chains, 0xff, capacity * sizeof *chains); /* CHANGES_END */
+    changes->items = items;
+    changes->chains = chains;
+    changes->capacity = capacity;
+    for (uint32_t i = 0; i < changes->count; i++)
+        chain(changes, i);
+    return true;
+}
+
+void changes_settle(struct changes *changes)
+{
+    if (changes->capacity > 0)
+        memset(changes->chains, 0xff, changes->capacity * sizeof *changes->chains);
+    for (uint32_t i = changes->count; i > 0; i--)
+        chain(changes, i - 1);
+}
+
+uint32_t changes_chain(const struct changes *changes, const yyjson_val *object)
+{
+    return changes->count > 0 ? *chain_of(changes, object) : CHANGES_END;
 }
 
 static struct change *add(struct walk *walk, enum schema_edit_kind kind, yyjson_val *at)
 {
     struct changes *changes = walk->changes;
-    if (changes->count == changes->capacity) {
-        uint32_t capacity = changes->capacity ? 2 * changes->capacity : 16;
-        struct change *grown = walk_alloc(walk, capacity, sizeof *grown);
-        if (!grown)
-            return NULL;
-        if (changes->count > 0)
-            memcpy(grown, changes->items, changes->count * sizeof *grown);
-        changes->items = grown;
-        changes->capacity = capacity;
-    }
-    struct change *change = &changes->items[changes->count++];
+    if (changes->count == changes->capacity && !grow(walk, changes))
+        return NULL;
+    struct change *change = &changes->items[changes->count];
     *change = (struct change){.kind = kind, .at = at, .was = *at};
+    chain(changes, changes->count++);
     return change;
 }
 
@@ -86,6 +133,7 @@ static bool parse_integer(struct slice text, yyjson_val *ret_value)
 
 static bool to_number(yyjson_val *value, bool is_integer, yyjson_val *ret_value)
 {
+    struct slice text;
     double real;
     if (yyjson_is_bool(value) || yyjson_is_null(value)) {
         *ret_value = (yyjson_val){.tag = YYJSON_TYPE_NUM, .uni = {.u64 = yyjson_is_true(value)}};
@@ -93,11 +141,14 @@ static bool to_number(yyjson_val *value, bool is_integer, yyjson_val *ret_value)
     }
     if (!is_string(value))
         return false;
-    if (parse_integer(string_of(value), ret_value))
+    text = string_of(value);
+    if (parse_integer(text, ret_value))
         return true;
-    if (number_parse_f64(string_of(value), &real) != ERR_OK)
+    if (number_parse_f64(text, &real) != ERR_OK)
         return false;
-    *ret_value = (yyjson_val){.tag = YYJSON_TYPE_NUM | YYJSON_SUBTYPE_REAL, .uni = {.f64 = real}};
+    /* Digits stay as they are, like those of any other number of the document, where no double has them. */
+    *ret_value = (yyjson_val){.tag = text.len << YYJSON_TAG_BIT | YYJSON_TYPE_RAW, .uni = {.str = text.ptr}};
+    json_settle_numbers(ret_value, 1);
     return !is_integer || json_is_integer(ret_value);
 }
 
@@ -177,24 +228,30 @@ yyjson_val *changes_add(struct walk *walk, yyjson_val *container, struct slice n
     return copy;
 }
 
-yyjson_val *changes_find(const struct walk *walk, yyjson_val *object, struct slice name)
+yyjson_val *changes_find(struct walk *walk, yyjson_val *object, struct slice name)
 {
-    for (uint32_t i = 0; walk->changes && i < walk->changes->count; i++) {
-        const struct change *change = &walk->changes->items[i];
-        if (change->kind == SCHEMA_EDIT_ADD && change->at == object && slice_equal(change->name, name))
-            return change->value;
-    }
+    const struct changes *changes = walk->changes;
+    if (!changes)
+        return NULL;
+    for (uint32_t i = changes_chain(changes, object); i != CHANGES_END && walk_spend(walk, 1);
+         i = changes->items[i].next)
+        if (changes->items[i].at == object && slice_equal(changes->items[i].name, name))
+            return changes->items[i].value;
     return NULL;
 }
 
-int64_t changes_balance(const struct walk *walk, yyjson_val *object)
+int64_t changes_balance(struct walk *walk, yyjson_val *object)
 {
+    const struct changes *changes = walk->changes;
     int64_t balance = 0;
-    if (!walk->changes || walk->changes->count == 0)
+    if (!changes || changes->count == 0)
         return 0;
-    for (uint32_t i = 0; i < walk->changes->count; i++)
-        balance += walk->changes->items[i].kind == SCHEMA_EDIT_ADD && walk->changes->items[i].at == object;
+    for (uint32_t i = changes_chain(changes, object); i != CHANGES_END && walk_spend(walk, 1);
+         i = changes->items[i].next)
+        balance += changes->items[i].at == object;
     size_t count = unsafe_yyjson_get_len(object);
+    if (!walk_spend(walk, count))
+        return 0;
     yyjson_val *key = unsafe_yyjson_get_first(object);
     for (size_t i = 0; i < count; i++, key = member_next(key))
         balance -= is_gone(key);

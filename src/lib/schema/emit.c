@@ -129,6 +129,7 @@ static enum err emit_next(struct emitter *emitter)
     block->removes = options.remove_additional;
     block->defaults = options.apply_defaults;
     block->is_hidden = hides(emitter->node);
+    schema->hides |= block->is_hidden;
     schema->adapts |= block->coerces || block->removes || block->defaults;
     yyjson_val *value = keyword_of(emitter->node, "default");
     if (value && block->defaults)

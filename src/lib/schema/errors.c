@@ -19,6 +19,7 @@ struct telling {
     const struct failure *failure;
     struct arena *arena;
     bool is_hidden;
+    bool hides_name; /* of a member that is one too many */
 };
 
 /* The first bytes of a text, cut where a character ends. */
@@ -220,12 +221,17 @@ static void add_expected(struct buffer *out, const struct telling *telling)
     }
 }
 
+static bool is_about_name(const struct failure *failure)
+{
+    return failure->rule->op == OP_ADDITIONAL_PROPERTIES || failure->rule->op == OP_UNEVALUATED_PROPERTIES;
+}
+
 static void add_found(struct buffer *out, const struct telling *telling)
 {
     const struct failure *failure = telling->failure;
     if (telling->is_hidden)
         buffer_add(out, SLICE_LIT("(hidden)"));
-    else if (failure->rule->op == OP_ADDITIONAL_PROPERTIES || failure->rule->op == OP_UNEVALUATED_PROPERTIES)
+    else if (is_about_name(failure))
         buffer_add(out, slice_of_text(json_kind(failure->value)));
     else
         add_value(out, failure->value);
@@ -247,6 +253,10 @@ static const char *find_nearest(const struct telling *telling)
 
 static void add_unknown(struct buffer *out, const struct telling *telling)
 {
+    if (telling->hides_name) {
+        buffer_add(out, SLICE_LIT("A member is not allowed here."));
+        return;
+    }
     const char *nearest = find_nearest(telling);
     buffer_add(out, SLICE_LIT("The member "));
     add_string(out, telling->failure->name);
@@ -348,11 +358,17 @@ static void name_contains(const struct failure *failure, struct slice *ret_keywo
 static bool write_error(const struct failures *failures, const struct failure *failure, struct arena *arena,
                         struct schema_error *ret_error)
 {
-    const struct telling telling = {failure, arena, is_hidden(failures, failure->value)};
+    struct telling telling = {failure, arena, is_hidden(failures, failure->value), false};
     struct slice keyword = failure->rule->keyword;
     struct slice pointer = failure->rule->pointer;
     struct slice path = slice_of(failures->texts.ptr + failure->path_at, failure->path_bytes);
     struct slice instance = slice_of(path.ptr + path.len, failure->instance_bytes);
+    /* The key is in front of its value; where the object is hidden, so is what its members are called. */
+    if (is_about_name(failure) && is_hidden(failures, failure->value - 1)) {
+        telling.hides_name = true;
+        while (instance.len > 0 && instance.ptr[--instance.len] != '/')
+            ;
+    }
     if (failure->rule->op == OP_CONTAINS)
         name_contains(failure, &keyword);
     if (!slice_equal(keyword, failure->rule->keyword)) {

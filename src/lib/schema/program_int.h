@@ -182,6 +182,7 @@ struct schema {
     enum schema_draft draft; /* of the root */
     bool adapts;
     bool wants_numbers;
+    bool hides;       /* some block does */
     bool has_dynamic; /* some reference depends on the dynamic scope */
     const struct fast *fast;
 };

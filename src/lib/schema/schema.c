@@ -41,7 +41,7 @@ bool schema_adapts(const struct schema *schema)
 
 bool schema_wants_numbers(const struct schema *schema)
 {
-    return schema->wants_numbers;
+    return schema->wants_numbers || schema->adapts;
 }
 
 uint32_t schema_instruction_count(const struct schema *schema)

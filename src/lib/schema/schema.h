@@ -119,7 +119,7 @@ enum schema_draft schema_draft_of(const struct schema *schema);
 /* Whether it may have edits to make: coerceTypes, removeAdditional or applyDefaults somewhere. */
 bool schema_adapts(const struct schema *schema);
 /* Whether documents have to be parsed with json_limits.keeps_numbers, since their digits matter (multipleOf of fractions,
- * bounds that no double holds). */
+ * bounds that no double holds), or since they are written again with its edits. */
 bool schema_wants_numbers(const struct schema *schema);
 /* For `weir schema compile`: how many instructions, and a listing of them. */
 uint32_t schema_instruction_count(const struct schema *schema);

@@ -28,7 +28,7 @@ bool walk_sub(struct walk *walk, const struct sub *sub, const struct frame *pare
     if (frame.move != MOVE_NONE)
         walk->marks = NULL; /* another value's */
     walk->depth++;
-    if (walk->failures && frame.block->is_hidden)
+    if (walk->noting && frame.block->is_hidden)
         note_hidden(walk, frame.value);
     bool is_valid = frame.block->has_unevaluated ? run_marked(walk, &frame) : run_rules(walk, &frame);
     walk->depth--;
@@ -145,7 +145,7 @@ void marks_restore(struct walk *walk, const uint64_t *saved)
 
 static void note_hidden(struct walk *walk, yyjson_val *value)
 {
-    struct failures *failures = walk->failures;
+    struct failures *failures = walk->noting;
     if (failures->hidden_count > 0 && failures->hidden[failures->hidden_count - 1] == value)
         return;
     if (failures->hidden_count == failures->hidden_capacity) {
@@ -287,6 +287,7 @@ enum schema_outcome schema_explain(const struct schema *schema, yyjson_val *docu
 {
     struct failures failures = {.max = errors->max, .texts = buffer_in_arena(work->scratch, 1024)};
     struct walk walk = {.schema = schema, .work = work, .failures = &failures};
+    walk.noting = schema->hides ? &failures : NULL;
     enum schema_outcome outcome = walk_root(&walk, document);
     if (outcome != SCHEMA_NO_MEMORY && !errors_write(schema, &failures, errors))
         return SCHEMA_NO_MEMORY;

@@ -59,6 +59,7 @@ struct walk {
     const struct schema *schema;
     struct schema_work *work;
     struct failures *failures; /* NULL: the first ends it */
+    struct failures *noting;   /* where hidden values are noted, however quiet the walk; NULL: nothing is hidden */
     struct changes *changes;   /* NULL: nothing is changed */
     struct marks *marks;       /* of the value at hand; NULL: nobody asks */
     uint32_t depth;
@@ -87,10 +88,10 @@ static inline bool walk_spend(struct walk *walk, uint64_t steps)
     return false;
 }
 
-/* After a failure: whether that was it. */
+/* After a failure: whether that was it. What is only tried goes on where values may be hidden behind it. */
 static inline bool walk_ends(const struct walk *walk)
 {
-    return !walk->failures || walk->stop != SCHEMA_VALID;
+    return (!walk->failures && !walk->noting) || walk->stop != SCHEMA_VALID;
 }
 
 /* From the scratch arena; NULL ends the walk. */
@@ -141,9 +142,9 @@ bool changes_remove(struct walk *walk, yyjson_val *key);
 /* A member (or, without a name, an item) that is not there; NULL: no memory. */
 yyjson_val *changes_add(struct walk *walk, yyjson_val *container, struct slice name, yyjson_val *value);
 /* What has been added to an object; NULL: there is no such. */
-yyjson_val *changes_find(const struct walk *walk, yyjson_val *object, struct slice name);
+yyjson_val *changes_find(struct walk *walk, yyjson_val *object, struct slice name);
 /* How many members have been added less those taken away. */
-int64_t changes_balance(const struct walk *walk, yyjson_val *object);
+int64_t changes_balance(struct walk *walk, yyjson_val *object);
 
 /* ---- unique.c -------------------------------------------------------------------------------------------------------------- */
 

@@ -151,7 +151,7 @@ bool rule_one_of(struct walk *walk, const struct frame *frame, const struct rule
     for (uint32_t i = 0; i < rule->subs.count && walk->stop == SCHEMA_VALID; i++) {
         if (!try_branch(walk, &rule->subs.items[i], frame))
             tries_judge(walk, frame, &tries);
-        else if (++matches == 2 && !walk->failures)
+        else if (++matches == 2 && walk_ends(walk))
             return false;
     }
     if (matches == 1)

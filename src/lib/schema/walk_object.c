@@ -2,7 +2,7 @@
 /* Rules about objects. */
 #include "lib/schema/walk_int.h"
 
-static uint64_t count_members(const struct walk *walk, yyjson_val *object)
+static uint64_t count_members(struct walk *walk, yyjson_val *object)
 {
     return (uint64_t)((int64_t)unsafe_yyjson_get_len(object) + changes_balance(walk, object));
 }

@@ -149,6 +149,50 @@ static void lets_empty_strings_pass_or_refuses_them(void **state)
     assert_adapts("{\"\":\"x\"}", "{\"\":\"x\"}");
 }
 
+/* An array of so many empty objects, or what they become. */
+static const char *many(const char *item, size_t count)
+{
+    struct buffer out = buffer_in_arena(&arena, 64);
+    struct slice text;
+    buffer_add_byte(&out, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            buffer_add_byte(&out, ',');
+        buffer_add(&out, slice_of_text(item));
+    }
+    buffer_add_byte(&out, ']');
+    buffer_add_byte(&out, '\0');
+    assert_int_equal(buffer_finish(&out, &text), ERR_OK);
+    return text.ptr;
+}
+
+/* Every object is asked what has been added to it; were the others gone through for that, the steps would not do. */
+static void finds_defaults_among_many_objects(void **state)
+{
+    (void)state;
+    use(DEFAULTS "\"items\":{\"properties\":{\"a\":{\"default\":1},\"b\":{\"default\":{}}},\"minProperties\":2,"
+                 "\"maxProperties\":2}}");
+    assert_adapts(many("{}", 20000), many("{\"a\":1,\"b\":{}}", 20000));
+    use(DEFAULTS "\"items\":{\"anyOf\":[{\"properties\":{\"a\":{\"const\":1}},\"required\":[\"z\"]},true],"
+                 "\"properties\":{\"a\":{\"default\":1}},\"required\":[\"a\"]}}");
+    assert_adapts(many("{}", 20000), many("{\"a\":1}", 20000));
+}
+
+static void keeps_the_digits_of_numbers(void **state)
+{
+    (void)state;
+    use(COERCE "\"properties\":{\"n\":{\"type\":\"number\"}}}");
+    assert_true(schema_wants_numbers(schema));
+    assert_adapts("{\"n\":\"1\",\"a\":12345678901234567890123,\"b\":[0.1000000000000000055,1e400]}",
+                  "{\"n\":1,\"a\":12345678901234567890123,\"b\":[0.1000000000000000055,1e400]}");
+    assert_adapts("{\"n\":\"12345678901234567890123\"}", "{\"n\":12345678901234567890123}");
+    assert_adapts("{\"n\":\"0.1000000000000000055\"}", "{\"n\":0.1000000000000000055}");
+    use(COERCE "\"items\":{\"type\":\"integer\",\"maximum\":12345678901234567890123}}");
+    assert_adapts("[\"12345678901234567890123\"]", "[12345678901234567890123]");
+    assert_refuses("[\"12345678901234567890124\"]");
+    assert_refuses("[\"1.0000000000000000000000005\"]");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_case, drop_case)
 
 int main(void)
@@ -163,6 +207,8 @@ int main(void)
         TEST(tells_edits_in_the_order_of_the_text),
         TEST(leaves_the_document_as_it_was),
         TEST(heeds_options_only_within_the_schema_that_has_them),
+        TEST(finds_defaults_among_many_objects),
+        TEST(keeps_the_digits_of_numbers),
         TEST(lets_empty_strings_pass_or_refuses_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

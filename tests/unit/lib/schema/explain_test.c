@@ -108,6 +108,43 @@ static void never_tells_a_secret(void **state)
     assert_text(errors.items[0].found, "(hidden)");
 }
 
+static void assert_tells_nothing_of(const char *schema_text, const char *document, const char *secret)
+{
+    use(schema_text);
+    explain(document);
+    assert_true(errors.count > 0);
+    for (uint32_t i = 0; i < errors.count; i++) {
+        const struct schema_error *error = &errors.items[i];
+        char told[512];
+        (void)snprintf(told, sizeof told, SLICE_FMT SLICE_FMT SLICE_FMT, SLICE_ARG(error->message),
+                       SLICE_ARG(error->found), SLICE_ARG(error->instance));
+        if (strstr(told, secret))
+            fail_msg("%s", told);
+    }
+}
+
+/* Whatever else came of the schema that says so: it may have been tried only, and may have failed before. */
+static void hides_what_a_schema_hides_that_was_only_tried(void **state)
+{
+    (void)state;
+    assert_tells_nothing_of("{\"contains\":{\"type\":\"string\",\"writeOnly\":true},\"items\":{\"maxLength\":3}}",
+                            "[\"sesame\"]", "sesame");
+    assert_tells_nothing_of("{\"contains\":{\"required\":[\"q\"],\"properties\":{\"p\":{\"writeOnly\":true}}},"
+                            "\"items\":{\"properties\":{\"p\":{\"maxLength\":3}}},\"minContains\":0}",
+                            "[{\"p\":\"sesame\"}]", "sesame");
+    assert_tells_nothing_of("{\"if\":{\"properties\":{\"p\":{\"writeOnly\":true}}},"
+                            "\"properties\":{\"p\":{\"maxLength\":3}}}",
+                            "{\"p\":\"sesame\"}", "sesame");
+    assert_tells_nothing_of("{\"if\":{\"required\":[\"q\"],\"properties\":{\"p\":{\"writeOnly\":true}}},"
+                            "\"properties\":{\"p\":{\"maxLength\":3}}}",
+                            "{\"p\":\"sesame\"}", "sesame");
+    assert_tells_nothing_of("{\"not\":{\"required\":[\"q\"],\"properties\":{\"p\":{\"writeOnly\":true}}},"
+                            "\"properties\":{\"p\":{\"maxLength\":3}}}",
+                            "{\"p\":\"sesame\"}", "sesame");
+    assert_tells_nothing_of("{\"properties\":{\"d\":{\"writeOnly\":true,\"additionalProperties\":false}}}",
+                            "{\"d\":{\"sesame\":1}}", "sesame");
+}
+
 static void shortens_what_it_tells_where_a_character_ends(void **state)
 {
     (void)state;
@@ -196,6 +233,7 @@ int main(void)
         TEST(tells_the_branch_that_came_nearest),
         TEST(says_how_many_schemas_of_one_of_fit),
         TEST(never_tells_a_secret),
+        TEST(hides_what_a_schema_hides_that_was_only_tried),
         TEST(shortens_what_it_tells_where_a_character_ends),
         TEST(tells_no_more_than_it_was_asked_for),
         TEST(names_the_bound_of_contains_that_was_missed),
