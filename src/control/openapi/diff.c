@@ -2,14 +2,15 @@
 /* Paths, operations, parameters, bodies, responses, security. Schemas are in diff_schema.c. */
 #include "control/openapi/diff_int.h"
 
+#include "lib/http/url.h"
 #include "lib/json/compare.h"
 #include "lib/json/pointer.h"
 
 #include <stdarg.h>
 
 #define WHAT_BYTES    512
-#define REFS_MAX      32
 #define COMPARE_STEPS UINT64_C(100000000)
+#define EQUAL_STEPS   UINT64_C(20000000)
 #define ITEMS_FIRST   64
 #define NAME_SHOWN    256
 
@@ -81,13 +82,24 @@ void diff_add(struct diff *diff, bool is_breaking, const char *format, ...)
     found->breaking_count += is_breaking;
 }
 
-yyjson_val *diff_resolve(yyjson_val *root, yyjson_val *value)
+yyjson_val *diff_target(struct diff *diff, yyjson_val *root, yyjson_val *value)
 {
-    for (int i = 0; i < REFS_MAX && yyjson_is_obj(value); i++) {
-        struct slice reference = json_text(json_get(value, SLICE_LIT("$ref")));
-        if (reference.len == 0 || reference.ptr[0] != '#')
-            return value;
-        yyjson_val *target = json_pointer_find(root, slice_skip(reference, 1));
+    struct slice reference = json_text(json_get(value, SLICE_LIT("$ref")));
+    struct slice pointer;
+    if (reference.len == 0 || reference.ptr[0] != '#')
+        return NULL;
+    char *memory = arena_alloc(diff->arena, reference.len);
+    if (!memory)
+        diff->err = ERR_NOMEM;
+    if (!memory || url_percent_decode(slice_skip(reference, 1), false, memory, &pointer) != ERR_OK)
+        return NULL;
+    return json_pointer_find(root, pointer);
+}
+
+yyjson_val *diff_resolve(struct diff *diff, yyjson_val *root, yyjson_val *value)
+{
+    for (int i = 0; i < DIFF_REFS_MAX && yyjson_is_obj(value); i++) {
+        yyjson_val *target = diff_target(diff, root, value);
         if (!target)
             return value;
         value = target;
@@ -107,8 +119,11 @@ enum err openapi_diff(yyjson_val *before, yyjson_val *after, struct arena *arena
 {
     char where[WHERE_BYTES];
     struct differences found = {NULL, 0, 0, false};
-    struct diff diff = {
-        .arena = arena, .roots = {before, after}, .found = &found, .where = text_init(where, sizeof where)};
+    struct diff diff = {.arena = arena,
+                        .roots = {before, after},
+                        .found = &found,
+                        .where = text_init(where, sizeof where),
+                        .equal_steps = EQUAL_STEPS};
     bool is_same = pair_is_equal(diff.roots);
     map_init(&diff.seen, (struct hash_key){(uintptr_t)&diff, 0});
     if (!is_same)
@@ -208,23 +223,23 @@ static struct slice name_of(yyjson_val *parameter)
 }
 
 /* Those of the path come in the order of the path, so that one may be renamed. */
-static yyjson_val *find_path_parameter(yyjson_val *root, yyjson_val *list, size_t index)
+static yyjson_val *find_path_parameter(struct diff *diff, yyjson_val *root, yyjson_val *list, size_t index)
 {
     yyjson_arr_iter iter = yyjson_arr_iter_with(list);
     for (yyjson_val *item; (item = yyjson_arr_iter_next(&iter));) {
-        yyjson_val *parameter = diff_resolve(root, item);
+        yyjson_val *parameter = diff_resolve(diff, root, item);
         if (slice_is(place_of(parameter), "path") && index-- == 0)
             return parameter;
     }
     return NULL;
 }
 
-static yyjson_val *find_parameter(yyjson_val *root, yyjson_val *list, yyjson_val *wanted)
+static yyjson_val *find_parameter(struct diff *diff, yyjson_val *root, yyjson_val *list, yyjson_val *wanted)
 {
     bool is_header = slice_is(place_of(wanted), "header");
     yyjson_arr_iter iter = yyjson_arr_iter_with(list);
     for (yyjson_val *item; (item = yyjson_arr_iter_next(&iter));) {
-        yyjson_val *parameter = diff_resolve(root, item);
+        yyjson_val *parameter = diff_resolve(diff, root, item);
         bool is_named = is_header ? slice_equal_nocase(name_of(parameter), name_of(wanted))
                                   : slice_equal(name_of(parameter), name_of(wanted));
         if (is_named && slice_equal(place_of(parameter), place_of(wanted)))
@@ -267,16 +282,17 @@ static void compare_parameter_lists(struct diff *diff, struct pair lists)
     size_t in_path = 0;
     yyjson_arr_iter iter = yyjson_arr_iter_with(lists.before);
     for (yyjson_val *item; (item = yyjson_arr_iter_next(&iter));) {
-        yyjson_val *parameter = diff_resolve(diff->roots.before, item);
+        yyjson_val *parameter = diff_resolve(diff, diff->roots.before, item);
         yyjson_val *other = slice_is(place_of(parameter), "path")
-                                ? find_path_parameter(diff->roots.after, lists.after, in_path++)
-                                : find_parameter(diff->roots.after, lists.after, parameter);
+                                ? find_path_parameter(diff, diff->roots.after, lists.after, in_path++)
+                                : find_parameter(diff, diff->roots.after, lists.after, parameter);
         compare_parameter(diff, (struct pair){parameter, other});
     }
     iter = yyjson_arr_iter_with(lists.after);
     for (yyjson_val *item; (item = yyjson_arr_iter_next(&iter));) {
-        yyjson_val *parameter = diff_resolve(diff->roots.after, item);
-        if (!slice_is(place_of(parameter), "path") && !find_parameter(diff->roots.before, lists.before, parameter))
+        yyjson_val *parameter = diff_resolve(diff, diff->roots.after, item);
+        if (!slice_is(place_of(parameter), "path") &&
+            !find_parameter(diff, diff->roots.before, lists.before, parameter))
             compare_parameter(diff, (struct pair){NULL, parameter});
     }
 }

@@ -6,7 +6,8 @@
 #include "control/openapi/diff.h"
 #include "lib/base/map.h"
 
-#define WHERE_BYTES 2048
+#define WHERE_BYTES   2048
+#define DIFF_REFS_MAX 32
 
 /* Two values with the same meaning in both documents. */
 struct pair {
@@ -23,7 +24,8 @@ struct diff {
     struct text where; /* of what is compared at the moment */
     struct map seen;   /* pairs of schemas, so that recursive ones end */
     uint32_t depth;
-    enum err err; /* the first failure sticks */
+    uint64_t equal_steps; /* left for all comparisons of diff_equal.c */
+    enum err err;         /* the first failure sticks */
 };
 
 /* printf behind `where`; the returned length goes to diff_leave. */
@@ -32,11 +34,14 @@ void diff_leave(struct diff *diff, size_t where_len);
 void diff_add(struct diff *diff, bool is_breaking, const char *format, ...) PRINTF_LIKE(3, 4);
 /* The beginning of a name, for `where`. */
 struct slice diff_shown(struct slice name);
-/* What "$ref"s lead to, within the root; the value itself when they lead nowhere. */
-yyjson_val *diff_resolve(yyjson_val *root, yyjson_val *value);
-static inline struct pair diff_resolve_pair(const struct diff *diff, struct pair pair)
+/* What the "$ref" of a value leads to, within the root; NULL when it has none, or one that leads nowhere. */
+yyjson_val *diff_target(struct diff *diff, yyjson_val *root, yyjson_val *value);
+/* What "$ref"s lead to, whatever stands beside them; the value itself when they lead nowhere. Not for schemas. */
+yyjson_val *diff_resolve(struct diff *diff, yyjson_val *root, yyjson_val *value);
+static inline struct pair diff_resolve_pair(struct diff *diff, struct pair pair)
 {
-    return (struct pair){diff_resolve(diff->roots.before, pair.before), diff_resolve(diff->roots.after, pair.after)};
+    return (struct pair){diff_resolve(diff, diff->roots.before, pair.before),
+                         diff_resolve(diff, diff->roots.after, pair.after)};
 }
 /* The members of that name. */
 static inline struct pair pair_get(struct pair pair, const char *name)
@@ -46,6 +51,13 @@ static inline struct pair pair_get(struct pair pair, const char *name)
 }
 /* Equal as JSON Schema has it; NULL is equal to NULL only. */
 bool pair_is_equal(struct pair pair);
+
+/* diff_equal.c. What "$ref"s that stand alone lead to. */
+yyjson_val *diff_resolve_schema(struct diff *diff, yyjson_val *root, yyjson_val *schema);
+/* Equal in what they demand, references followed. */
+bool diff_schemas_are_equal(struct diff *diff, struct pair schemas);
+/* The same of the values of a keyword. */
+bool diff_keywords_are_equal(struct diff *diff, const char *name, struct pair values);
 
 /* diff_schema.c. A value that is NULL stands for a schema that allows everything. */
 void diff_schemas(struct diff *diff, struct pair schemas, enum direction direction);

@@ -115,8 +115,9 @@ static const struct bound {
     {"minLength", CHANGE_NARROWER},     {"maxLength", CHANGE_WIDER},
     {"minItems", CHANGE_NARROWER},      {"maxItems", CHANGE_WIDER},
     {"minProperties", CHANGE_NARROWER}, {"maxProperties", CHANGE_WIDER},
-    {"minContains", CHANGE_NARROWER},   {"maxContains", CHANGE_WIDER},
+    {"maxContains", CHANGE_WIDER},
 };
+static const struct bound min_contains = {"minContains", CHANGE_NARROWER};
 
 static void compare_bound(const struct scope *scope, const struct bound *bound, struct pair values)
 {
@@ -140,21 +141,37 @@ static void compare_bound(const struct scope *scope, const struct bound *bound, 
 /* Keywords that only narrow by being there, and that have no order. */
 static const char *const atoms[] = {"pattern", "multipleOf", "format", "uniqueItems", "contentEncoding"};
 
-static bool is_absent(yyjson_val *value)
+/* false stands for uniqueItems that is not there; of const it is a value. */
+static bool is_absent(const char *name, yyjson_val *value)
 {
-    return !value || yyjson_is_false(value);
+    return !value || (yyjson_is_false(value) && strcmp(name, "const") != 0);
 }
 
 static void compare_atom(const struct scope *scope, const char *name, struct pair values)
 {
-    if (pair_is_equal(values) || (is_absent(values.before) && is_absent(values.after)))
+    if (pair_is_equal(values) || (is_absent(name, values.before) && is_absent(name, values.after)))
         return;
-    if (is_absent(values.before))
+    if (is_absent(name, values.before))
         tell(scope, CHANGE_NARROWER, " is new", name);
-    else if (is_absent(values.after))
+    else if (is_absent(name, values.after))
         tell(scope, CHANGE_WIDER, " is gone", name);
     else
         tell(scope, CHANGE_BOTH, " is another", name);
+}
+
+/* Without minContains one item has to be there. */
+static void compare_min_contains(const struct scope *scope, const struct bound *bound, struct pair schemas)
+{
+    yyjson_val one = {0};
+    struct pair values = pair_get(schemas, bound->name);
+    struct pair contains = pair_get(schemas, "contains");
+    (void)yyjson_set_uint(&one, 1);
+    if (contains.before && !values.before)
+        values.before = &one;
+    if (contains.after && !values.after)
+        values.after = &one;
+    if (contains.before && contains.after)
+        compare_bound(scope, bound, values);
 }
 
 static void compare_values(const struct scope *scope, struct pair schemas)
@@ -164,6 +181,7 @@ static void compare_values(const struct scope *scope, struct pair schemas)
     compare_atom(scope, "const", pair_get(schemas, "const"));
     for (size_t i = 0; i < ARRAY_LEN(bounds); i++)
         compare_bound(scope, &bounds[i], pair_get(schemas, bounds[i].name));
+    compare_min_contains(scope, &min_contains, schemas);
     for (size_t i = 0; i < ARRAY_LEN(atoms); i++)
         compare_atom(scope, atoms[i], pair_get(schemas, atoms[i]));
 }
@@ -197,14 +215,27 @@ static bool is_closed(yyjson_val *schema)
            yyjson_is_false(json_get(schema, SLICE_LIT("unevaluatedProperties")));
 }
 
-/* A member that only one of the two names: the other takes it as any further one. Where those are open, a client that
- * did not know of it is not concerned. */
-static void compare_lone_property(const struct scope *scope, struct pair schemas, bool is_new)
+/* What members that are not named have to be, if that is said by a schema. */
+static yyjson_val *further_of(yyjson_val *schema)
 {
+    yyjson_val *additional = json_get(schema, SLICE_LIT("additionalProperties"));
+    yyjson_val *further = additional ? additional : json_get(schema, SLICE_LIT("unevaluatedProperties"));
+    return yyjson_is_obj(further) && yyjson_obj_size(further) ? further : NULL;
+}
+
+/* A member that only one of the two names: the other takes it as any further one. Where those are open, a client that
+ * did not know of it is not concerned; where they have a schema, that is what the member is compared with. */
+static void compare_lone_property(struct scope *scope, struct pair schemas, struct pair property)
+{
+    bool is_new = property.after != NULL;
+    struct pair known = {is_new ? further_of(schemas.before) : property.before,
+                         is_new ? property.after : further_of(schemas.after)};
     if (is_new)
         tell(scope, is_closed(schemas.before) ? CHANGE_WIDER : (enum change)0, "is new", "");
     else
         tell(scope, is_closed(schemas.after) ? CHANGE_NARROWER : (enum change)0, "is not told of any more", "");
+    if (known.before && known.after)
+        compare(scope, known);
 }
 
 static void compare_properties(struct scope *scope, struct pair schemas)
@@ -217,7 +248,7 @@ static void compare_properties(struct scope *scope, struct pair schemas)
         if (property.after)
             compare(scope, property);
         else
-            compare_lone_property(scope, schemas, false);
+            compare_lone_property(scope, schemas, property);
         diff_leave(scope->diff, where);
     }
     iter = yyjson_obj_iter_with(maps.after);
@@ -225,7 +256,7 @@ static void compare_properties(struct scope *scope, struct pair schemas)
         if (json_get(maps.before, json_text(key)))
             continue;
         size_t where = diff_enter(scope->diff, "/" SLICE_FMT, SLICE_ARG(diff_shown(json_text(key))));
-        compare_lone_property(scope, schemas, true);
+        compare_lone_property(scope, schemas, (struct pair){NULL, yyjson_obj_iter_get_val(key)});
         diff_leave(scope->diff, where);
     }
 }
@@ -258,16 +289,17 @@ static void compare_prefix(struct scope *scope, struct pair schemas)
     }
 }
 
-/* How many of `list` have no equal in `others`. */
-static size_t count_lone(yyjson_val *list, yyjson_val *list_root, yyjson_val *others, yyjson_val *others_root)
+/* How many of one list have no equal in the other: of those before, or of those after. */
+static size_t count_lone(struct diff *diff, struct pair lists, bool is_before)
 {
     size_t count = 0;
-    yyjson_arr_iter iter = yyjson_arr_iter_with(list);
+    yyjson_arr_iter iter = yyjson_arr_iter_with(is_before ? lists.before : lists.after);
     for (yyjson_val *item; (item = yyjson_arr_iter_next(&iter));) {
         bool has_equal = false;
-        yyjson_arr_iter inner = yyjson_arr_iter_with(others);
+        yyjson_arr_iter inner = yyjson_arr_iter_with(is_before ? lists.after : lists.before);
         for (yyjson_val *other; !has_equal && (other = yyjson_arr_iter_next(&inner));)
-            has_equal = pair_is_equal((struct pair){diff_resolve(list_root, item), diff_resolve(others_root, other)});
+            has_equal =
+                diff_schemas_are_equal(diff, is_before ? (struct pair){item, other} : (struct pair){other, item});
         count += !has_equal;
     }
     return count;
@@ -278,16 +310,15 @@ static size_t count_lone(yyjson_val *list, yyjson_val *list_root, yyjson_val *ot
 static void compare_list(struct scope *scope, const char *name, enum change more, struct pair schemas)
 {
     struct pair lists = pair_get(schemas, name);
-    struct pair roots = scope->diff->roots;
     if (!lists.before && !lists.after)
         return;
     size_t where = diff_enter(scope->diff, "/(%s)", name);
-    size_t gone = count_lone(lists.before, roots.before, lists.after, roots.after);
-    size_t added = count_lone(lists.after, roots.after, lists.before, roots.before);
+    size_t gone = count_lone(scope->diff, lists, true);
+    size_t added = count_lone(scope->diff, lists, false);
     if (!lists.before != !lists.after) {
         tell(scope, lists.after ? CHANGE_NARROWER : CHANGE_WIDER, lists.after ? "is new" : "is gone", "");
     } else if (yyjson_arr_size(lists.before) == yyjson_arr_size(lists.after)) {
-        for (size_t i = 0; gone && i < yyjson_arr_size(lists.before); i++)
+        for (size_t i = 0; (gone || added) && i < yyjson_arr_size(lists.before); i++)
             compare(scope, (struct pair){yyjson_arr_get(lists.before, i), yyjson_arr_get(lists.after, i)});
     } else {
         if (gone)
@@ -315,7 +346,7 @@ static void compare_conditions(const struct scope *scope, struct pair schemas)
 {
     for (size_t i = 0; i < ARRAY_LEN(conditions); i++) {
         struct pair values = pair_get(schemas, conditions[i]);
-        if (!pair_is_equal(values))
+        if (!diff_keywords_are_equal(scope->diff, conditions[i], values))
             tell(scope, CHANGE_BOTH, " is another", conditions[i]);
     }
 }
@@ -349,11 +380,32 @@ static bool note_seen(struct scope *scope, struct pair schemas)
     return err == ERR_OK;
 }
 
+/* A reference with keywords beside it demands both. What it leads to is compared with what the other's leads to, or with
+ * the other itself, and what stands beside it on its own. */
+static void compare_with_reference(struct scope *scope, struct pair schemas)
+{
+    struct diff *diff = scope->diff;
+    struct pair targets = {diff_target(diff, diff->roots.before, schemas.before),
+                           diff_target(diff, diff->roots.after, schemas.after)};
+    struct pair beside = {targets.before || !targets.after ? schemas.before : NULL,
+                          targets.after || !targets.before ? schemas.after : NULL};
+    struct pair references = pair_get(schemas, "$ref");
+    if (targets.before || targets.after)
+        compare(scope, (struct pair){targets.before ? targets.before : schemas.before,
+                                     targets.after ? targets.after : schemas.after});
+    else if (!pair_is_equal(references))
+        tell(scope, CHANGE_BOTH, " is another", "$ref");
+    compare_objects(scope, beside);
+}
+
 static void compare(struct scope *scope, struct pair schemas)
 {
     struct diff *diff = scope->diff;
-    struct pair resolved = diff_resolve_pair(diff, schemas);
-    bool is_reference = resolved.before != schemas.before || resolved.after != schemas.after;
+    struct pair resolved = {diff_resolve_schema(diff, diff->roots.before, schemas.before),
+                            diff_resolve_schema(diff, diff->roots.after, schemas.after)};
+    bool has_reference =
+        json_get(resolved.before, SLICE_LIT("$ref")) != NULL || json_get(resolved.after, SLICE_LIT("$ref")) != NULL;
+    bool is_reference = has_reference || resolved.before != schemas.before || resolved.after != schemas.after;
     bool was_false = yyjson_is_false(resolved.before);
     if (diff->err != ERR_OK || diff->depth == DEPTH_MAX || (is_reference && !note_seen(scope, resolved)))
         return;
@@ -366,7 +418,10 @@ static void compare(struct scope *scope, struct pair schemas)
         return;
     }
     diff->depth++;
-    compare_objects(scope, resolved);
+    if (has_reference)
+        compare_with_reference(scope, resolved);
+    else
+        compare_objects(scope, resolved);
     diff->depth--;
 }
 

@@ -233,6 +233,111 @@ static void follows_references_that_lead_in_a_circle(void **state)
            "! GET /a: is gone\n");
 }
 
+/* As expect_schemas, of a schema that refers to #/c/X, which is of type string before and integer after. */
+static void expect_told_of_x(const char *schema)
+{
+    static const char frame[] =
+        "{\"paths\":{\"/a\":{\"post\":{\"requestBody\":{\"content\":{\"m\":{\"schema\":%s}}}}}},"
+        "\"c\":{\"X\":{\"type\":\"%s\",\"description\":\"%s\"}}}";
+    static const char *const types[] = {"string", "string", "integer"};
+    static const char *const descriptions[] = {"a", "b", "c"};
+    yyjson_val *documents[3];
+    for (size_t i = 0; i < 3; i++) {
+        char text[DOCUMENT_BYTES];
+        (void)snprintf(text, sizeof text, frame, schema, types[i], descriptions[i]);
+        documents[i] = parse(text);
+    }
+    struct differences found;
+    assert_int_equal(openapi_diff(documents[0], documents[1], &arena, &found), ERR_OK);
+    assert_int_equal(found.breaking_count, 0);
+    assert_int_equal(openapi_diff(documents[0], documents[2], &arena, &found), ERR_OK);
+    if (found.breaking_count == 0)
+        fail_msg("nothing breaking was found in %s", schema);
+}
+
+static void follows_references_wherever_a_schema_stands(void **state)
+{
+    (void)state;
+#define X "{\"$ref\":\"#/c/X\"}"
+    static const char *const schemas[] = {
+        X,
+        "{\"$ref\":\"#/c/X\",\"maxLength\":3}",
+        "{\"allOf\":[" X "]}",
+        "{\"anyOf\":[{\"items\":" X "},{\"type\":\"null\"}]}",
+        "{\"oneOf\":[{\"properties\":{\"a\":" X "}}]}",
+        "{\"patternProperties\":{\"^a\":" X "}}",
+        "{\"patternProperties\":{\"title\":{\"items\":" X "}}}",
+        "{\"not\":" X "}",
+        "{\"if\":{\"properties\":{\"description\":" X "}}}",
+        "{\"dependentSchemas\":{\"a\":{\"allOf\":[" X "]}}}",
+        "{\"contains\":{\"$ref\":\"#/c/X\",\"minLength\":1}}",
+        "{\"contains\":{\"$ref\":\"#/c/%58\"}}",
+        "{\"additionalProperties\":" X "}",
+    };
+#undef X
+    for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++)
+        expect_told_of_x(schemas[i]);
+    expect_schemas("{\"$ref\":\"other.json\"}", "{\"$ref\":\"another.json\"}", "! : $ref is another\n",
+                   "! : $ref is another\n");
+}
+
+static void keywords_beside_a_reference_count(void **state)
+{
+    (void)state;
+    static const char frame[] =
+        "{\"paths\":{\"/a\":{\"post\":{\"requestBody\":{\"content\":{\"m\":{\"schema\":%s}}}}}},"
+        "\"c\":{\"X\":{\"type\":\"string\"}}}";
+    char before[DOCUMENT_BYTES];
+    char after[DOCUMENT_BYTES];
+    (void)snprintf(before, sizeof before, frame, "{\"$ref\":\"#/c/X\"}");
+    (void)snprintf(after, sizeof after, frame, "{\"$ref\":\"#/c/X\",\"maxLength\":3,\"description\":\"d\"}");
+    expect(before, after, "! POST /a, request body m #: maxLength is new\n");
+    expect(after, before, "POST /a, request body m #: maxLength is gone\n");
+    (void)snprintf(before, sizeof before, frame, "{\"$ref\":\"#/c/X\",\"maxLength\":4}");
+    expect(before, after, "! POST /a, request body m #: maxLength is smaller\n");
+}
+
+static void defaults_of_keywords_are_not_mistaken_for_absence(void **state)
+{
+    (void)state;
+    expect_schemas("{}", "{\"const\":false}", "! : const is new\n", ": const is new\n");
+    expect_schemas("{\"const\":false}", "{\"const\":true}", "! : const is another\n", "! : const is another\n");
+    expect_schemas("{}", "{\"uniqueItems\":false}", ": only texts and names differ\n",
+                   ": only texts and names differ\n");
+    expect_schemas("{\"contains\":{\"type\":\"null\"},\"minContains\":0}", "{\"contains\":{\"type\":\"null\"}}",
+                   "! : minContains is larger\n", ": minContains is larger\n");
+    expect_schemas("{\"contains\":{\"type\":\"null\"},\"minContains\":1}", "{\"contains\":{\"type\":\"null\"}}",
+                   ": only texts and names differ\n", ": only texts and names differ\n");
+}
+
+static void a_member_is_compared_with_what_further_members_have_to_be(void **state)
+{
+    (void)state;
+    expect_schemas("{\"properties\":{\"a\":{\"minLength\":1}},\"additionalProperties\":{\"type\":\"string\"}}",
+                   "{\"additionalProperties\":{\"type\":\"string\"}}",
+                   "/a: is not told of any more\n! /a: null is no longer one of the types\n"
+                   "! /a: boolean is no longer one of the types\n! /a: integer is no longer one of the types\n"
+                   "! /a: number is no longer one of the types\n! /a: array is no longer one of the types\n"
+                   "! /a: object is no longer one of the types\n/a: minLength is gone\n",
+                   "/a: is not told of any more\n/a: null is no longer one of the types\n"
+                   "/a: boolean is no longer one of the types\n/a: integer is no longer one of the types\n"
+                   "/a: number is no longer one of the types\n/a: array is no longer one of the types\n"
+                   "/a: object is no longer one of the types\n! /a: minLength is gone\n");
+    expect_schemas("{\"additionalProperties\":{\"type\":\"string\"}}",
+                   "{\"properties\":{\"a\":{\"type\":\"string\",\"maxLength\":9}},"
+                   "\"additionalProperties\":{\"type\":\"string\"}}",
+                   "/a: is new\n! /a: maxLength is new\n", "/a: is new\n/a: maxLength is new\n");
+}
+
+static void a_repeated_item_that_becomes_another_is_told(void **state)
+{
+    (void)state;
+    expect_schemas("{\"allOf\":[{\"minLength\":1},{\"minLength\":1}]}",
+                   "{\"allOf\":[{\"minLength\":1},{\"maxLength\":9}]}",
+                   "/(allOf): minLength is gone\n! /(allOf): maxLength is new\n",
+                   "! /(allOf): minLength is gone\n/(allOf): maxLength is new\n");
+}
+
 static void survives_documents_that_are_none(void **state)
 {
     (void)state;
@@ -275,6 +380,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_closed_object_takes_and_gives_nothing_new, setup, teardown),
         cmocka_unit_test_setup_teardown(looks_into_items_and_alternatives, setup, teardown),
         cmocka_unit_test_setup_teardown(follows_references_that_lead_in_a_circle, setup, teardown),
+        cmocka_unit_test_setup_teardown(follows_references_wherever_a_schema_stands, setup, teardown),
+        cmocka_unit_test_setup_teardown(keywords_beside_a_reference_count, setup, teardown),
+        cmocka_unit_test_setup_teardown(defaults_of_keywords_are_not_mistaken_for_absence, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_member_is_compared_with_what_further_members_have_to_be, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_repeated_item_that_becomes_another_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(survives_documents_that_are_none, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
