@@ -36,14 +36,25 @@ bool contract_checks_responses(const struct contract *contract)
     return false;
 }
 
-const struct contract_schema *contract_schema_of(const struct contract *contract, int status)
+static const struct contract_response *find_response(const struct contract *contract, int status)
 {
     for (uint32_t i = 0; contract && i < contract->response_count; i++) {
         const struct contract_response *response = &contract->responses[i];
         if (status >= response->status_min && status <= response->status_max)
-            return is_checked(&response->schema) ? &response->schema : NULL;
+            return response;
     }
     return NULL;
+}
+
+/* RFC 9110 section 15.3.7: what a 206 is a part of is the 200. Unless it has a schema of its own it is held against that
+ * one, or whoever asks for a part would get what the whole is not to show. */
+const struct contract_schema *contract_schema_of(const struct contract *contract, int status)
+{
+    const struct contract_response *response = find_response(contract, status);
+    bool is_named = response && response->status_min == response->status_max;
+    if (status == 206 && !is_named)
+        response = find_response(contract, 200);
+    return response && is_checked(&response->schema) ? &response->schema : NULL;
 }
 
 void contract_response_key(const struct contract_response *response, struct text *out)

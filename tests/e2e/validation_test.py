@@ -136,6 +136,40 @@ class Bodies(unittest.TestCase):
                              ["body /age: minimum", "body: invalid JSON", "body: required"])
         self.assertEqual([message.body for message in kept.messages], [b'{"name":"a","age":-1}', b"{", b""])
 
+    def test_a_schema_that_does_not_enforce_lets_bodies_through(self):
+        for mode, notes in (("off", [None, None]), ("report", [None, "body: required"])):
+            kept = Kept()
+            schema = dict(USER, **{"x-openapi-validation": {"mode": mode}})
+            with Upstream(kept) as upstream, served(upstream, [POST], {"post-users-v2.json": schema}) as server, \
+                    weir.Client(server.port) as client:
+                body = b'{"name":"a","age":1}'
+                self.assertEqual(client.request("POST", "/v2/users", JSON, body).status, 200)
+                self.assertEqual(client.request("POST", "/v2/users", JSON, b"").status, 200)
+                weir.wait_until(lambda: len(log_of(server)) == 2, 5, "the log")
+                self.assertEqual([line.get("contract") for line in log_of(server)], notes)
+            self.assertEqual([message.body for message in kept.messages], [body, b""])
+
+    def test_a_route_for_any_method_misses_bodies_where_the_method_brings_one(self):
+        route = "{match: '* /any', public: true, schema: schemas/user.json, to: {upstream: app}}"
+        with Upstream(Kept()) as upstream, served(upstream, [route], {"user.json": USER}) as server:
+            self.assertEqual([weir.ask(server.port, method, "/any").status for method in ("GET", "DELETE", "POST", "PUT")],
+                             [200, 200, 422, 422])
+
+    def test_trailers_do_not_follow_a_collected_body(self):
+        taken = []
+
+        def reply(session, stream):
+            taken.append((dict(stream.fields).get("trailer"), stream.trailers))
+            session.answer(stream, b"{}", fields=[("content-type", "application/json")])
+        with Upstream(serving(reply)) as upstream, \
+                served(upstream, [POST], {"post-users-v2.json": USER}, options="protocol: http2") as server, \
+                weir.Client(server.port) as client:
+            client.raw(b"POST /v2/users HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n"
+                       b'14\r\n{"name":"a","age":1}\r\n0\r\nX-T: 1\r\n\r\n')
+            self.assertEqual(client.receive().status, 200)
+        self.assertEqual(len(taken), 1)
+        self.assertFalse(taken[0][0] or taken[0][1], taken)
+
     def test_an_edited_body_is_what_the_upstream_gets(self):
         sent = b'{"n": "5", "extra": [1]}'
         wanted = b'{"n":5,"unit":"m"}'
@@ -320,6 +354,31 @@ class Responses(unittest.TestCase):
         response, _, _ = self.ask("enforce", serve, 200)
         self.assertEqual(len(response.body), 100009)
         self.assertEqual(response.field("Content-Length"), "100009")
+
+    def test_parts_are_not_asked_for_and_not_handed_on(self):
+        fields = "Content-Type: application/json\r\nContent-Range: bytes 1-5/9\r\n"
+        kept = Kept(b'"secr', fields, "206 Partial Content")
+        response, line, _ = self.ask("enforce", kept, 502, headers={"Range": "bytes=1-5", "If-Range": '"a"'})
+        self.assertNotIn(b"secr", response.body)
+        self.assertIsNone(response.field("Content-Range"))
+        self.assertEqual((kept.messages[0].field("Range"), kept.messages[0].field("If-Range")), (None, None))
+        self.assertEqual(line["contract"], "response: invalid JSON")
+
+    def test_an_empty_response_keeps_no_promise(self):
+        _, line, _ = self.ask("enforce", Kept(b""), 502)
+        self.assertEqual(line["contract"], "response: no content")
+        self.ask("report", Kept(b""), 200)
+
+    def test_a_held_response_has_a_length_and_no_trailers(self):
+        def serve(connection):
+            while True:
+                connection.request()
+                connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Kept: 1\r\nTrailer: X-T\r\n"
+                                b"Transfer-Encoding: chunked\r\n\r\n8\r\n{\"id\":1}\r\n0\r\nX-T: 1\r\n\r\n")
+        response, _, _ = self.ask("enforce", serve, 200, headers={"TE": "trailers", "Connection": "TE"})
+        self.assertEqual((response.body, response.field("X-Kept"), response.field("Content-Length")),
+                         (b'{"id":1}', "1", "8"))
+        self.assertIsNone(response.field("Trailer"))
 
     def test_an_upstream_that_breaks_off_is_no_half_response(self):
         def serve(connection):

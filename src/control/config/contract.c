@@ -124,10 +124,11 @@ static enum err name_schema(struct compile *compile, struct slice written, struc
     return ERR_OK;
 }
 
-/* GET and the like have no body as a rule; where one is sent it has to be as the schema says. */
+/* GET and the like have no body as a rule; where one is sent it has to be as the schema says. Of a route for any method
+ * the method of the request decides. */
 static bool method_wants_body(struct slice method)
 {
-    return slice_is(method, "POST") || slice_is(method, "PUT") || slice_is(method, "PATCH");
+    return slice_is(method, "*") || slice_is(method, "POST") || slice_is(method, "PUT") || slice_is(method, "PATCH");
 }
 
 static enum err bind_body(struct compile *compile, const struct contract_job *job, struct slice name,

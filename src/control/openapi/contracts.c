@@ -204,7 +204,7 @@ uint32_t contract_places(const struct contract *contract)
     if (!contract)
         return 0;
     bool is_enforced = contract->mode == CONTRACT_ENFORCE;
-    if (contract->has_body && (contract->body.mode == CONTRACT_ENFORCE || (is_enforced && contract->is_body_required)))
+    if (contract->has_body && contract->body.mode == CONTRACT_ENFORCE)
         arises |= AT_CONTRACT;
     if (is_enforced && (contract->parameter_count || contract->refuses_unknown_query))
         arises |= AT_PARAMETERS;

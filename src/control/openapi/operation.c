@@ -193,6 +193,16 @@ static void write_media(struct json_writer *out, const char *media_type, struct 
     json_write_object_end(out);
 }
 
+/* Of a route for any method the contract wants a body only where the method brings one. */
+static bool wants_body(const struct operation *operation)
+{
+    static const char *const methods[] = {"post", "put", "patch"};
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        if (strcmp(operation->method, methods[i]) == 0)
+            return operation->route->contract->is_body_required;
+    return false;
+}
+
 /* JSON is held to the contract, where there is one; and where that is enforced, nothing else is taken. */
 static void write_body(const struct operation *operation)
 {
@@ -211,7 +221,7 @@ static void write_body(const struct operation *operation)
         return;
     put_object(out, "requestBody");
     json_write_key(out, SLICE_LIT("required"));
-    json_write_bool(out, route_runs_model(operation->route) || (schema.ptr && contract->is_body_required));
+    json_write_bool(out, route_runs_model(operation->route) || (schema.ptr && wants_body(operation)));
     put_object(out, "content");
     if (schema.ptr)
         write_media(out, "application/json", schema);

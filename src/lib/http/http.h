@@ -50,6 +50,12 @@ struct http_header {
     enum http_field id;
 };
 
+/* Whether requests with it bring a body as a rule, so that one without says so by its length (RFC 9110 section 8.6). */
+static inline bool http_method_wants_body(enum http_method method)
+{
+    return method == HTTP_METHOD_POST || method == HTTP_METHOD_PUT || method == HTTP_METHOD_PATCH;
+}
+
 /* The reason phrase, "" for a code that is not registered. A static string. */
 const char *http_status_text(int status);
 /* Whether a response with it may have a body (RFC 9110 section 6.4.1), to a method other than HEAD. */

@@ -50,9 +50,23 @@ static bool reserve(struct exchange *exchange)
     return true;
 }
 
+/* HTTP/1 has trailers behind chunks only, and this body has got a length. */
+static void drop_trailers(struct exchange *exchange)
+{
+    struct response *response = &exchange->request->response;
+    uint32_t kept = exchange->field_count;
+    for (uint32_t i = exchange->field_count; i < response->field_count; i++)
+        if (!slice_equal_nocase(response->fields[i].name, SLICE_LIT("trailer")))
+            response->fields[kept++] = response->fields[i];
+    response->field_count = kept;
+    response->trailer_count = 0;
+}
+
 static enum verdict conclude(struct exchange *exchange)
 {
     struct response *response = &exchange->request->response;
+    if (exchange->request->head.version_major == 1)
+        drop_trailers(exchange);
     response->source = NULL;
     response->body = slice_of(exchange->collected, exchange->collected_bytes);
     return VERDICT_NEXT;

@@ -135,6 +135,8 @@ enum verdict exchange_go_on_with_body(struct exchange *exchange)
 void exchange_wake_body(struct exchange *exchange)
 {
     struct request *request = exchange->request;
+    if (request->problem)
+        return; /* it has failed already, and is on its way out */
     if (exchange_go_on_with_body(exchange) == VERDICT_FAIL)
         flow_fail(request);
 }

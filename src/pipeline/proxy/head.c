@@ -11,6 +11,9 @@
 /* Written by us, or answered by us. */
 #define REQUEST_DROPPED                                                                                                \
     (FORWARD_BIT(HTTP_FIELD_HOST) | FORWARD_BIT(HTTP_FIELD_CONTENT_LENGTH) | FORWARD_BIT(HTTP_FIELD_EXPECT))
+/* What a client may not ask for of a response that is to be looked at: a coding, or a part of it. */
+#define RESPONSE_WISHES                                                                                                \
+    (FORWARD_BIT(HTTP_FIELD_ACCEPT_ENCODING) | FORWARD_BIT(HTTP_FIELD_RANGE) | FORWARD_BIT(HTTP_FIELD_IF_RANGE))
 #define RESPONSE_DROPPED (FORWARD_BIT(HTTP_FIELD_CONTENT_LENGTH) | FORWARD_BIT(HTTP_FIELD_CONTENT_TYPE))
 
 /* The path in its one canonical form: the route was chosen by it, and the upstream shall see no other. */
@@ -56,7 +59,7 @@ void head_filter_init(struct forward_filter *filter, const struct request *reque
     if (request->is_body_rewritten)
         dropped |= FORWARD_BIT(HTTP_FIELD_CONTENT_ENCODING);
     if (contract_checks_responses(request->route->contract))
-        dropped |= FORWARD_BIT(HTTP_FIELD_ACCEPT_ENCODING);
+        dropped |= RESPONSE_WISHES;
     if (request->head.method == HTTP_METHOD_OPTIONS)
         dropped |= FORWARD_BIT(HTTP_FIELD_MAX_FORWARDS);
     forward_filter_init(filter, &request->head, dropped);
@@ -127,7 +130,7 @@ void head_write_own(struct http1_writer *writer, const struct exchange *exchange
     const struct request *request = exchange->request;
     if (request->id.len)
         http1_write_field(writer, SLICE_LIT("X-Request-Id"), request->id);
-    /* A response that is to be looked at comes plain. */
+    /* A response that is to be looked at comes plain, and whole. */
     if (contract_checks_responses(request->route->contract))
         http1_write_field(writer, SLICE_LIT("Accept-Encoding"), SLICE_LIT("identity"));
     write_origin(writer, exchange);
@@ -139,11 +142,6 @@ size_t head_own_bytes(const struct exchange *exchange)
     const struct request *request = exchange->request;
     return OWN_BYTES_BASE + request->id.len + request->config->via_name.len +
            2 * (request->head.host.len + (size_t)IP_TEXT_MAX);
-}
-
-bool head_wants_length(const struct http_head *head)
-{
-    return head->method == HTTP_METHOD_POST || head->method == HTTP_METHOD_PUT || head->method == HTTP_METHOD_PATCH;
 }
 
 /* The head goes to the arena, because the buffer it came in is wanted for the body. */

@@ -45,7 +45,7 @@ static void write_framing(struct http1_writer *writer, struct exchange *exchange
     exchange->is_expecting = head->expects_continue && !exchange->is_collected;
     if (exchange->is_chunked)
         http1_write_prebuilt(writer, SLICE_LIT("Transfer-Encoding: chunked\r\n"));
-    else if (exchange_has_length(exchange) || head_wants_length(head))
+    else if (exchange_has_length(exchange) || http_method_wants_body(head->method))
         http1_write_length(writer, exchange_body_bytes(exchange));
     if (exchange->is_expecting)
         http1_write_prebuilt(writer, SLICE_LIT("Expect: 100-continue\r\n"));

@@ -56,7 +56,8 @@ static size_t sink_write(struct body_sink *sink, struct slice bytes)
     return taken;
 }
 
-/* What the codec takes, which asks for them where nothing may fail. */
+/* What the codec takes, which asks for them where nothing may fail. A body that was collected goes on with its length and
+ * without trailers, as it does in HTTP/1: they spoke of what the client sent. */
 static bool keep_trailers(struct exchange *exchange)
 {
     struct request *request = exchange->request;
@@ -78,7 +79,7 @@ static bool keep_trailers(struct exchange *exchange)
 static void sink_end(struct body_sink *sink)
 {
     struct exchange *exchange = CONTAINER_OF(sink, struct exchange, sink);
-    if (!keep_trailers(exchange))
+    if (!exchange->is_collected && !keep_trailers(exchange))
         return;
     exchange->is_sent = true;
     if (!exchange->link || !exchange->stream.session)

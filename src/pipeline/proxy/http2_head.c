@@ -66,7 +66,7 @@ static void add_framing(struct fields *fields, struct exchange *exchange, char l
     const struct http_head *head = &exchange->request->head;
     exchange->is_expecting = head->expects_continue && !exchange->has_begun_body && !exchange->is_collected;
     exchange->is_sent |= !head->has_body;
-    if (exchange_has_length(exchange) || (!head->has_body && head_wants_length(head))) {
+    if (exchange_has_length(exchange) || (!head->has_body && http_method_wants_body(head->method))) {
         size_t digits = text_format_u64(length, exchange_body_bytes(exchange));
         add(fields, SLICE_LIT("content-length"), slice_of(length, digits));
     }

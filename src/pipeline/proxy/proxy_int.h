@@ -322,8 +322,6 @@ bool head_is_dropped(const struct forward_filter *filter, const struct http_head
 /* The fields that are ours, as lines, and how long they are at most beside those of the client that are in them. */
 void head_write_own(struct http1_writer *writer, const struct exchange *exchange);
 size_t head_own_bytes(const struct exchange *exchange);
-/* Some servers want to be told that a request has no body, where others of its kind have one. */
-bool head_wants_length(const struct http_head *head);
 /* Makes request->response of exchange->head, whose bytes stand at `from` and are copied; NULL: they are in the arena. */
 MUST_USE enum err head_make_response(struct exchange *exchange, const char *from);
 

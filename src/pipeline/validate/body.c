@@ -18,11 +18,22 @@ static enum verdict check(struct request *request, const struct contract *contra
 static enum verdict refuse(struct request *request, const struct contract *contract, yyjson_val *root);
 static enum verdict apply(struct request *request, yyjson_val *root, const struct schema_edits *edits);
 
+/* A body that is handed on while it comes is not here yet; no schema asks for it. */
+static bool is_missing(const struct request *request)
+{
+    return request->route->is_streamed ? !request->head.has_body : !request->body.len && !request->form;
+}
+
+/* A route may take any method; those that bring a body as a rule are asked for it. */
+static bool is_wanted(const struct request *request, const struct contract *contract)
+{
+    return contract->has_body && contract->is_body_required && http_method_wants_body(request->head.method);
+}
+
 enum verdict validate_body(struct request *request, const struct contract *contract)
 {
-    bool is_empty = !request->body.len && !request->form;
-    if (is_empty)
-        return contract->has_body && contract->is_body_required ? refuse_missing(request, contract) : VERDICT_NEXT;
+    if (is_missing(request))
+        return is_wanted(request, contract) ? refuse_missing(request, contract) : VERDICT_NEXT;
     if (!contract_checks_bodies(contract))
         return VERDICT_NEXT;
     bool is_enforced = contract->body.mode == CONTRACT_ENFORCE;
@@ -32,14 +43,16 @@ enum verdict validate_body(struct request *request, const struct contract *contr
     return check(request, contract);
 }
 
+/* How strictly is what the schema says at its root, as for a body that is there. */
 static enum verdict refuse_missing(struct request *request, const struct contract *contract)
 {
     static const struct fault_terms terms = {
         .keyword = SLICE_LIT("required"), .expected = SLICE_LIT("a body"), .found = SLICE_LIT("nothing")};
-    if (contract->mode == CONTRACT_OFF)
+    enum contract_mode mode = contract->body.schema ? contract->body.mode : contract->mode;
+    if (mode == CONTRACT_OFF)
         return VERDICT_NEXT;
     validate_note(request, body_name, none, terms.keyword);
-    if (contract->mode == CONTRACT_REPORT)
+    if (mode == CONTRACT_REPORT)
         return VERDICT_NEXT;
     request_fault_add(request, none, "Expected a body, found nothing.");
     if (request->fault_count)

@@ -48,11 +48,25 @@ enum verdict validate_parameters(struct request *request, const struct contract 
 
 /* What is told. */
 
-static bool says(struct slice name, const char *word)
+static bool is_letter(char c)
+{
+    return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z';
+}
+
+/* Whether a word begins at `at`, or ends before it: "pin" in "user_pin", "userPin" and "pin2", but not in "shipping". */
+static bool is_edge(struct slice name, size_t at)
+{
+    if (at == 0 || at == name.len || !is_letter(name.ptr[at - 1]) || !is_letter(name.ptr[at]))
+        return true;
+    return ascii_lower(name.ptr[at - 1]) == name.ptr[at - 1] && ascii_lower(name.ptr[at]) != name.ptr[at];
+}
+
+static bool says(struct slice name, const char *word, bool is_whole)
 {
     struct slice part = slice_of_text(word);
     for (size_t i = 0; i + part.len <= name.len; i++)
-        if (slice_equal_nocase(slice_of(name.ptr + i, part.len), part))
+        if (slice_equal_nocase(slice_of(name.ptr + i, part.len), part) &&
+            (!is_whole || (is_edge(name, i) && is_edge(name, i + part.len))))
             return true;
     return false;
 }
@@ -60,14 +74,25 @@ static bool says(struct slice name, const char *word)
 /* Whether what stands there is likely to be a secret. Cookies carry sessions, whatever they are called. */
 static bool is_secret(const struct contract_parameter *parameter)
 {
-    static const char *const words[] = {"auth",    "token",  "secret",  "passw",  "api-key",
-                                        "api_key", "apikey", "session", "cookie", "credential"};
+    static const char *const parts[] = {"auth",       "token",       "secret",      "passw",      "passphrase",
+                                        "api-key",    "api_key",     "apikey",      "session",    "cookie",
+                                        "credential", "private-key", "private_key", "privatekey", "signature"};
+    static const char *const words[] = {"pass", "pwd", "pin", "jwt", "cred", "creds"};
     if (parameter->place == CONTRACT_COOKIE)
         return true;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (says(parameter->name, parts[i], false))
+            return true;
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (says(parameter->name, words[i]))
+        if (says(parameter->name, words[i], true))
             return true;
     return false;
+}
+
+/* Where in the parameter, unless its members are nobody's affair: their names are of the client's making. */
+static struct slice pointer_of(const struct look *look, const struct schema_error *error)
+{
+    return is_secret(look->parameter) ? (struct slice){NULL, 0} : error->instance;
 }
 
 /* "query parameter limit" */
@@ -133,7 +158,7 @@ static enum verdict add_error(const struct look *look, const struct schema_error
         detail = arena_printf(&request->arena, "Expected " SLICE_FMT ", found " HIDDEN ".",
                               SLICE_ARG(error->expected.len ? error->expected : SLICE_LIT("another value")));
     }
-    return add_fault(request, &terms, error->instance, detail);
+    return add_fault(request, &terms, pointer_of(look, error), detail);
 }
 
 /* The detail repeats the first, for those that show one text only. */
@@ -156,6 +181,7 @@ static enum verdict conclude(struct request *request)
 
 /* Where it stands. */
 
+/* Spaces around "=" are no part of either, as in RFC 6265 section 5.2: who is asked later may read it so. */
 static enum err read_cookies(const struct contract_parameter *parameter, const struct http_head *head,
                              struct style_leaves *leaves)
 {
@@ -163,18 +189,34 @@ static enum err read_cookies(const struct contract_parameter *parameter, const s
     for (; header; header = http_head_find_next(head, header)) {
         struct slice rest = header->value;
         while (rest.ptr) {
-            struct slice value = slice_trim(slice_cut(&rest, ';'));
-            struct slice name = slice_cut(&value, '=');
+            struct slice value = slice_cut(&rest, ';');
+            struct slice name = slice_trim(slice_cut(&value, '='));
             if (slice_equal(name, parameter->name))
-                TRY(style_read_cookie(parameter, value, leaves));
+                TRY(style_read_cookie(parameter, slice_trim(value), leaves));
         }
     }
     return ERR_OK;
 }
 
+/* RFC 9110 section 7.6.1: what Connection names is for the next hop only, and goes no further. For those behind us it is
+ * missing, so it is for the contract. */
+static bool is_for_connection(const struct http_head *head, struct slice name)
+{
+    const struct http_header *header = http_head_find(head, HTTP_FIELD_CONNECTION);
+    for (; header; header = http_head_find_next(head, header)) {
+        struct slice rest = header->value;
+        while (rest.ptr)
+            if (slice_equal_nocase(slice_trim(slice_cut(&rest, ',')), name))
+                return true;
+    }
+    return false;
+}
+
 static enum err read_headers(const struct contract_parameter *parameter, const struct http_head *head,
                              struct style_leaves *leaves)
 {
+    if (is_for_connection(head, parameter->name))
+        return ERR_OK;
     for (uint32_t i = 0; i < head->header_count; i++)
         if (slice_equal_nocase(head->headers[i].name, parameter->name))
             TRY(style_read_header(parameter, head->headers[i].value, leaves));
@@ -283,7 +325,7 @@ static enum verdict explain(const struct look *look, yyjson_val *root, size_t by
     if (errors.count == 0)
         return give_up(look, outcome);
     struct slice title = title_of(request, look->parameter->place, look->parameter->name);
-    validate_note(request, title, errors.items[0].instance, errors.items[0].keyword);
+    validate_note(request, title, pointer_of(look, &errors.items[0]), errors.items[0].keyword);
     enum verdict verdict = VERDICT_NEXT;
     for (uint32_t i = 0; is_enforced && i < errors.count && verdict == VERDICT_NEXT; i++)
         verdict = add_error(look, &errors.items[i]);

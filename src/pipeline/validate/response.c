@@ -46,20 +46,24 @@ static bool is_coded(const struct response *response)
     return false;
 }
 
-/* A response without content has nothing to be looked at. */
-static bool has_content(const struct request *request)
+/* Whether there is anything to be looked at (RFC 9110 section 15.3.6 for the 205). */
+static bool may_have_content(const struct request *request)
 {
-    const struct response *response = &request->response;
-    if (request->head.method == HTTP_METHOD_HEAD || !http_status_may_have_body(response->status))
-        return false;
-    return response->source ? !response->has_length || response->source_bytes > 0 : response->body.len > 0;
+    int status = request->response.status;
+    return request->head.method != HTTP_METHOD_HEAD && http_status_may_have_body(status) && status != 205;
+}
+
+/* No JSON text is empty, so that no schema is kept by nothing at all. */
+static bool is_empty(const struct response *response)
+{
+    return response->source ? response->has_length && response->source_bytes == 0 : response->body.len == 0;
 }
 
 enum verdict validate_response(struct request *request)
 {
     const struct response *response = &request->response;
     const struct contract_schema *schema = contract_schema_of(request->route->contract, response->status);
-    if (!schema || !has_content(request))
+    if (!schema || !may_have_content(request))
         return VERDICT_NEXT;
     enum body_kind kind = body_kind_of(response->content_type);
     bool is_enforced = schema->mode == CONTRACT_ENFORCE;
@@ -67,14 +71,16 @@ enum verdict validate_response(struct request *request)
         skip(request);
         return VERDICT_NEXT;
     }
-    if (response->source && !is_enforced && kind == BODY_JSON)
+    if (response->source && !is_enforced && kind == BODY_JSON && !is_empty(response))
         return put_aside(request, schema);
     if (response->source && !request->exchange) {
         skip(request); /* a file */
         return VERDICT_NEXT;
     }
     bool is_good = false;
-    if (is_coded(response))
+    if (is_empty(response))
+        validate_note(request, response_name, none, SLICE_LIT("no content"));
+    else if (is_coded(response))
         validate_note(request, response_name, none, SLICE_LIT("content coding"));
     else if (kind != BODY_JSON)
         validate_note(request, response_name, none, SLICE_LIT("media type"));

@@ -141,6 +141,29 @@ static void a_body_may_be_missing_unless_it_is_required(void **state)
     expect_slice(terms(0)->keyword, "required");
 }
 
+static void a_missing_body_is_the_affair_of_its_schema(void **state)
+{
+    (void)state;
+    static const enum contract_mode modes[] = {CONTRACT_REPORT, CONTRACT_OFF};
+    want(USER, CONTRACT_ENFORCE);
+    contract.is_body_required = true;
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        contract.body.mode = modes[i];
+        assert_int_equal(run(HEAD, ""), VERDICT_NEXT);
+        expect_slice(stand.request->contract_note, modes[i] == CONTRACT_REPORT ? "body: required" : "");
+    }
+}
+
+static void the_method_says_whether_a_body_is_missing(void **state)
+{
+    (void)state;
+    want(USER, CONTRACT_ENFORCE);
+    contract.is_body_required = true;
+    assert_int_equal(run("GET /x HTTP/1.1\r\nHost: a\r\n", ""), VERDICT_NEXT);
+    assert_int_equal(run("PATCH /x HTTP/1.1\r\nHost: a\r\n", ""), VERDICT_FAIL);
+    assert_int_equal(run("PUT /x HTTP/1.1\r\nHost: a\r\n", ""), VERDICT_FAIL);
+}
+
 static void a_report_lets_everything_through(void **state)
 {
     (void)state;
@@ -264,6 +287,8 @@ int main(void)
         TEST(secrets_are_not_shown),
         TEST(only_json_is_taken_under_whatever_name),
         TEST(a_body_may_be_missing_unless_it_is_required),
+        TEST(a_missing_body_is_the_affair_of_its_schema),
+        TEST(the_method_says_whether_a_body_is_missing),
         TEST(a_report_lets_everything_through),
         TEST(a_schema_may_edit_the_body),
         TEST(a_schema_that_doubles_its_work_meets_the_limit),

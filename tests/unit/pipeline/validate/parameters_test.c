@@ -190,6 +190,51 @@ static void secrets_in_fields_are_not_shown(void **state)
     expect_slice(stand.request->contract_note, "header parameter x-api-token: minLength");
 }
 
+static void what_may_be_a_secret_goes_by_its_name(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"pwd", "user_pass", "userPin", "jwt", "private_key", "creds", "X-Signature"};
+    static const char *const others[] = {"shipping", "compass", "key"};
+    for (size_t i = 0; i < ARRAY_LEN(names) + ARRAY_LEN(others); i++) {
+        bool is_secret = i < ARRAY_LEN(names);
+        contract.parameter_count = 0;
+        add(CONTRACT_QUERY, "n", CONTRACT_STRING, "{\"minLength\":20}")->name =
+            slice_of_text(is_secret ? names[i] : others[i - ARRAY_LEN(names)]);
+        char query[64];
+        snprintf(query, sizeof query, SLICE_FMT "=hunter2", SLICE_ARG(parameters[0].name));
+        assert_int_equal(run(query, ""), VERDICT_FAIL);
+        expect_slice(stand.request->faults[0].terms->found, is_secret ? "(hidden)" : "\"hunter2\"");
+        drop_contract_schemas();
+    }
+}
+
+static void members_of_a_secret_are_not_named(void **state)
+{
+    (void)state;
+    struct contract_parameter *session =
+        add(CONTRACT_QUERY, "session", 0, "{\"additionalProperties\":{\"type\":\"null\"}}");
+    session->is_json = true;
+    assert_int_equal(run("session={\"hunter2\":1}", ""), VERDICT_FAIL);
+    expect_slice(stand.request->faults[0].pointer, "");
+    expect_slice(stand.request->contract_note, "query parameter session: type");
+}
+
+static void a_cookie_is_found_with_spaces_around_its_name(void **state)
+{
+    (void)state;
+    add(CONTRACT_COOKIE, "limit", CONTRACT_INTEGER, "{\"type\":\"integer\"}");
+    expect_told("", "Cookie: a=1; limit =evil\r\n", "cookie limit type (hidden);");
+    assert_int_equal(run("", "Cookie: limit\t= 7 ; a=1\r\n"), VERDICT_NEXT);
+}
+
+static void what_connection_names_is_not_there(void **state)
+{
+    (void)state;
+    add(CONTRACT_HEADER, "x-tenant", CONTRACT_STRING, "true")->is_required = true;
+    assert_int_equal(run("", "X-Tenant: a\r\nConnection: close\r\n"), VERDICT_NEXT);
+    expect_told("", "X-Tenant: a\r\nConnection: close , X-TENANT\r\n", "header x-tenant required ;");
+}
+
 static void a_report_says_what_and_goes_on(void **state)
 {
     (void)state;
@@ -207,7 +252,9 @@ int main(void)
         TEST(lists_and_objects_are_checked_within), TEST(what_is_required_must_be_there_once),
         TEST(an_empty_value_may_be_allowed),        TEST(unknown_names_are_refused_where_asked),
         TEST(json_may_stand_in_a_parameter),        TEST(secrets_in_fields_are_not_shown),
-        TEST(a_report_says_what_and_goes_on),
+        TEST(a_report_says_what_and_goes_on),       TEST(what_may_be_a_secret_goes_by_its_name),
+        TEST(members_of_a_secret_are_not_named),    TEST(a_cookie_is_found_with_spaces_around_its_name),
+        TEST(what_connection_names_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

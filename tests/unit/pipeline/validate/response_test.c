@@ -103,10 +103,36 @@ static void a_response_without_content_is_not_looked_at(void **state)
     (void)state;
     promise(100, 599, "false", CONTRACT_ENFORCE);
     assert_int_equal(answer(204, "", ""), 204);
+    assert_int_equal(answer(205, "", ""), 205);
     struct request *request = stand_begin(&stand, "HEAD /x HTTP/1.1\r\nHost: a\r\n", (struct slice){NULL, 0});
     response_set(request, 200, "application/json", SLICE_LIT("{}"));
     assert_int_equal(stage_format(request), VERDICT_NEXT);
     assert_int_equal(request->response.status, 200);
+}
+
+static void nothing_at_all_is_no_json(void **state)
+{
+    (void)state;
+    promise(200, 200, "true", CONTRACT_REPORT);
+    assert_int_equal(answer(200, "application/json", ""), 200);
+    expect_slice(stand.request->contract_note, "response: no content");
+    responses[0].schema.mode = CONTRACT_ENFORCE;
+    assert_int_equal(answer(200, "application/json", ""), 500);
+    assert_int_equal(answer(200, NULL, ""), 500);
+    assert_int_equal(counted(CONTRACT_RESPONSE_REFUSED), 2);
+}
+
+static void a_part_is_held_against_what_the_whole_promises(void **state)
+{
+    (void)state;
+    promise(200, 200, "{\"required\":[\"id\"]}", CONTRACT_ENFORCE);
+    promise(100, 599, "true", CONTRACT_ENFORCE);
+    assert_int_equal(answer(206, "application/json", "{\"no\":1}"), 500);
+    assert_int_equal(answer(206, "application/json", "\"secr"), 500);
+    contract.response_count = 0;
+    promise(206, 206, "true", CONTRACT_ENFORCE);
+    promise(200, 200, "{\"required\":[\"id\"]}", CONTRACT_ENFORCE);
+    assert_int_equal(answer(206, "application/json", "{\"no\":1}"), 206);
 }
 
 /* A source of a text, three bytes at a time. */
@@ -193,6 +219,8 @@ int main(void)
         TEST(problems_of_weir_itself_are_always_told),
         TEST(a_report_sends_what_it_reports),
         TEST(a_response_without_content_is_not_looked_at),
+        TEST(nothing_at_all_is_no_json),
+        TEST(a_part_is_held_against_what_the_whole_promises),
         TEST(what_streams_is_put_aside_and_looked_at_in_the_end),
         TEST(what_is_too_large_to_be_put_aside_is_skipped),
         TEST(a_coded_response_cannot_be_looked_at),
