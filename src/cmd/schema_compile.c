@@ -99,27 +99,33 @@ static void write_fault(struct json_writer *out, const struct schema_fault *faul
     json_write_object_end(out);
 }
 
-static void write_failure(struct json_writer *out, const struct schema_job *job, const char *path, const char *why)
+static void write_faults(struct json_writer *out, const char *key, const struct schema_job *job,
+                         const struct schema_fault *otherwise)
 {
     uint32_t count = 0;
     const struct schema_fault *faults = job->compiler ? schema_compiler_faults(job->compiler, &count) : NULL;
+    json_write_key(out, slice_of_text(key));
+    json_write_array_begin(out);
+    for (uint32_t i = 0; i < count; i++)
+        write_fault(out, &faults[i]);
+    if (count == 0 && otherwise)
+        write_fault(out, otherwise);
+    json_write_array_end(out);
+}
+
+static void write_failure(struct json_writer *out, const struct schema_job *job, const char *path, const char *why)
+{
     const struct schema_fault whole = {.name = slice_of_text(path), .message = slice_of_text(why)};
     json_write_object_begin(out);
     write_text(out, "file", slice_of_text(path));
     json_write_key(out, SLICE_LIT("ok"));
     json_write_bool(out, false);
-    json_write_key(out, SLICE_LIT("faults"));
-    json_write_array_begin(out);
-    for (uint32_t i = 0; i < count; i++)
-        write_fault(out, &faults[i]);
-    if (count == 0)
-        write_fault(out, &whole);
-    json_write_array_end(out);
+    write_faults(out, "faults", job, &whole);
     json_write_object_end(out);
 }
 
-static void write_schema(struct printer *printer, const char *path, const struct schema *schema, double took_ms,
-                         struct slice list)
+static void write_schema(struct printer *printer, const struct schema_job *job, const char *path,
+                         const struct schema *schema, double took_ms, struct slice list)
 {
     struct json_writer *out = &printer->json;
     json_write_object_begin(out);
@@ -132,10 +138,12 @@ static void write_schema(struct printer *printer, const char *path, const struct
     json_write_f64(out, took_ms);
     if (printer->wants_list)
         write_text(out, "program", list);
+    write_faults(out, "warnings", job, NULL);
     json_write_object_end(out);
 }
 
-static void print_schema(struct printer *printer, const char *path, const struct schema *schema, double took_ms)
+static void print_schema(struct printer *printer, const struct schema_job *job, const char *path,
+                         const struct schema *schema, double took_ms)
 {
     struct slice list = {NULL, 0};
     struct buffer buffer = buffer_in_arena(&printer->arena, 0);
@@ -144,7 +152,7 @@ static void print_schema(struct printer *printer, const char *path, const struct
     if (printer->wants_list && buffer_finish(&buffer, &list) != ERR_OK)
         list = SLICE_LIT("(too long)\n");
     if (printer->is_json) {
-        write_schema(printer, path, schema, took_ms, list);
+        write_schema(printer, job, path, schema, took_ms, list);
         return;
     }
     printf("%s: ok (draft %s, %u instructions, %.1f ms)\n", path, schema_draft_name(schema_draft_of(schema)),
@@ -170,7 +178,7 @@ static void compile_file(struct printer *printer, const struct schema_job *like,
             write_failure(&printer->json, &job, path, why ? why : err_text(err));
     }
     if (schema)
-        print_schema(printer, path, schema, (double)(clock_now_ns() - from_ns) / (double)NS_PER_MS);
+        print_schema(printer, &job, path, schema, (double)(clock_now_ns() - from_ns) / (double)NS_PER_MS);
     printer->has_failed |= !schema;
     schema_unref(schema);
     schema_job_deinit(&job);

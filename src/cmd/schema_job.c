@@ -194,13 +194,13 @@ enum err schema_job_compile(struct schema_job *job, const char *path, const char
     return schema_compile(job->compiler, uri, NULL, ret_schema);
 }
 
-void schema_print_fault(const struct schema_fault *fault)
+void schema_print_fault(const struct schema_fault *fault, const char *prefix)
 {
     if (fault->line > 0)
-        fprintf(stderr, SLICE_FMT ":%u:%u: " SLICE_FMT "\n", SLICE_ARG(fault->name), fault->line, fault->column,
-                SLICE_ARG(fault->message));
+        fprintf(stderr, SLICE_FMT ":%u:%u: %s" SLICE_FMT "\n", SLICE_ARG(fault->name), fault->line, fault->column,
+                prefix, SLICE_ARG(fault->message));
     else
-        fprintf(stderr, SLICE_FMT ": " SLICE_FMT "\n", SLICE_ARG(fault->name), SLICE_ARG(fault->message));
+        fprintf(stderr, SLICE_FMT ": %s" SLICE_FMT "\n", SLICE_ARG(fault->name), prefix, SLICE_ARG(fault->message));
 }
 
 struct schema *schema_job_compile_printed(struct schema_job *job, const char *path)
@@ -209,11 +209,11 @@ struct schema *schema_job_compile_printed(struct schema_job *job, const char *pa
     uint32_t count = 0;
     struct schema *schema = NULL;
     enum err err = schema_job_compile(job, path, &why, &schema);
-    if (err == ERR_OK)
-        return schema;
     const struct schema_fault *faults = job->compiler ? schema_compiler_faults(job->compiler, &count) : NULL;
     for (uint32_t i = 0; i < count; i++)
-        schema_print_fault(&faults[i]);
+        schema_print_fault(&faults[i], err == ERR_OK ? "warning: " : "");
+    if (err == ERR_OK)
+        return schema;
     if (count == 0)
         fprintf(stderr, "%s: %s\n", path, why ? why : err_text(err));
     return NULL;

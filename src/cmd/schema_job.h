@@ -44,9 +44,10 @@ int schema_job_flag(struct schema_job *job, int flag, const char *value);
  * in `compiler`, or *ret_why says why there is not even that. */
 MUST_USE enum err schema_job_compile(struct schema_job *job, const char *path, const char **ret_why,
                                      struct schema **ret_schema);
-/* The same; what is wrong is printed to standard error. NULL after that. */
+/* The same; what is wrong, and what looks like a slip, is printed to standard error. NULL when something is wrong. */
 struct schema *schema_job_compile_printed(struct schema_job *job, const char *path);
-void schema_print_fault(const struct schema_fault *fault);
+/* One line on standard error; `prefix` before the message. */
+void schema_print_fault(const struct schema_fault *fault, const char *prefix);
 const char *schema_draft_name(enum schema_draft draft);
 
 /* A document, from a file or, as "-", from standard input. The text is in the arena. On an error one line has been

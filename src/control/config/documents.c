@@ -322,18 +322,24 @@ static struct option_place place_in(const struct document *document, struct slic
     return (struct option_place){place.line, place.column};
 }
 
-static void tell(struct compile *compile, const struct document *document, enum config_severity severity,
-                 struct option_place place, const char *message)
+/* `origin` is NULL for the configuration itself. */
+static void report(struct compile *compile, enum config_severity severity, const struct config_origin *origin,
+                   struct option_place place, struct slice message)
 {
-    const struct config_origin *origin = document->yaml ? NULL : &document->origin;
     if (severity == CONFIG_ERROR && origin)
-        config_report_error_in(compile->report, origin, place, "%s", message);
+        config_report_error_in(compile->report, origin, place, SLICE_FMT, SLICE_ARG(message));
     else if (severity == CONFIG_ERROR)
-        config_report_error(compile->report, place, "%s", message);
+        config_report_error(compile->report, place, SLICE_FMT, SLICE_ARG(message));
     else if (origin)
-        config_report_warning_in(compile->report, origin, place, "%s", message);
+        config_report_warning_in(compile->report, origin, place, SLICE_FMT, SLICE_ARG(message));
     else
-        config_report_warning(compile->report, place, "%s", message);
+        config_report_warning(compile->report, place, SLICE_FMT, SLICE_ARG(message));
+}
+
+static void tell(struct compile *compile, const struct document *document, enum config_severity severity,
+                 struct option_place place, const struct text *message)
+{
+    report(compile, severity, document->yaml ? NULL : &document->origin, place, text_slice(message));
 }
 
 void document_fault(struct compile *compile, const struct document *document, struct slice pointer, bool is_key,
@@ -345,7 +351,7 @@ void document_fault(struct compile *compile, const struct document *document, st
     va_start(args, format);
     text_vprintf(&message, format, args);
     va_end(args);
-    tell(compile, document, CONFIG_ERROR, place_in(document, pointer, is_key), memory);
+    tell(compile, document, CONFIG_ERROR, place_in(document, pointer, is_key), &message);
 }
 
 void document_warn(struct compile *compile, const struct document *document, struct slice pointer, bool is_key,
@@ -357,7 +363,7 @@ void document_warn(struct compile *compile, const struct document *document, str
     va_start(args, format);
     text_vprintf(&message, format, args);
     va_end(args);
-    tell(compile, document, CONFIG_WARNING, place_in(document, pointer, is_key), memory);
+    tell(compile, document, CONFIG_WARNING, place_in(document, pointer, is_key), &message);
 }
 
 /* A file that several schemas refer to is compiled for each: its faults are told once. */
@@ -391,7 +397,7 @@ static struct slice text_of(const struct contracts *contracts, struct slice name
     return (struct slice){NULL, 0};
 }
 
-static void report_fault(struct compile *compile, const struct schema_fault *fault)
+static void report_fault(struct compile *compile, enum config_severity severity, const struct schema_fault *fault)
 {
     const struct document *document = inline_document(compile->contracts, fault->name);
     struct config_origin origin = {.path = fault->name, .text = text_of(compile->contracts, fault->name)};
@@ -400,10 +406,7 @@ static void report_fault(struct compile *compile, const struct schema_fault *fau
         place = yaml_place_of(document->yaml, fault->pointer, false);
     if (is_told(compile->report, document ? (struct slice){NULL, 0} : origin.path, place, fault->message))
         return;
-    if (document)
-        config_report_error(compile->report, place, SLICE_FMT, SLICE_ARG(fault->message));
-    else
-        config_report_error_in(compile->report, &origin, place, SLICE_FMT, SLICE_ARG(fault->message));
+    report(compile, severity, document ? NULL : &origin, place, fault->message);
 }
 
 static void report_faults(struct compile *compile, struct option_place place, struct slice uri, enum err err)
@@ -411,10 +414,19 @@ static void report_faults(struct compile *compile, struct option_place place, st
     uint32_t count;
     const struct schema_fault *faults = schema_compiler_faults(compile->contracts->compiler, &count);
     for (uint32_t i = 0; i < count; i++)
-        report_fault(compile, &faults[i]);
+        report_fault(compile, CONFIG_ERROR, &faults[i]);
     if (count == 0)
         config_report_error(compile->report, place, "the schema " SLICE_FMT " cannot be compiled: %s",
                             SLICE_ARG(slice_first(uri, 500)), err_text(err));
+}
+
+/* Of a schema that did compile. */
+static void report_slips(struct compile *compile)
+{
+    uint32_t count;
+    const struct schema_fault *slips = schema_compiler_faults(compile->contracts->compiler, &count);
+    for (uint32_t i = 0; i < count; i++)
+        report_fault(compile, CONFIG_WARNING, &slips[i]);
 }
 
 /* What is no JSON, and a pointer that leads nowhere, need no compiler to be told. An anchor is the compiler's to find. */
@@ -451,6 +463,7 @@ enum err schema_make(struct compile *compile, const struct schema_job *job, stru
         report_faults(compile, job->place, uri, err);
         return ERR_OK;
     }
+    report_slips(compile);
     err = config_on_release(compile->config, release_schema, schema);
     if (err != ERR_OK) {
         schema_unref(schema);

@@ -70,10 +70,11 @@ enum err schema_compile(struct schema_compiler *compiler, struct slice uri, cons
     enum err err = find_and_check(compiler, uri, &root);
     if (err == ERR_OK)
         err = emit_program(compiler->graph, root, &compiler->settings, options, ret_schema);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         (*ret_schema)->draft = root->resource->draft;
-    else
-        graph_faults_sort(compiler->graph);
+        suspects_tell(compiler->graph);
+    }
+    graph_faults_sort(compiler->graph);
     return err;
 }
 

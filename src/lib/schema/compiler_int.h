@@ -17,5 +17,7 @@ struct schema_compiler {
 /* Holds what the last search came to against its metaschemas; what is wrong becomes faults. ERR_OK also then; ERR_NOMEM,
  * ERR_LIMIT. */
 MUST_USE enum err compiler_check(struct schema_compiler *compiler);
+/* suspects.c: what looks like a slip in the schemas of a search that went well, as faults. */
+void suspects_tell(struct graph *graph);
 
 #endif

@@ -75,7 +75,8 @@ MUST_USE enum err schema_compiler_add(struct schema_compiler *compiler, struct s
  * schema, a reference to nowhere, a pattern that does not compile; ERR_LIMIT, also with a fault; ERR_NOMEM. */
 MUST_USE enum err schema_compile(struct schema_compiler *compiler, struct slice uri,
                                  const struct schema_options *options, struct schema **ret_schema);
-/* Of the last call that failed; theirs until the next call. */
+/* Of the last call: what is wrong, when it failed; when it went well, what is allowed but looks like a slip (a member that
+ * is nearly a keyword, a format that is nearly one). The compiler's until the next call. */
 const struct schema_fault *schema_compiler_faults(const struct schema_compiler *compiler, uint32_t *ret_count);
 
 /* What a value may be by its schema, as far as `type`, `enum`, `const`, and what they are combined with by references,

@@ -289,9 +289,36 @@ static void number_too_large_for_a_double_is_compared_as_written(void **state)
     schema_unref(schema);
 }
 
+static void what_looks_like_a_slip_is_told_and_compiles(void **state)
+{
+    (void)state;
+    uint32_t count;
+    add("slips",
+        "{\"requried\": [\"n\"],\n \"properties\": {\"requird\": {\"minLenght\": 3, \"format\": \"emial\"},\n"
+        "  \"b\": {\"x-mine\": 1, \"format\": \"colour\", \"markdownDescription\": \"\", \"nullable\": true}}}");
+    schema_unref(compile("slips"));
+    const struct schema_fault *slips = schema_compiler_faults(compiler, &count);
+    const struct wanted wanted[] = {{1, 2, "/requried", "\"required\""},
+                                    {2, 29, "/properties/requird/minLenght", "\"minLength\""},
+                                    {2, 45, "/properties/requird/format", "\"email\""},
+                                    {3, 70, "/properties/b/nullable", "OpenAPI 3.0"}};
+    print_faults();
+    assert_int_equal(count, sizeof wanted / sizeof wanted[0]);
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(slips[i].line, wanted[i].line);
+        assert_true(slice_is(slips[i].pointer, wanted[i].pointer));
+        assert_non_null(strstr(slips[i].message.ptr, wanted[i].part));
+    }
+    add("fine", "{\"type\": \"object\"}");
+    schema_unref(compile("fine"));
+    (void)schema_compiler_faults(compiler, &count);
+    assert_int_equal(count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_looks_like_a_slip_is_told_and_compiles, make_compiler, drop_compiler),
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_compiler, drop_compiler)
         TEST(compiled_schemas_outlive_their_compiler),
         TEST(many_schemas_are_made_of_one_document),
