@@ -82,17 +82,35 @@ static bool is_multiple(const struct step *step, yyjson_val *value)
     return size % step->multiple.divisor == 0;
 }
 
+static bool is_among_integers(const struct fast_values *values, yyjson_val *value)
+{
+    uint32_t low = 0;
+    uint32_t high = values->integer_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = fast_compare_integers(values->items[middle], value);
+        if (order == 0)
+            return true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
 static bool is_among(struct check *check, const struct fast_values *values, yyjson_val *value)
 {
-    uint64_t steps = (uint64_t)check->steps_left;
+    uint64_t steps = (uint64_t)MAX(check->steps_left, 0);
     bool is_found = false;
-    for (uint32_t i = 0; i < values->count && !is_found; i++) {
-        yyjson_val *item = values->items[i];
-        if (KIND_OF(item) == KIND_OF(value) && (KIND(KIND_OF(value)) & KINDS_INTEGER))
-            is_found = item->uni.u64 == value->uni.u64;
-        else
-            is_found = json_equal(item, value, &steps);
+    uint32_t first = 0;
+    if (KIND(KIND_OF(value)) & KINDS_INTEGER) {
+        if (is_among_integers(values, value))
+            return true;
+        first = values->integer_count;
     }
+    for (uint32_t i = first; i < values->count && !is_found; i++)
+        is_found = json_equal(values->items[i], value, &steps);
     check->steps_left = (int64_t)steps;
     if (steps == 0)
         return check_end(check, SCHEMA_OVER_LIMIT);

@@ -8,7 +8,7 @@ static inline const struct fast_place *find(const struct fast_object *object, yy
     size_t len = unsafe_yyjson_get_len(key);
     const char *ptr = key->uni.str;
     struct name_words words = name_words_of(ptr, len);
-    uint32_t at = (uint32_t)(name_hash(words, len, object->seed) >> object->shift);
+    uint32_t at = (uint32_t)(name_hash(words, ptr, len, object->seed) >> object->shift);
     for (;; at = (at + 1) & object->mask) {
         const struct fast_place *place = &object->places[at];
         if (LIKELY(place->first == words.first && place->last == words.last && place->len == len) &&

@@ -95,9 +95,20 @@ struct fast_exact {
 
 /* Numbers, arrays and objects of an enum. */
 struct fast_values {
-    yyjson_val *const *items;
+    yyjson_val *const *items; /* integers of 64 bits first, in their order, so that they need not be tried one by one */
     uint32_t count;
+    uint32_t integer_count;
 };
+
+/* Both of KINDS_INTEGER. */
+static inline int fast_compare_integers(const yyjson_val *a, const yyjson_val *b)
+{
+    bool is_a_negative = KIND_OF(a) == (YYJSON_TYPE_NUM | YYJSON_SUBTYPE_SINT) && a->uni.i64 < 0;
+    bool is_b_negative = KIND_OF(b) == (YYJSON_TYPE_NUM | YYJSON_SUBTYPE_SINT) && b->uni.i64 < 0;
+    if (is_a_negative != is_b_negative)
+        return is_a_negative ? -1 : 1;
+    return (a->uni.u64 > b->uni.u64) - (a->uni.u64 < b->uni.u64); /* two's complement keeps their order */
+}
 
 /* A name of a table, with all that is to be done for its member. */
 struct fast_place {

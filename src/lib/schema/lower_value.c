@@ -4,6 +4,7 @@
 #include "lib/schema/lower_int.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* Below this, every integer is a double of its own. */
 #define EXACT_MAX 9007199254740992.0
@@ -125,6 +126,16 @@ static enum err make_texts(struct builder *builder, yyjson_val *first, size_t co
     return names_make(arena, texts, kept, names);
 }
 
+static bool is_small_integer(const yyjson_val *value)
+{
+    return KIND(KIND_OF(value)) & KINDS_INTEGER;
+}
+
+static int compare_integers(const void *a, const void *b)
+{
+    return fast_compare_integers(*(yyjson_val *const *)a, *(yyjson_val *const *)b);
+}
+
 /* Numbers, or arrays, or objects of a list. */
 static enum err lower_values(struct builder *builder, yyjson_val *first, size_t count, uint32_t kinds)
 {
@@ -134,8 +145,15 @@ static enum err lower_values(struct builder *builder, yyjson_val *first, size_t 
     if (!items || !values)
         return ERR_NOMEM;
     values->items = items;
-    for (yyjson_val *item = first; count > 0; count--, item = unsafe_yyjson_get_next(item))
-        if (KIND(KIND_OF(item)) & kinds)
+    yyjson_val *item = first;
+    for (size_t i = 0; i < count; i++, item = unsafe_yyjson_get_next(item))
+        if ((KIND(KIND_OF(item)) & kinds) && is_small_integer(item))
+            items[values->count++] = item;
+    qsort(items, values->count, sizeof *items, compare_integers);
+    values->integer_count = values->count;
+    item = first;
+    for (size_t i = 0; i < count; i++, item = unsafe_yyjson_get_next(item))
+        if ((KIND(KIND_OF(item)) & kinds) && !is_small_integer(item))
             items[values->count++] = item;
     if (values->count == 0) {
         builder->allowed &= ~kinds;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A fixed set of names, looked up by length, first and last eight bytes: one multiplication, and mostly one comparison.
+/* A fixed set of names, looked up by length, first and last eight bytes: one multiplication, and mostly one comparison. Of
+ * long names what is between counts as well, since lists of them, such as of URIs, mostly differ there.
  *
  * The hash has no key that clients cannot know, and needs none: the set is the schema's, the table is made so that no
  * two of its names meet where that can be had, and a lookup takes as many steps as the longest run of full places. */
@@ -55,9 +56,14 @@ static inline struct name_words name_words_of(const char *ptr, size_t len)
     return words;
 }
 
-static inline uint64_t name_hash(struct name_words words, size_t len, uint64_t seed)
+/* Of more than 16 bytes, those between. */
+uint64_t name_hash_middle(const char *ptr, size_t len);
+
+static inline uint64_t name_hash(struct name_words words, const char *ptr, size_t len, uint64_t seed)
 {
     uint64_t mixed = words.first * 3 + (words.last << 27 | words.last >> 37) + len;
+    if (UNLIKELY(len > 16))
+        mixed += name_hash_middle(ptr, len);
     return mixed * seed;
 }
 
@@ -67,7 +73,7 @@ static inline uint32_t names_find(const struct names *names, const char *ptr, si
     if (names->count == 0)
         return NAMES_NONE;
     struct name_words words = name_words_of(ptr, len);
-    uint32_t at = (uint32_t)(name_hash(words, len, names->seed) >> names->shift);
+    uint32_t at = (uint32_t)(name_hash(words, ptr, len, names->seed) >> names->shift);
     for (;; at = (at + 1) & names->mask) {
         const struct name_place *place = &names->places[at];
         if (place->first == words.first && place->last == words.last && place->len == len &&

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/schema/fast_int.h"
+
 #include "unit/lib/malloc_count.h"
 #include "unit/lib/schema/schema_case.h"
 
@@ -23,6 +25,83 @@ static void tells_names_apart_that_have_length_and_ends_in_common(void **state)
     VALID("{\"abcdefgh1ijklmnop\":\"\",\"abcdefgh2ijklmnop\":1}");
     INVALID("{\"abcdefgh1ijklmnop\":1}");
     INVALID("{\"abcdefgh3ijklmnop\":1}");
+}
+
+/* A list that begins and ends like others: {"enum":["…","…"]} of names or numbers. */
+static char *list_of(const char *open, const char *item, int first, int count, const char *close)
+{
+    size_t bytes = (size_t)count * (strlen(item) + 16) + 256;
+    char *text = arena_alloc(&arena, bytes);
+    assert_non_null(text);
+    size_t used = (size_t)snprintf(text, bytes, "%s", open);
+    for (int i = 0; i < count; i++) {
+        used += (size_t)snprintf(text + used, bytes - used, "%s", i > 0 ? "," : "");
+        used += (size_t)snprintf(text + used, bytes - used, item, first + i);
+    }
+    (void)snprintf(text + used, bytes - used, "%s", close);
+    return text;
+}
+
+static void finds_long_names_that_differ_between_their_ends(void **state)
+{
+    (void)state;
+    const char *items[] = {"\"aaaaaaaa%05dbbbbbbbb\"", "\"aaaaaaaaaaaaaaaaaaaaa%05dbbbbbbbbbbbbbbbbb\""};
+    for (size_t i = 0; i < ARRAY_LEN(items); i++) {
+        char one[64];
+        use(list_of("{\"enum\":[", items[i], 0, 3000, "]}"));
+        const struct names *names = schema->fast->streams[YYJSON_TYPE_STR]->texts;
+        uint32_t run = 0;
+        uint32_t longest = 0;
+        for (uint32_t j = 0; j <= names->mask; j++) {
+            run = names->places[j].len == NAMES_NONE ? 0 : run + 1;
+            longest = MAX(longest, run);
+        }
+        assert_in_range(longest, 1, 40);
+        for (int j = 0; j < 3000; j++) {
+            (void)snprintf(one, sizeof one, items[i], j);
+            VALID(one);
+        }
+        (void)snprintf(one, sizeof one, items[i], 3000);
+        INVALID(one);
+    }
+}
+
+static uint64_t steps_of(const char *document, enum schema_outcome expected)
+{
+    struct schema_work work = work_of(STEPS_MAX);
+    assert_int_equal(schema_check(schema, parse(document), &work), expected);
+    return STEPS_MAX - work.steps_left;
+}
+
+/* A binary search for integers; what else there is costs a step each. */
+static void finds_numbers_among_many_and_counts_what_it_tries(void **state)
+{
+    (void)state;
+    use(list_of("{\"enum\":[", "%d", -1500, 3000, ",2.5,18446744073709551615,-9223372036854775808,5000.0]}"));
+    const char *valid[] = {"-1500",
+                           "-1",
+                           "0",
+                           "-0",
+                           "0.0",
+                           "1499",
+                           "1499.0",
+                           "2.5",
+                           "5000",
+                           "18446744073709551615",
+                           "-9223372036854775808",
+                           "1.499e3"};
+    const char *invalid[] = {
+        "-1501", "1500", "2.4", "18446744073709551614", "9223372036854775808", "1e400", "-9223372036854775807"};
+    for (size_t i = 0; i < ARRAY_LEN(valid); i++)
+        VALID(valid[i]);
+    for (size_t i = 0; i < ARRAY_LEN(invalid); i++)
+        INVALID(invalid[i]);
+    assert_in_range(steps_of("1499", SCHEMA_VALID), 0, 10);
+    assert_in_range(steps_of("1500", SCHEMA_INVALID), 0, 10);
+    assert_in_range(steps_of("2.4", SCHEMA_INVALID), 3000, 3010);
+    const struct fast_values *values = schema->fast->streams[YYJSON_TYPE_NUM]->values;
+    assert_int_equal(values->integer_count, 3002);
+    assert_int_equal(values->count, 3004);
 }
 
 static void tells_short_names_apart(void **state)
@@ -189,6 +268,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(tells_names_apart_that_have_length_and_ends_in_common),
         TEST(tells_short_names_apart),
+        TEST(finds_long_names_that_differ_between_their_ends),
+        TEST(finds_numbers_among_many_and_counts_what_it_tries),
         TEST(wants_more_members_than_a_word_has_bits),
         TEST(counts_each_of_two_members_with_one_name),
         TEST(takes_branches_by_the_member_that_tells_them_apart),
