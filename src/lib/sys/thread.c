@@ -17,12 +17,31 @@
 /* A thread's own faults: were they blocked, the kernel would end the process without a word of any handler. */
 static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
 
+/* What the deepest recursions take (the walker of lib/schema, 2 MiB), several times over. Only what is touched is memory. */
+#define STACK_BYTES_MIN ((size_t)8 << 20)
+
 static void *enter(void *argument)
 {
     struct thread *thread = argument;
     (void)pthread_setname_np(pthread_self(), thread->name);
     thread->run(thread->argument);
     return NULL;
+}
+
+/* A thread's stack would else be what `ulimit -s` happens to say where the process was started. */
+static int create(struct thread *thread)
+{
+    pthread_attr_t attributes;
+    size_t bytes = 0;
+    int failed = pthread_attr_init(&attributes);
+    if (failed)
+        return failed;
+    (void)pthread_attr_getstacksize(&attributes, &bytes);
+    failed = pthread_attr_setstacksize(&attributes, MAX(bytes, STACK_BYTES_MIN));
+    if (!failed)
+        failed = pthread_create(&thread->id, &attributes, enter, thread);
+    (void)pthread_attr_destroy(&attributes);
+    return failed;
 }
 
 enum err thread_start(struct thread *thread, const char *name, void (*run)(void *), void *argument)
@@ -36,7 +55,7 @@ enum err thread_start(struct thread *thread, const char *name, void (*run)(void 
     for (size_t i = 0; i < ARRAY_LEN(faults); i++)
         sigdelset(&all, faults[i]);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&thread->id, NULL, enter, thread);
+    int failed = create(thread);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failed ? ERR_NOMEM : ERR_OK;
 }

@@ -15,8 +15,8 @@ struct thread {
     char name[16];
 };
 
-/* `name` is cut to 15 characters. Signals are blocked in the thread, but for those of its own faults. The struct must
- * live until the join. */
+/* `name` is cut to 15 characters. Signals are blocked in the thread, but for those of its own faults. Its stack has at
+ * least 8 MiB, whatever the limit of the process. The struct must live until the join. */
 MUST_USE enum err thread_start(struct thread *thread, const char *name, void (*run)(void *), void *argument);
 void thread_join(struct thread *thread);
 /* Threads worth starting: the cores that this process may run on, or what its control groups' CPU quota grants, rounded

@@ -44,6 +44,36 @@ static void a_thread_has_its_name_and_takes_no_signal_of_others(void **state)
     assert_int_equal(sigismember(&ours, SIGTERM), 0);
 }
 
+static void ask_for_the_stack(void *argument)
+{
+    pthread_attr_t attributes;
+    size_t *bytes = argument;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return;
+    (void)pthread_attr_getstacksize(&attributes, bytes);
+    (void)pthread_attr_destroy(&attributes);
+}
+
+/* As `ulimit -s 256` has it for threads. */
+static void a_thread_has_a_stack_of_its_own_size_whatever_the_limit(void **state)
+{
+    (void)state;
+    pthread_attr_t before;
+    pthread_attr_t little;
+    struct thread thread;
+    size_t bytes = 0;
+    assert_int_equal(pthread_getattr_default_np(&before), 0);
+    assert_int_equal(pthread_attr_init(&little), 0);
+    assert_int_equal(pthread_attr_setstacksize(&little, 256 << 10), 0);
+    assert_int_equal(pthread_setattr_default_np(&little), 0);
+    assert_int_equal(thread_start(&thread, "stack", ask_for_the_stack, &bytes), ERR_OK);
+    thread_join(&thread);
+    assert_int_equal(pthread_setattr_default_np(&before), 0);
+    assert_true(bytes >= (size_t)8 << 20);
+    (void)pthread_attr_destroy(&little);
+    (void)pthread_attr_destroy(&before);
+}
+
 static void the_cpu_count_follows_affinity_and_quota(void **state)
 {
     (void)state;
@@ -97,6 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thread_has_its_name_and_takes_no_signal_of_others),
+        cmocka_unit_test(a_thread_has_a_stack_of_its_own_size_whatever_the_limit),
         cmocka_unit_test(the_cpu_count_follows_affinity_and_quota),
         cmocka_unit_test(usage_is_plausible),
         cmocka_unit_test(raises_the_soft_limit_of_files_to_the_hard_one),
