@@ -25,8 +25,8 @@ bool check_unique(struct check *check, const struct step *step, yyjson_val *valu
 {
     uint64_t first;
     uint64_t second;
-    check->work->steps_left = (uint64_t)check->steps_left;
-    enum schema_outcome outcome = unique_items(value, check->work, &first, &second);
+    check->work->steps_left = (uint64_t)MAX(check->steps_left, 0);
+    enum schema_outcome outcome = unique_items(value, check->work, &check->unique, &first, &second);
     check->steps_left = (int64_t)check->work->steps_left;
     if (outcome == SCHEMA_VALID)
         return check_next(check, step, value);

@@ -10,6 +10,7 @@ struct check {
     uint32_t depth_left;
     enum schema_outcome stop; /* SCHEMA_VALID, or why it ended */
     struct schema_work *work;
+    struct unique unique;
 };
 
 /* By op. */

@@ -164,6 +164,12 @@ struct block {
     struct fast *fast;         /* lower.c: while compiling, and what schema_check runs */
 };
 
+/* unique.c: a table in scratch memory that one run uses again and again, since there is no giving back. */
+struct unique {
+    struct unique_place *places;
+    size_t count;
+};
+
 struct regex_list {
     struct regex *regex;
     struct regex_list *next;

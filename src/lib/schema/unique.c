@@ -5,7 +5,7 @@
 
 enum { PAIRS_MAX = 12 };
 
-struct place {
+struct unique_place {
     uint64_t hash;
     yyjson_val *item; /* NULL: free */
     uint64_t index;
@@ -41,7 +41,21 @@ static enum schema_outcome by_pairs(yyjson_val *array, size_t count, struct sche
     return work->steps_left == 0 ? SCHEMA_OVER_LIMIT : SCHEMA_VALID;
 }
 
-enum schema_outcome unique_items(yyjson_val *array, struct schema_work *work, uint64_t *ret_first, uint64_t *ret_second)
+/* So many places, a power of two, all free; NULL: no memory. Tables that were too small take no more than the last. */
+static struct unique_place *table_of(struct unique *unique, size_t count, struct arena *scratch)
+{
+    if (count <= unique->count) {
+        memset(unique->places, 0, count * sizeof *unique->places);
+        return unique->places;
+    }
+    struct unique_place *places = arena_alloc_array(scratch, count, sizeof *places);
+    if (places)
+        *unique = (struct unique){places, count};
+    return places;
+}
+
+enum schema_outcome unique_items(yyjson_val *array, struct schema_work *work, struct unique *unique,
+                                 uint64_t *ret_first, uint64_t *ret_second)
 {
     size_t count = unsafe_yyjson_get_len(array);
     if (count <= PAIRS_MAX)
@@ -54,7 +68,7 @@ enum schema_outcome unique_items(yyjson_val *array, struct schema_work *work, ui
     work->steps_left -= values;
     unsigned bits = 64 - (unsigned)__builtin_clzl(2 * count - 1);
     size_t mask = ((size_t)1 << bits) - 1;
-    struct place *places = arena_alloc_array(work->scratch, mask + 1, sizeof *places);
+    struct unique_place *places = table_of(unique, mask + 1, work->scratch);
     if (!places)
         return SCHEMA_NO_MEMORY;
     /* Where memory lies is what a client does not know; what slips through costs steps. */
@@ -70,7 +84,7 @@ enum schema_outcome unique_items(yyjson_val *array, struct schema_work *work, ui
             *ret_second = i;
             return SCHEMA_INVALID;
         }
-        places[at] = (struct place){hash, item, i};
+        places[at] = (struct unique_place){hash, item, i};
     }
     return work->steps_left == 0 ? SCHEMA_OVER_LIMIT : SCHEMA_VALID;
 }

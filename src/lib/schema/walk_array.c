@@ -20,7 +20,7 @@ bool rule_unique_items(struct walk *walk, const struct frame *frame, const struc
     uint64_t second;
     if (!is_array(frame->value))
         return true;
-    enum schema_outcome outcome = unique_items(frame->value, walk->work, &first, &second);
+    enum schema_outcome outcome = unique_items(frame->value, walk->work, &walk->unique, &first, &second);
     if (outcome == SCHEMA_VALID)
         return true;
     if (outcome != SCHEMA_INVALID) {

@@ -62,6 +62,7 @@ struct walk {
     struct failures *noting;   /* where hidden values are noted, however quiet the walk; NULL: nothing is hidden */
     struct changes *changes;   /* NULL: nothing is changed */
     struct marks *marks;       /* of the value at hand; NULL: nobody asks */
+    struct unique unique;
     uint32_t depth;
     uint32_t composite;       /* within anyOf, oneOf, not, if: no defaults */
     enum schema_outcome stop; /* SCHEMA_VALID, or why the walk has ended */
@@ -149,8 +150,8 @@ int64_t changes_balance(struct walk *walk, yyjson_val *object);
 /* ---- unique.c -------------------------------------------------------------------------------------------------------------- */
 
 /* Whether all items differ; if not, which two are equal. */
-enum schema_outcome unique_items(yyjson_val *array, struct schema_work *work, uint64_t *ret_first,
-                                 uint64_t *ret_second);
+enum schema_outcome unique_items(yyjson_val *array, struct schema_work *work, struct unique *unique,
+                                 uint64_t *ret_first, uint64_t *ret_second);
 
 /* ---- errors.c -------------------------------------------------------------------------------------------------------------- */
 
