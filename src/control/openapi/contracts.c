@@ -222,16 +222,20 @@ void contract_validation_write(const struct operation *operation)
     static const char *const choices[] = {[SCHEMA_YES] = "true", [SCHEMA_NO] = "false"};
     const struct contract *contract = operation->route->contract;
     struct json_writer *out = &operation->api->out;
-    if (!contract || !(contract->has_body || contract->parameter_count || contract->response_count))
+    bool refuses_query = contract && contract->refuses_unknown_query && contract->mode == CONTRACT_ENFORCE;
+    if (!contract || !(contract->has_body || contract->parameter_count || contract->response_count || refuses_query))
         return;
     const struct schema_options *options = contract->has_body && contract->body.schema
                                                ? schema_options(contract->body.schema)
                                                : &(const struct schema_options){.errors_max = contract->errors_max};
     put_object(out, "x-openapi-validation");
     put_text(out, "mode", slice_of_text(modes[contract->has_body ? contract->body.mode : contract->mode]));
+    if (contract->has_body && contract->mode != (enum contract_mode)contract->body.mode)
+        put_text(out, "parameters", slice_of_text(modes[contract->mode]));
     if (contract->response_count)
         put_text(out, "responses", slice_of_text(modes[contract->response_mode]));
     put_u64(out, "maxErrors", options->errors_max ? options->errors_max : contract->errors_max);
+    put_bool(out, "refuseUnknownQuery", refuses_query);
     if (contract->has_body) {
         put_bool(out, "coerceTypes", options->coerce_types);
         put_bool(out, "removeAdditional", options->remove_additional);

@@ -192,16 +192,48 @@ static void compare_items(struct diff *diff, struct slice path, struct pair item
     }
 }
 
+/* What stands in front of all paths: that of the first server's URL, without a "/" at its end. */
+static struct slice base_of(yyjson_val *root)
+{
+    yyjson_val *server = yyjson_arr_get_first(json_get(root, SLICE_LIT("servers")));
+    struct slice url = json_text(json_get(server, SLICE_LIT("url")));
+    for (size_t i = 0; i + 3 <= url.len; i++)
+        if (slice_starts(slice_skip(url, i), SLICE_LIT("://"))) {
+            url = slice_skip(url, i + 3);
+            url = slice_skip(url, slice_find(url, '/'));
+            break;
+        }
+    while (url.len && url.ptr[url.len - 1] == '/')
+        url.len--;
+    return url.len && url.ptr[0] == '/' ? url : SLICE_LIT("");
+}
+
+/* The item of the other document for a path of this one, each with what stands in front of it. */
+static yyjson_val *find_item(struct diff *diff, yyjson_val *paths, struct slice path, struct slice base,
+                             struct slice other_base)
+{
+    if (slice_equal(base, other_base))
+        return find_path(paths, path);
+    struct slice whole = arena_printf(diff->arena, SLICE_FMT SLICE_FMT, SLICE_ARG(base), SLICE_ARG(path));
+    if (!whole.ptr)
+        diff->err = ERR_NOMEM;
+    bool is_below = whole.len > other_base.len && slice_starts(whole, other_base) && whole.ptr[other_base.len] == '/';
+    return is_below ? find_path(paths, slice_skip(whole, other_base.len)) : NULL;
+}
+
 static void compare_paths(struct diff *diff)
 {
     struct pair paths = pair_get(diff->roots, "paths");
+    struct slice before = base_of(diff->roots.before);
+    struct slice after = base_of(diff->roots.after);
     yyjson_obj_iter iter = yyjson_obj_iter_with(paths.before);
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));)
-        compare_items(diff, json_text(key),
-                      (struct pair){yyjson_obj_iter_get_val(key), find_path(paths.after, json_text(key))});
+        compare_items(
+            diff, json_text(key),
+            (struct pair){yyjson_obj_iter_get_val(key), find_item(diff, paths.after, json_text(key), before, after)});
     iter = yyjson_obj_iter_with(paths.after);
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));)
-        if (!find_path(paths.before, json_text(key)))
+        if (!find_item(diff, paths.before, json_text(key), after, before))
             compare_items(diff, json_text(key), (struct pair){NULL, yyjson_obj_iter_get_val(key)});
 }
 
@@ -262,6 +294,8 @@ static void compare_parameter(struct diff *diff, struct pair parameters)
                               SLICE_ARG(diff_shown(name_of(one))));
     if (!parameters.before)
         diff_add(diff, is_required, is_required ? "is new and required" : "is new");
+    else if (!parameters.after && diff->refuses_query && slice_is(place_of(one), "query"))
+        diff_add(diff, true, "is gone: it is refused now");
     else if (!parameters.after)
         diff_add(diff, false, "is gone: it is no longer looked at");
     else {
@@ -449,6 +483,8 @@ static void compare_operations(struct diff *diff, struct pair operations, struct
     struct pair ids = pair_get(operations, "operationId");
     if (!pair_is_equal(ids))
         diff_add(diff, false, "has another operationId");
+    diff_validations(diff, operations);
+    diff->refuses_query = diff_refuses_unknown_query(operations.after);
     compare_parameter_lists(diff, pair_get(items, "parameters"));
     compare_parameter_lists(diff, pair_get(operations, "parameters"));
     compare_bodies(diff, pair_get(operations, "requestBody"));

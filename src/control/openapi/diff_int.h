@@ -24,6 +24,7 @@ struct diff {
     struct text where; /* of what is compared at the moment */
     struct map seen;   /* pairs of schemas, so that recursive ones end */
     uint32_t depth;
+    bool refuses_query;   /* the operation as it is now takes only parameters that are declared */
     uint64_t equal_steps; /* left for all comparisons of diff_equal.c */
     enum err err;         /* the first failure sticks */
 };
@@ -58,6 +59,10 @@ yyjson_val *diff_resolve_schema(struct diff *diff, yyjson_val *root, yyjson_val 
 bool diff_schemas_are_equal(struct diff *diff, struct pair schemas);
 /* The same of the values of a keyword. */
 bool diff_keywords_are_equal(struct diff *diff, const char *name, struct pair values);
+
+/* diff_validation.c. */
+void diff_validations(struct diff *diff, struct pair operations);
+bool diff_refuses_unknown_query(yyjson_val *operation);
 
 /* diff_schema.c. A value that is NULL stands for a schema that allows everything. */
 void diff_schemas(struct diff *diff, struct pair schemas, enum direction direction);

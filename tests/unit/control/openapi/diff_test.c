@@ -338,6 +338,54 @@ static void a_repeated_item_that_becomes_another_is_told(void **state)
                    "! /(allOf): minLength is gone\n/(allOf): maxLength is new\n");
 }
 
+static void expect_validations(const char *before, const char *after, const char *expected)
+{
+    static const char frame[] = "{\"paths\":{\"/a\":{\"post\":{\"x-openapi-validation\":%s}}}}";
+    char old[DOCUMENT_BYTES];
+    char new[DOCUMENT_BYTES];
+    (void)snprintf(old, sizeof old, frame, before);
+    (void)snprintf(new, sizeof new, frame, after);
+    expect(old, new, expected);
+}
+
+static void what_is_refused_from_now_on_breaks(void **state)
+{
+    (void)state;
+    expect_validations("{\"mode\":\"report\"}", "{\"mode\":\"enforce\",\"refuseUnknownQuery\":true}",
+                       "! POST /a: refuses query parameters that are not declared now\n"
+                       "! POST /a: refuses requests that do not fit now\n");
+    expect_validations("{\"mode\":\"enforce\",\"responses\":\"off\"}", "{\"mode\":\"off\",\"responses\":\"enforce\"}",
+                       "POST /a: no longer refuses requests that do not fit\n"
+                       "! POST /a: refuses responses that do not fit now\n");
+    expect_validations("{\"coerceTypes\":true,\"removeAdditional\":true,\"allowEmptyString\":true}",
+                       "{\"coerceTypes\":false,\"applyDefaults\":true}",
+                       "! POST /a: coerceTypes is off now\n! POST /a: removeAdditional is off now\n"
+                       "POST /a: applyDefaults is on now\n! POST /a: allowEmptyString is left to the schema now\n");
+    expect_validations("{}", "{\"allowEmptyString\":false}", "! POST /a: allowEmptyString is off now\n");
+}
+
+static void a_lost_parameter_breaks_where_unknown_ones_are_refused(void **state)
+{
+    (void)state;
+    expect("{\"paths\":{\"/a\":{\"get\":{\"x-openapi-validation\":{\"refuseUnknownQuery\":true},"
+           "\"parameters\":[{\"in\":\"query\",\"name\":\"p\"},{\"in\":\"header\",\"name\":\"h\"}]}}}}",
+           "{\"paths\":{\"/a\":{\"get\":{\"x-openapi-validation\":{\"refuseUnknownQuery\":true}}}}}",
+           "! GET /a, query parameter p: is gone: it is refused now\n"
+           "GET /a, header parameter h: is gone: it is no longer looked at\n");
+}
+
+static void paths_stand_behind_that_of_the_server(void **state)
+{
+    (void)state;
+    static const char mine[] = "{\"paths\":{\"/base/a\":{\"get\":{}},\"/base/b/{x}\":{\"get\":{}}}}";
+    static const char theirs[] = "{\"servers\":[{\"url\":\"https://api.example.com/base/\"}],"
+                                 "\"paths\":{\"/a\":{\"get\":{}},\"/b/{y}\":{\"get\":{}}}}";
+    expect(theirs, mine, ": only texts and names differ\n");
+    expect(mine, theirs, ": only texts and names differ\n");
+    expect("{\"servers\":[{\"url\":\"/based\"}],\"paths\":{\"/a\":{\"get\":{}}}}",
+           "{\"paths\":{\"/base/a\":{\"get\":{}}}}", "! GET /a: is gone\nGET /base/a: is new\n");
+}
+
 static void survives_documents_that_are_none(void **state)
 {
     (void)state;
@@ -385,6 +433,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(defaults_of_keywords_are_not_mistaken_for_absence, setup, teardown),
         cmocka_unit_test_setup_teardown(a_member_is_compared_with_what_further_members_have_to_be, setup, teardown),
         cmocka_unit_test_setup_teardown(a_repeated_item_that_becomes_another_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_refused_from_now_on_breaks, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_lost_parameter_breaks_where_unknown_ones_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(paths_stand_behind_that_of_the_server, setup, teardown),
         cmocka_unit_test_setup_teardown(survives_documents_that_are_none, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

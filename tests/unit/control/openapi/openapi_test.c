@@ -234,6 +234,7 @@ static void contracts_are_told_with_their_schemas(void **state)
     struct contract_response response = {.status_min = 200, .status_max = 299, .description = SLICE_LIT("Made.")};
     struct contract contract = {
         .errors_max = 7,
+        .refuses_unknown_query = true,
         .has_body = true,
         .is_body_required = true,
         .body = compile("file:///s/user.json", true),
@@ -261,8 +262,8 @@ static void contracts_are_told_with_their_schemas(void **state)
     assert_string_equal(at(root, "/components/schemas/user/properties/id"), "{\"$ref\":\"#/components/schemas/id\"}");
     assert_string_equal(at(root, "/components/schemas/id"), "{\"type\":\"integer\"}");
     assert_string_equal(at(root, "/paths/~1u~1{id}/post/x-openapi-validation"),
-                        "{\"mode\":\"enforce\",\"responses\":\"enforce\",\"maxErrors\":7,\"coerceTypes\":true,"
-                        "\"removeAdditional\":false,\"applyDefaults\":false}");
+                        "{\"mode\":\"enforce\",\"responses\":\"enforce\",\"maxErrors\":7,\"refuseUnknownQuery\":true,"
+                        "\"coerceTypes\":true,\"removeAdditional\":false,\"applyDefaults\":false}");
     schema_unref(contract.body.schema);
     schema_unref(parameters[0].schema.schema);
     schema_unref(parameters[1].schema.schema);
