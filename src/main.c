@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Picks the command. */
-#include "cmd/cmd.h"
+#include "cmd/options.h"
 #include "lib/base/attr.h"
 #include "lib/base/text.h"
 
@@ -56,13 +56,13 @@ int main(int argc, char **argv)
     }
     const char *word = argv[1];
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
-        return print_help(stdout);
+        return cmd_finish(print_help(stdout));
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 || strcmp(word, "version") == 0) {
         puts("weir " WEIR_VERSION);
-        return CMD_DONE;
+        return cmd_finish(CMD_DONE);
     }
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (strcmp(word, commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return cmd_finish(commands[i].run(argc - 1, argv + 1));
     return refuse(word);
 }

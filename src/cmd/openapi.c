@@ -177,26 +177,55 @@ static enum err compare(const struct config *config, struct arena *arena, yyjson
     return openapi_diff(before, after.root, arena, ret_found);
 }
 
+/* A document that is none would have nothing to lose, and everything would be fine. */
+static int check_kind(const char *path, yyjson_val *document)
+{
+    yyjson_val *paths = json_get(document, SLICE_LIT("paths"));
+    struct slice version = json_text(json_get(document, SLICE_LIT("openapi")));
+    if (!yyjson_is_obj(document))
+        return cmd_fail("openapi", "%s: an OpenAPI document is an object, found %s", path, json_kind(document));
+    if (!slice_starts(version, SLICE_LIT("3.")))
+        return cmd_fail("openapi", "%s: this is no OpenAPI document: it lacks \"openapi\": \"3.…\"%s", path,
+                        json_get(document, SLICE_LIT("swagger"))
+                            ? "; Swagger 2.0 has to be converted first, for instance with swagger2openapi"
+                            : "");
+    if (paths && !yyjson_is_obj(paths))
+        return cmd_fail("openapi", "%s: \"paths\" is an object, found %s", path, json_kind(paths));
+    return CMD_DONE;
+}
+
+static int report_differences(const struct config *config, struct arena *arena, yyjson_val *before,
+                              const char *const values[FLAG_COUNT])
+{
+    struct differences found;
+    const char *path = values[FLAG_CHECK];
+    int result = check_kind(path, before);
+    if (result != CMD_DONE)
+        return result;
+    enum err err = compare(config, arena, before, &found);
+    if (err != ERR_OK)
+        return cmd_fail("openapi", "%s", err_text(err));
+    if (found.dangling.len)
+        return cmd_fail("openapi", "%s: a \"$ref\" leads nowhere: " SLICE_FMT, path, SLICE_ARG(found.dangling));
+    return print_differences(&found, values[FLAG_FAIL_ON] && values[FLAG_FAIL_ON][0] == 'a');
+}
+
 static int check_document(const struct config *config, const char *const values[FLAG_COUNT])
 {
     static struct config_report report;
     struct pool pool;
     struct arena arena;
     struct json_document before;
-    struct differences found;
     pool_init(&pool, 0, 2 * OPENAPI_BYTES_MAX);
     arena_init(&arena, &pool, 65536, OPENAPI_BYTES_MAX);
     config_report_init(&report);
     int result = CMD_FAILED;
     enum err err = document_read(values[FLAG_CHECK], &arena, &report, &before);
-    if (err == ERR_INVALID) {
+    if (err == ERR_INVALID)
         config_report_print(&report, stderr);
-    } else {
-        if (err == ERR_OK)
-            err = compare(config, &arena, before.root, &found);
-        result = err == ERR_OK ? print_differences(&found, values[FLAG_FAIL_ON] && values[FLAG_FAIL_ON][0] == 'a')
+    else
+        result = err == ERR_OK ? report_differences(config, &arena, before.root, values)
                                : cmd_fail("openapi", "%s", err_text(err));
-    }
     config_report_deinit(&report);
     arena_reset(&arena);
     pool_deinit(&pool);

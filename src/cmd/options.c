@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,6 +83,15 @@ int cmd_misuse(const char *command, const char *format, ...)
     va_end(args);
     fprintf(stderr, "Try: weir %s --help\n", command);
     return CMD_USAGE;
+}
+
+int cmd_finish(int result)
+{
+    bool is_written = fflush(stdout) == 0 && !ferror(stdout);
+    if (result != CMD_DONE || is_written)
+        return result;
+    fputs("weir: standard output cannot be written\n", stderr);
+    return CMD_FAILED;
 }
 
 static void say(const char *command, const char *format, va_list args)

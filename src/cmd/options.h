@@ -56,5 +56,7 @@ int cmd_next(struct cmd_line *line, const char **ret_value);
 int cmd_fail(const char *command, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The same with a word on --help, and returns CMD_USAGE. */
 int cmd_misuse(const char *command, const char *format, ...) PRINTF_LIKE(2, 3);
+/* What a command ends with: CMD_FAILED, and said so, in place of CMD_DONE when what it printed did not get out. */
+int cmd_finish(int result);
 
 #endif

@@ -270,6 +270,30 @@ routes:
         self.assertEqual(result.returncode, 1)
         self.assertIn("broken.yaml:3:3: error:", result.stderr)
 
+    def test_check_takes_nothing_but_an_openapi_document(self):
+        dangling = {"openapi": "3.1.0", "paths": {"/v2/users/{id}": {"post": {"requestBody": {"content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/Lost"}}}}}}}}
+        for text, words in [("[]", "is an object"), ("{}", 'lacks "openapi"'), ("a: 1", 'lacks "openapi"'),
+                            ('{"swagger": "2.0", "paths": {}}', "swagger2openapi"),
+                            ('{"openapi": "3.0.1", "paths": []}', '"paths" is an object'),
+                            (json.dumps(dangling), "leads nowhere: #/components/schemas/Lost")]:
+            with open(self.server.path("other"), "w", encoding="utf-8") as file:
+                file.write(text)
+            result = self.run_weir("--check", self.server.path("other"))
+            self.assertEqual((result.returncode, result.stdout), (1, ""), text)
+            self.assertIn(words, result.stderr)
+
+    def test_what_cannot_be_printed_is_a_failure(self):
+        before = self.server.path("before.json")
+        self.assertEqual(self.run_weir("-o", before).returncode, 0)
+        self.write("user.json", {"title": "Another"})
+        for arguments in (["openapi", self.server.config_path], ["openapi", "--check", before, self.server.config_path],
+                          ["check", self.server.config_path], ["schema", "--help"], ["--help"], ["--version"]):
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                result = subprocess.run([weir.BINARY, *arguments], stdout=full, stderr=subprocess.PIPE, text=True,
+                                        check=False)
+            self.assertEqual(result.returncode, 1, arguments)
+
     def test_flags_that_do_not_go_together_are_refused(self):
         for flags in (("--json", "--yaml"), ("--fail-on", "any"), ("--check", "x", "--yaml"),
                       ("--check", "x", "--fail-on", "all")):

@@ -93,7 +93,11 @@ yyjson_val *diff_target(struct diff *diff, yyjson_val *root, yyjson_val *value)
         diff->err = ERR_NOMEM;
     if (!memory || url_percent_decode(slice_skip(reference, 1), false, memory, &pointer) != ERR_OK)
         return NULL;
-    return json_pointer_find(root, pointer);
+    yyjson_val *target = json_pointer_find(root, pointer);
+    if (!target && root == diff->roots.before && slice_starts(reference, SLICE_LIT("#/components/")) &&
+        !diff->dangling.len)
+        diff->dangling = reference;
+    return target;
 }
 
 yyjson_val *diff_resolve(struct diff *diff, yyjson_val *root, yyjson_val *value)
@@ -118,7 +122,7 @@ bool pair_is_equal(struct pair pair)
 enum err openapi_diff(yyjson_val *before, yyjson_val *after, struct arena *arena, struct differences *ret_differences)
 {
     char where[WHERE_BYTES];
-    struct differences found = {NULL, 0, 0, false};
+    struct differences found = {0};
     struct diff diff = {.arena = arena,
                         .roots = {before, after},
                         .found = &found,
@@ -133,6 +137,7 @@ enum err openapi_diff(yyjson_val *before, yyjson_val *after, struct arena *arena
         diff_add(&diff, false, "only texts and names differ");
     if (diff.err != ERR_OK)
         return diff.err;
+    found.dangling = diff.dangling;
     *ret_differences = found;
     return ERR_OK;
 }

@@ -20,7 +20,8 @@ struct differences {
     struct difference *items;
     uint32_t count;
     uint32_t breaking_count;
-    bool is_cut; /* there are more than DIFFERENCES_MAX */
+    bool is_cut;           /* there are more than DIFFERENCES_MAX */
+    struct slice dangling; /* "#/components/…" of the document before that leads nowhere; empty: none was met */
 };
 
 /* Both are whole documents of OpenAPI 3.0 or 3.1; references within them are followed, others only compared. Texts are in

@@ -21,8 +21,9 @@ struct diff {
     struct arena *arena;
     struct pair roots;
     struct differences *found;
-    struct text where; /* of what is compared at the moment */
-    struct map seen;   /* pairs of schemas, so that recursive ones end */
+    struct text where;     /* of what is compared at the moment */
+    struct map seen;       /* pairs of schemas, so that recursive ones end */
+    struct slice dangling; /* the first reference of the document before that leads nowhere */
     uint32_t depth;
     bool refuses_query;   /* the operation as it is now takes only parameters that are declared */
     uint64_t equal_steps; /* left for all comparisons of diff_equal.c */
