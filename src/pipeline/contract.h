@@ -102,7 +102,8 @@ struct contract {
     struct contract_schema body;
     struct contract_parameter *parameters;
     uint32_t parameter_count;
-    enum contract_mode response_mode;    /* CONTRACT_OFF without responses */
+    struct slice parameters_path;     /* of their file, as it is shown; empty: none, or written in the configuration */
+    enum contract_mode response_mode; /* CONTRACT_OFF without responses */
     struct contract_response *responses; /* exact ones before ranges before default */
     uint32_t response_count;
     bool is_conventional; /* some schema was found by its name alone */

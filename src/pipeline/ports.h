@@ -15,6 +15,7 @@ struct config;
 
 /* What became of reading the schemas anew. */
 struct schemas_outcome {
+    bool is_given_up; /* the server is shutting down, and reads nothing any more */
     bool is_good;
     bool has_changed;                        /* some schema is another one now */
     struct slice faults[SCHEMAS_FAULTS_MAX]; /* "file:line:column: what is wrong" */

@@ -3,6 +3,7 @@
 """Schemas are replaced while requests run: by a change of their files, and by the endpoint `schemas`."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -111,6 +112,55 @@ class Replacing(unittest.TestCase):
             self.wait_for(lambda: not state(server)["stale"], "the end of it")
             self.assertEqual(weir.ask(server.port, "GET", "/readyz").json(), {"status": "ready"})
             self.assertEqual(values(server)["weir_schemas_last_reload_successful"], 1)
+
+    def test_a_schema_that_goes_does_not_open_its_route_until_sighup(self):
+        with make() as server:
+            good = hash_of(server)
+            begin = len(server.lines)
+            os.rename(server.path(USERS), server.path("elsewhere"))
+            self.wait_for(lambda: state(server)["stale"], "the fault")
+            self.assertEqual(hash_of(server), good)
+            self.assertTrue(server.find_line(USERS + r": error: this file is gone, .* bodies of POST /v2/users;.*SIGHUP",
+                                             begin), server.lines)
+            self.assertEqual(weir.ask(server.port, "POST", "/v2/users", {"Content-Type": "application/json"},
+                                      b"[]").status, 422)
+            self.assertIn("is gone", weir.ask(server.port, "GET", "/readyz").json()["detail"])
+            self.assertEqual(values(server)["weir_schemas_last_reload_successful"], 0)
+            self.assertIn("is gone", reload(server).json()["errors"][0]["detail"])
+            os.rename(server.path("elsewhere"), server.path(USERS))
+            self.wait_for(lambda: not state(server)["stale"], "the end of it")
+            os.rename(server.path(USERS), server.path("elsewhere"))
+            self.wait_for(lambda: state(server)["stale"], "the fault again")
+            begin = len(server.lines)
+            server.reload()
+            self.assertTrue(server.find_line(USERS + r": warning: bodies of POST /v2/users", begin), server.lines)
+            self.assertEqual(state(server), {"stale": False, "schemas": []})
+
+    def test_parameters_and_responses_that_go_are_refused_and_an_empty_list_is_not(self):
+        server = make(schemas="{folder: schemas, watch: false}")
+        parameters, response = "schemas/post-users-v2.parameters.json", "schemas/post-users-v2.response.json"
+        put(server, parameters, '[{"name": "a", "in": "query", "schema": {"type": "integer"}}]')
+        put(server, response, GOOD)
+        with server:
+            for name, what in ((parameters, "parameters"), (response, "responses")):
+                os.rename(server.path(name), server.path("elsewhere"))
+                answer = reload(server)
+                self.assertEqual(answer.status, 422, answer)
+                self.assertIn("nothing would check %s of" % what, answer.json()["errors"][0]["detail"])
+                os.rename(server.path("elsewhere"), server.path(name))
+                self.assertEqual(reload(server).json(), {"status": "unchanged"})
+            put(server, parameters, "[]")
+            self.assertEqual(reload(server).json(), {"status": "reloaded"})
+
+    def test_whoever_asks_while_the_server_shuts_down_is_told_so(self):
+        server = make(schemas="{folder: schemas, watch: false}")
+        server.write_config(CONFIG.replace("{schemas}", "{folder: schemas, watch: false}") + "shutdown: {delay: 1s}\n")
+        with server:
+            server.signal(signal.SIGTERM)
+            server.wait_for_line("shutting down")
+            response = reload(server)
+            self.assertEqual((response.status, response.problem()), (503, "overloaded"), response)
+            self.assertEqual(server.wait(), 0)
 
     def test_a_reload_of_the_configuration_with_good_schemas_ends_it_too(self):
         with make(schemas="{folder: schemas, watch: false}") as server:

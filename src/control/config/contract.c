@@ -58,8 +58,9 @@ static struct schema_options options_of(const struct contract_config *config)
 
 static bool says_anything(const struct contract *contract)
 {
-    return contract->has_body || contract->parameter_count || contract->response_count || contract->operation_id.len ||
-           contract->summary.len || contract->description.len || contract->tags.len;
+    return contract->has_body || contract->parameter_count || contract->parameters_path.len ||
+           contract->response_count || contract->operation_id.len || contract->summary.len ||
+           contract->description.len || contract->tags.len;
 }
 
 enum err contract_make(struct compile *compile, const struct contract_job *job, const struct contract **ret_contract)
@@ -174,6 +175,7 @@ static enum err bind_parameters(struct compile *compile, const struct contract_j
     if (!source.document)
         return ERR_OK;
     contract->is_conventional |= file != NULL;
+    contract->parameters_path = source.document->made->path;
     return parameters_make(compile, job, source.document, contract);
 }
 

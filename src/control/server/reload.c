@@ -7,6 +7,7 @@
 #include "control/config/compare.h"
 #include "control/config/load.h"
 #include "control/config/option_tables.h"
+#include "control/server/lost.h"
 #include "control/server/say.h"
 #include "control/server/upstreams.h"
 #include "lib/sys/clock.h"
@@ -124,11 +125,25 @@ static struct config *prepare(struct server *server, struct config *config)
     return NULL;
 }
 
+/* It is meant, as far as anybody can tell; and it is said, because nothing checks those requests from now on. */
+static void warn_of_lost(struct server *server, const struct config *config)
+{
+    struct config_report report;
+    struct config *old = server_config(server);
+    config_report_init(&report);
+    lost_schemas_report(old, config, CONFIG_WARNING, &report);
+    config_report_print(&report, stderr);
+    config_report_deinit(&report);
+    config_unref(old);
+}
+
 static void load_again(void *argument)
 {
     struct server *server = argument;
     struct config *config = config_load_printed(server->path, stderr);
     server->loader.config = config ? prepare(server, config) : NULL;
+    if (server->loader.config)
+        warn_of_lost(server, server->loader.config);
     finish_job(server);
 }
 
@@ -191,11 +206,14 @@ static void finish_reload(struct server *server)
 static void finish_schemas(struct server *server)
 {
     struct config *config = server->loader.config;
-    schemas_conclude(server, config || server->loader.is_unchanged);
-    if (config && server->phase == SERVER_SERVING)
-        swap(server, config);
-    else
+    if (server->phase != SERVER_SERVING) {
         config_unref(config);
+        schemas_give_up(server);
+        return;
+    }
+    if (config)
+        swap(server, config); /* before anyone is told that they are in use */
+    schemas_conclude(server, config || server->loader.is_unchanged);
 }
 
 static void go_on(struct server *server)

@@ -7,6 +7,7 @@
 #include "control/server/server_int.h"
 
 #include "control/config/load.h"
+#include "control/server/lost.h"
 #include "control/server/say.h"
 #include "lib/http/url.h"
 #include "lib/sys/clock.h"
@@ -71,12 +72,14 @@ void schemas_load(struct server *server, struct config_report *report, struct co
     config_report_init(report);
     enum err err = config_load_text(old->text, old->path.ptr, report, &config);
     bool is_unchanged = err == ERR_OK && has_same_documents(old, config);
+    if (err == ERR_OK)
+        lost_schemas_report(old, config, CONFIG_ERROR, report);
     if (!is_unchanged)
         config_report_print(report, stderr);
-    if (is_unchanged)
-        config_unref(config);
-    else if (err == ERR_OK)
+    if (err == ERR_OK && !is_unchanged && report->error_count == 0)
         *ret_config = config;
+    else
+        config_unref(config);
     *ret_is_unchanged = is_unchanged;
     config_unref(old);
 }
@@ -150,6 +153,14 @@ static void answer_tickets(struct server *server, bool is_good)
     mutex_unlock(&schemas->lock);
 }
 
+static void forget_report(struct loader *loader)
+{
+    if (loader->report)
+        config_report_deinit(loader->report);
+    free(loader->report);
+    loader->report = NULL;
+}
+
 void schemas_conclude(struct server *server, bool is_good)
 {
     struct schema_state *schemas = &server->schemas;
@@ -173,12 +184,20 @@ void schemas_conclude(struct server *server, bool is_good)
     else if (!loader->is_unchanged || !was_good || was_asked)
         counter_add(&schemas->meter.succeeded, 1);
     answer_tickets(server, is_good);
-    if (loader->report)
-        config_report_deinit(loader->report);
-    free(loader->report);
-    loader->report = NULL;
-    if (!loader->config)
+    forget_report(loader);
+    if (!is_good || loader->is_unchanged)
         watch_files(server); /* there may be new folders in those that are watched */
+}
+
+/* Whoever waits would hold up the shutdown. */
+void schemas_give_up(struct server *server)
+{
+    struct schema_state *schemas = &server->schemas;
+    if (!server->loader.is_running)
+        forget_report(&server->loader);
+    mutex_lock(&schemas->lock);
+    schemas->is_given_up = true;
+    mutex_unlock(&schemas->lock);
 }
 
 void schemas_taken(struct server *server)
@@ -280,13 +299,16 @@ enum err schemas_outcome_of(struct server *server, uint64_t ticket, struct arena
     struct schemas_outcome outcome = {0};
     mutex_lock(&schemas->lock);
     bool is_answered = schemas->answered >= ticket;
+    outcome.is_given_up = !is_answered && schemas->is_given_up;
     struct slice faults =
         is_answered && schemas->faults ? arena_copy(arena, slice_of_text(schemas->faults)) : (struct slice){"", 0};
     outcome.is_good = schemas->is_good;
     outcome.has_changed = schemas->has_changed;
     mutex_unlock(&schemas->lock);
-    if (!is_answered)
+    if (!is_answered && !outcome.is_given_up)
         return ERR_AGAIN;
+    if (outcome.is_given_up)
+        faults = (struct slice){"", 0};
     if (!faults.ptr)
         return ERR_NOMEM;
     while (faults.len && outcome.fault_count < SCHEMAS_FAULTS_MAX)

@@ -45,6 +45,7 @@ struct schema_state {
     _Atomic uint64_t asked; /* tickets that the endpoint was given */
     struct mutex lock;      /* of what follows */
     uint64_t answered;      /* tickets up to this one have their outcome */
+    bool is_given_up;       /* the server is shutting down: no further ticket gets an outcome */
     bool is_good;
     bool has_changed;
     char *faults; /* lines; heap */
@@ -124,6 +125,8 @@ void schemas_keep_times(const struct config *before, struct config *config);
 void schemas_taken(struct server *server);
 /* Tells what became of a job that read schemas anew. */
 void schemas_conclude(struct server *server, bool is_good);
+/* The server is shutting down: whoever waits for an outcome is told that there will be none. */
+void schemas_give_up(struct server *server);
 /* Behind ports.h. */
 bool schemas_are_stale(const struct server *server, struct text *why);
 uint64_t schemas_ask(struct server *server);

@@ -21,6 +21,7 @@ void server_shutdown_begin(struct server *server)
     uint64_t delay_ns = server->config->shutdown.delay_ns;
     atomic_store(&server->is_draining, true);
     server->phase = SERVER_DELAYING;
+    schemas_give_up(server);
     if (delay_ns == 0) {
         drain(server);
         return;

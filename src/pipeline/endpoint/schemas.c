@@ -145,6 +145,8 @@ static enum verdict look(struct waiting *waiting)
         return wait(waiting);
     if (err != ERR_OK)
         return request_fail_memory(request);
+    if (outcome.is_given_up)
+        return request_fail(request, PROBLEM_OVERLOADED, "The server is shutting down and reads no schemas any more.");
     if (!outcome.is_good)
         return refuse(request, &outcome);
     response_set(request, 200, "application/json",
