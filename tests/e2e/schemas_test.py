@@ -100,7 +100,7 @@ class Replacing(unittest.TestCase):
             begin = len(server.lines)
             put(server, USERS, BAD)
             self.wait_for(lambda: state(server)["stale"], "the fault")
-            self.assertTrue(server.find_line(r"post-users-v2\.json:2:11: error: \"type\"", begin), server.lines)
+            server.wait_for_line(r"post-users-v2\.json:2:11: error: \"type\"", begin=begin)
             self.assertEqual(hash_of(server), good)
             ready = weir.ask(server.port, "GET", "/readyz")
             self.assertEqual((ready.status, ready.json()["status"]), (200, "ready"))
@@ -120,8 +120,7 @@ class Replacing(unittest.TestCase):
             os.rename(server.path(USERS), server.path("elsewhere"))
             self.wait_for(lambda: state(server)["stale"], "the fault")
             self.assertEqual(hash_of(server), good)
-            self.assertTrue(server.find_line(USERS + r": error: this file is gone, .* bodies of POST /v2/users;.*SIGHUP",
-                                             begin), server.lines)
+            server.wait_for_line(USERS + r": error: this file is gone, .* bodies of POST /v2/users;.*SIGHUP", begin=begin)
             self.assertEqual(weir.ask(server.port, "POST", "/v2/users", {"Content-Type": "application/json"},
                                       b"[]").status, 422)
             self.assertIn("is gone", weir.ask(server.port, "GET", "/readyz").json()["detail"])
@@ -161,6 +160,38 @@ class Replacing(unittest.TestCase):
             response = reload(server)
             self.assertEqual((response.status, response.problem()), (503, "overloaded"), response)
             self.assertEqual(server.wait(), 0)
+
+    def test_a_log_beside_a_file_of_parameters_makes_no_reloads(self):
+        server = make()
+        put(server, "it.parameters.json", "[]")
+        server.write_config(CONFIG.replace("{schemas}", "schemas").replace(
+            "public: true, to: {endpoint: livez}", "public: true, parameters: it.parameters.json, to: {endpoint: livez}"))
+        with server:
+            put(server, USERS, BAD)
+            self.wait_for(lambda: state(server)["stale"], "the fault")
+            for _ in range(10):
+                put(server, "weir.log", "a line of the log, such as weir writes")
+                time.sleep(0.1)
+            time.sleep(0.5)
+            self.assertEqual(values(server)['weir_schemas_reloads_total{result="failure"}'], 1)
+            put(server, USERS, GOOD)
+            self.wait_for(lambda: not state(server)["stale"], "the end of it")
+            put(server, "it.parameters.json", "[")
+            self.wait_for(lambda: state(server)["stale"], "the fault in the parameters")
+
+    def test_a_folder_that_is_replaced_is_watched_again(self):
+        server = make()
+        os.makedirs(server.path("two"))
+        put(server, "two/post-users-v2.json", '{"type": "array"}')
+        with server:
+            before = hash_of(server)
+            os.rename(server.path("schemas"), server.path("away"))
+            self.wait_for(lambda: state(server)["stale"], "the fault")
+            os.rename(server.path("two"), server.path("schemas"))
+            self.wait_for(lambda: hash_of(server) != before, "the other folder")
+            before = hash_of(server)
+            put(server, USERS, GOOD)
+            self.wait_for(lambda: hash_of(server) != before, "a change in it")
 
     def test_a_reload_of_the_configuration_with_good_schemas_ends_it_too(self):
         with make(schemas="{folder: schemas, watch: false}") as server:

@@ -15,9 +15,8 @@
 
 #include <stdlib.h>
 
-#define FOLDERS_MAX 256
-#define PATH_BYTES  4096
-#define LINE_BYTES  (CONFIG_NOTE_BYTES_MAX + 512)
+#define PATH_BYTES 4096
+#define LINE_BYTES (CONFIG_NOTE_BYTES_MAX + 512)
 
 static void on_change(struct folder_watch *watch);
 static void watch_files(struct server *server);
@@ -219,25 +218,29 @@ void schemas_heed(struct server *server)
 /* --- what is watched ------------------------------------------------------------------------------------------------- */
 
 struct folders {
-    struct watched_folder items[FOLDERS_MAX];
-    char paths[FOLDERS_MAX][PATH_BYTES];
+    struct watched_folder *items; /* heap, with their texts */
     uint32_t count;
+    bool has_failed; /* there is no memory */
 };
 
-static void add_folder(struct folders *folders, struct slice path, bool is_deep)
+static void add_folder(struct folders *folders, struct slice path, struct slice name)
 {
-    if (folders->count == FOLDERS_MAX || path.len == 0 || path.len >= PATH_BYTES)
-        return;
-    for (uint32_t i = 0; i < folders->count; i++)
-        if (slice_is(path, folders->items[i].path))
-            return;
-    char *copy = folders->paths[folders->count];
-    memcpy(copy, path.ptr, path.len);
-    copy[path.len] = '\0';
-    folders->items[folders->count++] = (struct watched_folder){.path = copy, .is_deep = is_deep};
+    struct watched_folder *folder = &folders->items[folders->count++];
+    folder->path = strndup(path.ptr, path.len);
+    folder->name = name.len ? strndup(name.ptr, name.len) : NULL;
+    folders->has_failed |= !folder->path || (name.len && !folder->name);
 }
 
-/* The folder of a file that some route names. */
+/* Whether it is watched with the folder of schemas. */
+static bool is_in_folder(struct slice root, struct slice path)
+{
+    static const char ending[] = ".json";
+    bool is_below = root.len && slice_starts(path, root) && path.len > root.len && path.ptr[root.len] == '/';
+    bool is_hidden = is_below && memmem(path.ptr + root.len, path.len - root.len, "/.", 2);
+    return is_below && !is_hidden && slice_is(slice_skip(path, path.len - (sizeof ending - 1)), ending);
+}
+
+/* A file that some route names. */
 static void add_file(struct folders *folders, struct slice root, struct slice uri)
 {
     static const char scheme[] = "file://";
@@ -247,35 +250,43 @@ static void add_file(struct folders *folders, struct slice root, struct slice ur
         url_percent_decode(slice_skip(uri, sizeof scheme - 1), false, memory, &path) != ERR_OK)
         return;
     const char *slash = memrchr(path.ptr, '/', path.len);
-    if (root.len && slice_starts(path, root) && path.len > root.len && path.ptr[root.len] == '/')
-        return; /* watched with the folder of schemas */
-    add_folder(folders, slice_first(path, (size_t)(slash - path.ptr)), false);
+    size_t above = (size_t)(slash - path.ptr);
+    if (!is_in_folder(root, path))
+        add_folder(folders, above ? slice_first(path, above) : SLICE_LIT("/"), slice_skip(path, above + 1));
+}
+
+static void list_files(const struct config *config, struct folders *folders)
+{
+    folders->items = calloc(config->document_count + 1, sizeof *folders->items);
+    folders->has_failed = !folders->items;
+    if (folders->has_failed || !config->schemas.is_watched)
+        return;
+    if (config->schemas.folder.len)
+        add_folder(folders, config->schemas.folder, (struct slice){NULL, 0});
+    for (uint32_t i = 0; i < config->document_count; i++)
+        if (config->documents[i].path.len)
+            add_file(folders, config->schemas.folder, config->documents[i].uri);
 }
 
 static void watch_files(struct server *server)
 {
-    const struct config *config = server->config;
     struct folder_watch *watch = &server->schemas.watch;
-    struct folders *folders = calloc(1, sizeof *folders);
-    bool wants_any = config->schemas.is_watched && (config->schemas.folder.len || config->document_count);
-    if (!folders) {
-        say_error("there is no memory to watch the schemas");
-        return;
-    }
-    if (wants_any) {
-        add_folder(folders, config->schemas.folder, true);
-        for (uint32_t i = 0; i < config->document_count; i++)
-            if (config->documents[i].path.len)
-                add_file(folders, config->schemas.folder, config->documents[i].uri);
-    }
-    bool is_new = !watch->loop && folders->count;
-    if (is_new)
+    struct folders folders = {0};
+    bool is_new = false;
+    list_files(server->config, &folders);
+    if (!watch->loop && folders.count)
         folder_watch_start(watch, &server->loop, true);
-    if (watch->loop && folder_watch_set(watch, folders->items, folders->count) != ERR_OK)
+    if (!folders.has_failed && watch->loop)
+        folders.has_failed = folder_watch_set(watch, folders.items, folders.count, &is_new) != ERR_OK;
+    if (folders.has_failed)
         say_error("there is no memory to watch the schemas");
-    /* What has changed since the first reading was seen by nobody. Not at once: a job of the loader is being concluded. */
+    /* What has changed there since it was read was seen by nobody. Not at once: a job of the loader is being concluded. */
     server->loader.wants_schemas |= is_new;
-    free(folders);
+    for (uint32_t i = 0; i < folders.count; i++) {
+        free(folders.items[i].path);
+        free(folders.items[i].name);
+    }
+    free(folders.items);
 }
 
 /* --- from any thread ------------------------------------------------------------------------------------------------- */

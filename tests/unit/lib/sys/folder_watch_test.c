@@ -14,6 +14,7 @@ static char base[] = "/tmp/weir-folder-watch-XXXXXX";
 static struct loop loop;
 static struct folder_watch watch;
 static int changes;
+static bool is_new;
 
 static void on_change(struct folder_watch *changed)
 {
@@ -54,13 +55,13 @@ static void rename_file(const char *from, const char *to)
 
 static void begin(bool may_notify)
 {
-    const struct watched_folder folders[] = {{.path = base, .is_deep = true}};
+    const struct watched_folder folders[] = {{.path = base}};
     changes = 0;
     memset(&watch, 0, sizeof watch);
     watch.on_change = on_change;
     assert_int_equal(loop_init(&loop), ERR_OK);
     folder_watch_start(&watch, &loop, may_notify);
-    assert_int_equal(folder_watch_set(&watch, folders, 1), ERR_OK);
+    assert_int_equal(folder_watch_set(&watch, folders, 1, &is_new), ERR_OK);
 }
 
 static void end(void)
@@ -106,8 +107,8 @@ static void tells_of_writing_renaming_and_removing(void **state)
     begin(true);
     put("a.json", "{}");
     expect_change();
-    put("new", "{}");
-    rename_file("new", "a.json");
+    put("new.json", "{}");
+    rename_file("new.json", "a.json");
     expect_change();
     path_of("a.json", path);
     unlink(path);
@@ -131,7 +132,7 @@ static void many_changes_in_a_row_are_one(void **state)
 
 static void folders_below_are_watched_and_new_ones_once_it_is_set_again(void **state)
 {
-    const struct watched_folder folders[] = {{.path = base, .is_deep = true}};
+    const struct watched_folder folders[] = {{.path = base}};
     (void)state;
     make_folder("sub");
     begin(true);
@@ -139,7 +140,7 @@ static void folders_below_are_watched_and_new_ones_once_it_is_set_again(void **s
     expect_change();
     make_folder("later");
     expect_change();
-    assert_int_equal(folder_watch_set(&watch, folders, 1), ERR_OK);
+    assert_int_equal(folder_watch_set(&watch, folders, 1, &is_new), ERR_OK);
     put("later/a.json", "1");
     expect_change();
     end();
@@ -159,7 +160,7 @@ static void what_is_not_watched_any_more_is_not_told(void **state)
 {
     (void)state;
     begin(true);
-    assert_int_equal(folder_watch_set(&watch, NULL, 0), ERR_OK);
+    assert_int_equal(folder_watch_set(&watch, NULL, 0, &is_new), ERR_OK);
     put("a.json", "2");
     turn(1, 500 * NS_PER_MS);
     assert_int_equal(changes, 0);
@@ -178,6 +179,103 @@ static void looks_where_it_cannot_be_notified(void **state)
     end();
 }
 
+static void only_files_that_are_wanted_count(void **state)
+{
+    char name[] = "one.txt";
+    const struct watched_folder folders[] = {{.path = base, .name = name}};
+    (void)state;
+    for (int may_notify = 0; may_notify < 2; may_notify++) {
+        begin(may_notify);
+        put("weir.log", "1");
+        turn(1, may_notify ? 500 * NS_PER_MS : 2500 * NS_PER_MS);
+        int before = changes; /* of looking for the first time */
+        assert_int_equal(folder_watch_set(&watch, folders, 1, &is_new), ERR_OK);
+        assert_true(is_new);
+        turn(before + 1, may_notify ? 500 * NS_PER_MS : 2500 * NS_PER_MS);
+        before = changes;
+        put("other.json", "1");
+        put("weir.log", "2");
+        turn(before + 1, may_notify ? 500 * NS_PER_MS : 2500 * NS_PER_MS);
+        assert_int_equal(changes, before);
+        put("one.txt", "1");
+        expect_change();
+        end();
+    }
+}
+
+static void another_mode_is_a_change(void **state)
+{
+    char path[200];
+    (void)state;
+    put("a.json", "{}");
+    begin(true);
+    path_of("a.json", path);
+    assert_int_equal(chmod(path, 0600), 0);
+    expect_change();
+    end();
+}
+
+static void a_folder_that_is_replaced_and_a_link_that_is_switched_are_followed(void **state)
+{
+    char path[200];
+    char release[200];
+    const struct watched_folder folders[] = {{.path = path}};
+    (void)state;
+    path_of("current", path);
+    make_folder("one");
+    make_folder("two");
+    path_of("one", release);
+    assert_int_equal(symlink(release, path), 0);
+    begin(true);
+    assert_int_equal(folder_watch_set(&watch, folders, 1, &is_new), ERR_OK);
+    path_of("two", release);
+    unlink(path);
+    assert_int_equal(symlink(release, path), 0);
+    expect_change();
+    put("two/a.json", "1");
+    expect_change();
+    path_of("two", release);
+    rename_file("two", "away");
+    expect_change();
+    assert_int_equal(folder_watch_set(&watch, folders, 1, &is_new), ERR_OK);
+    make_folder("two");
+    turn(changes + 1, 1500 * NS_PER_MS);
+    changes = 0;
+    assert_int_equal(folder_watch_set(&watch, folders, 1, &is_new), ERR_OK);
+    put("two/b.json", "1");
+    expect_change();
+    unlink(path);
+    end();
+}
+
+static void a_change_before_it_is_set_again_is_seen_by_looking(void **state)
+{
+    const struct watched_folder folders[] = {{.path = base}};
+    (void)state;
+    begin(false);
+    turn(1, 2500 * NS_PER_MS);
+    changes = 0;
+    put("late.json", "1");
+    assert_int_equal(folder_watch_set(&watch, folders, 1, &is_new), ERR_OK);
+    assert_false(is_new);
+    expect_change();
+    end();
+}
+
+static void tells_whether_something_new_is_watched(void **state)
+{
+    const struct watched_folder folders[] = {{.path = base}};
+    (void)state;
+    begin(true);
+    assert_true(is_new);
+    assert_int_equal(folder_watch_set(&watch, folders, 1, &is_new), ERR_OK);
+    assert_false(is_new);
+    make_folder("fresh");
+    assert_int_equal(folder_watch_set(&watch, folders, 1, &is_new), ERR_OK);
+    assert_true(is_new);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +285,11 @@ int main(void)
         cmocka_unit_test(hidden_files_are_passed_over),
         cmocka_unit_test(what_is_not_watched_any_more_is_not_told),
         cmocka_unit_test(looks_where_it_cannot_be_notified),
+        cmocka_unit_test(only_files_that_are_wanted_count),
+        cmocka_unit_test(another_mode_is_a_change),
+        cmocka_unit_test(a_folder_that_is_replaced_and_a_link_that_is_switched_are_followed),
+        cmocka_unit_test(a_change_before_it_is_set_again_is_seen_by_looking),
+        cmocka_unit_test(tells_whether_something_new_is_watched),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
