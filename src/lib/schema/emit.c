@@ -28,14 +28,19 @@ enum err emit_program(struct graph *graph, struct schema_node *root, const struc
     (void)graph_faults(graph, &faults_after);
     if (err == ERR_OK && faults_after > faults_before)
         err = ERR_INVALID;
+    if (err == ERR_OK) {
+        spread_hiding(emitter.schema);
+        err = emit_check_defaults(&emitter);
+        (void)graph_faults(graph, &faults_after);
+        if (err == ERR_OK && faults_after > faults_before)
+            err = ERR_INVALID;
+    }
     for (uint32_t i = 0; i < emitter.schema->block_count; i++)
         emitter.nodes[i]->emitted = NULL;
     free(emitter.nodes);
     map_deinit(&emitter.regexes);
-    if (err == ERR_OK) {
-        spread_hiding(emitter.schema);
+    if (err == ERR_OK)
         err = fast_make(emitter.schema);
-    }
     if (err == ERR_LIMIT)
         graph_fault(graph, root, slice_of_text(""), false, "the program of this schema is larger than the limit");
     if (err != ERR_OK) {

@@ -70,4 +70,7 @@ MUST_USE enum err emit_candidates(struct emitter *emitter, bool *ret_added);
 MUST_USE enum err emit_options(struct emitter *emitter, const struct schema_node *node,
                                struct schema_options *ret_options);
 
+/* Faults for defaults that would be added and do not fit their own schemas. All rules are there. ERR_NOMEM. */
+MUST_USE enum err emit_check_defaults(struct emitter *emitter);
+
 #endif

@@ -50,16 +50,22 @@ static void add_string(struct buffer *out, struct slice text)
     buffer_add(out, SLICE_LIT("\xe2\x80\xa6\""));
 }
 
+static void add_container(struct buffer *out, yyjson_val *value, const char *article)
+{
+    size_t count = unsafe_yyjson_get_len(value);
+    if (is_object(value))
+        buffer_printf(out, "%s object with %zu member%s", article, count, count == 1 ? "" : "s");
+    else
+        buffer_printf(out, "%s array of %zu item%s", article, count, count == 1 ? "" : "s");
+}
+
 static void add_value(struct buffer *out, yyjson_val *value)
 {
     char memory[NUMBER_BYTES_MAX + 16];
     struct json_writer writer = json_writer_in_memory(memory, sizeof memory);
     struct slice text;
-    size_t count = unsafe_yyjson_is_ctn(value) ? unsafe_yyjson_get_len(value) : 0;
-    if (is_object(value)) {
-        buffer_printf(out, "an object with %zu member%s", count, count == 1 ? "" : "s");
-    } else if (is_array(value)) {
-        buffer_printf(out, "an array of %zu item%s", count, count == 1 ? "" : "s");
+    if (unsafe_yyjson_is_ctn(value)) {
+        add_container(out, value, "an");
     } else if (is_string(value)) {
         add_string(out, string_of(value));
     } else if (unsafe_yyjson_is_raw(value)) {
@@ -221,6 +227,22 @@ static void add_expected(struct buffer *out, const struct telling *telling)
     }
 }
 
+/* Whether an object or array is told beside others of its kind, which may be as large. */
+static bool is_among_likes(const struct failure *failure)
+{
+    const struct rule *rule = failure->rule;
+    uint32_t type = KIND_OF(failure->value) & YYJSON_TYPE_MASK;
+    if (!unsafe_yyjson_is_ctn(failure->value) || (rule->op != OP_ENUM && rule->op != OP_CONST))
+        return false;
+    if (rule->op == OP_CONST)
+        return (KIND_OF(rule->value) & YYJSON_TYPE_MASK) == type;
+    yyjson_val *item = unsafe_yyjson_get_first(rule->value);
+    for (size_t i = unsafe_yyjson_get_len(rule->value); i > 0; i--, item = unsafe_yyjson_get_next(item))
+        if ((KIND_OF(item) & YYJSON_TYPE_MASK) == type)
+            return true;
+    return false;
+}
+
 static bool is_about_name(const struct failure *failure)
 {
     return failure->rule->op == OP_ADDITIONAL_PROPERTIES || failure->rule->op == OP_UNEVALUATED_PROPERTIES;
@@ -233,6 +255,8 @@ static void add_found(struct buffer *out, const struct telling *telling)
         buffer_add(out, SLICE_LIT("(hidden)"));
     else if (is_about_name(failure))
         buffer_add(out, slice_of_text(json_kind(failure->value)));
+    else if (is_among_likes(failure))
+        add_container(out, failure->value, "a different");
     else
         add_value(out, failure->value);
 }

@@ -214,6 +214,24 @@ static void options_that_are_unknown_or_of_another_form_are_faults(void **state)
         {2, 31, "/not/x-openapi-validation", "takes an object of options"});
 }
 
+static void defaults_that_would_be_added_fit_their_own_schemas(void **state)
+{
+    (void)state;
+    EXPECT_FAULTS("{\"x-openapi-validation\":{\"applyDefaults\":true},\"properties\":{\n"
+                  "\"a\":{\"type\":\"integer\",\"default\":\"str\"},\"b\":{\"default\":1},\n"
+                  "\"c\":{\"$ref\":\"#/$defs/c\",\"default\":{}}},"
+                  "\"$defs\":{\"c\":{\"required\":[\"d\"]}}}",
+                  {2, 33, "/properties/a/default", "Expected an integer, found \"str\""},
+                  {3, 35, "/properties/c/default", "The member \"d\" is missing"});
+    /* Its own defaults and coercions count; what is not added may be as it is. */
+    add("fits", "{\"x-openapi-validation\":{\"applyDefaults\":true,\"coerceTypes\":true},\"properties\":{"
+                "\"a\":{\"default\":{},\"required\":[\"b\"],\"properties\":{\"b\":{\"default\":1}}},"
+                "\"c\":{\"type\":\"integer\",\"default\":\"5\"}},\"items\":{\"type\":\"null\",\"default\":1}}");
+    schema_unref(compile("fits"));
+    add("plain", "{\"properties\":{\"a\":{\"type\":\"integer\",\"default\":\"str\"}}}");
+    schema_unref(compile("plain"));
+}
+
 static void what_stands_where_no_keyword_leads_is_checked_when_it_is_referred_to(void **state)
 {
     (void)state;
@@ -329,6 +347,7 @@ int main(void)
         TEST(faults_of_a_document_stand_together_in_the_order_of_its_text),
         TEST(patterns_that_do_not_compile_are_faults),
         TEST(options_that_are_unknown_or_of_another_form_are_faults),
+        TEST(defaults_that_would_be_added_fit_their_own_schemas),
         TEST(what_stands_where_no_keyword_leads_is_checked_when_it_is_referred_to),
         TEST(schemas_of_another_draft_inside_are_checked_by_their_own),
         TEST(custom_metaschemas_check_what_they_describe),

@@ -90,6 +90,19 @@ static void says_how_many_schemas_of_one_of_fit(void **state)
     assert_message(0, "", "Expected a value that fits exactly one of 3 schemas, found 3, which fits 2.");
 }
 
+static void tells_objects_apart_that_are_as_large(void **state)
+{
+    (void)state;
+    use("{\"const\":{\"a\":1}}");
+    explain("{\"a\":2}");
+    assert_message(0, "", "Expected an object with 1 member, found a different object with 1 member.");
+    use("{\"enum\":[[1,2],3]}");
+    explain("[2,1]");
+    assert_message(0, "", "Expected one of an array of 2 items, 3, found a different array of 2 items.");
+    explain("{}");
+    assert_message(0, "", "Expected one of an array of 2 items, 3, found an object with 0 members.");
+}
+
 static void never_tells_a_secret(void **state)
 {
     (void)state;
@@ -232,6 +245,7 @@ int main(void)
         TEST(says_which_name_a_slip_was_meant_for),
         TEST(tells_the_branch_that_came_nearest),
         TEST(says_how_many_schemas_of_one_of_fit),
+        TEST(tells_objects_apart_that_are_as_large),
         TEST(never_tells_a_secret),
         TEST(hides_what_a_schema_hides_that_was_only_tried),
         TEST(shortens_what_it_tells_where_a_character_ends),
