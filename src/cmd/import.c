@@ -130,29 +130,53 @@ static int explain(enum err err, const char *folder, const char *kept, bool is_f
     return cmd_fail("import", "%s cannot be made: %s", folder, err_text(err));
 }
 
-/* Whether weir takes what was made. It should; where it does not, the files are there to be looked at. */
-static int check_result(const char *folder)
+/* Messages are about the files where they would have been. */
+static void show_places(struct config_report *report, struct slice temporary, const char *folder)
 {
+    struct slice *paths[CONFIG_NOTES_MAX + 1] = {&report->path};
+    for (uint32_t i = 0; i < report->note_count; i++)
+        paths[i + 1] = &report->notes[i].path;
+    for (uint32_t i = 0; i <= report->note_count; i++) {
+        if (!slice_starts(*paths[i], temporary))
+            continue;
+        struct slice rest = slice_skip(*paths[i], temporary.len);
+        struct slice shown = arena_printf(&report->arena, "%s" SLICE_FMT, folder, SLICE_ARG(rest));
+        if (shown.ptr)
+            *paths[i] = shown;
+    }
+}
+
+/* Whether weir takes what was made. It should; what an import cannot see, such as a pattern that is none, is seen here. */
+static enum err check_result(void *context, const char *temporary)
+{
+    static struct config_report report;
+    const char *folder = context;
+    struct config *config = NULL;
     char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/weir.yaml", folder) >= (int)sizeof path)
-        return CMD_DONE;
-    struct config *config = config_load_printed(path, stderr);
-    if (!config)
-        return cmd_fail("import", "the document says something that weir cannot serve; see above, and correct it in %s",
-                        folder);
-    config_unref(config);
-    return CMD_DONE;
+    if (snprintf(path, sizeof path, "%s/weir.yaml", temporary) >= (int)sizeof path)
+        return ERR_LIMIT;
+    config_report_init(&report);
+    enum err err = config_load(path, &report, &config);
+    show_places(&report, slice_of_text(temporary), folder);
+    config_report_print(&report, stderr);
+    config_report_deinit(&report);
+    if (err == ERR_OK)
+        config_unref(config);
+    return err;
 }
 
 static int write_result(const struct import_result *result, const char *folder, bool is_forced)
 {
     char kept[PATH_MAX];
+    const struct tree_check check = {check_result, (void *)(uintptr_t)folder};
     if (snprintf(kept, sizeof kept, "%s.old", folder) >= (int)sizeof kept)
         return explain(ERR_LIMIT, folder, "", is_forced);
-    enum err err = tree_write(folder, is_forced ? kept : NULL, result->files, result->file_count);
+    enum err err = tree_write(folder, is_forced ? kept : NULL, result->files, result->file_count, &check);
+    if (err == ERR_INVALID)
+        return cmd_fail("import", "the document says something that weir cannot serve; see above: nothing is written");
     if (err != ERR_OK)
         return explain(err, folder, kept, is_forced);
     printf("%s: %u route%s, %u schema%s; next: weir check %s/weir.yaml\n", folder, result->route_count,
            result->route_count == 1 ? "" : "s", result->schema_count, result->schema_count == 1 ? "" : "s", folder);
-    return check_result(folder);
+    return CMD_DONE;
 }

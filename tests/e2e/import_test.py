@@ -219,6 +219,19 @@ class Command(unittest.TestCase):
         self.assertRegex(done.stderr, r'orders.json:\d+:\d+: error: "#/components/schemas/Nil" leads to nothing')
         self.assertEqual(self.listing(), ["orders.json"])
 
+    def test_a_schema_that_weir_cannot_compile_leaves_nothing_behind(self):
+        document = {"openapi": "3.1.0", "info": {"title": "T", "version": "1"}, "paths": {"/a": {"post": {
+            "requestBody": {"content": {"application/json": {"schema": {"type": "string", "pattern": "a(b"}}}},
+            "responses": {"200": {"description": "d"}}}}}}
+        with open(os.path.join(self.folder, "bad.json"), "w") as file:
+            json.dump(document, file)
+        before = self.listing()
+        done = self.do("bad.json", "-u", "http://127.0.0.1:9")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("nothing is written", done.stderr)
+        self.assertRegex(done.stderr, r"(?m)^bad/schemas/post-a.json:\d+:\d+: error: ")
+        self.assertEqual(self.listing(), before)
+
     def test_wrong_usage_is_said(self):
         for arguments, words in [((), "name an OpenAPI document"), (("a", "b"), "unexpected argument"),
                                  (("orders.json", "--upstream", "ftp://x"), "--upstream takes")]:

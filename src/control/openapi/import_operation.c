@@ -249,6 +249,37 @@ static void import_parameters(struct import *in, struct import_route *route)
 
 /* ---- body and responses ------------------------------------------------------------------------------------------------------ */
 
+/* A media type of a body that is not JSON, or may be something else. */
+static struct slice find_other_type(yyjson_val *body)
+{
+    size_t at;
+    size_t count;
+    yyjson_val *key;
+    yyjson_val *media;
+    yyjson_obj_foreach(import_object(json_get(body, SLICE_LIT("content"))), at, count, key, media)
+    {
+        (void)media;
+        if (!is_json_type(json_text(key)) || slice_find(json_text(key), '*') < json_text(key).len)
+            return json_text(key);
+    }
+    return (struct slice){NULL, 0};
+}
+
+/* A route whose body has a schema takes JSON and answers 415 to all else. Where the document allows something else as
+ * well, that has to get through, so that the schema cannot be there. */
+static void leave_out_body(struct import *in, struct import_route *route, struct slice other)
+{
+    other = slice_first(other, IMPORT_QUOTE_BYTES);
+    size_t mark = import_enter(in, SLICE_LIT("content"));
+    import_note(in, NULL, "bodies may be of type " SLICE_FMT " as well, which a schema would refuse: none is checked",
+                SLICE_ARG(other));
+    import_leave(in, mark);
+    import_comment(in, &route->comments,
+                   "The body is not checked: it may be of type " SLICE_FMT
+                   ", and where JSON is checked all else is refused with 415.",
+                   SLICE_ARG(other));
+}
+
 static void import_body(struct import *in, struct import_route *route)
 {
     struct slice here = import_copy(in, text_slice(&in->pointer));
@@ -256,8 +287,13 @@ static void import_body(struct import *in, struct import_route *route)
     import_enter(in, SLICE_LIT("requestBody"));
     body = body ? import_follow(in, body) : NULL;
     route->is_body_required = yyjson_is_true(json_get(body, SLICE_LIT("required")));
-    yyjson_val *schema = body ? enter_json_schema(in, body, "bodies") : NULL;
-    if (schema) {
+    struct slice type = {NULL, 0};
+    struct slice other = find_other_type(body);
+    bool is_mixed = other.ptr && json_get(find_json(json_get(body, SLICE_LIT("content")), &type), SLICE_LIT("schema"));
+    yyjson_val *schema = body && !is_mixed ? enter_json_schema(in, body, "bodies") : NULL;
+    if (is_mixed) {
+        leave_out_body(in, route, other);
+    } else if (schema) {
         route->has_body = true;
         import_add_schema(in, file_of(in, route, ".json"), schema);
     } else if (body) {

@@ -94,7 +94,8 @@ static enum err put_in_place(const char *temporary, const char *path, const char
     return err;
 }
 
-enum err tree_write(const char *path, const char *kept, const struct tree_file *files, uint32_t count)
+enum err tree_write(const char *path, const char *kept, const struct tree_file *files, uint32_t count,
+                    const struct tree_check *check)
 {
     char temporary[PATH_MAX];
     int len = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
@@ -108,6 +109,8 @@ enum err tree_write(const char *path, const char *kept, const struct tree_file *
         err = write_file(temporary, &files[made++]);
     if (err == ERR_OK && chmod(temporary, FOLDER_MODE) != 0)
         err = file_err_of(errno);
+    if (err == ERR_OK && check)
+        err = check->run(check->context, temporary);
     if (err == ERR_OK)
         err = sync_folder(temporary);
     if (err == ERR_OK)

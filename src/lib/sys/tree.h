@@ -12,9 +12,17 @@ struct tree_file {
     unsigned mode; /* permission bits */
 };
 
-/* Writes the files into a new folder beside `path` and renames that. What is at `path` already is ERR_EXISTS, unless it is
- * to be kept as `kept`, which must not exist then (ERR_EXISTS as well). ERR_DENIED, ERR_NOT_FOUND (the folder that it is to
- * stand in), ERR_LIMIT, ERR_IO: nothing has changed. */
-MUST_USE enum err tree_write(const char *path, const char *kept, const struct tree_file *files, uint32_t count);
+/* Looks at the files in `folder`, where they are before they get to their place. */
+struct tree_check {
+    enum err (*run)(void *context, const char *folder);
+    void *context;
+};
+
+/* Writes the files into a new folder beside `path` and renames that, unless `check`, which may be NULL, fails: then what it
+ * returned. What is at `path` already is ERR_EXISTS, unless it is to be kept as `kept`, which must not exist then
+ * (ERR_EXISTS as well). ERR_DENIED, ERR_NOT_FOUND (the folder that it is to stand in), ERR_LIMIT, ERR_IO: nothing has
+ * changed. */
+MUST_USE enum err tree_write(const char *path, const char *kept, const struct tree_file *files, uint32_t count,
+                             const struct tree_check *check);
 
 #endif

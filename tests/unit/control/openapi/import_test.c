@@ -365,6 +365,22 @@ static void a_response_that_is_a_reference_has_no_file_of_its_own(void **state)
     end();
 }
 
+static void a_body_that_may_be_something_else_is_not_checked(void **state)
+{
+    (void)state;
+    begin("openapi: 3.1.0\n"
+          "paths:\n"
+          "  /a: {post: {requestBody: {content: {application/json: {schema: {type: object}}, image/png: {}}}}}\n"
+          "  /b: {post: {requestBody: {content: {'*/*': {schema: {type: object}}}}}}\n"
+          "  /c: {post: {requestBody: {content: {application/json: {schema: {type: object}}, a/b+json: {}}}}}\n",
+          ERR_OK);
+    assert_non_null(strstr(run.said, "a.yaml:3:29: warning: bodies may be of type image/png as well"));
+    assert_non_null(strstr(run.said, "a.yaml:4:29: warning: bodies may be of type */* as well"));
+    assert_non_null(strstr(run.said, "warning: bodies of type a/b+json are not described"));
+    assert_int_equal(run.result.schema_count, 1);
+    end();
+}
+
 static void what_operations_share_is_told_of_once(void **state)
 {
     (void)state;
@@ -451,6 +467,7 @@ int main(void)
         cmocka_unit_test(operations_that_would_share_files_say_theirs),
         cmocka_unit_test(parameters_of_an_operation_come_before_those_of_its_path),
         cmocka_unit_test(a_response_that_is_a_reference_has_no_file_of_its_own),
+        cmocka_unit_test(a_body_that_may_be_something_else_is_not_checked),
         cmocka_unit_test(what_operations_share_is_told_of_once),
         cmocka_unit_test(security_is_mapped_or_told),
         cmocka_unit_test(texts_are_quoted_so_that_yaml_reads_them),

@@ -51,7 +51,7 @@ static void writes_all_files_into_a_folder_of_that_name(void **state)
 {
     (void)state;
     struct stat status;
-    assert_int_equal(tree_write(in_base("one"), NULL, files, 3), ERR_OK);
+    assert_int_equal(tree_write(in_base("one"), NULL, files, 3, NULL), ERR_OK);
     assert_content("one/a.txt", "alpha");
     assert_content("one/b/c/d.txt", "delta");
     assert_content("one/b/e.txt", "");
@@ -65,7 +65,7 @@ static void writes_all_files_into_a_folder_of_that_name(void **state)
 static void leaves_what_is_there_alone(void **state)
 {
     (void)state;
-    assert_int_equal(tree_write(in_base("one"), NULL, files, 1), ERR_EXISTS);
+    assert_int_equal(tree_write(in_base("one"), NULL, files, 1, NULL), ERR_EXISTS);
     assert_content("one/b/c/d.txt", "delta");
     assert_int_equal(count_entries(), 1);
 }
@@ -73,11 +73,11 @@ static void leaves_what_is_there_alone(void **state)
 static void keeps_the_old_folder_where_asked_to(void **state)
 {
     (void)state;
-    assert_int_equal(tree_write(in_base("one"), in_base("old"), files, 1), ERR_OK);
+    assert_int_equal(tree_write(in_base("one"), in_base("old"), files, 1, NULL), ERR_OK);
     assert_content("old/b/c/d.txt", "delta");
     assert_content("one/a.txt", "alpha");
     assert_int_not_equal(access(in_base("one/b"), F_OK), 0);
-    assert_int_equal(tree_write(in_base("one"), in_base("old"), files, 3), ERR_EXISTS);
+    assert_int_equal(tree_write(in_base("one"), in_base("old"), files, 3, NULL), ERR_EXISTS);
     assert_int_not_equal(access(in_base("one/b"), F_OK), 0);
     assert_int_equal(count_entries(), 2);
 }
@@ -86,8 +86,8 @@ static void a_write_that_fails_leaves_nothing(void **state)
 {
     (void)state;
     const struct tree_file twice[] = {files[0], files[1], files[0]};
-    assert_int_equal(tree_write(in_base("two"), NULL, twice, 3), ERR_EXISTS);
-    assert_int_equal(tree_write(in_base("no/two"), NULL, files, 3), ERR_NOT_FOUND);
+    assert_int_equal(tree_write(in_base("two"), NULL, twice, 3, NULL), ERR_EXISTS);
+    assert_int_equal(tree_write(in_base("no/two"), NULL, files, 3, NULL), ERR_NOT_FOUND);
     assert_int_equal(count_entries(), 2);
 }
 
