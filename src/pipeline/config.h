@@ -91,6 +91,9 @@ struct contract_config {
 
 struct schemas_config {
     struct slice folder; /* absolute; empty: none */
+    struct slice
+        folder_shown;        /* as it stands in front of files in messages and in contracts, without a "/" behind it */
+    struct slice folder_uri; /* with a "/" behind it */
     bool asserts_formats;
     bool is_watched;
     struct contract_config contract;

@@ -67,7 +67,7 @@ class Replacing(unittest.TestCase):
         with make() as server:
             before = state(server)["schemas"][0]
             self.assertEqual((before["route"], before["part"], before["mode"]), ("POST /v2/users", "body", "enforce"))
-            self.assertTrue(before["file"].endswith(USERS), before)
+            self.assertEqual(before["file"], "post-users-v2.json")
             self.assertEqual(values(server)["weir_schemas"], 1)
             put(server, USERS, '{"type": "object", "minProperties": 1}')
             self.wait_for(lambda: hash_of(server) != before["sha256"], "the new schema")
@@ -161,6 +161,24 @@ class Replacing(unittest.TestCase):
             self.assertEqual((response.status, response.problem()), (503, "overloaded"), response)
             self.assertEqual(server.wait(), 0)
 
+    def test_faults_are_told_with_names_from_the_folder_of_schemas(self):
+        server = make('{"$ref": "common/address.json"}', "{folder: schemas, watch: false}")
+        os.makedirs(server.path("schemas/common"))
+        put(server, "schemas/common/address.json", GOOD)
+        with server:
+            for fault, name in ((BAD, "common/address.json:2:11: "),
+                                ('{"$ref": "gone.json"}', "common/address.json:1:10: "),
+                                ('{"$ref": "../away.json#/a"}', "common/address.json:1:10: ")):
+                put(server, "schemas/common/address.json", fault)
+                told = reload(server).json()["errors"][0]["detail"]
+                self.assertTrue(told.startswith(name), told)
+                detail = weir.ask(server.port, "GET", "/readyz").json()["detail"]
+                self.assertIn(name, detail)
+                for text in (told, detail, state(server)["detail"]):
+                    self.assertNotIn(server.folder, text)
+                    self.assertNotIn("file:", text)
+                self.assertNotIn("schemas/", detail)
+
     def test_a_log_beside_a_file_of_parameters_makes_no_reloads(self):
         server = make()
         put(server, "it.parameters.json", "[]")
@@ -215,7 +233,7 @@ class Replacing(unittest.TestCase):
             put(server, USERS, BAD)
             response = reload(server)
             self.assertEqual((response.status, response.problem()), (422, "invalid-schemas"), response)
-            self.assertRegex(response.json()["errors"][0]["detail"], r"schemas/post-users-v2\.json:2:11: \"type\"")
+            self.assertRegex(response.json()["errors"][0]["detail"], r"^post-users-v2\.json:2:11: \"type\"")
             self.assertEqual(weir.ask(server.port, "PUT", "/admin/schemas").status, 405)
 
     def test_many_may_ask_at_once_and_one_may_go_away(self):

@@ -77,6 +77,11 @@ static enum err open_folder(struct compile *compile, struct schema_folder **ret_
     enum err err = schema_folder_open(config->folder, shown, &fault, ret_folder);
     if (err != ERR_OK && err != ERR_NOMEM)
         config_report_error(compile->report, compile_place_of(written), "\"folder\" of schemas: %s", memory);
+    config->folder_shown = shown;
+    if (err == ERR_OK)
+        config->folder_uri = arena_copy(&compile->config->arena, (*ret_folder)->uri);
+    if (err == ERR_OK && !config->folder_uri.ptr)
+        return ERR_NOMEM;
     return err == ERR_NOMEM ? ERR_NOMEM : ERR_OK;
 }
 

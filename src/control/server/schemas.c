@@ -7,6 +7,7 @@
 #include "control/server/server_int.h"
 
 #include "control/config/load.h"
+#include "control/server/fault.h"
 #include "control/server/lost.h"
 #include "control/server/say.h"
 #include "lib/http/url.h"
@@ -94,45 +95,31 @@ void schemas_keep_times(const struct config *before, struct config *config)
 
 /* --- on the control thread ------------------------------------------------------------------------------------------- */
 
-/* The name of a file without its folders: anyone may ask /readyz. */
-static struct slice base_name(struct slice path)
-{
-    const char *slash = path.len ? memrchr(path.ptr, '/', path.len) : NULL;
-    return slash ? slice_skip(path, (size_t)(slash + 1 - path.ptr)) : path;
-}
-
-static void say_why(const struct config_report *report, struct text *out)
+static void say_why(const struct config *config, const struct config_report *report, struct text *out)
 {
     text_add(out, SLICE_LIT("the schemas in use are older than their files, which are not good: "));
     for (uint32_t i = 0; report && i < report->note_count; i++) {
         const struct config_note *note = &report->notes[i];
-        struct slice path = base_name(note->path.len ? note->path : report->path);
         if (note->severity != CONFIG_ERROR)
             continue;
-        text_add(out, path);
-        if (note->place.line)
-            text_printf(out, ":%u:%u", note->place.line, note->place.column);
-        text_printf(out, ": " SLICE_FMT, SLICE_ARG(note->message));
+        fault_format(config, report, note, out);
         return;
     }
     text_add(out, SLICE_LIT("the log says why"));
 }
 
 /* Errors as lines, on the heap; NULL without memory. */
-static char *list_faults(const struct config_report *report)
+static char *list_faults(const struct config *config, const struct config_report *report)
 {
     char *lines = calloc(SCHEMAS_FAULTS_MAX, LINE_BYTES);
     struct text out = lines ? text_init(lines, (size_t)SCHEMAS_FAULTS_MAX * LINE_BYTES) : (struct text){0};
     uint32_t count = 0;
     for (uint32_t i = 0; lines && report && i < report->note_count && count < SCHEMAS_FAULTS_MAX; i++) {
         const struct config_note *note = &report->notes[i];
-        struct slice path = note->path.len ? note->path : report->path;
         if (note->severity != CONFIG_ERROR)
             continue;
-        text_add(&out, path);
-        if (note->place.line)
-            text_printf(&out, ":%u:%u", note->place.line, note->place.column);
-        text_printf(&out, ": " SLICE_FMT "\n", SLICE_ARG(note->message));
+        fault_format(config, report, note, &out);
+        text_add(&out, SLICE_LIT("\n"));
         count++;
     }
     return lines;
@@ -142,7 +129,7 @@ static void answer_tickets(struct server *server, bool is_good)
 {
     struct schema_state *schemas = &server->schemas;
     const struct loader *loader = &server->loader;
-    char *faults = is_good ? NULL : list_faults(loader->report);
+    char *faults = is_good ? NULL : list_faults(server->config, loader->report);
     mutex_lock(&schemas->lock);
     free(schemas->faults);
     schemas->faults = faults;
@@ -169,7 +156,7 @@ void schemas_conclude(struct server *server, bool is_good)
     bool was_good = gauge_read(&schemas->meter.is_last_good);
     bool was_asked = loader->ticket > schemas->answered;
     if (!is_good) {
-        say_why(loader->report, &why);
+        say_why(server->config, loader->report, &why);
         say_error("schemas were not taken; those from before go on being used");
     } else if (!loader->is_unchanged) {
         say("schemas were read anew");

@@ -60,6 +60,14 @@ struct listing {
     const struct route *route;
 };
 
+/* From the folder of schemas, where the file is in there. */
+static struct slice name_file(const struct config *config, struct slice path)
+{
+    const struct slice folder = config->schemas.folder_shown;
+    bool is_inside = folder.len && path.len > folder.len && slice_starts(path, folder) && path.ptr[folder.len] == '/';
+    return is_inside ? slice_skip(path, folder.len + 1) : path;
+}
+
 static void put_schema(void *context, struct slice part, const struct contract_schema *schema)
 {
     static const char *const modes[] = {
@@ -75,7 +83,7 @@ static void put_schema(void *context, struct slice part, const struct contract_s
     json_write_object_begin(writer);
     put(writer, "route", listing->route->name);
     put(writer, "part", part);
-    put(writer, "file", schema->path.len ? schema->path : listing->config->path);
+    put(writer, "file", schema->path.len ? name_file(listing->config, schema->path) : listing->config->path);
     if (fragment < schema->uri.len)
         put(writer, "fragment", slice_skip(schema->uri, fragment));
     put(writer, "sha256", slice_of_text(document->hash));
