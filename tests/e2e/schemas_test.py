@@ -179,6 +179,25 @@ class Replacing(unittest.TestCase):
                     self.assertNotIn("file:", text)
                 self.assertNotIn("schemas/", detail)
 
+    def test_a_warning_is_said_once(self):
+        server = make(schemas="{folder: schemas, watch: false}")
+        put(server, "schemas/get-nothing.json", GOOD)
+        with server:
+            self.assertTrue(server.find_line("get-nothing.json: warning"), server.lines)
+            self.assertEqual(reload(server).json(), {"status": "unchanged"})
+            begin = len(server.lines)
+            put(server, "schemas/post-user.json", GOOD)
+            self.assertEqual(reload(server).json(), {"status": "unchanged"})
+            server.wait_for_line("post-user.json: warning", begin=begin)  # a misspelt name changes nothing else
+            begin = len(server.lines)
+            put(server, USERS, '{"type": "array"}')
+            self.assertEqual(reload(server).json(), {"status": "reloaded"})
+            put(server, "schemas/get-less.json", GOOD)
+            put(server, USERS, GOOD)
+            self.assertEqual(reload(server).json(), {"status": "reloaded"})
+            server.wait_for_line("get-less.json: warning", begin=begin)
+            self.assertFalse(server.find_line("get-nothing.json", begin), server.lines)
+
     def test_a_log_beside_a_file_of_parameters_makes_no_reloads(self):
         server = make()
         put(server, "it.parameters.json", "[]")

@@ -10,6 +10,7 @@
 #include "control/server/fault.h"
 #include "control/server/lost.h"
 #include "control/server/say.h"
+#include "lib/base/hash.h"
 #include "lib/http/url.h"
 #include "lib/sys/clock.h"
 #include "pipeline/contract.h"
@@ -64,6 +65,45 @@ static bool has_same_documents(const struct config *a, const struct config *b)
     return are_same;
 }
 
+static uint64_t hash_note(const struct config_report *report, const struct config_note *note)
+{
+    char memory[LINE_BYTES];
+    struct text text = text_init(memory, sizeof memory);
+    config_note_format(report, note, &text);
+    return hash_bytes((struct hash_key){1, 2}, text_slice(&text));
+}
+
+static bool was_said(const struct schema_state *schemas, uint64_t hash)
+{
+    for (uint32_t i = 0; i < schemas->said_count; i++)
+        if (schemas->said[i] == hash)
+            return true;
+    return false;
+}
+
+/* Takes those warnings out that the reading before had too: whoever changes one file is not told of all others again. */
+static void drop_said(struct schema_state *schemas, struct config_report *report)
+{
+    uint64_t hashes[CONFIG_NOTES_MAX];
+    uint32_t hash_count = 0;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < report->note_count; i++) {
+        const struct config_note note = report->notes[i];
+        bool is_warning = note.severity == CONFIG_WARNING;
+        if (is_warning)
+            hashes[hash_count++] = hash_note(report, &note);
+        if (is_warning && was_said(schemas, hashes[hash_count - 1]))
+            report->warning_count--;
+        else
+            report->notes[kept++] = note;
+    }
+    report->note_count = kept;
+    if (report->error_count)
+        return; /* others may not have been come to */
+    memcpy(schemas->said, hashes, hash_count * sizeof *hashes);
+    schemas->said_count = hash_count;
+}
+
 void schemas_load(struct server *server, struct config_report *report, struct config **ret_config,
                   bool *ret_is_unchanged)
 {
@@ -74,7 +114,11 @@ void schemas_load(struct server *server, struct config_report *report, struct co
     bool is_unchanged = err == ERR_OK && has_same_documents(old, config);
     if (err == ERR_OK)
         lost_schemas_report(old, config, CONFIG_ERROR, report);
-    if (!is_unchanged)
+    /* The first reading of those that are watched is right after the start, which has said all of it. */
+    bool is_start = !server->schemas.has_read && old->schemas.is_watched && is_unchanged;
+    server->schemas.has_read = true;
+    drop_said(&server->schemas, report);
+    if (!is_start)
         config_report_print(report, stderr);
     if (err == ERR_OK && !is_unchanged && report->error_count == 0)
         *ret_config = config;

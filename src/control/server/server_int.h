@@ -42,10 +42,13 @@ struct schema_state {
     struct folder_watch watch;
     struct notice stale; /* why the schemas in use are not those of the files; empty: they are */
     struct reload_meter meter;
-    _Atomic uint64_t asked; /* tickets that the endpoint was given */
-    struct mutex lock;      /* of what follows */
-    uint64_t answered;      /* tickets up to this one have their outcome */
-    bool is_given_up;       /* the server is shutting down: no further ticket gets an outcome */
+    _Atomic uint64_t asked;          /* tickets that the endpoint was given */
+    uint64_t said[CONFIG_NOTES_MAX]; /* hashes of the warnings of the last reading that was good; the loader's thread */
+    uint32_t said_count;
+    bool has_read;     /* the loader's thread */
+    struct mutex lock; /* of what follows */
+    uint64_t answered; /* tickets up to this one have their outcome */
+    bool is_given_up;  /* the server is shutting down: no further ticket gets an outcome */
     bool is_good;
     bool has_changed;
     char *faults; /* lines; heap */
