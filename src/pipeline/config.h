@@ -192,6 +192,7 @@ struct config {
     uint32_t route_count;
     struct contract_document *documents; /* of all contracts, by URI: what control/openapi makes components of */
     uint32_t document_count;
+    struct slice documents_base; /* URI of the folder of schemas, with its "/"; empty: there is none */
     struct route *unmatched; /* stands in where no route matches: the observing part of the file's chain, no target */
     struct route_table *table;
 };

@@ -4,6 +4,7 @@
 #include "control/config/scalar_int.h"
 
 #include "lib/sys/file.h"
+#include "pipeline/contract.h"
 
 #define PIXEL_BYTES 3
 
@@ -142,6 +143,50 @@ static void check_use(struct compile *compile, uint32_t index, const struct yaml
                           "no route leads to model \"" SLICE_FMT "\"", SLICE_ARG(model->name));
 }
 
+/* What became of a route as it is written; of several methods the first. NULL: nothing, which is reported. */
+static const struct route *route_at(const struct compile *compile, const struct yaml_node *node)
+{
+    const struct yaml_node *match = yaml_find(node, "match");
+    for (uint32_t i = 0; match && i < compile->config->route_count; i++)
+        if (compile->places[i].line == match->place.line && compile->places[i].column == match->place.column)
+            return compile->config->routes[i];
+    return NULL;
+}
+
+/* A body goes on to an upstream while it comes, unless a contract wants to see it. */
+static void check_body_bytes(struct compile *compile, const struct yaml_node *node)
+{
+    const struct yaml_node *written = yaml_find(node, "body_bytes");
+    const struct yaml_node *to = yaml_find(node, "to");
+    const struct route *route = route_at(compile, node);
+    bool is_held = route && contract_checks_bodies(route->contract);
+    bool is_streamed = !is_held && (yaml_find(to, "upstream") || yaml_find(to, "proxy"));
+    uint64_t bytes;
+    if (written && !is_streamed && size_parse(written->text, &bytes) == ERR_OK &&
+        bytes > compile->config->limits.request_memory)
+        config_report_error(compile->report, written->place,
+                            "body_bytes of a route must not be more than limits.request_memory: the body is held "
+                            "in the memory of its request");
+}
+
+static bool enforces_responses(const struct contract *contract)
+{
+    for (uint32_t i = 0; contract && i < contract->response_count; i++)
+        if (contract->responses[i].schema.schema && contract->responses[i].schema.mode == CONTRACT_ENFORCE)
+            return true;
+    return false;
+}
+
+/* A file is sent from the disk, and nobody has it whole to look at. */
+static void check_files(struct compile *compile, const struct yaml_node *node)
+{
+    const struct route *route = route_at(compile, node);
+    if (route && route->files && enforces_responses(route->contract))
+        config_report_error(compile->report, yaml_find(node, "match")->place,
+                            "responses of files cannot be enforced, because files are sent as they are read; write "
+                            "contract: {responses: report}, or off");
+}
+
 static void check_routes(struct compile *compile)
 {
     const struct config *config = compile->config;
@@ -149,14 +194,8 @@ static void check_routes(struct compile *compile)
     const struct yaml_node *models = yaml_find(compile->root, "models");
     for (const struct yaml_node *route = routes && routes->kind == YAML_LIST ? routes->first : NULL; route;
          route = route->next) {
-        const struct yaml_node *node = yaml_find(route, "body_bytes");
-        const struct yaml_node *to = yaml_find(route, "to");
-        bool is_streamed = yaml_find(to, "upstream") || yaml_find(to, "proxy");
-        uint64_t bytes;
-        if (node && !is_streamed && size_parse(node->text, &bytes) == ERR_OK && bytes > config->limits.request_memory)
-            config_report_error(compile->report, node->place,
-                                "body_bytes of a route must not be more than limits.request_memory: the body is held "
-                                "in the memory of its request");
+        check_body_bytes(compile, route);
+        check_files(compile, route);
     }
     if (compile->report->error_count || !models || models->count != config->models.count)
         return;

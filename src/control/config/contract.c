@@ -418,6 +418,11 @@ enum err bindings_finish(struct compile *compile)
         return ERR_NOMEM;
     config->documents = documents;
     config->document_count = contracts->document_count;
+    if (contracts->folder) {
+        config->documents_base = arena_copy(&config->arena, contracts->folder->uri);
+        if (!config->documents_base.ptr)
+            return ERR_NOMEM;
+    }
     documents += contracts->document_count;
     for (document = contracts->documents; document; document = document->next)
         *--documents = *document->made;

@@ -3,6 +3,7 @@
  * pointer, when there is something to say of it. */
 #include "control/openapi/import_int.h"
 
+#include "lib/base/utf8.h"
 #include "lib/http/url.h"
 #include "lib/json/pointer.h"
 
@@ -230,13 +231,9 @@ struct slice import_text(struct import *in, yyjson_val *owner, const char *key, 
     struct slice text = json_text(value);
     if (value && !yyjson_is_str(value))
         import_note(in, key, "\"%s\" is a text, left out", key);
-    if (text.len <= bytes_max)
-        return text;
-    import_note(in, key, "\"%s\" is cut after %zu bytes", key, bytes_max);
-    size_t len = bytes_max;
-    while (len > 0 && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
-        len--;
-    return slice_first(text, len);
+    if (text.len > bytes_max)
+        import_note(in, key, "\"%s\" is cut after %zu bytes", key, bytes_max);
+    return utf8_first(text, bytes_max);
 }
 
 /* The pointer in "#/a/b", percent-encoded as it is in a URI. */

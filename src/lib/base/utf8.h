@@ -10,6 +10,17 @@
 int utf8_measure(struct slice text);
 bool utf8_is_valid(struct slice text);
 
+/* The first bytes of a well-formed text, cut where a character ends. */
+static inline struct slice utf8_first(struct slice text, size_t bytes_max)
+{
+    size_t len = bytes_max;
+    if (text.len <= bytes_max)
+        return text;
+    while (len > 0 && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
+        len--;
+    return slice_first(text, len);
+}
+
 /* Writes a character, which is none of the halves of surrogate pairs; returns how many bytes. */
 size_t utf8_put(char out[4], uint32_t character);
 

@@ -4,6 +4,7 @@
  * What is told of a value: scalars, shortened; of objects and arrays their size only, so that no secret slips out with
  * what holds it. Nothing is told of what a hiding schema has seen, whichever other schema complains of it, nor of members
  * that no schema knows: a misspelt "password" is one of them. */
+#include "lib/base/utf8.h"
 #include "lib/json/number.h"
 #include "lib/schema/walk_int.h"
 
@@ -22,20 +23,9 @@ struct telling {
     bool hides_name; /* of a member that is one too many */
 };
 
-/* The first bytes of a text, cut where a character ends. */
-static struct slice shorten(struct slice text, size_t bytes_max)
-{
-    if (text.len <= bytes_max)
-        return text;
-    size_t len = bytes_max;
-    while (len > 0 && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
-        len--;
-    return slice_first(text, len);
-}
-
 static void add_string(struct buffer *out, struct slice text)
 {
-    struct slice front = shorten(text, FOUND_BYTES_MAX);
+    struct slice front = utf8_first(text, FOUND_BYTES_MAX);
     char memory[6 * FOUND_BYTES_MAX + 16];
     struct json_writer writer = json_writer_in_memory(memory, sizeof memory);
     struct slice quoted;
@@ -69,7 +59,7 @@ static void add_value(struct buffer *out, yyjson_val *value)
     } else if (is_string(value)) {
         add_string(out, string_of(value));
     } else if (unsafe_yyjson_is_raw(value)) {
-        buffer_add(out, shorten(string_of(value), FOUND_BYTES_MAX));
+        buffer_add(out, utf8_first(string_of(value), FOUND_BYTES_MAX));
         if (unsafe_yyjson_get_len(value) > FOUND_BYTES_MAX)
             buffer_add(out, SLICE_LIT("\xe2\x80\xa6"));
     } else {

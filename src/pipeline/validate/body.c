@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The body of a request against its schema. Where the schema may edit, the body is written anew, and whoever comes behind
  * sees only that. A schema that only reports changes nothing. */
+#include "lib/base/utf8.h"
 #include "lib/json/writer.h"
 #include "pipeline/body_json.h"
 #include "pipeline/flow.h"
@@ -124,8 +125,10 @@ static void add_fault(struct request *request, const struct schema_error *error)
     struct request_fault *fault = terms ? request_fault_push(request) : NULL;
     if (!fault)
         return;
-    *terms = (struct fault_terms){
-        .schema = error->location, .keyword = error->keyword, .expected = error->expected, .found = error->found};
+    *terms = (struct fault_terms){.schema = validate_place(request, error->location),
+                                  .keyword = error->keyword,
+                                  .expected = error->expected,
+                                  .found = error->found};
     *fault = (struct request_fault){.pointer = error->instance, .detail = error->message, .terms = terms};
 }
 
@@ -151,8 +154,8 @@ static enum verdict refuse(struct request *request, const struct contract *contr
         text_printf(&out, " See \"errors\" for %u more%s.", errors.count - 1,
                     errors.is_cut ? ", which are not all" : "");
     return request_fail(request, PROBLEM_INVALID_BODY, SLICE_FMT "%s" SLICE_FMT "%s",
-                        SLICE_ARG(slice_first(first->instance, 150)), first->instance.len ? ": " : "",
-                        SLICE_ARG(slice_first(first->message, 250)), more);
+                        SLICE_ARG(utf8_first(first->instance, 150)), first->instance.len ? ": " : "",
+                        SLICE_ARG(utf8_first(first->message, 250)), more);
 }
 
 static enum verdict apply(struct request *request, yyjson_val *root, const struct schema_edits *edits)

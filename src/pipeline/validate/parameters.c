@@ -4,6 +4,7 @@
  *
  * All that is wrong with all of them is told at once. Where a text can be read as more than one type, it fits if one of
  * the readings does. */
+#include "lib/base/utf8.h"
 #include "lib/http/url.h"
 #include "pipeline/validate/style.h"
 #include "pipeline/validate/validate_int.h"
@@ -99,7 +100,7 @@ static struct slice pointer_of(const struct look *look, const struct schema_erro
 static struct slice title_of(struct request *request, enum contract_place place, struct slice name)
 {
     return arena_printf(&request->arena, SLICE_FMT " parameter " SLICE_FMT, SLICE_ARG(places[place]),
-                        SLICE_ARG(slice_first(name, 100)));
+                        SLICE_ARG(utf8_first(name, 100)));
 }
 
 /* One more item. FAIL when there is no memory: what is wrong must not pass for want of words. */
@@ -147,7 +148,7 @@ static enum verdict add_error(const struct look *look, const struct schema_error
     struct fault_terms terms = {
         .in = places[look->parameter->place],
         .parameter = look->parameter->name,
-        .schema = error->location,
+        .schema = validate_place(request, error->location),
         .keyword = error->keyword,
         .expected = error->expected,
         .found = error->found,
@@ -170,13 +171,13 @@ static enum verdict conclude(struct request *request)
     struct text out = text_init(more, sizeof more);
     if (first->terms->schema.len) {
         title = arena_printf(&request->arena, SLICE_FMT " parameter " SLICE_FMT SLICE_FMT ": ",
-                             SLICE_ARG(first->terms->in), SLICE_ARG(slice_first(first->terms->parameter, 100)),
-                             SLICE_ARG(slice_first(first->pointer, 100)));
+                             SLICE_ARG(first->terms->in), SLICE_ARG(utf8_first(first->terms->parameter, 100)),
+                             SLICE_ARG(utf8_first(first->pointer, 100)));
     }
     if (request->fault_count > 1)
         text_printf(&out, " See \"errors\" for %u more.", request->fault_count - 1);
     return request_fail(request, PROBLEM_INVALID_PARAMETERS, SLICE_FMT SLICE_FMT "%s", SLICE_ARG(title),
-                        SLICE_ARG(slice_first(first->detail, 250)), more);
+                        SLICE_ARG(utf8_first(first->detail, 250)), more);
 }
 
 /* Where it stands. */
@@ -288,7 +289,7 @@ static enum verdict check_unknown(struct request *request, const struct contract
             name = SLICE_LIT("(malformed)");
         if (err == ERR_OK && style_knows_query(contract, name))
             continue;
-        const struct contract_parameter unknown = {.name = slice_first(name, 100), .place = CONTRACT_QUERY};
+        const struct contract_parameter unknown = {.name = utf8_first(name, 100), .place = CONTRACT_QUERY};
         const struct look look = {request, contract, &unknown};
         enum verdict verdict =
             refuse(&look, contract->mode, "unknown", "is none that this route knows", (struct slice){NULL, 0});

@@ -94,6 +94,22 @@ enum verdict validate_response(struct request *request)
     return VERDICT_NEXT;
 }
 
+/* What was said of the body that is not sent: of the fields of others, such as those of the chain, nothing is lost. */
+static void drop_fields(struct response *response)
+{
+    static const char *const names[] = {"etag",          "last-modified",    "accept-ranges",   "content-range",
+                                        "cache-control", "content-encoding", "content-location"};
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < response->field_count; i++) {
+        bool is_dropped = false;
+        for (size_t n = 0; n < ARRAY_LEN(names); n++)
+            is_dropped |= slice_equal_nocase(response->fields[i].name, slice_of_text(names[n]));
+        if (!is_dropped)
+            response->fields[kept++] = response->fields[i];
+    }
+    response->field_count = kept;
+}
+
 static enum verdict refuse(struct request *request)
 {
     bool is_upstreams = request->exchange;
@@ -102,6 +118,7 @@ static enum verdict refuse(struct request *request)
     validate_count(request, CONTRACT_RESPONSE_REFUSED);
     if (is_upstreams)
         proxy_drop_response(request);
+    drop_fields(response);
     response->body = none;
     return request_fail(request, is_upstreams ? PROBLEM_INVALID_UPSTREAM_RESPONSE : PROBLEM_INVALID_RESPONSE,
                         "The response was held back, because it does not fit the schema that this route promises; the "

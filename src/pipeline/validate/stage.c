@@ -3,6 +3,7 @@
  *
  * What fits costs one pass over the document (schema_check). Only what does not is looked at again, to say all that is
  * wrong with it (schema_explain), so that a good request does not pay for the words of a bad one. */
+#include "lib/base/utf8.h"
 #include "pipeline/flow.h"
 #include "pipeline/validate/validate_int.h"
 
@@ -67,7 +68,20 @@ void validate_note(struct request *request, struct slice what, struct slice poin
         return;
     request->contract_note =
         arena_printf(&request->arena, SLICE_FMT "%s" SLICE_FMT ": " SLICE_FMT, SLICE_ARG(what), pointer.len ? " " : "",
-                     SLICE_ARG(slice_first(pointer, 100)), SLICE_ARG(keyword));
+                     SLICE_ARG(utf8_first(pointer, 100)), SLICE_ARG(keyword));
+}
+
+struct slice validate_place(const struct request *request, struct slice location)
+{
+    struct slice base = request->config->documents_base;
+    if (base.len && slice_starts(location, base))
+        return slice_skip(location, base.len);
+    if (!slice_starts(location, SLICE_LIT("file:")))
+        return location;
+    size_t begin = slice_find(location, '#');
+    while (begin > 0 && location.ptr[begin - 1] != '/')
+        begin--;
+    return slice_skip(location, begin);
 }
 
 void validate_count(struct request *request, enum contract_event event)

@@ -21,6 +21,9 @@ enum schema_outcome validate_explain(struct request *request, const struct schem
 uint32_t validate_errors_max(const struct contract *contract, const struct contract_schema *schema);
 /* The first thing that is wrong, for the log: "body /age: minimum". */
 void validate_note(struct request *request, struct slice what, struct slice pointer, struct slice keyword);
+/* Where a schema says something, as clients see it: from the folder of schemas on. Where that lies on this machine is not
+ * their affair, so that of a file elsewhere only the name is told. */
+struct slice validate_place(const struct request *request, struct slice location);
 /* Counts an event of the route. */
 void validate_count(struct request *request, enum contract_event event);
 /* The answer to SCHEMA_OVER_LIMIT of an enforced schema. `what` is "body" or "query parameter limit". */

@@ -323,6 +323,36 @@ static void says_what_a_response_takes(void **state)
         "weir.yaml:2:73: error: a response is the file of a schema, or {schema: FILE, description: TEXT}\n");
 }
 
+static void says_what_cannot_be_held_back(void **state)
+{
+    (void)state;
+    put("schemas/any.json", "{}");
+    put("a.txt", "a");
+    assert_said(
+        "routes:\n  - {match: \"GET /a/{path...}\", public: true, to: {files: {root: .}}, contract: {responses: "
+        "enforce}, responses: {200: schemas/any.json}}\n",
+        "weir.yaml:2:13: error: responses of files cannot be enforced, because files are sent as they are read; "
+        "write contract: {responses: report}, or off\n");
+    drop("schemas/any.json");
+    drop("a.txt");
+}
+
+static void a_body_that_is_looked_at_is_held_for_upstreams_too(void **state)
+{
+    (void)state;
+    static const char upstream[] =
+        "routes:\n  - {match: POST /a, public: true, to: {proxy: \"http://127.0.0.1:1\"}, body_bytes: 1GiB";
+    char yaml[300];
+    put("schemas/any.json", "{}");
+    (void)snprintf(yaml, sizeof yaml, "%s}\n", upstream);
+    assert_said(yaml, "");
+    (void)snprintf(yaml, sizeof yaml, "%s, schema: schemas/any.json}\n", upstream);
+    assert_said(yaml,
+                "weir.yaml:2:83: error: body_bytes of a route must not be more than limits.request_memory: the body "
+                "is held in the memory of its request\n");
+    drop("schemas/any.json");
+}
+
 static void an_operation_has_one_name(void **state)
 {
     (void)state;
@@ -364,6 +394,8 @@ int main(void)
         cmocka_unit_test(says_what_is_wrong_with_a_schema_where_it_stands),
         cmocka_unit_test(says_which_file_is_not_there),
         cmocka_unit_test(says_what_a_response_takes),
+        cmocka_unit_test(says_what_cannot_be_held_back),
+        cmocka_unit_test(a_body_that_is_looked_at_is_held_for_upstreams_too),
         cmocka_unit_test(an_operation_has_one_name),
         cmocka_unit_test(a_contract_may_be_words_alone),
     };

@@ -56,9 +56,20 @@ static void refuses_what_rfc_3629_does_not_allow(void **state)
     assert_true(utf8_is_valid((struct slice){NULL, 0}));
 }
 
+static void cuts_where_a_character_ends(void **state)
+{
+    (void)state;
+    struct slice text = SLICE_LIT("a\xe2\x82\xac\xf0\x9f\x98\x80");
+    static const size_t cut[] = {0, 1, 1, 1, 4, 4, 4, 4, 8, 8};
+    for (size_t i = 0; i < ARRAY_LEN(cut); i++)
+        assert_int_equal(utf8_first(text, i).len, cut[i]);
+    assert_int_equal(utf8_first((struct slice){NULL, 0}, 3).len, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cuts_where_a_character_ends),
         cmocka_unit_test(every_character_is_written_and_read_back),
         cmocka_unit_test(refuses_what_rfc_3629_does_not_allow),
     };

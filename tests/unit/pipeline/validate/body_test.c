@@ -2,6 +2,8 @@
 /* Bodies against a contract: refused, reported, edited; and what a schema must not cost. */
 #include "unit/pipeline/stand.h"
 
+#include "lib/base/utf8.h"
+#include "pipeline/validate/validate_int.h"
 #include "unit/pipeline/validate/contracts.h"
 
 #define HEAD "POST /x HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
@@ -81,12 +83,55 @@ static void all_that_is_wrong_is_told_at_once(void **state)
     expect_slice(terms(0)->keyword, "minLength");
     expect_slice(stand.request->faults[1].pointer, "/age");
     expect_slice(terms(1)->keyword, "minimum");
-    expect_slice(terms(1)->schema, "file:///s.json#/properties/age/minimum");
+    expect_slice(terms(1)->schema, "s.json#/properties/age/minimum");
     expect_slice(terms(1)->found, "-3");
     expect_slice(stand.request->contract_note, "body /name: minLength");
     assert_int_equal(counted(CONTRACT_REQUEST_REFUSED), 1);
     assert_int_equal(stage_format(stand.request), VERDICT_NEXT);
     assert_int_equal(stand.request->response.status, 422);
+}
+
+static void where_schemas_lie_is_not_told(void **state)
+{
+    (void)state;
+    want(USER, CONTRACT_ENFORCE);
+    static const struct {
+        const char *base;
+        const char *location;
+        const char *told;
+    } rows[] = {
+        {"file:///srv/schemas/", "file:///srv/schemas/common/a.json#/x/y", "common/a.json#/x/y"},
+        {"file:///srv/schemas/", "file:///etc/a.json#/x/y", "a.json#/x/y"},
+        {"file:///srv/schemas/", "file:///etc/a.json", "a.json"},
+        {"", "file:///weir.yaml:3:4#/0/schema", "weir.yaml:3:4#/0/schema"},
+        {"file:///srv/schemas/", "https://example.com/a.json#/x", "https://example.com/a.json#/x"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        stand.config->documents_base = slice_of_text(rows[i].base);
+        (void)run(HEAD, "{}");
+        expect_slice(validate_place(stand.request, slice_of_text(rows[i].location)), rows[i].told);
+    }
+}
+
+static void texts_are_cut_between_characters(void **state)
+{
+    (void)state;
+    char schema[400];
+    char body[400];
+    struct text schema_out = text_init(schema, sizeof schema);
+    struct text body_out = text_init(body, sizeof body);
+    text_add(&schema_out, SLICE_LIT("{\"properties\":{\"a"));
+    text_add(&body_out, SLICE_LIT("{\"a"));
+    for (int i = 0; i < 60; i++) {
+        text_add(&schema_out, SLICE_LIT("\xe2\x82\xac"));
+        text_add(&body_out, SLICE_LIT("\xe2\x82\xac"));
+    }
+    text_add(&schema_out, SLICE_LIT("\":false}}"));
+    text_add(&body_out, SLICE_LIT("\":1}"));
+    want(schema, CONTRACT_ENFORCE);
+    assert_int_equal(run(HEAD, body), VERDICT_FAIL);
+    assert_true(utf8_is_valid(stand.request->problem_detail));
+    assert_true(utf8_is_valid(stand.request->contract_note));
 }
 
 static void errors_are_told_up_to_a_limit(void **state)
@@ -283,6 +328,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_fits_goes_on_with_its_document),
         TEST(all_that_is_wrong_is_told_at_once),
+        TEST(where_schemas_lie_is_not_told),
+        TEST(texts_are_cut_between_characters),
         TEST(errors_are_told_up_to_a_limit),
         TEST(secrets_are_not_shown),
         TEST(only_json_is_taken_under_whatever_name),
