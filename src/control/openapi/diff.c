@@ -85,15 +85,23 @@ void diff_add(struct diff *diff, bool is_breaking, const char *format, ...)
 yyjson_val *diff_target(struct diff *diff, yyjson_val *root, yyjson_val *value)
 {
     struct slice reference = json_text(json_get(value, SLICE_LIT("$ref")));
-    struct slice pointer;
     if (reference.len == 0 || reference.ptr[0] != '#')
         return NULL;
-    char *memory = arena_alloc(diff->arena, reference.len);
-    if (!memory)
+    struct map *targets = root == diff->roots.before ? &diff->targets_before : &diff->targets_after;
+    yyjson_val *target = map_find(targets, reference);
+    if (target)
+        return target;
+    struct slice pointer = slice_skip(reference, 1);
+    if (slice_find(pointer, '%') < pointer.len) {
+        char *memory = arena_alloc(diff->arena, reference.len);
+        if (!memory)
+            diff->err = ERR_NOMEM;
+        if (!memory || url_percent_decode(pointer, false, memory, &pointer) != ERR_OK)
+            return NULL;
+    }
+    target = json_pointer_find(root, pointer);
+    if (target && map_add(targets, reference, target) == ERR_NOMEM)
         diff->err = ERR_NOMEM;
-    if (!memory || url_percent_decode(slice_skip(reference, 1), false, memory, &pointer) != ERR_OK)
-        return NULL;
-    yyjson_val *target = json_pointer_find(root, pointer);
     if (!target && root == diff->roots.before && slice_starts(reference, SLICE_LIT("#/components/")) &&
         !diff->dangling.len)
         diff->dangling = reference;
@@ -130,9 +138,15 @@ enum err openapi_diff(yyjson_val *before, yyjson_val *after, struct arena *arena
                         .equal_steps = EQUAL_STEPS};
     bool is_same = pair_is_equal(diff.roots);
     map_init(&diff.seen, (struct hash_key){(uintptr_t)&diff, 0});
+    map_init(&diff.equal, (struct hash_key){(uintptr_t)&diff, 1});
+    map_init(&diff.targets_before, (struct hash_key){(uintptr_t)&diff, 2});
+    map_init(&diff.targets_after, (struct hash_key){(uintptr_t)&diff, 3});
     if (!is_same)
         compare_paths(&diff);
     map_deinit(&diff.seen);
+    map_deinit(&diff.equal);
+    map_deinit(&diff.targets_before);
+    map_deinit(&diff.targets_after);
     if (diff.err == ERR_OK && found.count == 0 && !is_same)
         diff_add(&diff, false, "only texts and names differ");
     if (diff.err != ERR_OK)

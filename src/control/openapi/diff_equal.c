@@ -127,6 +127,9 @@ static bool are_lists_equal(struct equality *equality, struct pair pair)
 /* True: the pair is being compared, or has been. */
 static bool is_seen(struct equality *equality, struct pair pair)
 {
+    if (map_find(&equality->diff->equal, slice_of(&pair, sizeof pair)) ||
+        map_find(&equality->seen, slice_of(&pair, sizeof pair)))
+        return true;
     struct slice copy = arena_copy(equality->diff->arena, slice_of(&pair, sizeof pair));
     enum err err = copy.ptr ? map_add(&equality->seen, copy, equality) : ERR_NOMEM;
     if (err == ERR_NOMEM)
@@ -162,6 +165,16 @@ static bool is_equal(struct equality *equality, struct pair pair, enum kind kind
     return result;
 }
 
+/* All that was taken to be equal is, once the whole is. */
+static void keep_seen(struct equality *equality)
+{
+    for (size_t i = 0; i < equality->seen.capacity; i++) {
+        struct slice key = equality->seen.entries[i].key;
+        if (key.ptr && map_add(&equality->diff->equal, key, equality->diff) == ERR_NOMEM)
+            equality->diff->err = ERR_NOMEM;
+    }
+}
+
 static bool start(struct diff *diff, struct pair pair, enum kind kind)
 {
     struct equality equality = {.diff = diff};
@@ -169,6 +182,8 @@ static bool start(struct diff *diff, struct pair pair, enum kind kind)
         return pair.before == pair.after;
     map_init(&equality.seen, (struct hash_key){(uintptr_t)diff, 1});
     bool result = is_equal(&equality, pair, kind);
+    if (result)
+        keep_seen(&equality);
     map_deinit(&equality.seen);
     return result;
 }

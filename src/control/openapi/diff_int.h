@@ -21,8 +21,11 @@ struct diff {
     struct arena *arena;
     struct pair roots;
     struct differences *found;
-    struct text where;     /* of what is compared at the moment */
-    struct map seen;       /* pairs of schemas, so that recursive ones end */
+    struct text where;         /* of what is compared at the moment */
+    struct map seen;           /* pairs of schemas, so that recursive ones end */
+    struct map targets_before; /* by "$ref", as objects are searched from their beginning */
+    struct map targets_after;
+    struct map equal;      /* pairs of schemas behind references that are known to be equal */
     struct slice dangling; /* the first reference of the document before that leads nowhere */
     uint32_t depth;
     bool refuses_query;   /* the operation as it is now takes only parameters that are declared */
