@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import http2  # noqa: E402
 import weir  # noqa: E402
 from upstream import Upstream  # noqa: E402
-from upstream_http2 import serving  # noqa: E402
+from upstream_http2 import Http2, serving  # noqa: E402
 
 JSON = {"Content-Type": "application/json"}
 HEAD = """
@@ -196,6 +196,28 @@ class Bodies(unittest.TestCase):
             for body in (b'{"name":"a","age":3}', big):
                 self.assertEqual(weir.ask(server.port, "POST", "/v2/users", JSON, body).status, 200)
                 self.assertEqual((bytes(streams[-1].body), streams[-1].field("content-length")), (body, str(len(body))))
+
+    def test_room_at_the_upstream_does_not_fail_a_request_twice(self):
+        def serve(connection):
+            session = Http2(connection, window=1000, is_holding=True)
+            stream = session.head()
+            time.sleep(1.5)
+            session.give(stream.number, 60000)
+            session.until(lambda: stream.reset_code is not None)
+        body = json.dumps({"name": "a" * 300000, "age": 1}).encode()
+        with Upstream(serve) as upstream, \
+                served(upstream, [POST], {"post-users-v2.json": USER}, options="protocol: http2",
+                       extra="limits: {total_time: 1s}") as server, \
+                http2.Client(server.port, window=0) as client:
+            number = client.open("POST", "/v2/users", [("content-type", "application/json")], is_ended=False)
+            for at in range(0, len(body), 16384):
+                client.frame(http2.DATA, 1 if at + 16384 >= len(body) else 0, number, body[at:at + 16384])
+                time.sleep(0.01)
+            time.sleep(2)
+            client.give(number, 100000)
+            stream = client.wait(number)
+            self.assertEqual((stream.statuses, stream.reset_code), ([503], None))
+            self.assertIn(b"deadline", stream.body)
 
     def test_a_client_of_http2_is_held_to_it(self):
         kept = Kept()
