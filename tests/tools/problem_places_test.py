@@ -40,6 +40,7 @@ PLACES = {
     "files/": "AT_FILES",
     "endpoint/metrics.c": "AT_METRICS",
     "endpoint/openapi.c": "AT_OPENAPI",
+    "endpoint/render.c": "AT_METRICS AT_OPENAPI",
     "endpoint/schemas.c": "AT_SCHEMAS",
     "validate/": "AT_CONTRACT AT_PARAMETERS AT_RESPONSE",
     "middleware/auth.c": "AT_AUTH",
