@@ -198,40 +198,13 @@ static void write_subschemas(struct schema_bundle *bundle, const struct schema_n
 /* What is handed on as it is: keywords of the standard that hold no schemas, and those of OpenAPI. */
 static bool is_handed_on(struct slice name)
 {
-    static const char *const names[] = {"type",
-                                        "enum",
-                                        "const",
-                                        "multipleOf",
-                                        "maximum",
-                                        "exclusiveMaximum",
-                                        "minimum",
-                                        "exclusiveMinimum",
-                                        "maxLength",
-                                        "minLength",
-                                        "pattern",
-                                        "maxItems",
-                                        "minItems",
-                                        "uniqueItems",
-                                        "maxContains",
-                                        "minContains",
-                                        "maxProperties",
-                                        "minProperties",
-                                        "required",
-                                        "dependentRequired",
-                                        "format",
-                                        "contentEncoding",
-                                        "contentMediaType",
-                                        "title",
-                                        "description",
-                                        "default",
-                                        "deprecated",
-                                        "readOnly",
-                                        "writeOnly",
-                                        "examples",
-                                        "$comment",
-                                        "xml",
-                                        "externalDocs",
-                                        "example"};
+    static const char *const names[] = {
+#define HANDED_ON(name) name,
+#define OTHER(name)
+#include "lib/schema/keyword_names.def"
+#undef HANDED_ON
+#undef OTHER
+    };
     if (slice_starts(name, SLICE_LIT("x-")))
         return true;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
