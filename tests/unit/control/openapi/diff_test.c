@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/openapi/diff.h"
 
+#include "unit/support/arena.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,23 +14,10 @@
 
 #define DOCUMENT_BYTES 4096
 
-static struct pool pool;
-static struct arena arena;
-
 static int setup(void **state)
 {
     (void)state;
-    pool_init(&pool, 0, SIZE_MAX);
-    arena_init(&arena, &pool, 4096, SIZE_MAX);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_reset(&arena);
-    pool_deinit(&pool);
-    return 0;
+    return make_arena_of(SIZE_MAX);
 }
 
 static yyjson_val *parse(const char *text)
@@ -413,30 +402,30 @@ static void survives_documents_that_are_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(finds_nothing_in_equal_documents, setup, teardown),
-        cmocka_unit_test_setup_teardown(tells_texts_apart_from_what_is_served, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_lost_operation_breaks_and_a_new_one_does_not, setup, teardown),
-        cmocka_unit_test_setup_teardown(parameters_of_paths_may_be_renamed, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_new_parameter_breaks_when_it_is_required, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_body_breaks_when_it_is_demanded_or_no_longer_taken, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_lost_response_breaks_unless_it_was_a_refusal, setup, teardown),
-        cmocka_unit_test_setup_teardown(credentials_break_when_they_are_new_or_no_longer_taken, setup, teardown),
-        cmocka_unit_test_setup_teardown(types_widen_and_narrow, setup, teardown),
-        cmocka_unit_test_setup_teardown(values_and_bounds_widen_and_narrow, setup, teardown),
+        cmocka_unit_test_setup_teardown(finds_nothing_in_equal_documents, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(tells_texts_apart_from_what_is_served, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(a_lost_operation_breaks_and_a_new_one_does_not, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(parameters_of_paths_may_be_renamed, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(a_new_parameter_breaks_when_it_is_required, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(a_body_breaks_when_it_is_demanded_or_no_longer_taken, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(a_lost_response_breaks_unless_it_was_a_refusal, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(credentials_break_when_they_are_new_or_no_longer_taken, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(types_widen_and_narrow, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(values_and_bounds_widen_and_narrow, setup, drop_arena),
         cmocka_unit_test_setup_teardown(members_break_when_they_are_demanded_of_requests_or_withheld_from_responses,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(a_closed_object_takes_and_gives_nothing_new, setup, teardown),
-        cmocka_unit_test_setup_teardown(looks_into_items_and_alternatives, setup, teardown),
-        cmocka_unit_test_setup_teardown(follows_references_that_lead_in_a_circle, setup, teardown),
-        cmocka_unit_test_setup_teardown(follows_references_wherever_a_schema_stands, setup, teardown),
-        cmocka_unit_test_setup_teardown(keywords_beside_a_reference_count, setup, teardown),
-        cmocka_unit_test_setup_teardown(defaults_of_keywords_are_not_mistaken_for_absence, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_member_is_compared_with_what_further_members_have_to_be, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_repeated_item_that_becomes_another_is_told, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_refused_from_now_on_breaks, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_lost_parameter_breaks_where_unknown_ones_are_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(paths_stand_behind_that_of_the_server, setup, teardown),
-        cmocka_unit_test_setup_teardown(survives_documents_that_are_none, setup, teardown),
+                                        setup, drop_arena),
+        cmocka_unit_test_setup_teardown(a_closed_object_takes_and_gives_nothing_new, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(looks_into_items_and_alternatives, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(follows_references_that_lead_in_a_circle, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(follows_references_wherever_a_schema_stands, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(keywords_beside_a_reference_count, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(defaults_of_keywords_are_not_mistaken_for_absence, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(a_member_is_compared_with_what_further_members_have_to_be, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(a_repeated_item_that_becomes_another_is_told, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(what_is_refused_from_now_on_breaks, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(a_lost_parameter_breaks_where_unknown_ones_are_refused, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(paths_stand_behind_that_of_the_server, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(survives_documents_that_are_none, setup, drop_arena),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

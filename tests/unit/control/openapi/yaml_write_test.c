@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/openapi/yaml_write.h"
 
+#include "unit/support/arena.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,23 +11,10 @@
 
 #include <cmocka.h>
 
-static struct pool pool;
-static struct arena arena;
-
 static int setup(void **state)
 {
     (void)state;
-    pool_init(&pool, 0, SIZE_MAX);
-    arena_init(&arena, &pool, 4096, SIZE_MAX);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_reset(&arena);
-    pool_deinit(&pool);
-    return 0;
+    return make_arena_of(SIZE_MAX);
 }
 
 static void expect(const char *json, const char *yaml)
@@ -92,12 +81,12 @@ static void escapes_what_yaml_cannot_hold(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(nests_by_indentation, setup, teardown),
-        cmocka_unit_test_setup_teardown(writes_empty_ones_in_line, setup, teardown),
-        cmocka_unit_test_setup_teardown(keeps_scalars_of_json, setup, teardown),
-        cmocka_unit_test_setup_teardown(leaves_harmless_strings_plain, setup, teardown),
-        cmocka_unit_test_setup_teardown(quotes_what_a_reader_could_take_for_something_else, setup, teardown),
-        cmocka_unit_test_setup_teardown(escapes_what_yaml_cannot_hold, setup, teardown),
+        cmocka_unit_test_setup_teardown(nests_by_indentation, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(writes_empty_ones_in_line, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(keeps_scalars_of_json, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(leaves_harmless_strings_plain, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(quotes_what_a_reader_could_take_for_something_else, setup, drop_arena),
+        cmocka_unit_test_setup_teardown(escapes_what_yaml_cannot_hold, setup, drop_arena),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
