@@ -34,7 +34,7 @@ void flow_start(struct request *request)
 
 void flow_resume(struct request *request)
 {
-    if (request->is_answered && !request->is_held) {
+    if (request->is_answered && !request->holds) {
         request_release(request);
         return;
     }
@@ -43,7 +43,7 @@ void flow_resume(struct request *request)
         return;
     }
     /* While the crew has it only the answer can go on, of one whose time was over. */
-    bool is_with_crew = request->is_held && (request->stage < STAGE_format || !request->connection);
+    bool is_with_crew = request->holds && (request->stage < STAGE_format || !request->connection);
     if (is_with_crew || !request->is_waiting)
         return;
     struct connection *connection = request->connection;
@@ -63,7 +63,7 @@ void flow_cancel(struct request *request)
     request->is_cancelled = true;
     if (request->connection)
         leave_connection(request);
-    if (request->is_held)
+    if (request->holds)
         abandon_task(request);
     else
         finish(request);
@@ -88,7 +88,7 @@ void flow_fail(struct request *request)
 
 void flow_expire(struct request *request, enum problem problem)
 {
-    if (request->is_held)
+    if (request->holds)
         abandon_task(request);
     (void)request_fail(request, problem, "%s",
                        problem == PROBLEM_DEADLINE ? "The time for this request is over; it was given up."
@@ -181,7 +181,7 @@ static void run(struct request *request)
                 step = step_at(request, STAGE_route + 1);
         } else if (verdict != VERDICT_WAIT) {
             step = step_at(request, request->stage < STAGE_format ? STAGE_format : STAGE_COUNT);
-        } else if (!request->is_resumed || request->is_held) {
+        } else if (!request->is_resumed || request->holds) {
             request->is_waiting = true;
             request->is_running = false;
             return;
@@ -215,7 +215,7 @@ static void finish(struct request *request)
     request->is_answered = true;
     if (request->connection)
         leave_connection(request);
-    if (!request->is_held)
+    if (!request->holds)
         request_release(request);
 }
 

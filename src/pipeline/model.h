@@ -98,6 +98,54 @@ struct model *run_model(const struct run *run);
 /* How long the last run_execute took inside the runtime. */
 uint64_t run_duration_ns(const struct run *run);
 
+/* --- Batches: several runs as one. Executors only, unless said otherwise.
+ *
+ * A model can be batched when the first dimension of every input and output is open and the runs of a batch agree on all
+ * others (after padding, where the model's configuration asks for it); and when loading it has proven that a row of a batch
+ * comes out as it does alone. */
+
+/* Rows that a filled run brings: its inputs' first dimension. 0: it cannot share a batch. Any thread that has the run. */
+uint32_t run_rows(const struct run *run);
+/* The same for runs that may share a batch; different ones may have the same, so run_fits_batch decides. */
+uint64_t run_batch_key(const struct run *run);
+bool run_fits_batch(const struct run *run, const struct run *other);
+
+struct batch_member {
+    struct run *run;
+    const _Atomic bool *is_gone; /* looked at before gathering and scattering: its rows are left out, or dropped */
+};
+struct batch_times {
+    uint64_t gather_ns;
+    uint64_t run_ns;
+    uint64_t scatter_ns;
+};
+/* Executes all members at once, in the memory of `instance` (below model_config.instances; one thread at a time has it).
+ * A single member is executed in place. Then each member's run_output is its own rows. Errors as run_execute has them,
+ * for all members. */
+MUST_USE enum err batch_execute(struct model *model, uint32_t instance, const struct batch_member *members,
+                                uint32_t count, struct batch_times *ret_times);
+/* Has what the instance executes stop between two nodes; any thread. */
+void batch_terminate(struct model *model, uint32_t instance);
+
+/* How long runs of so many rows took when the model was warmed: where a cost model begins. */
+struct batch_sample {
+    uint32_t rows;
+    uint64_t ns;
+};
+#define BATCH_SAMPLES_MAX 16
+struct batch_info {
+    uint32_t rows_max;      /* proven; 1: it is not batched */
+    const char *why_single; /* NULL: it is */
+    uint32_t instances;     /* batches at once */
+    struct batch_sample samples[BATCH_SAMPLES_MAX];
+    uint32_t sample_count;
+};
+/* Immutable once the model is loaded; any thread. */
+const struct batch_info *model_batch_info(const struct model *model);
+/* The scheduler's, made by model_load with lane_create. */
+struct lane;
+struct lane *model_lane(const struct model *model);
+
 /* The runtime's version text, or an empty slice when it cannot be opened; opens it on the first call. */
 struct slice runtime_version(struct slice library, struct text *fault);
 /* The execution providers it was compiled with, in its own names, commas between; nothing before it was opened. Whether

@@ -59,7 +59,7 @@ static NOT_INLINE void clean_up(struct request *request)
 void request_release(struct request *request)
 {
     struct worker *worker = request->worker;
-    ASSERT(!request->is_held, "a request that a crew thread holds is not recycled");
+    ASSERT(!request->holds, "a request that a crew thread holds is not recycled");
     if (request->cleanup_count || request->block_count || request->arena.blocks)
         clean_up(request);
     worker_generation_release(worker, request->generation);
@@ -161,12 +161,12 @@ void request_on_release(struct request *request, void (*run)(void *argument), vo
 
 enum err request_submit(struct request *request)
 {
-    ASSERT(!request->is_held && request->task.on_run, "one task at a time");
+    ASSERT(!request->holds && request->task.on_run, "one task at a time");
     request->task.on_done = on_task_done;
     atomic_store_explicit(&request->task.is_cancelled, false, memory_order_relaxed);
     request->submit_ns = request->worker->loop.now_ns;
     TRY(crew_submit(request->worker->crew, request->worker->index, &request->task));
-    request->is_held = true;
+    request->holds++;
     request->was_submitted = true;
     return ERR_OK;
 }
@@ -174,7 +174,7 @@ enum err request_submit(struct request *request)
 static void on_task_done(struct task *task)
 {
     struct request *request = CONTAINER_OF(task, struct request, task);
-    request->is_held = false;
+    request->holds--;
     flow_resume(request);
 }
 

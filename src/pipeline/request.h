@@ -2,9 +2,9 @@
 /* A request: what every stage reads and writes.
  *
  * It belongs to one worker from its first byte to its last and is touched by that worker only, except for `task` and
- * the run or image the task works on, while a crew thread has it (is_held). It is recycled only when the response is
+ * the run or image the task works on, while another thread has it (holds). It is recycled only when the response is
  * handed over or given up AND nobody holds it. A client that goes away makes it an orphan: connection becomes NULL,
- * is_cancelled is set, and it ends as soon as the hold ends.
+ * is_cancelled is set, and it ends as soon as the last hold ends.
  *
  * All its memory comes from `arena`; slices point into the connection's receive buffer, which stays until the request
  * has ended, or into the arena. */
@@ -21,6 +21,8 @@
 #include "lib/sys/crew.h"
 #include "lib/sys/timer.h"
 #include "pipeline/body.h"
+#include "pipeline/inference.h"
+#include "pipeline/job.h"
 #include "pipeline/model.h"
 #include "pipeline/problem.h"
 #include "pipeline/route.h"
@@ -77,7 +79,6 @@ struct decode_plan {
     const struct normalize_spec *image; /* borrowed from the middleware's options */
     struct slice image_field;           /* member of a JSON body, name of a multipart part */
     struct slice input;                 /* name of the model's input; empty: the first */
-    struct slice id;                    /* of a v2 request, which its response repeats; {NULL, 0}: none */
     uint8_t background[3];
     bool has_background;
 };
@@ -130,10 +131,10 @@ struct request {
     bool is_running; /* a stage is on the stack */
     bool is_resumed; /* flow_resume was called meanwhile: the stage is called again should it wait */
     bool is_waiting;
-    bool is_held; /* task is with a crew thread */
     bool is_cancelled;
     bool is_answered; /* handed to the connection or given up: ends with the hold */
     bool is_timed;
+    uint32_t holds;          /* tasks and jobs that other threads have: not recycled before it is 0 */
     uint64_t begin_ns;       /* first byte of the head */
     uint64_t end_ns;         /* the response was handed over, or nobody waits for it any more */
     uint64_t stage_begin_ns; /* when the stage before ended */
@@ -180,6 +181,8 @@ struct request {
     struct image_form *form; /* taken apart as it arrives, instead of body; decode/ */
     struct model_entry *model_entry;
     struct run *run;
+    struct inference inference;
+    struct job job;   /* run's */
     struct task task; /* one at a time */
     bool was_submitted;
     uint64_t submit_ns;
@@ -188,7 +191,6 @@ struct request {
     void *task_state;       /* of the stage that submitted */
     uint64_t task_begin_ns; /* this and the next: the crew thread's while the request is held */
     enum err task_err;
-    uint32_t outputs_wanted_count;
     bool has_outputs;
 
     /* outcome */
@@ -209,11 +211,10 @@ struct request {
     /* Not cleared when a request begins, nor are the arrays at the end of `response`: request_acquire, a count, a flag or the
      * stage before says what of it is there. Clearing these 2.8 KB was 6 % of a small request's instructions. */
     struct arena arena;
-    struct timer total_timer;                   /* limits.total_time */
-    struct http_head head;                      /* the codec's, which begins with `headers` and head_bytes of 0 */
-    struct chunked chunked;                     /* once has_begun_body */
-    struct route_match match;                   /* once the stage route has run */
-    uint32_t outputs_wanted[MODEL_TENSORS_MAX]; /* indices, v2 `outputs`; all when count is 0 */
+    struct timer total_timer; /* limits.total_time */
+    struct http_head head;    /* the codec's, which begins with `headers` and head_bytes of 0 */
+    struct chunked chunked;   /* once has_begun_body */
+    struct route_match match; /* once the stage route has run */
     struct request_block blocks[REQUEST_BLOCKS_MAX];
     struct request_cleanup cleanups[REQUEST_CLEANUPS_MAX];
     char memory[REQUEST_MEMORY_BYTES] __attribute__((aligned(16))); /* where `arena` begins */

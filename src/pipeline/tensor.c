@@ -22,6 +22,11 @@ size_t tensor_type_bytes(enum tensor_type type)
     return types[type].bytes;
 }
 
+size_t tensor_element_bytes(enum tensor_type type)
+{
+    return type == TENSOR_BYTES ? sizeof(struct slice) : tensor_type_bytes(type);
+}
+
 int64_t tensor_elements(const int64_t *dims, uint32_t rank)
 {
     int64_t count = 1;

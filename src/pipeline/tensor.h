@@ -45,7 +45,8 @@ struct tensor_spec {
     struct slice symbols[TENSOR_RANK_MAX]; /* names of open dimensions, such as "batch"; may be empty */
 };
 
-/* A tensor with memory. `data` is aligned to TENSOR_ALIGN and row-major; whose it is depends on who made it. */
+/* A tensor with memory. `data` is aligned to TENSOR_ALIGN and row-major; whose it is depends on who made it. An element of
+ * BYTES is a struct slice, whose bytes are somebody's who lives as long as the tensor is used. */
 struct tensor {
     const struct tensor_spec *spec;
     int64_t dims[TENSOR_RANK_MAX];
@@ -56,6 +57,8 @@ struct tensor {
 
 const char *tensor_type_name(enum tensor_type type); /* as in the v2 protocol */
 size_t tensor_type_bytes(enum tensor_type type);     /* 0 for BYTES and NONE */
+/* What an element takes in struct tensor: as above, and sizeof(struct slice) for BYTES. */
+size_t tensor_element_bytes(enum tensor_type type);
 /* The product of the dims; ERR-free: -1 on overflow or a negative dim. */
 int64_t tensor_elements(const int64_t *dims, uint32_t rank);
 /* Whether concrete dims fit the spec: same rank, and equal wherever the spec is not open. */

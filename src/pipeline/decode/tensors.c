@@ -7,6 +7,7 @@
 
 static enum verdict check_media_type(struct request *request);
 static enum verdict fill_inputs(struct request *request, struct model *model, struct tensors_plan *plan);
+static enum verdict keep_inference(struct request *request, const struct tensors_plan *plan);
 static enum verdict refuse(struct request *request, const struct tensors_plan *plan);
 
 enum verdict decode_tensors(struct request *request, struct model *model)
@@ -29,10 +30,7 @@ enum verdict decode_tensors(struct request *request, struct model *model)
     verdict = fill_inputs(request, model, &plan);
     if (verdict != VERDICT_NEXT)
         return verdict;
-    request->decode.id = plan.id;
-    memcpy(request->outputs_wanted, plan.outputs_wanted, sizeof plan.outputs_wanted);
-    request->outputs_wanted_count = plan.outputs_wanted_count;
-    return VERDICT_NEXT;
+    return keep_inference(request, &plan);
 }
 
 /* The protocol knows only JSON, so a body without a type is taken as JSON; a body that says it is something else, or
@@ -68,6 +66,20 @@ static enum verdict fill_inputs(struct request *request, struct model *model, st
         tensors_fill(plan, i, data);
     }
     return plan->is_refused ? refuse(request, plan) : VERDICT_NEXT;
+}
+
+static enum verdict keep_inference(struct request *request, const struct tensors_plan *plan)
+{
+    uint32_t count = plan->inference.output_count;
+    request->inference = plan->inference;
+    if (!count)
+        return VERDICT_NEXT;
+    struct output_wish *outputs = arena_alloc_array(&request->arena, count, sizeof *outputs);
+    if (!outputs)
+        return request_fail_memory(request);
+    memcpy(outputs, plan->outputs, count * sizeof *outputs);
+    request->inference.outputs = outputs;
+    return VERDICT_NEXT;
 }
 
 /* The detail repeats the first fault: clients of the protocol show one text only. */

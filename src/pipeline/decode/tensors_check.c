@@ -73,8 +73,8 @@ static void check_id(struct tensors_plan *plan, yyjson_val *root)
 {
     char memory[TENSORS_POINTER_BYTES];
     yyjson_val *id = json_get(root, SLICE_LIT("id"));
-    plan->id = json_text(id);
-    if (!id || plan->id.ptr)
+    plan->inference.id = json_text(id);
+    if (!id || plan->inference.id.ptr)
         return;
     struct text pointer = pointer_to(memory, "/id");
     tensors_fault(plan, &pointer, "Expected a string, got %s.", json_kind(id));
@@ -316,13 +316,13 @@ static void check_output(struct tensors_plan *plan, yyjson_val *output, uint32_t
         fail_name(plan, &pointer, "output", model->outputs, model->output_count, json_text(name));
         return;
     }
-    for (uint32_t i = 0; i < plan->outputs_wanted_count; i++)
-        if (plan->outputs_wanted[i] == (uint32_t)index) {
+    for (uint32_t i = 0; i < plan->inference.output_count; i++)
+        if (plan->outputs[i].index == (uint32_t)index) {
             tensors_fault(plan, &pointer, "The output \"" SLICE_FMT "\" is asked for twice.",
                           SLICE_ARG(model->outputs[index].name));
             return;
         }
-    plan->outputs_wanted[plan->outputs_wanted_count++] = (uint32_t)index;
+    plan->outputs[plan->inference.output_count++] = (struct output_wish){.index = (uint32_t)index};
 }
 
 static void check_outputs(struct tensors_plan *plan, yyjson_val *root)

@@ -24,9 +24,8 @@ struct tensors_plan {
     uint64_t bytes_max;             /* of one tensor */
 
     struct tensor_item items[MODEL_TENSORS_MAX]; /* by index of the model's input */
-    struct slice id;                             /* {NULL, 0}: none */
-    uint32_t outputs_wanted[MODEL_TENSORS_MAX];
-    uint32_t outputs_wanted_count; /* 0: all */
+    struct inference inference;
+    struct output_wish outputs[MODEL_TENSORS_MAX]; /* what inference.outputs will be a copy of */
 
     bool is_refused; /* something is wrong; faults say what, if there was memory to say it */
     struct request_fault faults[REQUEST_FAULTS_MAX];

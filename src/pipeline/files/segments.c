@@ -123,7 +123,7 @@ static enum err read_segments(struct body_source *source, char *place, size_t ca
     const struct segment *segment = current(segments);
     if (!segment)
         return ERR_EOF;
-    if (segments->request->is_held)
+    if (segments->request->holds)
         return ERR_AGAIN;
     uint64_t left = length_of(segment) - segments->done;
     size_t bytes = (size_t)MIN(left, (uint64_t)capacity);
@@ -150,7 +150,7 @@ static enum err next_file(struct body_source *source, uint64_t bytes_max, struct
     const struct segment *segment = current(segments);
     if (!segment)
         return ERR_EOF;
-    if (segments->request->is_held)
+    if (segments->request->holds)
         return ERR_AGAIN;
     uint64_t offset = segment->offset + segments->done;
     uint64_t bytes = MIN(segment->bytes - segments->done, bytes_max);

@@ -17,13 +17,13 @@ static void write_data(struct json_writer *writer, const struct tensor *tensor);
 
 static uint32_t output_count(const struct request *request)
 {
-    return request->outputs_wanted_count ? request->outputs_wanted_count
-                                         : model_info(run_model(request->run))->output_count;
+    return request->inference.output_count ? request->inference.output_count
+                                           : model_info(run_model(request->run))->output_count;
 }
 
 static const struct tensor *output_at(const struct request *request, uint32_t i)
 {
-    return run_output(request->run, request->outputs_wanted_count ? request->outputs_wanted[i] : i);
+    return run_output(request->run, request->inference.output_count ? request->inference.outputs[i].index : i);
 }
 
 enum verdict format_tensors(struct request *request)
@@ -39,9 +39,9 @@ enum verdict format_tensors(struct request *request)
     json_write_string(&writer, model->name);
     json_write_key(&writer, SLICE_LIT("model_version"));
     json_write_string(&writer, model->version);
-    if (request->decode.id.ptr) {
+    if (request->inference.id.ptr) {
         json_write_key(&writer, SLICE_LIT("id"));
-        json_write_string(&writer, request->decode.id);
+        json_write_string(&writer, request->inference.id);
     }
     json_write_key(&writer, SLICE_LIT("outputs"));
     json_write_array_begin(&writer);

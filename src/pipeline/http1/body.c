@@ -21,7 +21,7 @@ static enum verdict decode(struct request *request, char *data, size_t len, stru
 
 bool http1_can_receive(const struct request *request)
 {
-    if (!request->is_body_wanted || request->is_body_complete || request->is_body_blocked || request->is_held)
+    if (!request->is_body_wanted || request->is_body_complete || request->is_body_blocked || request->holds)
         return false;
     if (request->stage == STAGE_receive)
         return request->is_waiting;

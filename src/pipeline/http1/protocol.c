@@ -217,7 +217,7 @@ static void detach(struct request *request)
     connection_pin(connection, false);
     connection->request = NULL;
     connection->phase = CONNECTION_NONE; /* the next request must not inherit this one's deadline */
-    if (UNLIKELY(request->is_held || request->is_cancelled))
+    if (UNLIKELY(request->holds || request->is_cancelled))
         keep_input(connection, request);
 }
 

@@ -55,7 +55,7 @@ enum verdict receive_end(struct request *request)
 bool receive_is_reading(const struct request *request)
 {
     bool is_wanted = request->is_body_wanted && !request->is_body_complete && !request->is_body_blocked;
-    return is_wanted && !request->is_held && (request->stage == STAGE_receive || request->sink);
+    return is_wanted && !request->holds && (request->stage == STAGE_receive || request->sink);
 }
 
 void receive_note_progress(struct request *request)

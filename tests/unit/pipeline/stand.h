@@ -341,7 +341,7 @@ static struct request *stand_begin(struct stand *stand, const char *head, struct
 
 static void on_stand_done(struct task *task)
 {
-    CONTAINER_OF(task, struct request, task)->is_held = false;
+    CONTAINER_OF(task, struct request, task)->holds--;
 }
 
 /* Runs one stage to its end, the crew's part of it included. */
@@ -350,7 +350,7 @@ UNUSED static enum verdict stand_run(struct stand *stand, stage_run stage)
     enum verdict verdict = stage(stand->request);
     while (verdict == VERDICT_WAIT) {
         stand->request->task.on_done = on_stand_done;
-        while (stand->request->is_held)
+        while (stand->request->holds)
             (void)crew_collect(stand->crew, 0);
         verdict = stage(stand->request);
     }

@@ -190,7 +190,7 @@ static void a_large_image_is_decoded_by_the_crew_to_the_same_tensor(void **state
     assert_int_equal(stage_chain(stand.request), VERDICT_NEXT);
     assert_int_equal(stage_decode(stand.request), VERDICT_WAIT);
     stand.request->task.on_done = on_stand_done;
-    while (stand.request->is_held)
+    while (stand.request->holds)
         (void)crew_collect(stand.crew, 0);
     assert_int_equal(stage_decode(stand.request), VERDICT_NEXT);
     assert_false(stand.request->was_submitted);

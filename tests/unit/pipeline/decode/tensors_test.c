@@ -70,7 +70,7 @@ static void takes_flat_and_nested_data(void **state)
                                    "\"data\":[[[0.5,1.0,1.5],[2,25e-1,3]]]}," N)),
                      VERDICT_NEXT);
     expect_x(0.5f);
-    assert_int_equal(stand.request->outputs_wanted_count, 0);
+    assert_int_equal(stand.request->inference.output_count, 0);
 }
 
 static void takes_the_outputs_that_are_asked_for(void **state)
@@ -79,10 +79,10 @@ static void takes_the_outputs_that_are_asked_for(void **state)
     assert_int_equal(decode("{\"id\":\"q\",\"parameters\":{},\"inputs\":[" X "," N
                             "],\"outputs\":[{\"name\":\"zeta\"},{\"name\":\"y\"}]}"),
                      VERDICT_NEXT);
-    expect_slice(stand.request->decode.id, "q");
-    assert_int_equal(stand.request->outputs_wanted_count, 2);
-    assert_int_equal(stand.request->outputs_wanted[0], 1);
-    assert_int_equal(stand.request->outputs_wanted[1], 0);
+    expect_slice(stand.request->inference.id, "q");
+    assert_int_equal(stand.request->inference.output_count, 2);
+    assert_int_equal(stand.request->inference.outputs[0].index, 1);
+    assert_int_equal(stand.request->inference.outputs[1].index, 0);
 }
 
 static void expect_one_fault(const char *body, const char *pointer, const char *detail)

@@ -190,9 +190,8 @@ static void writes_outputs_as_v2_tensors(void **state)
                     "\"shape\":[2],\"data\":[-9223372036854775808,7]}]}");
 
     request = begin_outputs(specs, tensors, 2);
-    request->decode.id = SLICE_LIT("q");
-    request->outputs_wanted[0] = 1;
-    request->outputs_wanted_count = 1;
+    static const struct output_wish second = {.index = 1};
+    request->inference = (struct inference){.id = SLICE_LIT("q"), .outputs = &second, .output_count = 1};
     (void)stage_format(request);
     expect_response(
         &stand, 200, "application/json",
