@@ -19,6 +19,12 @@
 enum model_optimization { MODEL_OPTIMIZE_NONE, MODEL_OPTIMIZE_BASIC, MODEL_OPTIMIZE_EXTENDED, MODEL_OPTIMIZE_ALL };
 enum model_provider_missing { MODEL_PROVIDER_FALL_BACK, MODEL_PROVIDER_STOP };
 
+/* `batch:` of a model; zero is a model that is never batched. */
+struct batch_config {
+    uint64_t max;     /* rows of a batch; 1 or 0: every run goes alone */
+    double tolerance; /* by how much a row of a batch may differ from the same row alone, times 1 + its magnitude */
+};
+
 /* One entry of `models:`; option rows in options.def. */
 struct model_config {
     struct slice name;
@@ -30,6 +36,7 @@ struct model_config {
     uint64_t threads;             /* intra-op threads of one run */
     uint64_t queue;               /* most runs of one worker in flight */
     struct option_list warm_up;   /* of struct option_shape: concrete sizes for open dimensions */
+    struct batch_config batch;
 };
 
 struct model;
@@ -43,6 +50,7 @@ struct model_load_options {
     const struct model_config *config; /* must outlive the model */
     struct slice library;
     uint32_t worker_count;
+    uint32_t executor_count; /* how many batches can go at once; 0: one */
     struct text *fault;
     struct text *notices;
 };
@@ -113,18 +121,21 @@ bool run_fits_batch(const struct run *run, const struct run *other);
 struct batch_member {
     struct run *run;
     const _Atomic bool *is_gone; /* looked at before gathering and scattering: its rows are left out, or dropped */
+    enum err err;                /* written: as run_execute has it; ERR_CANCELLED when it was gone */
 };
 struct batch_times {
     uint64_t gather_ns;
     uint64_t run_ns;
     uint64_t scatter_ns;
 };
-/* Executes all members at once, in the memory of `instance` (below model_config.instances; one thread at a time has it).
- * A single member is executed in place. Then each member's run_output is its own rows. Errors as run_execute has them,
- * for all members. */
-MUST_USE enum err batch_execute(struct model *model, uint32_t instance, const struct batch_member *members,
-                                uint32_t count, struct batch_times *ret_times);
-/* Has what the instance executes stop between two nodes; any thread. */
+/* Executes all members at once, in the memory of `instance` (below batch_info.instances; one thread at a time has it).
+ * A single member is executed in place. Then each member's run_output is its own rows. The members fit each other and their
+ * rows are at most batch_info.rows_max, unless there is one member only. A batch that fails as a whole is executed again,
+ * one member at a time, so that what is wrong with one does not fail the others. */
+void batch_execute(struct model *model, uint32_t instance, struct batch_member *members, uint32_t count,
+                   struct batch_times *ret_times);
+/* Has what the instance executes stop between two nodes; any thread. For a batch whose members have all gone: of another,
+ * which may have begun in the meantime, those that are not gone are executed again. */
 void batch_terminate(struct model *model, uint32_t instance);
 
 /* How long runs of so many rows took when the model was warmed: where a cost model begins. */

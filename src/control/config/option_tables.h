@@ -6,6 +6,7 @@
 #include "pipeline/option.h"
 
 extern const struct option_table option_table_config;
+extern const struct option_table option_table_batch;
 extern const struct option_table option_table_files;
 extern const struct option_table option_table_limits;
 extern const struct option_table option_table_certificate;

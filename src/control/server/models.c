@@ -31,6 +31,7 @@ struct models {
     struct mutex lock; /* a configuration may be dropped, by whatever thread, while another takes the same model */
     struct meter_registry *registry;
     uint32_t worker_count;
+    uint32_t executor_count;
 };
 
 static struct model_slot *find(struct models *models, const struct model_config *config, struct file_status file);
@@ -40,13 +41,14 @@ static enum err copy_config(struct model_slot *slot, const struct model_config *
 static void load(struct models *models, struct model_slot *slot, struct slice library);
 static void release(void *context);
 
-enum err models_create(uint32_t worker_count, struct meter_registry *registry, struct models **ret_models)
+enum err models_create(const struct models_options *options, struct models **ret_models)
 {
     struct models *models = calloc(1, sizeof *models);
     if (!models)
         return ERR_NOMEM;
-    models->worker_count = worker_count;
-    models->registry = registry;
+    models->worker_count = options->worker_count;
+    models->executor_count = options->executor_count;
+    models->registry = options->registry;
     mutex_init(&models->lock);
     *ret_models = models;
     return ERR_OK;
@@ -202,6 +204,7 @@ static void load(struct models *models, struct model_slot *slot, struct slice li
         .config = &slot->config,
         .library = library,
         .worker_count = models->worker_count,
+        .executor_count = models->executor_count,
         .fault = &fault,
         .notices = &notices,
     };

@@ -13,7 +13,12 @@
 
 struct models;
 
-MUST_USE enum err models_create(uint32_t worker_count, struct meter_registry *registry, struct models **ret_models);
+struct models_options {
+    uint32_t worker_count;
+    uint32_t executor_count;
+    struct meter_registry *registry;
+};
+MUST_USE enum err models_create(const struct models_options *options, struct models **ret_models);
 /* When no configuration is left. NULL is accepted. */
 void models_destroy(struct models *models);
 

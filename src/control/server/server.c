@@ -69,7 +69,10 @@ static enum err start(struct server *server, const struct server_options *option
     (void)process_raise_open_files();
     TRY(told("the control loop", start_loop(server)));
     TRY(told("the meters", meter_registry_create(server->worker_count, &server->registry)));
-    TRY(told("the models", models_create(server->worker_count, server->registry, &server->models)));
+    struct models_options models = {.worker_count = server->worker_count,
+                                    .executor_count = count_or_cores(server->config->executors),
+                                    .registry = server->registry};
+    TRY(told("the models", models_create(&models, &server->models)));
     TRY(told("the models", server_attach(server, server->config)));
     models_expect(server->models, server->config);
     TRY(told("the access log", start_log(server)));

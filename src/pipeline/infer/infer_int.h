@@ -22,6 +22,7 @@ struct model {
     struct pool pool;
     struct arena arena; /* names and symbols */
     struct model_info info;
+    struct batch_info batch_info;
     const char *input_names[MODEL_TENSORS_MAX];
     const char *output_names[MODEL_TENSORS_MAX];
     struct shapes shapes;

@@ -49,6 +49,8 @@ static enum err create(const struct model_load_options *options, struct model **
     arena_init(&model->arena, &model->pool, 1024, NAMES_BYTES_MAX);
     model->info.name = options->config->name;
     model->info.version = options->config->version;
+    model->batch_info = (struct batch_info){
+        .rows_max = 1, .why_single = "batches are not formed yet", .instances = MAX(options->executor_count, 1)};
     model->info.platform = SLICE_LIT("onnxruntime_onnx");
     *ret_model = model;
     return ERR_OK;

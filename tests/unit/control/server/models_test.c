@@ -29,7 +29,7 @@ static int set_up(void **state)
 {
     (void)state;
     assert_int_equal(meter_registry_create(1, &registry), ERR_OK);
-    assert_int_equal(models_create(1, registry, &models), ERR_OK);
+    assert_int_equal(models_create(&(struct models_options){.worker_count = 1, .registry = registry}, &models), ERR_OK);
     return 0;
 }
 
