@@ -68,12 +68,57 @@ void config_unref(struct config *config)
     free(snapshot);
 }
 
-/* Linear: lengths differ or the first bytes do, and few servers have more than a handful of models. */
-struct model_entry *config_model(const struct config *config, struct slice name)
+int model_version_order(struct slice a, struct slice b)
+{
+    uint64_t a_number;
+    uint64_t b_number;
+    bool is_a = text_parse_u64(a, &a_number) == ERR_OK;
+    bool is_b = text_parse_u64(b, &b_number) == ERR_OK;
+    if (is_a && is_b && a_number != b_number)
+        return a_number > b_number ? 1 : -1;
+    if (is_a != is_b)
+        return is_a ? 1 : -1;
+    int order = memcmp(a.ptr, b.ptr, MIN(a.len, b.len));
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+static int name_order(struct slice a, struct slice b)
+{
+    int order = memcmp(a.ptr, b.ptr, MIN(a.len, b.len));
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+int model_config_order(const void *a, const void *b)
+{
+    const struct model_config *left = a;
+    const struct model_config *right = b;
+    int order = name_order(left->name, right->name);
+    return order ? order : -model_version_order(left->version, right->version);
+}
+
+struct model_range config_model_versions(const struct config *config, struct slice name)
 {
     const struct model_config *models = config->models.items;
-    for (uint32_t i = 0; i < config->models.count; i++)
-        if (slice_equal(models[i].name, name))
-            return config->model_entries ? config->model_entries[i] : NULL;
-    return NULL;
+    uint32_t first = 0;
+    uint32_t end = config->model_entries ? config->models.count : 0;
+    struct model_range range = {0};
+    for (uint32_t count = end; count;) {
+        uint32_t half = count / 2;
+        bool is_before = name_order(models[first + half].name, name) < 0;
+        first += is_before ? half + 1 : 0;
+        count = is_before ? count - half - 1 : half;
+    }
+    range.entries = config->model_entries ? config->model_entries + first : NULL;
+    while (first + range.count < end && slice_equal(models[first + range.count].name, name))
+        range.count++;
+    return range;
+}
+
+struct model_entry *config_model(const struct config *config, struct slice name)
+{
+    struct model_range range = config_model_versions(config, name);
+    for (uint32_t i = 0; i < range.count; i++)
+        if (range.entries[i] && atomic_load_explicit(&range.entries[i]->state, memory_order_acquire) == MODEL_READY)
+            return range.entries[i];
+    return range.count ? range.entries[0] : NULL;
 }

@@ -178,7 +178,7 @@ struct config {
     bool server_header;                   /* names weir in responses */
     struct slice via;                     /* as written; made use of as via_name */
     struct slice welcome;                 /* printed once ready */
-    struct option_list models;            /* of struct model_config */
+    struct option_list models;            /* of struct model_config, in model_config_order */
     struct option_list upstreams_written; /* of struct upstream_config */
     struct schemas_config schemas;
     struct openapi_config openapi;
@@ -200,7 +200,17 @@ struct config {
 struct config *config_ref(struct config *config);
 /* The last one runs the middlewares' unload and frees all. NULL is accepted. Any thread. */
 void config_unref(struct config *config);
-/* NULL when absent. */
+/* The versions of a model, the highest first; none: there is no such model. Entries may be NULL before they are attached. */
+struct model_range {
+    struct model_entry *const *entries;
+    uint32_t count;
+};
+struct model_range config_model_versions(const struct config *config, struct slice name);
+/* The highest version that is READY, else the highest. NULL: there is no such model. */
 struct model_entry *config_model(const struct config *config, struct slice name);
+/* Numbers by value, above all that is no number. As memcmp. */
+int model_version_order(struct slice a, struct slice b);
+/* The order of config->models, for qsort: by name, higher versions first. */
+int model_config_order(const void *a, const void *b);
 
 #endif

@@ -4,26 +4,51 @@
 #define NAMES_MAX       256 /* looked at for the nearest one */
 #define LOADING_RETRY_S 2
 #define FAILED_RETRY_S  30
+#define VERSIONS_BYTES  256
 
 static enum verdict refuse_name(struct request *request, struct slice name);
+
+/* A version that is loaded stands in for a higher one that is not. */
+static struct model_entry *of_route(const struct request *request)
+{
+    struct model_entry *entry = request->route->model;
+    if (LIKELY(atomic_load_explicit(&entry->state, memory_order_acquire) == MODEL_READY))
+        return entry;
+    struct model_entry *other = config_model(request->config, entry->config->name);
+    return other ? other : entry;
+}
+
+static enum verdict refuse_version(struct request *request, const struct model_range *range, struct slice version)
+{
+    char memory[VERSIONS_BYTES];
+    struct text versions = text_init(memory, sizeof memory);
+    for (uint32_t i = 0; i < range->count; i++)
+        text_printf(&versions, "%s\"" SLICE_FMT "\"", i ? ", " : "", SLICE_ARG(range->entries[i]->config->version));
+    return request_fail(request, PROBLEM_MODEL_NOT_FOUND,
+                        "The model \"" SLICE_FMT "\" has no version \"" SLICE_FMT "\", only %s%s.",
+                        SLICE_ARG(range->entries[0]->config->name), SLICE_ARG(slice_first(version, 64)), memory,
+                        versions.is_cut ? "..." : "");
+}
 
 enum verdict model_find(struct request *request)
 {
     if (request->route->model) {
-        request->model_entry = request->route->model;
+        request->model_entry = of_route(request);
         return VERDICT_NEXT;
     }
     struct slice name = route_param(&request->match, "model");
     struct slice version = route_param(&request->match, "version");
-    struct model_entry *entry = config_model(request->config, name);
-    if (!entry)
-        return refuse_name(request, name);
-    if (version.ptr && !slice_equal(version, entry->config->version))
-        return request_fail(request, PROBLEM_MODEL_NOT_FOUND,
-                            "The model \"" SLICE_FMT "\" has no version \"" SLICE_FMT "\", only \"" SLICE_FMT "\".",
-                            SLICE_ARG(name), SLICE_ARG(slice_first(version, 64)), SLICE_ARG(entry->config->version));
-    request->model_entry = entry;
-    return VERDICT_NEXT;
+    if (!version.ptr) {
+        request->model_entry = config_model(request->config, name);
+        return request->model_entry ? VERDICT_NEXT : refuse_name(request, name);
+    }
+    struct model_range range = config_model_versions(request->config, name);
+    for (uint32_t i = 0; i < range.count; i++)
+        if (slice_equal(range.entries[i]->config->version, version)) {
+            request->model_entry = range.entries[i];
+            return VERDICT_NEXT;
+        }
+    return range.count ? refuse_version(request, &range, version) : refuse_name(request, name);
 }
 
 static enum verdict refuse_name(struct request *request, struct slice name)

@@ -6,7 +6,7 @@
 #include "pipeline/request.h"
 
 /* Sets request->model_entry: the route's model, else the one that the path names with {model} and, where it stands,
- * {version}. FAIL with 404 and the nearest name when there is none. */
+ * {version}; without a version, the highest that is ready. FAIL with 404 and the nearest name when there is none. */
 enum verdict model_find(struct request *request);
 
 /* The model of request->model_entry once it can run; FAIL with 503 and the reason while it loads or when it cannot. */

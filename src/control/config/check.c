@@ -40,8 +40,10 @@ static void check_name(struct compile *compile, uint32_t index, const struct yam
                             "\"",
                             SLICE_ARG(name));
     for (uint32_t i = 0; i < index; i++)
-        if (name.len && slice_equal(models[i].name, name)) {
-            config_report_error(compile->report, place, "there is a model \"" SLICE_FMT "\" already", SLICE_ARG(name));
+        if (name.len && slice_equal(models[i].name, name) && slice_equal(models[i].version, models[index].version)) {
+            config_report_error(compile->report, place,
+                                "there is a model \"" SLICE_FMT "\" of version \"" SLICE_FMT "\" already",
+                                SLICE_ARG(name), SLICE_ARG(models[i].version));
             return;
         }
 }

@@ -82,7 +82,7 @@ void config_attach_model(struct config *config, uint32_t index, struct model_ent
         struct route *route = config->routes[i];
         if (route->endpoint == ENDPOINT_NONE && !route->upstream &&
             slice_equal(route->config->to.model, models[index].name)) {
-            route->model = entry;
+            route->model = config_model(config, models[index].name);
             flow_plan(route);
         }
     }
@@ -147,6 +147,8 @@ static enum err load(struct compile *compile, struct slice text, const char *pat
     TRY(compile_trusted(compile));
     TRY(compile_via(compile));
     compile_check(compile);
+    if (config->models.count)
+        qsort(config->models.items, config->models.count, sizeof(struct model_config), model_config_order);
     return ERR_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "control/server/models.h"
 
 #include "control/config/compare.h"
+#include "control/config/copy.h"
 #include "control/config/load.h"
 #include "control/config/option_tables.h"
 #include "control/server/say.h"
@@ -37,7 +38,6 @@ struct models {
 static struct model_slot *find(struct models *models, const struct model_config *config, struct file_status file);
 static enum err make(struct models *models, const struct model_config *config, struct file_status file,
                      struct model_slot **ret_slot);
-static enum err copy_config(struct model_slot *slot, const struct model_config *config);
 static void load(struct models *models, struct model_slot *slot, struct slice library);
 static void release(void *context);
 
@@ -247,7 +247,7 @@ static enum err make(struct models *models, const struct model_config *config, s
     slot->file = file;
     pool_init(&slot->pool, 0, 1U << 20);
     arena_init(&slot->arena, &slot->pool, 4096, 1U << 19);
-    enum err err = copy_config(slot, config);
+    enum err err = option_table_copy(&option_table_model, &slot->arena, config, &slot->config);
     if (err == ERR_OK)
         err = meter_registry_model(models->registry, slot->config.name, slot->config.version, &slot->entry.meters);
     if (err != ERR_OK) {
@@ -259,27 +259,5 @@ static enum err make(struct models *models, const struct model_config *config, s
     slot->next = models->first;
     atomic_store_explicit(&models->first, slot, memory_order_release);
     *ret_slot = slot;
-    return ERR_OK;
-}
-
-static enum err copy_config(struct model_slot *slot, const struct model_config *config)
-{
-    struct arena *arena = &slot->arena;
-    slot->config = *config;
-    slot->config.name = arena_copy(arena, config->name);
-    slot->config.version = arena_copy(arena, config->version);
-    slot->config.path = arena_copy(arena, config->path);
-    struct slice *providers = arena_alloc_array(arena, config->providers.count, sizeof *providers);
-    struct option_shape *shapes = arena_alloc_array(arena, config->warm_up.count, sizeof *shapes);
-    if (!slot->config.name.ptr || !slot->config.version.ptr || !slot->config.path.ptr || !providers || !shapes)
-        return ERR_NOMEM;
-    for (uint32_t i = 0; i < config->providers.count; i++)
-        providers[i] = arena_copy(arena, ((const struct slice *)config->providers.items)[i]);
-    for (uint32_t i = 0; i < config->warm_up.count; i++) {
-        shapes[i] = ((const struct option_shape *)config->warm_up.items)[i];
-        shapes[i].name = arena_copy(arena, shapes[i].name);
-    }
-    slot->config.providers.items = providers;
-    slot->config.warm_up.items = shapes;
     return ERR_OK;
 }

@@ -36,6 +36,17 @@ enum verdict endpoint_v2_ready(struct request *request)
     return VERDICT_NEXT;
 }
 
+/* Those that can be run, the lowest first. */
+static void write_versions(struct json_writer *writer, const struct request *request)
+{
+    struct model_range range = config_model_versions(request->config, request->model_entry->config->name);
+    json_write_array_begin(writer);
+    for (uint32_t i = range.count; i-- > 0;)
+        if (atomic_load_explicit(&range.entries[i]->state, memory_order_acquire) == MODEL_READY)
+            json_write_string(writer, range.entries[i]->config->version);
+    json_write_array_end(writer);
+}
+
 enum verdict endpoint_v2_model(struct request *request)
 {
     struct model *model;
@@ -50,9 +61,7 @@ enum verdict endpoint_v2_model(struct request *request)
     json_write_key(&writer, SLICE_LIT("name"));
     json_write_string(&writer, info->name);
     json_write_key(&writer, SLICE_LIT("versions"));
-    json_write_array_begin(&writer);
-    json_write_string(&writer, info->version);
-    json_write_array_end(&writer);
+    write_versions(&writer, request);
     json_write_key(&writer, SLICE_LIT("platform"));
     json_write_string(&writer, info->platform);
     write_specs(&writer, SLICE_LIT("inputs"), info->inputs, info->input_count);

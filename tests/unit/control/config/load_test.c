@@ -23,7 +23,7 @@ static struct slice text_at(struct option_list list, uint32_t index)
 
 static void check_good_tables(const struct config *config)
 {
-    const struct model_config *model = config->models.items;
+    const struct model_config *model = (const struct model_config *)config->models.items + 1; /* by name */
     const struct listen_config *listen = config->listen.items;
     assert_int_equal(config->listen.count, 2);
     assert_true(slice_is(listen[1].address, "[::1]:8081"));
@@ -49,7 +49,7 @@ static void check_good_tables(const struct config *config)
     assert_string_equal(shape->name.ptr, "x");
     assert_int_equal(shape->rank, 4);
     assert_int_equal(shape->dims[3], 192);
-    assert_true(slice_is(text_at(model[1].providers, 0), "cpu"));
+    assert_true(slice_is(text_at(model[-1].providers, 0), "cpu"));
 }
 
 static void check_good_routes(const struct config *config)
@@ -117,10 +117,10 @@ static void attaches_a_model_to_all_its_routes(void **state)
     assert_null(config_model(config, SLICE_LIT("other_1.0")));
     config_attach_model(config, 0, &entries[0]);
     config_attach_model(config, 1, &entries[1]);
-    assert_ptr_equal(route_named(config, "GET api.example.com/v1/text-orientation/{id}")->model, &entries[0]);
-    assert_ptr_equal(route_named(config, "POST api.example.com/v1/text-orientation/{id}")->model, &entries[0]);
+    assert_ptr_equal(route_named(config, "GET api.example.com/v1/text-orientation/{id}")->model, &entries[1]);
+    assert_ptr_equal(route_named(config, "POST api.example.com/v1/text-orientation/{id}")->model, &entries[1]);
     assert_null(route_named(config, "GET /v2")->model);
-    assert_ptr_equal(config_model(config, SLICE_LIT("other_1.0")), &entries[1]);
+    assert_ptr_equal(config_model(config, SLICE_LIT("other_1.0")), &entries[0]);
     assert_null(config_model(config, SLICE_LIT("other")));
     config_unref(config);
 }
@@ -652,10 +652,27 @@ static void checks_models(void **state)
                   "  - {name: a, path: /nonexistent/m.onnx}\n"
                   "  - {name: b/c, path: " TESTS_DIR "}\n"
                   "routes:\n  - {match: GET /, " PUBLIC,
-                  "3:12: error: there is a model \"a\" already\n"
+                  "3:12: error: there is a model \"a\" of version \"1\" already\n"
                   "3:21: error: model file /nonexistent/m.onnx does not exist\n"
                   "4:12: error: a model's name is made of A-Z a-z 0-9 _ . -, as it stands in URLs; found \"b/c\"\n"
                   "4:23: error: model file " TESTS_DIR " is not a regular file\n");
+}
+
+static void takes_several_versions_of_a_model(void **state)
+{
+    (void)state;
+    struct config *config = load_good("models:\n"
+                                      "  - {name: b, path: " TESTS_DIR "/data/config/model.onnx}\n"
+                                      "  - {name: a, version: 9, path: " TESTS_DIR "/data/config/model.onnx}\n"
+                                      "  - {name: a, version: 10, path: " TESTS_DIR "/data/config/model.onnx}\n"
+                                      "routes:\n  - {match: POST /a, public: true, to: {model: a}}\n"
+                                      "  - {match: POST /b, public: true, to: {model: b}}\n");
+    const struct model_config *models = config->models.items;
+    assert_int_equal(config->models.count, 3);
+    assert_string_equal(models[0].version.ptr, "10");
+    assert_string_equal(models[1].version.ptr, "9");
+    assert_string_equal(models[2].name.ptr, "b");
+    config_unref(config);
 }
 
 static void warns_of_a_model_without_a_route(void **state)
@@ -795,6 +812,7 @@ int main(void)
         cmocka_unit_test(checks_unix_sockets),
         cmocka_unit_test(checks_who_may_speak_for_clients),
         cmocka_unit_test(checks_models),
+        cmocka_unit_test(takes_several_versions_of_a_model),
         cmocka_unit_test(warns_of_a_model_without_a_route),
         cmocka_unit_test(refuses_limits_that_contradict_each_other),
         cmocka_unit_test(warns_of_images_that_never_fit),

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a configuration says, copied by the rows of its table, for what outlives the configuration. */
+#ifndef WEIR_CONTROL_CONFIG_COPY_H
+#define WEIR_CONTROL_CONFIG_COPY_H
+
+#include "lib/base/arena.h"
+#include "pipeline/option.h"
+
+/* `to` becomes a copy of `from`, with texts and lists of its own in the arena; what no row describes is copied as it is.
+ * ERR_NOMEM: `to` is not to be used. */
+MUST_USE enum err option_table_copy(const struct option_table *table, struct arena *arena, const void *from, void *to);
+
+#endif
