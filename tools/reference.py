@@ -55,7 +55,10 @@ LABELS = [
     ("weir_http_requests_in_flight", "route"),
     ("weir_http_requests", "route, status"),
     ("weir_http_", "route"),
+    ("weir_model_run_failures", "model, version, reason"),
     ("weir_model_", "model, version"),
+    ("nv_inference_request_failure", "model, version, reason"),
+    ("nv_inference_", "model, version"),
     ("weir_config_reloads", "result"),
     ("weir_schemas_reloads", "result"),
     ("weir_tls_handshakes_failed", "reason"),
@@ -65,6 +68,7 @@ GROUPS = [
     ("The process", "process_"),
     ("Routes", "weir_http_"),
     ("Models", "weir_model_"),
+    ("Models, in the words of Triton", "nv_inference_"),
     ("Stages", "weir_stage_"),
     ("Reloads", "weir_config_"),
     ("Schemas", "weir_schemas"),
@@ -158,6 +162,11 @@ def name_of(family):
     return family["name"] + {"counter": "_total", "info": "_info"}.get(family["type"], "")
 
 
+def type_of(family):
+    """As Prometheus text has it: OpenMetrics has no counters whose name does not end with _total."""
+    return "counter" if family["type"] == "unknown" else family["type"]
+
+
 def metrics_page(weir):
     parts = ["# Metrics\n\nMade by `tools/reference.py` from what `/metrics` answers. Names are those of Prometheus text; "
              "OpenMetrics tells types and units\napart from them. A histogram has `_bucket`, `_sum` and `_count`. "
@@ -170,7 +179,7 @@ def metrics_page(weir):
             continue
         parts.append(f"\n## {title}\n\n| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n")
         for family in group:
-            parts.append(f"| `{name_of(family)}` | {family['type']} | {labels_of(family)} | {cell(family['help'])} |\n")
+            parts.append(f"| `{name_of(family)}` | {type_of(family)} | {labels_of(family)} | {cell(family['help'])} |\n")
     return "".join(parts)
 
 

@@ -9,6 +9,7 @@
 
 #include "lib/sys/clock.h"
 #include "pipeline/contract.h"
+#include "pipeline/model_meter.h"
 #include "pipeline/protocol.h"
 #include "pipeline/worker.h"
 
@@ -205,6 +206,8 @@ static RARELY_CALLED void record_time(struct request *request, enum stage stage)
         request->receive_ns = stage_ns;
     if (stage == STAGE_decode)
         request->decode_ns = stage_ns;
+    if (stage == STAGE_format && request->has_outputs)
+        model_meter_format(model_entry_meter(request->model_entry, request->worker->index), stage_ns);
     histogram_record(&request->worker->meter.stage_time[stage], stage_ns);
 }
 

@@ -47,13 +47,43 @@ struct route_meter {
     struct counter contract[CONTRACT_EVENT_COUNT]; /* written by the stage validate */
 };
 
-/* Of one model on one worker. */
+/* Why a model gave no outputs. The words are Triton's, so that what watches one watches the other. */
+enum model_failure {
+    MODEL_FAILURE_REJECTED, /* never begun: queues full, or its deadline came first */
+    MODEL_FAILURE_CANCELED, /* nobody wanted it any more */
+    MODEL_FAILURE_BACKEND,  /* the runtime failed */
+    MODEL_FAILURE_OTHER,
+    MODEL_FAILURE_COUNT,
+};
+
+/* Executions of one size. */
+struct batch_meter {
+    struct counter count;
+    struct counter gather_ns; /* summed, here and below */
+    struct counter run_ns;
+    struct counter scatter_ns;
+};
+
+#define METER_BATCH_ROWS_MAX 256
+
+/* Of one model on one worker; written by the functions of model_meter.h. What is of jobs counts each run that was asked for, what
+ * is of batches each execution, which is counted by the worker of its first job. */
 struct model_meter {
-    struct counter runs;
-    struct counter failures;
+    struct counter runs; /* jobs that were executed, failed ones included */
+    struct counter rows; /* of jobs that succeeded */
+    struct counter batches;
+    struct counter batch_rows;                    /* of all batches, summed */
+    struct counter failures[MODEL_FAILURE_COUNT]; /* jobs */
+    struct counter success_ns;                    /* from submit to the end of scattering, summed */
+    struct counter failure_ns;
     struct gauge in_flight;
-    struct histogram run_time;   /* inside the runtime */
-    struct histogram queue_time; /* from submit to the start of the run */
+    struct gauge last_ns;        /* when a job last succeeded, of the loop's clock; 0: never */
+    struct histogram queue_time; /* from submit to the start of the batch; of jobs that succeeded, here and below */
+    struct histogram gather_time;
+    struct histogram run_time; /* inside the runtime */
+    struct histogram scatter_time;
+    struct histogram format_time; /* outputs to the response's body, with what the chain does to it */
+    struct batch_meter sizes[METER_BATCH_ROWS_MAX + 1]; /* by rows; [0]: of more than METER_BATCH_ROWS_MAX */
 };
 
 #endif

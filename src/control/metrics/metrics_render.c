@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One function for each group of families; a family's samples stand together, as both formats demand. Workers are added
  * up here and not told apart: which worker took a connection is the kernel's choice and says nothing to a reader. */
-#include "control/metrics/metrics_render.h"
+#include "control/metrics/render_int.h"
 
 #include "lib/base/arena.h"
 #include "lib/base/text.h"
-#include "lib/meter/exposition.h"
 #include "lib/sys/thread.h"
 #include "pipeline/contract.h"
 #include "pipeline/route.h"
@@ -37,21 +36,12 @@ static const struct metric_row rows[] = {
 #undef METRIC
 };
 
-/* What the families of one rendering share. */
-struct rendering {
-    const struct metrics_sources *sources;
-    struct exposition out;
-    struct histogram merged; /* for one series at a time */
-};
-
 static void render_build(struct rendering *rendering);
 static void render_process(struct rendering *rendering);
 static void render_workers(struct rendering *rendering);
 static void render_tls_failures(struct rendering *rendering);
 static void render_stages(struct rendering *rendering);
 static void render_routes(struct rendering *rendering);
-static void render_models(struct rendering *rendering);
-static void render_model_states(struct rendering *rendering);
 static void render_reloads(struct rendering *rendering);
 static void render_schemas(struct rendering *rendering);
 static enum err copy_out(struct rendering *rendering, char **ret_text, size_t *ret_bytes);
@@ -70,12 +60,9 @@ enum err metrics_render(const struct metrics_sources *sources, bool is_openmetri
     render_workers(&rendering);
     render_tls_failures(&rendering);
     render_stages(&rendering);
-    if (sources->registry) {
+    if (sources->registry)
         render_routes(&rendering);
-        render_models(&rendering);
-    }
-    if (sources->config)
-        render_model_states(&rendering);
+    render_models(&rendering);
     if (sources->reloads)
         render_reloads(&rendering);
     if (sources->schemas)
@@ -101,7 +88,7 @@ static enum err copy_out(struct rendering *rendering, char **ret_text, size_t *r
 
 /* --- families and samples, shorter to say ------------------------------------------------------------------------ */
 
-static void family(struct rendering *rendering, enum exposition_type type, const char *name, const char *unit,
+void render_family(struct rendering *rendering, enum exposition_type type, const char *name, const char *unit,
                    const char *help)
 {
     exposition_family(&rendering->out,
@@ -116,15 +103,21 @@ static void sample(struct rendering *rendering, double value)
 static void single(struct rendering *rendering, enum exposition_type type, const char *name, const char *unit,
                    const char *help, double value)
 {
-    family(rendering, type, name, unit, help);
+    render_family(rendering, type, name, unit, help);
     sample(rendering, value);
+}
+
+void render_histogram(struct rendering *rendering, const struct exposition_label *labels, size_t label_count,
+                      struct exposition_bounds bounds)
+{
+    exposition_histogram(&rendering->out, labels, label_count, &rendering->merged, bounds);
+    histogram_reset(&rendering->merged);
 }
 
 static void histogram(struct rendering *rendering, const struct exposition_label *labels, size_t label_count)
 {
     struct exposition_bounds bounds = {.seconds = bounds_seconds, .count = ARRAY_LEN(bounds_seconds)};
-    exposition_histogram(&rendering->out, labels, label_count, &rendering->merged, bounds);
-    histogram_reset(&rendering->merged);
+    render_histogram(rendering, labels, label_count, bounds);
 }
 
 /* --- the process ------------------------------------------------------------------------------------------------- */
@@ -134,7 +127,7 @@ static void render_build(struct rendering *rendering)
     const struct metrics_build *build = &rendering->sources->build;
     struct exposition_label labels[] = {
         {"version", build->version}, {"compiler", build->compiler}, {"onnxruntime", build->onnxruntime}};
-    family(rendering, EXPOSITION_INFO, "weir_build", NULL, "What is running");
+    render_family(rendering, EXPOSITION_INFO, "weir_build", NULL, "What is running");
     exposition_sample(&rendering->out, labels, ARRAY_LEN(labels), 1);
 }
 
@@ -200,8 +193,8 @@ static void render_tls_failures(struct rendering *rendering)
 #undef TLS_FAILURE
     };
     const struct metrics_sources *sources = rendering->sources;
-    family(rendering, EXPOSITION_COUNTER, "weir_tls_handshakes_failed", NULL,
-           "TLS handshakes that failed or took too long, by reason");
+    render_family(rendering, EXPOSITION_COUNTER, "weir_tls_handshakes_failed", NULL,
+                  "TLS handshakes that failed or took too long, by reason");
     for (size_t reason = 0; reason < TLS_FAILURE_COUNT; reason++) {
         struct exposition_label label = {"reason", slice_of_text(names[reason])};
         uint64_t count = 0;
@@ -214,8 +207,8 @@ static void render_tls_failures(struct rendering *rendering)
 static void render_stages(struct rendering *rendering)
 {
     const struct metrics_sources *sources = rendering->sources;
-    family(rendering, EXPOSITION_HISTOGRAM, "weir_stage_duration_seconds", "seconds",
-           "Time that requests with a body spent in each stage, waiting included");
+    render_family(rendering, EXPOSITION_HISTOGRAM, "weir_stage_duration_seconds", "seconds",
+                  "Time that requests with a body spent in each stage, waiting included");
     for (int stage = 0; stage < STAGE_COUNT; stage++) {
         struct exposition_label label = {"stage", slice_of_text(stage_name((enum stage)stage))};
         for (uint32_t i = 0; i < sources->worker_count; i++)
@@ -254,8 +247,8 @@ static void render_contracts(struct rendering *rendering, const struct route_ser
         [CONTRACT_RESPONSE_REFUSED] = {"response", "refused"},
         [CONTRACT_RESPONSE_REPORTED] = {"response", "reported"},
     };
-    family(rendering, EXPOSITION_COUNTER, "weir_contract_violations", NULL,
-           "Requests and responses that did not fit the contract of their route");
+    render_family(rendering, EXPOSITION_COUNTER, "weir_contract_violations", NULL,
+                  "Requests and responses that did not fit the contract of their route");
     for (const struct route_series *series = first; series; series = route_series_next(series))
         for (size_t event = 0; event < CONTRACT_EVENT_COUNT; event++) {
             uint64_t count = 0;
@@ -273,18 +266,19 @@ static void render_routes(struct rendering *rendering)
 {
     const struct meter_registry *registry = rendering->sources->registry;
     const struct route_series *first = meter_registry_first_route(registry);
-    family(rendering, EXPOSITION_COUNTER, "weir_http_requests", NULL, "Requests answered, by route and status");
+    render_family(rendering, EXPOSITION_COUNTER, "weir_http_requests", NULL, "Requests answered, by route and status");
     for (const struct route_series *series = first; series; series = route_series_next(series))
         render_statuses(rendering, series);
-    family(rendering, EXPOSITION_HISTOGRAM, "weir_http_request_duration_seconds", "seconds",
-           "Time from the first byte of a request to its response handed over");
+    render_family(rendering, EXPOSITION_HISTOGRAM, "weir_http_request_duration_seconds", "seconds",
+                  "Time from the first byte of a request to its response handed over");
     for (const struct route_series *series = first; series; series = route_series_next(series)) {
         struct exposition_label label = {"route", series->name};
         for (uint32_t w = 0; w < meter_registry_workers(registry); w++)
             histogram_merge(&rendering->merged, &series->meters[w].request_time);
         histogram(rendering, &label, 1);
     }
-    family(rendering, EXPOSITION_GAUGE, "weir_http_requests_in_flight", NULL, "Requests that are being answered");
+    render_family(rendering, EXPOSITION_GAUGE, "weir_http_requests_in_flight", NULL,
+                  "Requests that are being answered");
     for (const struct route_series *series = first; series; series = route_series_next(series)) {
         struct exposition_label label = {"route", series->name};
         int64_t level = 0;
@@ -295,93 +289,6 @@ static void render_routes(struct rendering *rendering)
     render_contracts(rendering, first);
 }
 
-/* --- models ------------------------------------------------------------------------------------------------------ */
-
-#define MODEL_LABELS 2
-
-static void label_model(struct exposition_label labels[MODEL_LABELS], struct slice name, struct slice version)
-{
-    labels[0] = (struct exposition_label){"model", name};
-    labels[1] = (struct exposition_label){"version", version};
-}
-
-/* One value of a model, added up over its workers. */
-typedef double (*model_value)(const struct model_meter *meter);
-
-static double model_runs(const struct model_meter *meter)
-{
-    return (double)counter_read(&meter->runs);
-}
-
-static double model_failures(const struct model_meter *meter)
-{
-    return (double)counter_read(&meter->failures);
-}
-
-static double model_in_flight(const struct model_meter *meter)
-{
-    return (double)gauge_read(&meter->in_flight);
-}
-
-static void render_model_values(struct rendering *rendering, model_value read)
-{
-    const struct meter_registry *registry = rendering->sources->registry;
-    const struct model_series *series = meter_registry_first_model(registry);
-    for (; series; series = model_series_next(series)) {
-        struct exposition_label labels[MODEL_LABELS];
-        double value = 0;
-        for (uint32_t w = 0; w < meter_registry_workers(registry); w++)
-            value += read(&series->meters[w]);
-        label_model(labels, series->name, series->version);
-        exposition_sample(&rendering->out, labels, MODEL_LABELS, value);
-    }
-}
-
-/* `offset` of a histogram in struct model_meter. */
-static void render_model_times(struct rendering *rendering, size_t offset)
-{
-    const struct meter_registry *registry = rendering->sources->registry;
-    const struct model_series *series = meter_registry_first_model(registry);
-    for (; series; series = model_series_next(series)) {
-        struct exposition_label labels[MODEL_LABELS];
-        for (uint32_t w = 0; w < meter_registry_workers(registry); w++) {
-            const char *place = (const char *)&series->meters[w] + offset;
-            histogram_merge(&rendering->merged, (const struct histogram *)(const void *)place);
-        }
-        label_model(labels, series->name, series->version);
-        histogram(rendering, labels, MODEL_LABELS);
-    }
-}
-
-static void render_models(struct rendering *rendering)
-{
-    family(rendering, EXPOSITION_COUNTER, "weir_model_runs", NULL, "Runs of a model, failed ones included");
-    render_model_values(rendering, model_runs);
-    family(rendering, EXPOSITION_COUNTER, "weir_model_run_failures", NULL, "Runs of a model that failed");
-    render_model_values(rendering, model_failures);
-    family(rendering, EXPOSITION_GAUGE, "weir_model_runs_in_flight", NULL, "Runs of a model waiting or running");
-    render_model_values(rendering, model_in_flight);
-    family(rendering, EXPOSITION_HISTOGRAM, "weir_model_run_duration_seconds", "seconds", "Time inside the runtime");
-    render_model_times(rendering, offsetof(struct model_meter, run_time));
-    family(rendering, EXPOSITION_HISTOGRAM, "weir_model_queue_duration_seconds", "seconds",
-           "Time from the request for a run to its start");
-    render_model_times(rendering, offsetof(struct model_meter, queue_time));
-}
-
-static void render_model_states(struct rendering *rendering)
-{
-    const struct config *config = rendering->sources->config;
-    const struct model_config *models = config->models.items;
-    family(rendering, EXPOSITION_GAUGE, "weir_model_ready", NULL, "1 when the model can be run, else 0");
-    for (uint32_t i = 0; i < config->models.count; i++) {
-        const struct model_entry *entry = config->model_entries ? config->model_entries[i] : NULL;
-        bool is_ready = entry && atomic_load_explicit(&entry->state, memory_order_acquire) == MODEL_READY;
-        struct exposition_label labels[MODEL_LABELS];
-        label_model(labels, models[i].name, models[i].version);
-        exposition_sample(&rendering->out, labels, MODEL_LABELS, is_ready);
-    }
-}
-
 /* --- reloads ----------------------------------------------------------------------------------------------------- */
 
 static void render_outcomes(struct rendering *rendering, const char *name, const char *help,
@@ -389,7 +296,7 @@ static void render_outcomes(struct rendering *rendering, const char *name, const
 {
     struct exposition_label succeeded = {"result", SLICE_LIT("success")};
     struct exposition_label failed = {"result", SLICE_LIT("failure")};
-    family(rendering, EXPOSITION_COUNTER, name, NULL, help);
+    render_family(rendering, EXPOSITION_COUNTER, name, NULL, help);
     exposition_sample(&rendering->out, &succeeded, 1, (double)counter_read(&reloads->succeeded));
     exposition_sample(&rendering->out, &failed, 1, (double)counter_read(&reloads->failed));
 }

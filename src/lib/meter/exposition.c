@@ -19,9 +19,9 @@ static void add_escaped(struct buffer *buffer, struct slice text, bool is_label)
 static void add_series(struct exposition *e, const struct exposition_label *labels, size_t labels_count,
                        struct series series);
 static void add_number(struct buffer *buffer, double value);
-static struct text print_bound(char memory[NUMBER_BYTES], double seconds);
+static struct text print_bound(char memory[NUMBER_BYTES], double bound);
 
-static const char *const type_names[] = {"counter", "gauge", "histogram", "info"};
+static const char *const type_names[] = {"counter", "gauge", "histogram", "info", "counter"};
 
 const char *exposition_content_type(enum exposition_format format)
 {
@@ -77,6 +77,8 @@ void exposition_family(struct exposition *exposition, const struct exposition_fa
     const char *type = type_names[family->type];
     if (family->type == EXPOSITION_INFO && !is_openmetrics)
         type = type_names[EXPOSITION_GAUGE];
+    if (family->type == EXPOSITION_COUNTER_BARE && is_openmetrics)
+        type = "unknown";
     if (family->help)
         add_head(exposition, "HELP", slice_of_text(family->help));
     add_head(exposition, "TYPE", slice_of_text(type));
@@ -94,30 +96,47 @@ void exposition_sample(struct exposition *exposition, const struct exposition_la
     buffer_add_byte(&exposition->buffer, '\n');
 }
 
+/* One with `bound` NULL is that of all values. */
+static void add_bucket(struct exposition *e, const struct exposition_label *labels, size_t labels_count,
+                       const double *bound, uint64_t below)
+{
+    char memory[NUMBER_BYTES];
+    struct text text = {0};
+    if (bound)
+        text = print_bound(memory, *bound);
+    add_series(e, labels, labels_count, (struct series){"_bucket", bound ? text_slice(&text) : SLICE_LIT("+Inf")});
+    add_number(&e->buffer, (double)below);
+    buffer_add_byte(&e->buffer, '\n');
+}
+
+static void add_totals(struct exposition *e, const struct exposition_label *labels, size_t labels_count, double sum,
+                       uint64_t count)
+{
+    add_bucket(e, labels, labels_count, NULL, count);
+    add_series(e, labels, labels_count, (struct series){.suffix = "_sum"});
+    add_number(&e->buffer, sum);
+    buffer_add_byte(&e->buffer, '\n');
+    add_series(e, labels, labels_count, (struct series){.suffix = "_count"});
+    add_number(&e->buffer, (double)count);
+    buffer_add_byte(&e->buffer, '\n');
+}
+
 void exposition_histogram(struct exposition *exposition, const struct exposition_label *labels, size_t labels_count,
                           const struct histogram *histogram, struct exposition_bounds bounds)
 {
-    struct buffer *buffer = &exposition->buffer;
-    uint64_t count = histogram_count(histogram);
-    for (size_t i = 0; i <= bounds.count; i++) {
-        bool is_last = i == bounds.count;
-        char memory[NUMBER_BYTES];
-        struct text bound = {0};
-        if (!is_last)
-            bound = print_bound(memory, bounds.seconds[i]);
-        uint64_t below =
-            is_last ? count : histogram_count_at_most(histogram, (uint64_t)(bounds.seconds[i] * 1e9 + 0.5));
-        add_series(exposition, labels, labels_count,
-                   (struct series){"_bucket", is_last ? SLICE_LIT("+Inf") : text_slice(&bound)});
-        add_number(buffer, (double)below);
-        buffer_add_byte(buffer, '\n');
+    for (size_t i = 0; i < bounds.count; i++) {
+        uint64_t below = histogram_count_at_most(histogram, (uint64_t)(bounds.seconds[i] * 1e9 + 0.5));
+        add_bucket(exposition, labels, labels_count, &bounds.seconds[i], below);
     }
-    add_series(exposition, labels, labels_count, (struct series){.suffix = "_sum"});
-    add_number(buffer, (double)histogram_sum_ns(histogram) / 1e9);
-    buffer_add_byte(buffer, '\n');
-    add_series(exposition, labels, labels_count, (struct series){.suffix = "_count"});
-    add_number(buffer, (double)count);
-    buffer_add_byte(buffer, '\n');
+    add_totals(exposition, labels, labels_count, (double)histogram_sum_ns(histogram) / 1e9, histogram_count(histogram));
+}
+
+void exposition_counts(struct exposition *exposition, const struct exposition_label *labels, size_t labels_count,
+                       const struct exposition_counts *counts)
+{
+    for (size_t i = 0; i < counts->bound_count; i++)
+        add_bucket(exposition, labels, labels_count, &counts->bounds[i], counts->below[i]);
+    add_totals(exposition, labels, labels_count, counts->sum, counts->count);
 }
 
 static void add_label(struct buffer *buffer, bool *is_first, struct slice name, struct slice value)
@@ -191,9 +210,9 @@ static void add_number(struct buffer *buffer, double value)
 
 /* OpenMetrics wants `le` as a float ("1.0"). The Prometheus format gets the same text, so that a series has the same
  * labels in whichever format it was scraped. */
-static struct text print_bound(char memory[NUMBER_BYTES], double seconds)
+static struct text print_bound(char memory[NUMBER_BYTES], double bound)
 {
-    struct text text = print_number(memory, seconds);
+    struct text text = print_number(memory, bound);
     if (!strpbrk(text.ptr, ".e"))
         text_add(&text, SLICE_LIT(".0"));
     return text;

@@ -24,6 +24,8 @@ enum exposition_type {
     EXPOSITION_GAUGE,
     EXPOSITION_HISTOGRAM,
     EXPOSITION_INFO, /* a gauge of value 1 in the Prometheus format */
+    /* A counter whose name is another's and does not end with _total. OpenMetrics has no such counter: unknown there. */
+    EXPOSITION_COUNTER_BARE,
 };
 
 struct exposition_family {
@@ -64,5 +66,16 @@ struct exposition_bounds {
 /* One histogram, in seconds. `histogram` must not be written meanwhile: merge the workers' into one of your own. */
 void exposition_histogram(struct exposition *exposition, const struct exposition_label *labels, size_t labels_count,
                           const struct histogram *histogram, struct exposition_bounds bounds);
+
+/* A histogram that the caller has counted, of any unit. */
+struct exposition_counts {
+    const double *bounds;  /* rising; +Inf is added */
+    const uint64_t *below; /* how many values are at most bounds[i] */
+    size_t bound_count;
+    uint64_t count;
+    double sum;
+};
+void exposition_counts(struct exposition *exposition, const struct exposition_label *labels, size_t labels_count,
+                       const struct exposition_counts *counts);
 
 #endif

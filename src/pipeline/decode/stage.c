@@ -5,6 +5,7 @@
  * not keep others from the model: first the media types, then the model, then the body, then the run. */
 #include "pipeline/decode/decode_int.h"
 #include "pipeline/flow.h"
+#include "pipeline/model_meter.h"
 #include "pipeline/negotiate.h"
 
 static void release_run(void *run);
@@ -44,6 +45,7 @@ enum verdict decode_acquire_run(struct request *request, struct model *model)
         return request_fail(request, PROBLEM_OUT_OF_MEMORY, "There is no memory for a run of \"" SLICE_FMT "\".",
                             SLICE_ARG(name));
     counter_add(&request->worker->meter.runs_refused, 1);
+    model_meter_refusal(model_entry_meter(request->model_entry, request->worker->index), MODEL_FAILURE_REJECTED);
     return request_fail(request, PROBLEM_OVERLOADED, "The queue of the model \"" SLICE_FMT "\" is full; try again.",
                         SLICE_ARG(name));
 }

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Takes the outcome of a run back from the executor. */
 #include "pipeline/flow.h"
+#include "pipeline/model_meter.h"
 #include "pipeline/worker.h"
 
-static void count(const struct request *request)
+/* As long as executors take runs singly, they say so in the request and not in its job. */
+static void count(struct request *request)
 {
-    if (!request->model_entry->meters)
-        return;
-    struct model_meter *meter = &request->model_entry->meters[request->worker->index];
-    counter_add(&meter->runs, 1);
-    histogram_record(&meter->run_time, request->run_ns);
-    histogram_record(&meter->queue_time, request->queue_ns);
-    if (request->task_err != ERR_OK)
-        counter_add(&meter->failures, 1);
+    struct model_meter *meter = model_entry_meter(request->model_entry, request->worker->index);
+    struct job *job = &request->job;
+    job->err = request->task_err;
+    job->times = (struct job_times){.queue_ns = request->queue_ns, .run_ns = request->run_ns};
+    job->submit_ns = request->submit_ns;
+    job->batch_rows = job->batch_jobs = 1;
+    job->is_first = true;
+    model_meter_job(meter, job, request->worker->loop.now_ns);
 }
 
 enum verdict stage_infer(struct request *request)

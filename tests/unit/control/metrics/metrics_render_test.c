@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/metrics/metrics_render.h"
+#include "pipeline/model_meter.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,6 +29,23 @@ struct fixture {
     struct metrics_sources sources;
 };
 
+/* A batch of two on worker 0, one of 300 on worker 1, and a run that failed. */
+static void fill_model(struct model_meter *model)
+{
+    struct job_times times = {.queue_ns = MS / 20, .gather_ns = 3000, .run_ns = 20 * MS, .scatter_ns = 1000};
+    struct job job = {.times = times, .rows = 1, .batch_rows = 2, .batch_jobs = 2, .is_first = true};
+    model_meter_job(&model[0], &job, 5 * MS);
+    job.is_first = false;
+    model_meter_job(&model[0], &job, 5 * MS);
+    model_meter_format(&model[0], 7000);
+    job = (struct job){.times = times, .rows = 300, .batch_rows = 300, .batch_jobs = 1, .is_first = true};
+    model_meter_job(&model[1], &job, 6 * MS);
+    job = (struct job){.err = ERR_INTERNAL, .times = {.run_ns = MS}, .rows = 1, .batch_rows = 1, .is_first = true};
+    model_meter_job(&model[1], &job, 7 * MS);
+    model_meter_refusal(&model[1], MODEL_FAILURE_REJECTED);
+    gauge_add(&model[0].in_flight, 1);
+}
+
 static void fill_counts(struct fixture *fixture)
 {
     struct route_meter *route;
@@ -46,11 +64,7 @@ static void fill_counts(struct fixture *fixture)
     gauge_add(&route[1].in_flight, 1);
     histogram_record(&route[1].request_time, 3 * MS);
     assert_int_equal(meter_registry_model(fixture->registry, SLICE_LIT("m"), SLICE_LIT("1"), &model), ERR_OK);
-    counter_add(&model[0].runs, 4);
-    counter_add(&model[1].failures, 1);
-    gauge_add(&model[0].in_flight, 1);
-    histogram_record(&model[0].run_time, 20 * MS);
-    histogram_record(&model[0].queue_time, MS / 20);
+    fill_model(model);
 }
 
 static int make_fixture(void **state)
@@ -157,10 +171,60 @@ static void counts_runs_by_model_and_version(void **state)
 {
     char *text = render(*state, false);
     assert_has(text, "\nweir_model_runs_total{model=\"m\",version=\"1\"} 4\n");
-    assert_has(text, "\nweir_model_run_failures_total{model=\"m\",version=\"1\"} 1\n");
+    assert_has(text, "\nweir_model_run_failures_total{model=\"m\",version=\"1\",reason=\"rejected\"} 1\n"
+                     "weir_model_run_failures_total{model=\"m\",version=\"1\",reason=\"canceled\"} 0\n"
+                     "weir_model_run_failures_total{model=\"m\",version=\"1\",reason=\"backend\"} 1\n"
+                     "weir_model_run_failures_total{model=\"m\",version=\"1\",reason=\"other\"} 0\n");
+    assert_has(text, "\nweir_model_rows_total{model=\"m\",version=\"1\"} 302\n");
+    assert_has(text, "\nweir_model_batches_total{model=\"m\",version=\"1\"} 3\n");
     assert_has(text, "\nweir_model_runs_in_flight{model=\"m\",version=\"1\"} 1\n");
-    assert_has(text, "\nweir_model_run_duration_seconds_sum{model=\"m\",version=\"1\"} 0.02\n");
-    assert_has(text, "\nweir_model_queue_duration_seconds_bucket{model=\"m\",version=\"1\",le=\"0.0001\"} 1\n");
+    free(text);
+}
+
+static void tells_where_a_model_s_time_went_by_phase(void **state)
+{
+    char *text = render(*state, false);
+    assert_has(text, "\nweir_model_run_duration_seconds_sum{model=\"m\",version=\"1\"} 0.06\n");
+    assert_has(text, "\nweir_model_queue_duration_seconds_bucket{model=\"m\",version=\"1\",le=\"2.5e-05\"} 0\n"
+                     "weir_model_queue_duration_seconds_bucket{model=\"m\",version=\"1\",le=\"5e-05\"} 0\n"
+                     "weir_model_queue_duration_seconds_bucket{model=\"m\",version=\"1\",le=\"0.0001\"} 3\n");
+    assert_has(text, "\nweir_model_gather_duration_seconds_sum{model=\"m\",version=\"1\"} 9e-06\n");
+    assert_has(text, "\nweir_model_scatter_duration_seconds_count{model=\"m\",version=\"1\"} 3\n");
+    assert_has(text, "\nweir_model_format_duration_seconds_count{model=\"m\",version=\"1\"} 1\n");
+    free(text);
+}
+
+static void counts_batches_by_their_rows(void **state)
+{
+    char *text = render(*state, false);
+    assert_has(text, "# TYPE weir_model_batch_rows histogram\n"
+                     "weir_model_batch_rows_bucket{model=\"m\",version=\"1\",le=\"1.0\"} 1\n"
+                     "weir_model_batch_rows_bucket{model=\"m\",version=\"1\",le=\"2.0\"} 2\n");
+    assert_has(text, "weir_model_batch_rows_bucket{model=\"m\",version=\"1\",le=\"256.0\"} 2\n"
+                     "weir_model_batch_rows_bucket{model=\"m\",version=\"1\",le=\"+Inf\"} 3\n"
+                     "weir_model_batch_rows_sum{model=\"m\",version=\"1\"} 303\n"
+                     "weir_model_batch_rows_count{model=\"m\",version=\"1\"} 3\n");
+    free(text);
+}
+
+static void dashboards_for_triton_find_their_names(void **state)
+{
+    char *text = render(*state, false);
+    assert_has(text, "# TYPE nv_inference_request_success counter\n"
+                     "nv_inference_request_success{model=\"m\",version=\"1\"} 3\n");
+    assert_has(text, "\nnv_inference_request_failure{model=\"m\",version=\"1\",reason=\"REJECTED\"} 1\n"
+                     "nv_inference_request_failure{model=\"m\",version=\"1\",reason=\"CANCELED\"} 0\n"
+                     "nv_inference_request_failure{model=\"m\",version=\"1\",reason=\"BACKEND\"} 1\n");
+    assert_has(text, "\nnv_inference_count{model=\"m\",version=\"1\"} 302\n");
+    assert_has(text, "\nnv_inference_exec_count{model=\"m\",version=\"1\"} 3\n");
+    assert_has(text, "\nnv_inference_request_duration_us{model=\"m\",version=\"1\"} 61162\n");
+    assert_has(text, "\nnv_inference_queue_duration_us{model=\"m\",version=\"1\"} 150\n");
+    assert_has(text, "\nnv_inference_compute_input_duration_us{model=\"m\",version=\"1\"} 9\n");
+    assert_has(text, "\nnv_inference_compute_infer_duration_us{model=\"m\",version=\"1\"} 60000\n");
+    assert_has(text, "\nnv_inference_compute_output_duration_us{model=\"m\",version=\"1\"} 3\n");
+    free(text);
+    text = render(*state, true); /* which has no counters without _total */
+    assert_has(text, "# TYPE nv_inference_count unknown\nnv_inference_count{model=\"m\",version=\"1\"} 302\n");
     free(text);
 }
 
@@ -253,11 +317,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_fixture, drop_fixture)
     const struct CMUnitTest tests[] = {
-        TEST(adds_up_the_rows_of_all_workers),        TEST(merges_a_stage_s_times_of_all_workers),
-        TEST(counts_requests_by_route_and_status),    TEST(counts_runs_by_model_and_version),
-        TEST(says_which_configured_models_are_ready), TEST(tells_of_reloads_and_the_process),
-        TEST(leaves_out_what_there_is_no_source_for), TEST(openmetrics_names_families_without_total_and_ends),
-        TEST(a_scraper_takes_the_prometheus_format),  TEST(a_scraper_takes_openmetrics),
+        TEST(adds_up_the_rows_of_all_workers),
+        TEST(merges_a_stage_s_times_of_all_workers),
+        TEST(counts_requests_by_route_and_status),
+        TEST(counts_runs_by_model_and_version),
+        TEST(tells_where_a_model_s_time_went_by_phase),
+        TEST(counts_batches_by_their_rows),
+        TEST(dashboards_for_triton_find_their_names),
+        TEST(says_which_configured_models_are_ready),
+        TEST(tells_of_reloads_and_the_process),
+        TEST(leaves_out_what_there_is_no_source_for),
+        TEST(openmetrics_names_families_without_total_and_ends),
+        TEST(a_scraper_takes_the_prometheus_format),
+        TEST(a_scraper_takes_openmetrics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,6 +48,13 @@ static struct slice write_all(enum exposition_format format)
     exposition_histogram(&e, &stage, 1, &histogram, (struct exposition_bounds){bounds, ARRAY_LEN(bounds)});
     exposition_family(&e, &(struct exposition_family){.name = "weir_build", .type = EXPOSITION_INFO, .help = "Build."});
     exposition_sample(&e, &version, 1, 1);
+    exposition_family(&e, &(struct exposition_family){.name = "nv_count", .type = EXPOSITION_COUNTER_BARE});
+    exposition_sample(&e, NULL, 0, 3);
+    exposition_family(&e, &(struct exposition_family){.name = "weir_rows", .type = EXPOSITION_HISTOGRAM});
+    exposition_counts(
+        &e, &stage, 1,
+        &(struct exposition_counts){
+            .bounds = (double[]){1, 8}, .below = (uint64_t[]){2, 5}, .bound_count = 2, .count = 6, .sum = 40});
     assert_int_equal(exposition_end(&e, &text), ERR_OK);
     return text;
 }
@@ -79,7 +86,15 @@ static void prometheus_text_is_as_its_format_says(void **state)
                                                   "weir_stage_seconds_count{stage=\"parse\"} 3\n"
                                                   "# HELP weir_build_info Build.\n"
                                                   "# TYPE weir_build_info gauge\n"
-                                                  "weir_build_info{version=\"0.1.0\"} 1\n");
+                                                  "weir_build_info{version=\"0.1.0\"} 1\n"
+                                                  "# TYPE nv_count counter\n"
+                                                  "nv_count 3\n"
+                                                  "# TYPE weir_rows histogram\n"
+                                                  "weir_rows_bucket{stage=\"parse\",le=\"1.0\"} 2\n"
+                                                  "weir_rows_bucket{stage=\"parse\",le=\"8.0\"} 5\n"
+                                                  "weir_rows_bucket{stage=\"parse\",le=\"+Inf\"} 6\n"
+                                                  "weir_rows_sum{stage=\"parse\"} 40\n"
+                                                  "weir_rows_count{stage=\"parse\"} 6\n");
 }
 
 static void openmetrics_text_is_as_its_format_says(void **state)
@@ -106,6 +121,14 @@ static void openmetrics_text_is_as_its_format_says(void **state)
                                                    "# HELP weir_build Build.\n"
                                                    "# TYPE weir_build info\n"
                                                    "weir_build_info{version=\"0.1.0\"} 1\n"
+                                                   "# TYPE nv_count unknown\n"
+                                                   "nv_count 3\n"
+                                                   "# TYPE weir_rows histogram\n"
+                                                   "weir_rows_bucket{stage=\"parse\",le=\"1.0\"} 2\n"
+                                                   "weir_rows_bucket{stage=\"parse\",le=\"8.0\"} 5\n"
+                                                   "weir_rows_bucket{stage=\"parse\",le=\"+Inf\"} 6\n"
+                                                   "weir_rows_sum{stage=\"parse\"} 40\n"
+                                                   "weir_rows_count{stage=\"parse\"} 6\n"
                                                    "# EOF\n");
 }
 
