@@ -200,14 +200,12 @@ static bool check_shape(struct tensors_plan *plan, yyjson_val *input, const stru
         return false;
     }
     if (!read_dims(shape, item)) {
-        fail_shape(plan, spec, item, "A dimension must be a whole number from 1");
+        fail_shape(plan, spec, item, "A dimension must be a whole number");
         return false;
     }
     int64_t elements = tensor_elements(item->dims, spec->rank);
     if (!tensor_dims_fit(spec, item->dims, spec->rank))
         fail_shape(plan, spec, item, "The shape does not fit");
-    else if (elements == 0)
-        fail_shape(plan, spec, item, "A dimension of 0 leaves nothing to compute");
     else if (elements < 0 || (uint64_t)elements > plan->bytes_max / MAX(tensor_type_bytes(spec->type), 1))
         fail_shape(plan, spec, item, "The tensor takes more memory than a request may have");
     else
