@@ -1,42 +1,328 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Several runs as one. */
+/* Several runs as one: their inputs are gathered into memory of an instance, the session is run once, and the outputs are
+ * scattered into the runs' own memory. Those are the only copies. A run that is alone is executed where it is.
+ *
+ * An instance has one frame for each combination of dims it has seen of late, over the same memory: making a handle costs
+ * an allocation in the runtime, and steady traffic has few combinations, mostly the rows of one shape.
+ *
+ * A batch may fail for one of its members (an index out of a table's range) or for none (memory). Which it was the
+ * runtime does not tell, so each is executed again alone, and answers for itself. */
+#include "lib/sys/clock.h"
+#include "lib/sys/thread.h"
 #include "pipeline/infer/infer_int.h"
 
-#include <string.h>
+#include <stdlib.h>
+
+#define FRAMES_MAX     64          /* some handles of the runtime and 4 KiB each */
+#define KEPT_BYTES_MAX (64U << 20) /* of an output of a batch; what is larger is left to the runtime */
+
+struct instance {
+    struct OrtRunOptions *options;
+    struct mutex terminating;   /* of the flag in the options and ours, which only say the same together */
+    _Atomic bool is_terminated; /* read without it to see whether there is anything to do */
+    struct tensor_memory in_memory;
+    struct tensor_memory out_memory;
+    struct frame *frames[FRAMES_MAX];
+    uint64_t hashes[FRAMES_MAX];
+    uint32_t frame_count;
+    uint32_t next; /* the place that is used anew next */
+    struct text fault;
+    char fault_memory[512];
+} CACHE_ALIGNED;
+
+/* --- Which runs go together --------------------------------------------------------------------------------------- */
 
 uint32_t run_rows(const struct run *run)
 {
-    (void)run;
-    return 0;
+    const struct model *model = run->model;
+    if (model->batch_info.rows_max == 1)
+        return 0;
+    int64_t rows = run->frame.in.tensors[0].dims[0];
+    for (uint32_t i = 1; i < model->info.input_count; i++)
+        if (run->frame.in.tensors[i].dims[0] != rows)
+            return 0;
+    return rows <= model->batch_info.rows_max ? (uint32_t)rows : 0;
+}
+
+/* FNV-1a by whole words, as in shapes.c: only spreads. */
+static uint64_t hash_dims(uint64_t hash, const struct run *run)
+{
+    for (uint32_t i = 0; i < run->model->info.input_count; i++) {
+        const struct tensor *tensor = &run->frame.in.tensors[i];
+        for (uint32_t d = 1; d < tensor->rank; d++)
+            hash = (hash ^ (uint64_t)tensor->dims[d]) * 0x100000001b3U;
+    }
+    return hash;
 }
 
 uint64_t run_batch_key(const struct run *run)
 {
-    (void)run;
-    return 0;
+    return hash_dims(0xcbf29ce484222325U, run);
 }
 
 bool run_fits_batch(const struct run *run, const struct run *other)
 {
-    return run == other;
+    for (uint32_t i = 0; i < run->model->info.input_count; i++) {
+        const struct tensor *a = &run->frame.in.tensors[i], *b = &other->frame.in.tensors[i];
+        for (uint32_t d = 1; d < a->rank; d++)
+            if (a->dims[d] != b->dims[d])
+                return false;
+    }
+    return run->model == other->model;
 }
 
-void batch_execute(struct model *model, uint32_t instance, struct batch_member *members, uint32_t count,
+/* --- Instances ---------------------------------------------------------------------------------------------------- */
+
+enum err instances_create(struct model *model)
+{
+    uint32_t count = model->batch_info.instances;
+    struct instance *instances = aligned_alloc(_Alignof(struct instance), count * sizeof(*instances));
+    if (!instances)
+        return ERR_NOMEM;
+    memset(instances, 0, count * sizeof(*instances));
+    model->instances = instances;
+    for (uint32_t i = 0; i < count; i++) {
+        mutex_init(&instances[i].terminating);
+        instances[i].fault = text_init(instances[i].fault_memory, sizeof(instances[i].fault_memory));
+        TRY(ort_run_options_create(&instances[i].options));
+    }
+    return ERR_OK;
+}
+
+void instances_destroy(struct model *model)
+{
+    for (uint32_t i = 0; model->instances && i < model->batch_info.instances; i++) {
+        struct instance *instance = &model->instances[i];
+        for (uint32_t f = 0; f < instance->frame_count; f++) {
+            frame_deinit(instance->frames[f]);
+            free(instance->frames[f]);
+        }
+        tensor_memory_deinit(&instance->in_memory);
+        tensor_memory_deinit(&instance->out_memory);
+        ort_run_options_destroy(instance->options);
+        mutex_deinit(&instance->terminating);
+    }
+    free(model->instances);
+    model->instances = NULL;
+}
+
+static bool frame_is_for(const struct frame *frame, const struct run *run, int64_t rows)
+{
+    for (uint32_t i = 0; i < run->model->info.input_count; i++) {
+        const struct tensor *laid = &frame->in.tensors[i], *tensor = &run->frame.in.tensors[i];
+        if (laid->dims[0] != rows ||
+            memcmp(laid->dims + 1, tensor->dims + 1, (tensor->rank - 1) * sizeof(int64_t)) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The place for a frame of these dims: one that is there, free, or the one that was made the longest ago. */
+static enum err find_frame(struct instance *instance, const struct run *run, int64_t rows, struct frame **ret_frame)
+{
+    uint64_t hash = hash_dims((uint64_t)rows, run);
+    for (uint32_t i = 0; i < instance->frame_count; i++)
+        if (instance->hashes[i] == hash && frame_is_for(instance->frames[i], run, rows)) {
+            *ret_frame = instance->frames[i];
+            return ERR_OK;
+        }
+    uint32_t index = instance->next;
+    if (index == instance->frame_count) {
+        struct frame *frame = calloc(1, sizeof(*frame));
+        if (!frame)
+            return ERR_NOMEM;
+        frame_init(frame, run->model, &instance->in_memory, &instance->out_memory);
+        frame->output_bytes_max = KEPT_BYTES_MAX;
+        instance->frames[instance->frame_count++] = frame;
+    }
+    instance->next = (index + 1) % FRAMES_MAX;
+    instance->hashes[index] = hash;
+    *ret_frame = instance->frames[index];
+    return ERR_OK;
+}
+
+/* --- Executing ---------------------------------------------------------------------------------------------------- */
+
+static bool is_gone(const struct batch_member *member);
+static uint32_t count_rows(struct batch_member *members, uint32_t count, uint32_t *ret_present);
+static void execute_alone(struct instance *instance, struct batch_member *member, struct batch_times *times);
+static enum err execute_together(struct instance *instance, struct batch_member *members, uint32_t count, uint32_t rows,
+                                 struct batch_times *times);
+static enum err lay_and_gather(struct instance *instance, const struct batch_member *members, uint32_t count,
+                               uint32_t rows, struct frame **ret_frame);
+static enum err check_outputs(const struct frame *frame, uint32_t rows);
+static void scatter(const struct frame *frame, struct batch_member *members, uint32_t count, uint32_t rows);
+static enum err take_rows(struct run *run, const struct frame *frame, uint32_t total, uint32_t at, uint32_t rows);
+static bool clear_termination(struct instance *instance);
+
+/* A member is in the batch while its err is ERR_OK. */
+void batch_execute(struct model *model, uint32_t instance_index, struct batch_member *members, uint32_t count,
                    struct batch_times *ret_times)
 {
+    ASSERT(instance_index < model->batch_info.instances, "an instance of this model");
+    struct instance *instance = &model->instances[instance_index];
     struct batch_times times = {0};
-    ASSERT(instance < model->batch_info.instances, "an instance of this model");
-    for (uint32_t i = 0; i < count; i++) {
-        bool is_gone = atomic_load_explicit(members[i].is_gone, memory_order_relaxed);
-        members[i].err = is_gone ? ERR_CANCELLED : run_execute(members[i].run);
-        times.run_ns += is_gone ? 0 : run_duration_ns(members[i].run);
-    }
+    uint32_t present = 0;
+    if (UNLIKELY(atomic_load_explicit(&instance->is_terminated, memory_order_relaxed)))
+        (void)clear_termination(instance);
+    uint32_t rows = count_rows(members, count, &present);
+    bool is_done = present > 1 && execute_together(instance, members, count, rows, &times) == ERR_OK;
+    for (uint32_t i = 0; i < count && !is_done; i++)
+        if (members[i].err == ERR_OK)
+            execute_alone(instance, &members[i], &times);
     *ret_times = times;
 }
 
-void batch_terminate(struct model *model, uint32_t instance)
+enum err batch_try(struct model *model, uint32_t instance, struct batch_member *members, uint32_t count,
+                   struct batch_times *ret_times, struct text *words)
 {
-    (void)model, (void)instance;
+    struct batch_times times = {0};
+    uint32_t present;
+    uint32_t rows = count_rows(members, count, &present);
+    enum err err = execute_together(&model->instances[instance], members, count, rows, &times);
+    if (err != ERR_OK)
+        text_add(words, text_slice(&model->instances[instance].fault));
+    else
+        *ret_times = times;
+    return err;
+}
+
+static bool is_gone(const struct batch_member *member)
+{
+    return atomic_load_explicit(member->is_gone, memory_order_relaxed);
+}
+
+static uint32_t count_rows(struct batch_member *members, uint32_t count, uint32_t *ret_present)
+{
+    uint32_t rows = 0;
+    uint32_t present = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        members[i].err = is_gone(&members[i]) ? ERR_CANCELLED : ERR_OK;
+        if (members[i].err == ERR_OK) {
+            rows += count > 1 ? run_rows(members[i].run) : 0;
+            present++;
+        }
+    }
+    *ret_present = present;
+    return rows;
+}
+
+/* Again when it was stopped for another: batch_terminate was meant for a batch that is over by now. */
+static void execute_alone(struct instance *instance, struct batch_member *member, struct batch_times *times)
+{
+    do {
+        member->err = is_gone(member) ? ERR_CANCELLED : run_execute_with(member->run, instance->options);
+        times->run_ns += member->err == ERR_CANCELLED ? 0 : member->run->duration_ns;
+    } while (member->err != ERR_OK && member->err != ERR_CANCELLED && clear_termination(instance));
+}
+
+static enum err execute_together(struct instance *instance, struct batch_member *members, uint32_t count, uint32_t rows,
+                                 struct batch_times *times)
+{
+    struct frame *frame = NULL;
+    uint64_t begin_ns = clock_now_ns();
+    instance->fault = text_init(instance->fault_memory, sizeof(instance->fault_memory));
+    TRY(lay_and_gather(instance, members, count, rows, &frame));
+    uint64_t gathered_ns = clock_now_ns();
+    times->gather_ns = gathered_ns - begin_ns;
+    enum err err = frame_execute(frame, instance->options, &instance->fault);
+    times->run_ns = frame->duration_ns;
+    if (err == ERR_OK)
+        err = check_outputs(frame, rows);
+    if (err != ERR_OK) {
+        (void)clear_termination(instance);
+        return err;
+    }
+    uint64_t ran_ns = clock_now_ns();
+    scatter(frame, members, count, rows);
+    frame_drop_lent(frame);
+    times->scatter_ns = clock_now_ns() - ran_ns;
+    return ERR_OK;
+}
+
+static enum err lay_and_gather(struct instance *instance, const struct batch_member *members, uint32_t count,
+                               uint32_t rows, struct frame **ret_frame)
+{
+    const struct run *first = NULL;
+    for (uint32_t m = 0; m < count && !first; m++)
+        first = members[m].err == ERR_OK ? members[m].run : NULL;
+    TRY(find_frame(instance, first, rows, ret_frame));
+    struct frame *frame = *ret_frame;
+    for (uint32_t i = 0; i < first->model->info.input_count; i++) {
+        struct shape shape = shape_of(&first->frame.in.tensors[i]);
+        shape.dims[0] = rows;
+        TRY(frame_lay_input(frame, i, &shape));
+        char *at = frame->in.tensors[i].data;
+        for (uint32_t m = 0; m < count; m++) {
+            const struct tensor *tensor = &members[m].run->frame.in.tensors[i];
+            if (members[m].err != ERR_OK)
+                continue;
+            memcpy(at, tensor->data, tensor->bytes);
+            at += tensor->bytes;
+        }
+        ASSERT(at == (char *)frame->in.tensors[i].data + frame->in.tensors[i].bytes, "members fit each other");
+    }
+    return ERR_OK;
+}
+
+/* A model may give other rows than it took only in ways that loading has not seen. */
+static enum err check_outputs(const struct frame *frame, uint32_t rows)
+{
+    for (uint32_t i = 0; i < frame->model->info.output_count; i++)
+        if (frame->out.tensors[i].rank == 0 || frame->out.tensors[i].dims[0] != rows)
+            return ERR_MISMATCH;
+    return ERR_OK;
+}
+
+static void scatter(const struct frame *frame, struct batch_member *members, uint32_t count, uint32_t rows)
+{
+    uint32_t at = 0;
+    for (uint32_t m = 0; m < count; m++) {
+        struct run *run = members[m].run;
+        if (members[m].err != ERR_OK)
+            continue;
+        uint32_t own = run_rows(run);
+        run->duration_ns = frame->duration_ns;
+        run->fault = text_init(run->fault_memory, sizeof(run->fault_memory));
+        members[m].err = is_gone(&members[m]) ? ERR_CANCELLED : take_rows(run, frame, rows, at, own);
+        at += own;
+    }
+}
+
+static enum err take_rows(struct run *run, const struct frame *frame, uint32_t total, uint32_t at, uint32_t rows)
+{
+    frame_drop_lent(&run->frame);
+    for (uint32_t i = 0; i < run->model->info.output_count; i++) {
+        const struct tensor *from = &frame->out.tensors[i];
+        struct shape shape = shape_of(from);
+        shape.dims[0] = rows;
+        TRY(frame_lay_output(&run->frame, i, &shape));
+        size_t row_bytes = from->bytes / total;
+        memcpy(run->frame.out.tensors[i].data, (const char *)from->data + at * row_bytes, rows * row_bytes);
+    }
+    return ERR_OK;
+}
+
+/* Whether it was on. */
+static bool clear_termination(struct instance *instance)
+{
+    mutex_lock(&instance->terminating);
+    bool was_terminated = atomic_load_explicit(&instance->is_terminated, memory_order_relaxed);
+    if (was_terminated)
+        ort_run_options_set_terminate(instance->options, false);
+    atomic_store_explicit(&instance->is_terminated, false, memory_order_relaxed);
+    mutex_unlock(&instance->terminating);
+    return was_terminated;
+}
+
+void batch_terminate(struct model *model, uint32_t instance_index)
+{
+    ASSERT(instance_index < model->batch_info.instances, "an instance of this model");
+    struct instance *instance = &model->instances[instance_index];
+    mutex_lock(&instance->terminating);
+    ort_run_options_set_terminate(instance->options, true);
+    atomic_store_explicit(&instance->is_terminated, true, memory_order_relaxed);
+    mutex_unlock(&instance->terminating);
 }
 
 const struct batch_info *model_batch_info(const struct model *model)

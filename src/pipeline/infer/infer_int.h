@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What model.c, warm_up.c and run.c share. */
+/* What the files of infer/ share: models, runs, the memory that batches are gathered in. */
 #ifndef WEIR_PIPELINE_INFER_INFER_INT_H
 #define WEIR_PIPELINE_INFER_INFER_INT_H
 
+#include "pipeline/infer/frame.h"
 #include "pipeline/infer/ort.h"
 #include "pipeline/infer/shapes.h"
 #include "pipeline/model.h"
@@ -14,6 +15,8 @@ struct run_pool {
     uint32_t out_count;  /* while it is not 0 the pool holds a reference to the model */
 } CACHE_ALIGNED;
 
+struct instance;
+
 struct model {
     _Atomic uint32_t refs;
     uint32_t worker_count;
@@ -23,6 +26,8 @@ struct model {
     struct arena arena; /* names and symbols */
     struct model_info info;
     struct batch_info batch_info;
+    char why_single[256];
+    struct instance *instances; /* batch_info.instances of them */
     const char *input_names[MODEL_TENSORS_MAX];
     const char *output_names[MODEL_TENSORS_MAX];
     struct shapes shapes;
@@ -33,8 +38,37 @@ struct model {
     struct run_pool pools[];
 };
 
+struct run {
+    struct model *model;
+    struct run *next_free;
+    uint32_t worker_index;
+    uint32_t given; /* one bit for each input, since run_acquire */
+    _Atomic bool is_terminated;
+    uint64_t duration_ns;
+    struct OrtRunOptions *options;
+    struct frame frame;
+    struct tensor_memory in_memory;
+    struct tensor_memory out_memory;
+    struct text fault;
+    char fault_memory[512];
+};
+
+/* A run that is in no pool. */
+MUST_USE enum err run_create(struct model *model, struct run **ret_run);
+/* NULL is accepted. */
+void run_destroy(struct run *run);
+/* run_execute, stopped by these options and not by those of run_terminate. */
+MUST_USE enum err run_execute_with(struct run *run, struct OrtRunOptions *options);
 /* Frees the runs of a pool; none is out. */
 void run_pool_deinit(struct run_pool *pool);
+
+/* The memory of model->batch_info.instances batches, without any yet. */
+MUST_USE enum err instances_create(struct model *model);
+void instances_destroy(struct model *model);
+/* batch_execute of two or more members that does not run them alone when it fails: then none has outputs, and `words` the
+ * runtime's words. */
+MUST_USE enum err batch_try(struct model *model, uint32_t instance, struct batch_member *members, uint32_t count,
+                            struct batch_times *ret_times, struct text *words);
 
 /* Sets the session, its provider and how long that took. */
 MUST_USE enum err session_open(struct model *model, const struct model_load_options *options);
@@ -42,5 +76,11 @@ MUST_USE enum err session_open(struct model *model, const struct model_load_opti
 /* Runs the model a few times on zeros, so that the first client does not pay for what the runtime puts off to its
  * first run. ERR_OK with a notice when it fails on sizes that nobody chose. */
 MUST_USE enum err warm_up(struct model *model, const struct model_load_options *options);
+/* The concrete dims that an input is warmed with. */
+void warm_up_dims(const struct model *model, uint32_t index, int64_t *dims);
+
+/* Finds out whether and how far the model can be batched, warms each size, and sets batch_info. Only without memory is it
+ * not ERR_OK: a model that cannot be batched runs singly, with a notice. */
+MUST_USE enum err prove_batches(struct model *model, const struct model_load_options *options);
 
 #endif

@@ -27,6 +27,8 @@ enum err model_load(const struct model_load_options *options, struct model **ret
         err = inspect(model, options->fault);
     if (err == ERR_OK)
         err = warm_up(model, options);
+    if (err == ERR_OK)
+        err = prove_batches(model, options);
     if (err != ERR_OK) {
         model_unref(model);
         return err;
@@ -49,8 +51,7 @@ static enum err create(const struct model_load_options *options, struct model **
     arena_init(&model->arena, &model->pool, 1024, NAMES_BYTES_MAX);
     model->info.name = options->config->name;
     model->info.version = options->config->version;
-    model->batch_info = (struct batch_info){
-        .rows_max = 1, .why_single = "batches are not formed yet", .instances = MAX(options->executor_count, 1)};
+    model->batch_info = (struct batch_info){.rows_max = 1, .instances = MAX(options->executor_count, 1)};
     model->info.platform = SLICE_LIT("onnxruntime_onnx");
     *ret_model = model;
     return ERR_OK;
@@ -124,6 +125,7 @@ static void destroy(struct model *model)
 {
     for (uint32_t i = 0; i < model->worker_count; i++)
         run_pool_deinit(&model->pools[i]);
+    instances_destroy(model);
     ort_session_destroy(model->session);
     shapes_deinit(&model->shapes);
     arena_reset(&model->arena);

@@ -52,10 +52,9 @@ static enum err fill(struct model *model, struct run *run, const struct model_lo
     for (uint32_t i = 0; i < model->info.input_count; i++) {
         const struct tensor_spec *spec = &model->info.inputs[i];
         const struct option_shape *shape = find(options->config, spec->name);
-        int64_t dims[TENSOR_RANK_MAX] = {0};
+        int64_t dims[TENSOR_RANK_MAX];
         void *data = NULL;
-        for (uint32_t d = 0; d < spec->rank; d++)
-            dims[d] = shape && d < shape->rank ? (int64_t)shape->dims[d] : MAX(spec->dims[d], 1);
+        warm_up_dims(model, i, dims);
         enum err err =
             shape && shape->rank != spec->rank ? ERR_MISMATCH : run_input(run, i, dims, WARM_UP_BYTES_MAX, &data);
         if (err != ERR_OK) {
@@ -64,9 +63,17 @@ static enum err fill(struct model *model, struct run *run, const struct model_lo
                         err == ERR_MISMATCH ? "do not fit the model" : "take too much memory");
             return ERR_INVALID;
         }
-        memset(data, 0, (size_t)tensor_elements(dims, spec->rank) * tensor_type_bytes(spec->type));
+        memset(data, 0, (size_t)tensor_elements(dims, spec->rank) * tensor_element_bytes(spec->type));
     }
     return ERR_OK;
+}
+
+void warm_up_dims(const struct model *model, uint32_t index, int64_t *dims)
+{
+    const struct tensor_spec *spec = &model->info.inputs[index];
+    const struct option_shape *shape = find(model->config, spec->name);
+    for (uint32_t d = 0; d < spec->rank; d++)
+        dims[d] = shape && d < shape->rank ? (int64_t)shape->dims[d] : MAX(spec->dims[d], 1);
 }
 
 static const struct option_shape *find(const struct model_config *config, struct slice name)

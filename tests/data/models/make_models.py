@@ -137,6 +137,23 @@ MODELS = {
     # Fails at run time unless the input has 6 elements, which no shape says.
     "reshape": model("reshape", [node("Reshape", ["x", "to"], ["y"])], [value_info("x", FLOAT, ["N"])],
                      [value_info("y", FLOAT, [2, 3])], [ints("to", [2], [2, 3])]),
+    # y = x minus the mean of its column: no row comes out of a batch as it does alone.
+    "row_mean": model("row_mean", [node("ReduceMean", ["x"], ["m"], axes=[0]), node("Sub", ["x", "m"], ["y"])],
+                      [value_info("x", FLOAT, ["N", 4])], [value_info("y", FLOAT, ["N", 4])]),
+    # Looks up rows of a table of 4: a run with an index out of its range fails.
+    "lookup": model("lookup", [node("Gather", ["T", "x"], ["y"])], [value_info("x", INT64, ["N"])],
+                    [value_info("y", FLOAT, ["N", 2])], [floats("T", [4, 2], weights(8, 5))]),
+    # Says that it takes any number of rows, and was exported with a batch of 1 baked in.
+    "baked": model("baked", [node("Reshape", ["x", "to"], ["y"])], [value_info("x", FLOAT, ["N", 4])],
+                   [value_info("y", FLOAT, ["N", 4])], [ints("to", [2], [1, 4])]),
+    # total = the sum of a row where the mask is 1, twice = 2 x, of rows of any length.
+    "masked": model(
+        "masked",
+        [node("Mul", ["x", "mask"], ["m"]), node("ReduceSum", ["m", "axes"], ["total"], keepdims=0),
+         node("Add", ["x", "x"], ["twice"])],
+        [value_info("x", FLOAT, ["N", "length"]), value_info("mask", FLOAT, ["N", "length"])],
+        [value_info("total", FLOAT, ["N"]), value_info("twice", FLOAT, ["N", "length"])],
+        [ints("axes", [1], [1])]),
     # What weir does not serve.
     "string": one("string", "Identity", STRING, ["N"], STRING, ["N"]),
     "sequence": model("sequence", [node("SequenceConstruct", ["x"], ["y"])], [value_info("x", FLOAT, ["N"])],

@@ -20,6 +20,7 @@ struct load {
     struct slice provider;
     struct slice library;
     uint32_t worker_count;
+    uint32_t executor_count;
     char path[1024];
     char fault_memory[2048];
     char notices_memory[2048];
@@ -47,6 +48,7 @@ UNUSED static enum err load_run(struct load *load)
     return model_load(&(struct model_load_options){.config = &load->config,
                                                    .library = load->library,
                                                    .worker_count = load->worker_count,
+                                                   .executor_count = load->executor_count,
                                                    .fault = &load->fault,
                                                    .notices = &load->notices},
                       &load->model);
@@ -68,6 +70,31 @@ UNUSED static const char *load_bad(struct load *load, enum err err)
     assert_string_equal(err_name(load_run(load)), err_name(err));
     assert_non_null(strstr(load->fault_memory, load->path));
     return load->fault_memory;
+}
+
+#define BYTES_MAX (1U << 20)
+
+UNUSED static struct run *acquire(struct model *model, uint32_t worker)
+{
+    struct run *run = NULL;
+    assert_int_equal(run_acquire(model, worker, &run), ERR_OK);
+    return run;
+}
+
+UNUSED static void give(struct run *run, uint32_t index, const int64_t *dims, const void *data)
+{
+    void *memory = NULL;
+    const struct tensor_spec *spec = &model_info(run_model(run))->inputs[index];
+    assert_int_equal(run_input(run, index, dims, BYTES_MAX, &memory), ERR_OK);
+    assert_int_equal((uintptr_t)memory % TENSOR_ALIGN, 0);
+    memcpy(memory, data, (size_t)tensor_elements(dims, spec->rank) * tensor_element_bytes(spec->type));
+}
+
+UNUSED static void execute(struct run *run)
+{
+    enum err err = run_execute(run);
+    if (err != ERR_OK)
+        fail_msg("%s: " SLICE_FMT, err_name(err), SLICE_ARG(run_fault(run)));
 }
 
 #define assert_says(text, part)                                                                                        \

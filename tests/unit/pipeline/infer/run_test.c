@@ -1,84 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/base/asan.h"
 #include "lib/sys/clock.h"
 #include "pipeline/infer/infer_int.h"
+#include "unit/pipeline/infer/heap.h"
 #include "unit/pipeline/infer/models.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-#if defined(WEIR_ASAN) || defined(__SANITIZE_THREAD__)
-#define CAN_COUNT 0
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CAN_COUNT 0
-#endif
-#endif
-#ifndef CAN_COUNT
-#define CAN_COUNT 1
-#endif
-
-/* What this thread asks of the heap while is_counting. The sanitizers bring a heap of their own. */
-static _Thread_local bool is_counting;
-static _Thread_local uint64_t heap_calls;
-
-#if CAN_COUNT
-void *__libc_malloc(size_t bytes);
-void *__libc_calloc(size_t count, size_t bytes);
-void *__libc_memalign(size_t align, size_t bytes);
-void __libc_free(void *memory);
-
-void *malloc(size_t bytes)
-{
-    heap_calls += is_counting;
-    return __libc_malloc(bytes);
-}
-
-void *calloc(size_t count, size_t bytes)
-{
-    heap_calls += is_counting;
-    return __libc_calloc(count, bytes);
-}
-
-void *aligned_alloc(size_t align, size_t bytes)
-{
-    heap_calls += is_counting;
-    return __libc_memalign(align, bytes);
-}
-
-void free(void *memory)
-{
-    heap_calls += is_counting;
-    __libc_free(memory);
-}
-#endif
-
 /* --- Helpers ---------------------------------------------------------------------------------------------------- */
-
-#define BYTES_MAX (1U << 20)
-
-static struct run *acquire(struct model *model, uint32_t worker)
-{
-    struct run *run = NULL;
-    assert_int_equal(run_acquire(model, worker, &run), ERR_OK);
-    return run;
-}
-
-static void give(struct run *run, uint32_t index, const int64_t *dims, const void *data)
-{
-    void *memory = NULL;
-    const struct tensor_spec *spec = &model_info(run_model(run))->inputs[index];
-    assert_int_equal(run_input(run, index, dims, BYTES_MAX, &memory), ERR_OK);
-    assert_int_equal((uintptr_t)memory % TENSOR_ALIGN, 0);
-    memcpy(memory, data, (size_t)tensor_elements(dims, spec->rank) * tensor_type_bytes(spec->type));
-}
-
-static void execute(struct run *run)
-{
-    enum err err = run_execute(run);
-    if (err != ERR_OK)
-        fail_msg("%s: " SLICE_FMT, err_name(err), SLICE_ARG(run_fault(run)));
-}
 
 static const struct tensor *assert_dims(const struct run *run, uint32_t index, uint32_t rank, const int64_t *dims)
 {
