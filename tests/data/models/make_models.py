@@ -143,9 +143,15 @@ MODELS = {
     # Looks up rows of a table of 4: a run with an index out of its range fails.
     "lookup": model("lookup", [node("Gather", ["T", "x"], ["y"])], [value_info("x", INT64, ["N"])],
                     [value_info("y", FLOAT, ["N", 2])], [floats("T", [4, 2], weights(8, 5))]),
-    # Says that it takes any number of rows, and was exported with a batch of 1 baked in.
-    "baked": model("baked", [node("Reshape", ["x", "to"], ["y"])], [value_info("x", FLOAT, ["N", 4])],
-                   [value_info("y", FLOAT, ["N", 4])], [ints("to", [2], [1, 4])]),
+    # Says that it takes any number of rows, and was exported with a batch of 1 baked in: into a value that is only known when
+    # it runs, or the runtime would find out.
+    "baked": model(
+        "baked",
+        [node("Mul", ["x", "zero"], ["zeros"]), node("ReduceMax", ["zeros"], ["most"], keepdims=0),
+         node("Cast", ["most"], ["whole"], to=INT64), node("Add", ["whole", "sizes"], ["to"]),
+         node("Reshape", ["x", "to"], ["y"])],
+        [value_info("x", FLOAT, ["N", 4])], [value_info("y", FLOAT, ["N", 4])],
+        [floats("zero", [1], [0.0]), ints("sizes", [2], [1, 4])]),
     # total = the sum of a row where the mask is 1, twice = 2 x, of rows of any length.
     "masked": model(
         "masked",
