@@ -29,6 +29,27 @@ struct json_limits body_json_limits(const struct request *request, struct slice 
     };
 }
 
+enum verdict body_split(struct request *request)
+{
+    struct slice header = request_header(request, HTTP_FIELD_INFERENCE_HEADER_CONTENT_LENGTH);
+    uint64_t bytes;
+    if (!header.ptr || request->has_body_tail || request->route->endpoint != ENDPOINT_v2_infer)
+        return VERDICT_NEXT;
+    if (text_parse_u64(header, &bytes) != ERR_OK)
+        return request_fail(request, PROBLEM_BAD_REQUEST,
+                            "Inference-Header-Content-Length is \"" SLICE_FMT
+                            "\"; it takes how many bytes of the body are JSON.",
+                            SLICE_ARG(slice_first(header, 40)));
+    if (bytes > request->body.len)
+        return request_fail(request, PROBLEM_BAD_REQUEST,
+                            "Inference-Header-Content-Length is %llu, but the body has %zu bytes.",
+                            (unsigned long long)bytes, request->body.len);
+    request->has_body_tail = true;
+    request->body_tail = slice_skip(request->body, bytes);
+    request->body = slice_first(request->body, bytes);
+    return VERDICT_NEXT;
+}
+
 enum err body_json_parse(struct request *request, yyjson_val **ret_root, struct json_fault *ret_fault)
 {
     struct json_limits limits = body_json_limits(request, request->body);

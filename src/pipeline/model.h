@@ -37,6 +37,7 @@ struct model_config {
     uint64_t queue;               /* most runs of one worker in flight */
     struct option_list warm_up;   /* of struct option_shape: concrete sizes for open dimensions */
     struct batch_config batch;
+    struct slice labels; /* path of a file of class names, one a line; empty: none */
 };
 
 struct model;
@@ -73,6 +74,8 @@ struct model_info {
     struct tensor_spec outputs[MODEL_TENSORS_MAX];
     uint32_t input_count;
     uint32_t output_count;
+    const struct slice *labels; /* of classes, by index */
+    uint32_t label_count;
     struct slice provider; /* the one that is used */
     uint64_t load_ns;      /* how long opening took */
     uint64_t warm_up_ns;   /* how long warming took */

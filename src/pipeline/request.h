@@ -152,8 +152,10 @@ struct request {
 
     /* receive */
     struct slice body;
-    yyjson_val *body_root; /* body_json: the body as a document; NULL: nobody has asked */
-    char *body_memory;     /* NULL: the body stands in the receive buffer */
+    struct slice body_tail; /* body_split: binary tensors behind the JSON, which `body` is then */
+    bool has_body_tail;     /* if only an empty one */
+    yyjson_val *body_root;  /* body_json: the body as a document; NULL: nobody has asked */
+    char *body_memory;      /* NULL: the body stands in the receive buffer */
     size_t body_capacity;
     size_t body_received;      /* bytes at body_memory or behind the head */
     struct slice body_pending; /* HTTP/1: decoded and not yet taken by the sink, in the receive buffer */

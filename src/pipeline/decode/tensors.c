@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request of the Open Inference Protocol v2 in JSON: media type, document, check, run, numbers. */
+/* A request of the Open Inference Protocol v2: media type, document and what stands behind it, check, run, numbers. */
 #include "lib/http/media.h"
 #include "pipeline/body_json.h"
 #include "pipeline/decode/decode_int.h"
 #include "pipeline/decode/tensors_int.h"
 
+static enum verdict read_body(struct request *request, struct tensors_plan *plan);
 static enum verdict check_media_type(struct request *request);
 static enum verdict fill_inputs(struct request *request, struct model *model, struct tensors_plan *plan);
 static enum verdict keep_inference(struct request *request, const struct tensors_plan *plan);
@@ -12,19 +13,14 @@ static enum verdict refuse(struct request *request, const struct tensors_plan *p
 
 enum verdict decode_tensors(struct request *request, struct model *model)
 {
-    yyjson_val *root = NULL;
-    enum verdict verdict = check_media_type(request);
-    if (verdict == VERDICT_NEXT)
-        verdict = body_json(request, &root);
-    if (verdict != VERDICT_NEXT)
-        return verdict;
-
     struct tensors_plan plan = {
         .model = model_info(model),
         .arena = &request->arena,
         .bytes_max = request->config->limits.request_memory,
     };
-    tensors_check(&plan, root);
+    enum verdict verdict = read_body(request, &plan);
+    if (verdict != VERDICT_NEXT)
+        return verdict;
     if (plan.is_refused)
         return refuse(request, &plan);
     verdict = fill_inputs(request, model, &plan);
@@ -33,23 +29,39 @@ enum verdict decode_tensors(struct request *request, struct model *model)
     return keep_inference(request, &plan);
 }
 
-/* The protocol knows only JSON, so a body without a type is taken as JSON; a body that says it is something else, or
- * brings binary tensors behind the JSON, is not. */
+static enum verdict read_body(struct request *request, struct tensors_plan *plan)
+{
+    yyjson_val *root = NULL;
+    enum verdict verdict = body_split(request);
+    plan->has_tail = request->has_body_tail;
+    plan->tail = request->body_tail;
+    if (verdict == VERDICT_NEXT && plan->has_tail && !request->body.len) {
+        tensors_check_raw(plan);
+        return VERDICT_NEXT;
+    }
+    if (verdict == VERDICT_NEXT && !plan->has_tail)
+        verdict = check_media_type(request);
+    if (verdict == VERDICT_NEXT)
+        verdict = body_json(request, &root);
+    if (verdict == VERDICT_NEXT)
+        tensors_check(plan, root);
+    return verdict;
+}
+
+/* Where a header says how much of the body is JSON, it says what the body is, whatever that is called: Triton's clients call
+ * it nothing, or application/octet-stream. A body without a type is taken as JSON, and so is one of bytes: tritonclient.http.aio calls all of its bodies that. */
 static enum verdict check_media_type(struct request *request)
 {
     struct slice content_type = request_header(request, HTTP_FIELD_CONTENT_TYPE);
     struct media_type type;
-    if (request_header(request, HTTP_FIELD_INFERENCE_HEADER_CONTENT_LENGTH).ptr) {
-        response_field_add(request, "Accept", SLICE_LIT("application/json"));
-        return request_fail(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
-                            "Tensors in binary (Inference-Header-Content-Length) are not taken; send them as JSON.");
-    }
     if (!content_type.ptr ||
-        (media_type_parse(content_type, &type) == ERR_OK && media_type_is(&type, "application/json")))
+        (media_type_parse(content_type, &type) == ERR_OK &&
+         (media_type_is(&type, "application/json") || media_type_is(&type, "application/octet-stream"))))
         return VERDICT_NEXT;
-    response_field_add(request, "Accept", SLICE_LIT("application/json"));
+    response_field_add(request, "Accept", SLICE_LIT("application/json, application/octet-stream"));
     return request_fail(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
-                        "Content-Type is \"" SLICE_FMT "\"; tensors are taken as application/json.",
+                        "Content-Type is \"" SLICE_FMT "\"; tensors are taken as application/json, or, with the header "
+                        "Inference-Header-Content-Length, as application/octet-stream.",
                         SLICE_ARG(slice_first(content_type, 100)));
 }
 

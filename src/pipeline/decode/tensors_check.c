@@ -3,6 +3,7 @@
  * the form that the shape says. The numbers themselves are not looked at here, so the cost is that of the arrays. */
 #include "pipeline/decode/decode_int.h"
 #include "pipeline/decode/tensors_int.h"
+#include "pipeline/inference_parameter.h"
 
 #include <stdarg.h>
 
@@ -17,7 +18,10 @@ static bool check_shape(struct tensors_plan *plan, yyjson_val *input, const stru
                         struct tensor_item *item);
 static void check_data(struct tensors_plan *plan, yyjson_val *input, const struct tensor_spec *spec,
                        struct tensor_item *item);
+static void check_json_data(struct tensors_plan *plan, yyjson_val *data, const struct tensor_spec *spec,
+                            struct tensor_item *item);
 static void check_missing(struct tensors_plan *plan);
+static void add_wish(struct tensors_plan *plan, yyjson_val *output, uint32_t position, uint32_t index);
 static void fail_name(struct tensors_plan *plan, const struct text *pointer, const char *kind,
                       const struct tensor_spec *specs, uint32_t count, struct slice name);
 
@@ -30,6 +34,7 @@ void tensors_check(struct tensors_plan *plan, yyjson_val *root)
         return;
     }
     check_id(plan, root);
+    tensors_take_parameters(plan, root);
     check_inputs(plan, root);
     check_outputs(plan, root);
 }
@@ -62,7 +67,7 @@ struct text tensors_pointer(char *memory, uint32_t position, const char *member)
     return pointer;
 }
 
-static struct text pointer_to(char *memory, const char *path)
+struct text tensors_pointer_to(char *memory, const char *path)
 {
     struct text pointer = text_init(memory, TENSORS_POINTER_BYTES);
     text_printf(&pointer, "%s", path);
@@ -76,7 +81,7 @@ static void check_id(struct tensors_plan *plan, yyjson_val *root)
     plan->inference.id = json_text(id);
     if (!id || plan->inference.id.ptr)
         return;
-    struct text pointer = pointer_to(memory, "/id");
+    struct text pointer = tensors_pointer_to(memory, "/id");
     tensors_fault(plan, &pointer, "Expected a string, got %s.", json_kind(id));
 }
 
@@ -85,7 +90,7 @@ static void check_inputs(struct tensors_plan *plan, yyjson_val *root)
     char memory[TENSORS_POINTER_BYTES];
     yyjson_val *inputs = json_get(root, SLICE_LIT("inputs"));
     if (!yyjson_is_arr(inputs)) {
-        struct text pointer = pointer_to(memory, "/inputs");
+        struct text pointer = tensors_pointer_to(memory, "/inputs");
         tensors_fault(plan, &pointer, "Expected an array of tensors, got %s.", json_kind(inputs));
         return;
     }
@@ -94,6 +99,7 @@ static void check_inputs(struct tensors_plan *plan, yyjson_val *root)
     for (yyjson_val *input; (input = yyjson_arr_iter_next(&iter)) && plan->fault_count < REQUEST_FAULTS_MAX;)
         check_input(plan, input, position++);
     check_missing(plan);
+    tensors_check_tail(plan);
 }
 
 static int find_spec(const struct tensor_spec *specs, uint32_t count, struct slice name)
@@ -151,8 +157,6 @@ static bool check_type(struct tensors_plan *plan, yyjson_val *input, const struc
     else if (!slice_is(name, wanted))
         tensors_fault(plan, &pointer, "Expected \"%s\", got \"" SLICE_FMT "\".", wanted,
                       SLICE_ARG(slice_first(name, NAME_SHOWN)));
-    else if (spec->type == TENSOR_F16 || spec->type == TENSOR_BF16 || spec->type == TENSOR_BYTES)
-        tensors_fault(plan, &pointer, "%s has no form in JSON that this server takes.", wanted);
     else
         return true;
     return false;
@@ -206,7 +210,7 @@ static bool check_shape(struct tensors_plan *plan, yyjson_val *input, const stru
     int64_t elements = tensor_elements(item->dims, spec->rank);
     if (!tensor_dims_fit(spec, item->dims, spec->rank))
         fail_shape(plan, spec, item, "The shape does not fit");
-    else if (elements < 0 || (uint64_t)elements > plan->bytes_max / MAX(tensor_type_bytes(spec->type), 1))
+    else if (elements < 0 || (uint64_t)elements > plan->bytes_max / tensor_element_bytes(spec->type))
         fail_shape(plan, spec, item, "The tensor takes more memory than a request may have");
     else
         return true;
@@ -257,15 +261,37 @@ static void check_data(struct tensors_plan *plan, yyjson_val *input, const struc
                        struct tensor_item *item)
 {
     char memory[TENSORS_POINTER_BYTES];
-    struct text pointer = tensors_pointer(memory, item->position, "data");
+    struct text pointer = tensors_pointer(memory, item->position, "parameters");
+    struct tensor_parameters parameters = {0};
     yyjson_val *data = json_get(input, SLICE_LIT("data"));
+    if (!tensors_read_parameters(plan, input, &pointer, &parameters))
+        return;
+    bool is_elsewhere = parameters.has_binary_bytes || parameters.shared.region.ptr;
+    if (is_elsewhere && data) {
+        pointer = tensors_pointer(memory, item->position, "data");
+        tensors_fault(plan, &pointer, "Its parameters say that the data are elsewhere.");
+    } else if (parameters.has_binary_bytes) {
+        tensors_take_binary(plan, spec, item, parameters.binary_bytes);
+    } else if (is_elsewhere) {
+        tensors_take_shared(plan, spec, item, &parameters.shared);
+    } else {
+        check_json_data(plan, data, spec, item);
+    }
+}
+
+static void check_json_data(struct tensors_plan *plan, yyjson_val *data, const struct tensor_spec *spec,
+                            struct tensor_item *item)
+{
+    char memory[TENSORS_POINTER_BYTES];
+    struct text pointer = tensors_pointer(memory, item->position, "data");
     item->data = data;
+    if (spec->type == TENSOR_F16 || spec->type == TENSOR_BF16) {
+        tensors_fault(plan, &pointer, "%s has no form in JSON; send it in binary behind the JSON (binary_data_size).",
+                      tensor_type_name(spec->type));
+        return;
+    }
     if (!yyjson_is_arr(data)) {
-        bool is_binary = json_get(json_get(input, SLICE_LIT("parameters")), SLICE_LIT("binary_data_size")) != NULL;
-        if (is_binary)
-            tensors_fault(plan, &pointer, "Expected an array; data in binary behind the JSON are not taken.");
-        else
-            tensors_fault(plan, &pointer, "Expected an array, got %s.", json_kind(data));
+        tensors_fault(plan, &pointer, "Expected an array, got %s.", json_kind(data));
         return;
     }
     item->is_nested = spec->rank > 1 && yyjson_is_arr(yyjson_arr_get_first(data));
@@ -288,7 +314,7 @@ static void check_missing(struct tensors_plan *plan)
         const struct tensor_spec *spec = &plan->model->inputs[i];
         if (plan->items[i].is_given)
             continue;
-        struct text pointer = pointer_to(memory, "/inputs");
+        struct text pointer = tensors_pointer_to(memory, "/inputs");
         struct text shape = text_init(shape_memory, sizeof shape_memory);
         tensor_shape_print(&shape, spec->dims, spec->rank);
         tensors_fault(plan, &pointer, "The input \"" SLICE_FMT "\" is missing: %s %s, where -1 is any size.",
@@ -320,7 +346,24 @@ static void check_output(struct tensors_plan *plan, yyjson_val *output, uint32_t
                           SLICE_ARG(model->outputs[index].name));
             return;
         }
-    plan->outputs[plan->inference.output_count++] = (struct output_wish){.index = (uint32_t)index};
+    add_wish(plan, output, position, (uint32_t)index);
+}
+
+static void add_wish(struct tensors_plan *plan, yyjson_val *output, uint32_t position, uint32_t index)
+{
+    char memory[TENSORS_POINTER_BYTES];
+    char why[300];
+    struct text pointer = text_init(memory, sizeof memory);
+    struct text fault = text_init(why, sizeof why);
+    struct tensor_parameters parameters = {0};
+    text_printf(&pointer, "/outputs/%u/parameters", position);
+    struct output_wish *wish = &plan->outputs[plan->inference.output_count];
+    if (!tensors_read_parameters(plan, output, &pointer, &parameters))
+        return;
+    if (output_wish_make(&parameters, &plan->inference, &plan->model->outputs[index], index, wish, &fault) != ERR_OK)
+        tensors_fault(plan, &pointer, "%s", why);
+    else
+        plan->inference.output_count++;
 }
 
 static void check_outputs(struct tensors_plan *plan, yyjson_val *root)
@@ -330,7 +373,7 @@ static void check_outputs(struct tensors_plan *plan, yyjson_val *root)
     if (!outputs)
         return;
     if (!yyjson_is_arr(outputs)) {
-        struct text pointer = pointer_to(memory, "/outputs");
+        struct text pointer = tensors_pointer_to(memory, "/outputs");
         tensors_fault(plan, &pointer, "Expected an array, got %s.", json_kind(outputs));
         return;
     }

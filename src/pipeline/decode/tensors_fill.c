@@ -69,6 +69,18 @@ static bool fill_BOOL(struct row *row, void *out_)
     return true;
 }
 
+/* The texts are the document's, and live as long as the request. */
+static bool fill_BYTES(struct row *row, void *out_)
+{
+    struct slice *out = out_;
+    for (; row->index < row->count; row->index++, row->value = unsafe_yyjson_get_next(row->value)) {
+        if (!unsafe_yyjson_is_str(row->value))
+            return false;
+        out[row->index] = json_text(row->value);
+    }
+    return true;
+}
+
 #define FILL_UNSIGNED(name, type, most)                                                                                \
     static bool fill_##name(struct row *row, void *out_)                                                               \
     {                                                                                                                  \
@@ -123,7 +135,7 @@ static const struct {
     [TENSOR_F32] = {fill_F32, "a number within the range of FP32"},
     [TENSOR_F64] = {fill_F64, "a number"},
     [TENSOR_BF16] = {NULL, NULL},
-    [TENSOR_BYTES] = {NULL, NULL},
+    [TENSOR_BYTES] = {fill_BYTES, "a text"},
 };
 
 /* On the way down into nested data; `out` moves on from row to row. */
@@ -141,6 +153,10 @@ static void fail_element(const struct descent *descent, const struct row *row, u
 
 void tensors_fill(struct tensors_plan *plan, uint32_t input, void *data)
 {
+    if (plan->items[input].source == TENSOR_IN_TAIL) {
+        tensors_fill_binary(plan, input, data);
+        return;
+    }
     struct descent descent = {
         .plan = plan,
         .spec = &plan->model->inputs[input],
@@ -178,7 +194,7 @@ static void fill_row(struct descent *descent, yyjson_val *array, uint32_t level)
         row.index++;
         row.value = unsafe_yyjson_get_next(row.value);
     }
-    descent->out += row.count * tensor_type_bytes(type);
+    descent->out += row.count * tensor_element_bytes(type);
 }
 
 static void fail_element(const struct descent *descent, const struct row *row, uint32_t level)

@@ -73,6 +73,9 @@ MUST_USE enum err batch_try(struct model *model, uint32_t instance, struct batch
 /* Sets the session, its provider and how long that took. */
 MUST_USE enum err session_open(struct model *model, const struct model_load_options *options);
 
+/* Reads the file of labels, if there is one. */
+MUST_USE enum err labels_load(struct model *model, struct text *fault);
+
 /* Runs the model a few times on zeros, so that the first client does not pay for what the runtime puts off to its
  * first run. ERR_OK with a notice when it fails on sizes that nobody chose. */
 MUST_USE enum err warm_up(struct model *model, const struct model_load_options *options);

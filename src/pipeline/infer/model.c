@@ -26,6 +26,8 @@ enum err model_load(const struct model_load_options *options, struct model **ret
     if (err == ERR_OK)
         err = inspect(model, options->fault);
     if (err == ERR_OK)
+        err = labels_load(model, options->fault);
+    if (err == ERR_OK)
         err = warm_up(model, options);
     if (err == ERR_OK)
         err = prove_batches(model, options);

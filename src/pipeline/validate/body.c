@@ -15,6 +15,7 @@ static const struct slice none = {NULL, 0};
 
 static enum verdict refuse_missing(struct request *request, const struct contract *contract);
 static enum verdict check_media_type(struct request *request, bool is_enforced);
+static enum verdict check_head(struct request *request, const struct contract *contract);
 static enum verdict check(struct request *request, const struct contract *contract);
 static enum verdict refuse(struct request *request, const struct contract *contract, yyjson_val *root);
 static enum verdict apply(struct request *request, yyjson_val *root, const struct schema_edits *edits);
@@ -37,6 +38,10 @@ enum verdict validate_body(struct request *request, const struct contract *contr
         return is_wanted(request, contract) ? refuse_missing(request, contract) : VERDICT_NEXT;
     if (!contract_checks_bodies(contract))
         return VERDICT_NEXT;
+    if (body_split(request) == VERDICT_FAIL)
+        return VERDICT_FAIL;
+    if (request->has_body_tail)
+        return check_head(request, contract);
     bool is_enforced = contract->body.mode == CONTRACT_ENFORCE;
     if (body_kind_of(request_header(request, HTTP_FIELD_CONTENT_TYPE)) != BODY_JSON &&
         request_header(request, HTTP_FIELD_CONTENT_TYPE).ptr)
@@ -72,6 +77,13 @@ static enum verdict check_media_type(struct request *request, bool is_enforced)
     return request_fail(request, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
                         "Content-Type is \"" SLICE_FMT "\"; this route takes " ACCEPTED " and types that end in +json.",
                         SLICE_ARG(slice_first(content_type, 100)));
+}
+
+/* The JSON in front of binary tensors, whatever the whole is called. A tensor alone, without JSON, has no form that a schema
+ * speaks of; that it fits the model is seen when it is decoded. */
+static enum verdict check_head(struct request *request, const struct contract *contract)
+{
+    return request->body.len ? check(request, contract) : VERDICT_NEXT;
 }
 
 static enum verdict check_json(struct request *request, bool is_enforced, yyjson_val **ret_root)

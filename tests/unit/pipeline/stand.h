@@ -92,7 +92,7 @@ enum err run_input(struct run *run, uint32_t index, const int64_t *dims, uint64_
     assert_true(tensor_dims_fit(spec, dims, spec->rank));
     *tensor = (struct tensor){.spec = spec, .rank = spec->rank};
     memcpy(tensor->dims, dims, spec->rank * sizeof *dims);
-    tensor->bytes = (size_t)tensor_elements(dims, spec->rank) * tensor_type_bytes(spec->type);
+    tensor->bytes = (size_t)tensor_elements(dims, spec->rank) * tensor_element_bytes(spec->type);
     if (tensor->bytes > bytes_max)
         return ERR_LIMIT;
     /* Exactly as many bytes as there are: AddressSanitizer sees the first one too many. */

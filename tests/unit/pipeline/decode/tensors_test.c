@@ -139,7 +139,9 @@ static void refuses_what_does_not_fit_the_model(void **state)
         {INPUTS("{\"name\":\"x\",\"shape\":[1,2,3],\"datatype\":\"FP32\"}," N), "/inputs/0/data",
          "Expected an array, got nothing."},
         {INPUTS("{\"name\":\"x\",\"shape\":[1,2,3],\"datatype\":\"FP32\",\"parameters\":{\"binary_data_size\":24}}," N),
-         "/inputs/0/data", "Expected an array; data in binary behind the JSON are not taken."},
+         "/inputs/0/parameters/binary_data_size",
+         "Where the JSON ends and the data begin is to be said by the header Inference-Header-Content-Length, which is "
+         "missing."},
         {INPUTS("{\"name\":\"x\",\"shape\":[1,2,3],\"datatype\":\"FP32\",\"data\":[1,2,3,4,5]}," N), "/inputs/0/data",
          "Expected 6 elements, as the shape says; got 5."},
         {INPUTS("{\"name\":\"x\",\"shape\":[1,2,3],\"datatype\":\"FP32\",\"data\":[[[1,2,3]]]}," N), "/inputs/0/data/0",
@@ -272,13 +274,25 @@ static void refuses_numbers_just_beyond_the_ends(void **state)
 static void refuses_types_that_json_cannot_say(void **state)
 {
     (void)state;
-    const enum tensor_type types[] = {TENSOR_F16, TENSOR_BF16, TENSOR_BYTES};
+    const enum tensor_type types[] = {TENSOR_F16, TENSOR_BF16};
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         char detail[100];
         assert_int_equal(decode_typed(types[i], "[1,2]"), VERDICT_FAIL);
-        snprintf(detail, sizeof detail, "%s has no form in JSON that this server takes.", tensor_type_name(types[i]));
-        expect_fault(&stand, 0, "/inputs/0/datatype", detail);
+        snprintf(detail, sizeof detail, "%s has no form in JSON; send it in binary behind the JSON (binary_data_size).",
+                 tensor_type_name(types[i]));
+        expect_fault(&stand, 0, "/inputs/0/data", detail);
     }
+}
+
+static void takes_texts_as_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(decode_typed(TENSOR_BYTES, "[\"a\\u0000b\",\"\"]"), VERDICT_NEXT);
+    const struct slice *got = fake.run.in[0].data;
+    assert_true(slice_equal(got[0], SLICE_LIT("a\0b")));
+    assert_int_equal(got[1].len, 0);
+    assert_int_equal(decode_typed(TENSOR_BYTES, "[\"a\",7]"), VERDICT_FAIL);
+    expect_fault(&stand, 0, "/inputs/0/data/1", "Expected a text, got 7.");
 }
 
 /* --- Around the body -------------------------------------------------------------------------------------------- */
@@ -300,12 +314,9 @@ static void refuses_other_media_types(void **state)
     (void)state;
     decode_with(HEAD "Content-Type: text/json\r\n", INPUTS(X "," N), "net", NULL);
     expect_problem(&stand, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
-                   "Content-Type is \"text/json\"; tensors are taken as application/json.");
-    expect_slice(stand_field(&stand, "Accept"), "application/json");
-    decode_with(HEAD "Content-Type: application/octet-stream\r\nInference-Header-Content-Length: 10\r\n", "{}", "net",
-                NULL);
-    expect_problem(&stand, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
-                   "Tensors in binary (Inference-Header-Content-Length) are not taken; send them as JSON.");
+                   "Content-Type is \"text/json\"; tensors are taken as application/json, or, with the header "
+                   "Inference-Header-Content-Length, as application/octet-stream.");
+    expect_slice(stand_field(&stand, "Accept"), "application/json, application/octet-stream");
     assert_int_equal(decode_with(HEAD "Content-Type: application/json;charset=utf-8\r\n", INPUTS(X "," N), "net", "3"),
                      VERDICT_NEXT);
     decode_with(HEAD "Accept: image/png\r\n", INPUTS(X "," N), "net", NULL);
@@ -344,6 +355,7 @@ int main(void)
         TEST(takes_every_type_to_its_ends),
         TEST(refuses_numbers_just_beyond_the_ends),
         TEST(refuses_types_that_json_cannot_say),
+        TEST(takes_texts_as_bytes),
         TEST(refuses_what_is_no_json),
         TEST(refuses_other_media_types),
         TEST(refuses_models_and_versions_that_are_not_there),

@@ -234,9 +234,103 @@ static void says_which_types_it_cannot_write(void **state)
     const struct tensor_spec spec = SPEC("y", TENSOR_F16, 2);
     const struct tensor tensor = {.dims = {2}, .rank = 1, .data = half, .bytes = sizeof half};
     (void)stage_format(begin_outputs(&spec, &tensor, 1));
-    expect_problem(&stand, PROBLEM_NOT_IMPLEMENTED,
-                   "The output \"y\" is FP16, which has no form in JSON that this server writes.");
+    expect_problem(
+        &stand, PROBLEM_NOT_IMPLEMENTED,
+        "The output \"y\" is FP16, which has no form in JSON; ask for it in binary (parameter binary_data of the "
+        "output, or binary_data_output of the request).");
     assert_int_equal(stand.request->response.status, 501);
+}
+
+static void writes_texts(void **state)
+{
+    (void)state;
+    struct slice texts[] = {SLICE_LIT("a\"b"), SLICE_LIT("\xff")};
+    const struct tensor_spec spec = SPEC("y", TENSOR_BYTES, 2);
+    const struct tensor tensor = {.dims = {2}, .rank = 1, .data = texts, .bytes = sizeof texts};
+    struct request *request = begin_outputs(&spec, &tensor, 1);
+    (void)stage_format(request);
+    expect_response(&stand, 200, "application/json",
+                    "{\"model_name\":\"net\",\"model_version\":\"3\",\"outputs\":[{\"name\":\"y\",\"datatype\":"
+                    "\"BYTES\",\"shape\":[2],\"data\":[\"a\\\"b\",\"\xEF\xBF\xBD\"]}]}");
+}
+
+static void writes_outputs_behind_the_json(void **state)
+{
+    (void)state;
+    uint16_t half[] = {0x3c00, 0x4000};
+    struct slice texts[] = {SLICE_LIT("hi"), SLICE_LIT("\xff")};
+    const struct tensor_spec specs[] = {SPEC("h", TENSOR_F16, 2), SPEC("n", TENSOR_U8, 1), SPEC("t", TENSOR_BYTES, 2)};
+    const struct tensor tensors[] = {
+        {.dims = {2}, .rank = 1, .data = half, .bytes = sizeof half},
+        {.dims = {1}, .rank = 1, .data = (uint8_t[]){9}, .bytes = 1},
+        {.dims = {2}, .rank = 1, .data = texts, .bytes = sizeof texts},
+    };
+    static const struct output_wish wishes[] = {
+        {.index = 2, .is_binary = true}, {.index = 1}, {.index = 0, .is_binary = true}};
+    struct request *request = begin_outputs(specs, tensors, 3);
+    request->inference = (struct inference){.outputs = wishes, .output_count = 3};
+    (void)stage_format(request);
+    static const char json[] =
+        "{\"model_name\":\"net\",\"model_version\":\"3\",\"outputs\":[{\"name\":\"t\",\"datatype\":\"BYTES\",\"shape\":"
+        "["
+        "2],\"parameters\":{\"binary_data_size\":11}},{\"name\":\"n\",\"datatype\":\"UINT8\",\"shape\":[1],\"data\":[9]"
+        "},{\"name\":\"h\",\"datatype\":\"FP16\",\"shape\":[2],\"parameters\":{\"binary_data_size\":4}}]}";
+    static const char tail[] = "\2\0\0\0hi\1\0\0\0\xff\x00\x3c\x00\x40";
+    struct slice body = request->response.body;
+    expect_slice(request->response.content_type, "application/octet-stream");
+    expect_slice(slice_first(body, sizeof json - 1), json);
+    assert_true(slice_equal(slice_skip(body, sizeof json - 1), slice_of(tail, sizeof tail - 1)));
+    char length[20];
+    snprintf(length, sizeof length, "%zu", sizeof json - 1);
+    expect_slice(stand_field(&stand, "Inference-Header-Content-Length"), length);
+}
+
+static void all_outputs_go_behind_the_json_when_the_request_says_so(void **state)
+{
+    (void)state;
+    const struct tensor_spec spec = SPEC("n", TENSOR_U8, 1);
+    const struct tensor tensor = {.dims = {1}, .rank = 1, .data = (uint8_t[]){9}, .bytes = 1};
+    struct request *request = begin_outputs(&spec, &tensor, 1);
+    request->inference.is_binary = true;
+    (void)stage_format(request);
+    expect_slice(request->response.content_type, "application/octet-stream");
+    assert_int_equal(request->response.body.ptr[request->response.body.len - 1], 9);
+}
+
+static void expect_classes(const struct tensor_spec *spec, const struct tensor *tensor, uint32_t classes,
+                           const char *text)
+{
+    static struct output_wish wish;
+    char body[400];
+    wish = (struct output_wish){.classes = classes};
+    struct request *request = begin_outputs(spec, tensor, 1);
+    request->inference = (struct inference){.outputs = &wish, .output_count = 1};
+    (void)stage_format(request);
+    snprintf(body, sizeof body, SLICE_FMT, SLICE_ARG(request->response.body));
+    const char *got = strstr(body, "\"datatype\":");
+    assert_non_null(got);
+    assert_string_equal(got, text);
+}
+
+static void writes_the_best_classes_in_place_of_scores(void **state)
+{
+    (void)state;
+    static const struct slice labels[] = {SLICE_LIT("cat"), SLICE_LIT("dog")};
+    float scores[] = {0.25f, 0.5f, -1, __builtin_nanf(""), 3, 0.5f};
+    const struct tensor_spec spec = SPEC("y", TENSOR_F32, -1, 3);
+    struct tensor tensor = {.dims = {2, 3}, .rank = 2, .data = scores, .bytes = sizeof scores};
+    expect_classes(&spec, &tensor, 2,
+                   "\"datatype\":\"BYTES\",\"shape\":[2,2],\"data\":[\"0.5:1\",\"0.25:0\",\"3.0:1\",\"0.5:2\"]}]}");
+    fake.info.labels = labels;
+    fake.info.label_count = 2;
+    expect_classes(
+        &spec, &tensor, 9,
+        "\"datatype\":\"BYTES\",\"shape\":[2,3],\"data\":[\"0.5:1:dog\",\"0.25:0:cat\",\"-1.0:2\",\"3.0:1:dog\","
+        "\"0.5:2\",\"nan:0:cat\"]}]}");
+    const struct tensor_spec flat = SPEC("y", TENSOR_U64, -1);
+    struct tensor whole = {.dims = {3}, .rank = 1, .data = (uint64_t[]){7, UINT64_MAX, 7}, .bytes = 24};
+    expect_classes(&flat, &whole, 2,
+                   "\"datatype\":\"BYTES\",\"shape\":[2],\"data\":[\"18446744073709551615:1:dog\",\"7:0:cat\"]}]}");
 }
 
 static void outputs_that_need_too_much_memory_are_a_problem(void **state)
@@ -312,6 +406,10 @@ int main(void)
         TEST(writes_outputs_as_v2_tensors),
         TEST(writes_every_type),
         TEST(says_which_types_it_cannot_write),
+        TEST(writes_texts),
+        TEST(writes_outputs_behind_the_json),
+        TEST(all_outputs_go_behind_the_json_when_the_request_says_so),
+        TEST(writes_the_best_classes_in_place_of_scores),
         TEST(outputs_that_need_too_much_memory_are_a_problem),
         TEST(a_response_made_by_a_stage_stays_as_it_is),
         TEST(no_response_at_all_is_our_own_fault),
