@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* request_id, access_log, metrics, auth, user_context: what they do on the way in and out. The two that shape input and
+/* request_id, access_log, metrics, server_timing, auth, user_context: what they do on the way in and out. The two that shape input and
  * output have tests of their own. */
 #include "unit/pipeline/stand.h"
 
@@ -168,6 +168,43 @@ static void does_without_meters(void **state)
     stand_add(&stand, "metrics", NULL);
     assert_int_equal(enter(GET), VERDICT_NEXT);
     chain_complete(stand.request);
+}
+
+/* --- server_timing ---------------------------------------------------------------------------------------------- */
+
+static void tells_what_the_phases_of_a_run_took(void **state)
+{
+    (void)state;
+    stand_add(&stand, "server_timing", NULL);
+    enter(GET);
+    stand.request->has_outputs = true;
+    stand.request->decode_ns = 1500000;
+    stand.request->job.times =
+        (struct job_times){.queue_ns = 25000, .gather_ns = 100, .run_ns = 12345678, .scatter_ns = 49};
+    chain_response_head(stand.request);
+    struct slice value = stand_field(&stand, "Server-Timing");
+    assert_true(slice_starts(value, SLICE_LIT("decode;dur=1.5000, queue;dur=0.0250, gather;dur=0.0001, "
+                                              "run;dur=12.3457, scatter;dur=0.0000, format;dur=")));
+}
+
+static void tells_the_total_of_what_ran_no_model(void **state)
+{
+    (void)state;
+    stand_add(&stand, "server_timing", NULL);
+    enter(GET);
+    chain_response_head(stand.request);
+    assert_true(slice_starts(stand_field(&stand, "Server-Timing"), SLICE_LIT("total;dur=")));
+}
+
+static void gives_way_where_there_is_no_room_for_a_field(void **state)
+{
+    (void)state;
+    stand_add(&stand, "server_timing", NULL);
+    enter(GET);
+    while (stand.request->response.field_count < stand.request->response.field_capacity)
+        response_field_add(stand.request, "X", SLICE_LIT("y"));
+    chain_response_head(stand.request);
+    assert_null(stand_field(&stand, "Server-Timing").ptr);
 }
 
 /* --- auth ------------------------------------------------------------------------------------------------------- */
@@ -455,6 +492,9 @@ int main(void)
         TEST(logs_a_client_that_went_away_as_499),
         TEST(counts_requests_by_status_and_what_is_in_flight),
         TEST(does_without_meters),
+        TEST(tells_what_the_phases_of_a_run_took),
+        TEST(tells_the_total_of_what_ran_no_model),
+        TEST(gives_way_where_there_is_no_room_for_a_field),
         TEST(lets_in_who_has_a_key),
         TEST(refuses_who_has_none_with_a_challenge),
         TEST(refuses_a_wrong_key),
