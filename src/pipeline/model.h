@@ -94,8 +94,13 @@ MUST_USE enum err run_acquire(struct model *model, uint32_t worker_index, struct
 void run_release(struct run *run);
 /* Gives input `index` concrete dims, as many as the spec's rank, and returns its memory to fill. The dims must fit the
  * spec (ERR_MISMATCH), their bytes stay within `bytes_max` (ERR_LIMIT). All of it is the caller's to fill: it holds
- * what an earlier request left. */
+ * what an earlier request left. Elements of BYTES are slices of texts that live until the run has been executed; texts of an
+ * output live as long as it does. */
 MUST_USE enum err run_input(struct run *run, uint32_t index, const int64_t *dims, uint64_t bytes_max, void **ret_data);
+/* run_input with the values there already, which stay where they are and as they are until the run is released or the input is
+ * given again. Small ones, and those that are not aligned to their elements, are copied. Not for BYTES. */
+MUST_USE enum err run_wrap_input(struct run *run, uint32_t index, const int64_t *dims, uint64_t bytes_max,
+                                 const void *data);
 /* Runs the model; blocks; executor threads only. ERR_MISMATCH when an input was not given, ERR_CANCELLED after
  * run_terminate, ERR_INVALID or ERR_INTERNAL as the runtime sees it; then run_fault has its words. */
 MUST_USE enum err run_execute(struct run *run);

@@ -20,8 +20,7 @@ struct instance {
     struct OrtRunOptions *options;
     struct mutex terminating;   /* of the flag in the options and ours, which only say the same together */
     _Atomic bool is_terminated; /* read without it to see whether there is anything to do */
-    struct tensor_memory in_memory;
-    struct tensor_memory out_memory;
+    struct frame_memory memory;
     struct frame *frames[FRAMES_MAX];
     uint64_t hashes[FRAMES_MAX];
     uint32_t frame_count;
@@ -97,8 +96,7 @@ void instances_destroy(struct model *model)
             frame_deinit(instance->frames[f]);
             free(instance->frames[f]);
         }
-        tensor_memory_deinit(&instance->in_memory);
-        tensor_memory_deinit(&instance->out_memory);
+        frame_memory_deinit(&instance->memory);
         ort_run_options_destroy(instance->options);
         mutex_deinit(&instance->terminating);
     }
@@ -131,7 +129,7 @@ static enum err find_frame(struct instance *instance, const struct run *run, int
         struct frame *frame = calloc(1, sizeof(*frame));
         if (!frame)
             return ERR_NOMEM;
-        frame_init(frame, run->model, &instance->in_memory, &instance->out_memory);
+        frame_init(frame, run->model, &instance->memory);
         frame->output_bytes_max = KEPT_BYTES_MAX;
         instance->frames[instance->frame_count++] = frame;
     }
@@ -298,7 +296,11 @@ static enum err take_rows(struct run *run, const struct frame *frame, uint32_t t
         shape.dims[0] = rows;
         TRY(frame_lay_output(&run->frame, i, &shape));
         size_t row_bytes = from->bytes / total;
-        memcpy(run->frame.out.tensors[i].data, (const char *)from->data + at * row_bytes, rows * row_bytes);
+        const void *first = (const char *)from->data + at * row_bytes;
+        if (UNLIKELY(from->spec->type == TENSOR_BYTES))
+            TRY(frame_copy_texts(&run->frame, i, first));
+        else
+            memcpy(run->frame.out.tensors[i].data, first, rows * row_bytes);
     }
     return ERR_OK;
 }

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#define TEXTS_BYTES_MAX (64U << 20) /* of an output of BYTES */
+
 /* --- Memory ------------------------------------------------------------------------------------------------------- */
 
 enum err tensor_memory_reserve(struct tensor_memory *memory, uint32_t index, size_t bytes)
@@ -26,17 +28,21 @@ void tensor_memory_release(struct tensor_memory *memory, uint32_t index)
     memory->capacity[index] = 0;
 }
 
-void tensor_memory_deinit(struct tensor_memory *memory)
+void frame_memory_deinit(struct frame_memory *memory)
 {
-    for (uint32_t i = 0; i < MODEL_TENSORS_MAX; i++)
-        free(memory->ptr[i]);
+    for (uint32_t i = 0; i < MODEL_TENSORS_MAX; i++) {
+        free(memory->in.ptr[i]);
+        free(memory->out.ptr[i]);
+        free(memory->texts.ptr[i]);
+    }
 }
 
 /* --- Laying tensors into it --------------------------------------------------------------------------------------- */
 
-void frame_init(struct frame *frame, struct model *model, struct tensor_memory *in, struct tensor_memory *out)
+void frame_init(struct frame *frame, struct model *model, struct frame_memory *memory)
 {
-    *frame = (struct frame){.model = model, .in.memory = in, .out.memory = out};
+    *frame =
+        (struct frame){.model = model, .in.memory = &memory->in, .out.memory = &memory->out, .texts = &memory->texts};
     for (uint32_t i = 0; i < model->info.input_count; i++)
         frame->in.tensors[i].spec = &model->info.inputs[i];
     for (uint32_t i = 0; i < model->info.output_count; i++)
@@ -82,8 +88,25 @@ enum err frame_lay_input(struct frame *frame, uint32_t index, const struct shape
 {
     if (LIKELY(is_laid(&frame->in, index, shape)))
         return ERR_OK;
-    frame->is_planned = false;
+    frame->is_planned = frame->is_planned && shape_is_of(shape, &frame->in.tensors[index]);
     return lay(&frame->in, index, shape);
+}
+
+void frame_borrow_input(struct frame *frame, uint32_t index, const struct shape *shape, void *data)
+{
+    struct tensor *tensor = &frame->in.tensors[index];
+    frame->is_planned = frame->is_planned && shape_is_of(shape, tensor);
+    drop_value(&frame->in, index);
+    tensor->rank = shape->rank;
+    memcpy(tensor->dims, shape->dims, sizeof(tensor->dims));
+    tensor->data = data;
+    tensor->bytes = (size_t)tensor_elements(shape->dims, shape->rank) * tensor_type_bytes(tensor->spec->type);
+}
+
+void frame_forget_input(struct frame *frame, uint32_t index)
+{
+    drop_value(&frame->in, index);
+    frame->in.tensors[index].data = NULL;
 }
 
 enum err frame_lay_output(struct frame *frame, uint32_t index, const struct shape *shape)
@@ -101,11 +124,13 @@ static enum guess guess_shape(const struct frame *frame, uint32_t index, const s
                               struct shape *ret);
 static bool is_settled(const struct frame *frame, uint32_t index);
 static enum err bind(struct frame *frame, struct text *fault);
+static enum err bind_input(struct frame *frame, uint32_t index, struct text *fault);
 static enum err bind_one(struct tensor_set *set, uint32_t index, struct text *fault);
 static enum err run_once(struct frame *frame, struct OrtRunOptions *options, struct text *fault);
 static enum err run_unguessed(struct frame *frame, struct OrtRunOptions *options, struct text *fault);
 static bool is_guess_refused(const struct frame *frame, const struct text *fault);
 static enum err take_outputs(struct frame *frame, struct text *fault);
+static enum err take_texts(struct frame *frame, uint32_t index, struct text *fault);
 static void leave_to_runtime(struct frame *frame, uint32_t index);
 
 enum err frame_execute(struct frame *frame, struct OrtRunOptions *options, struct text *fault)
@@ -154,6 +179,8 @@ static enum guess guess_shape(const struct frame *frame, uint32_t index, const s
     const struct tensor_spec *spec = &model->info.outputs[index];
     enum guess guess = GUESS_NONE;
     uint32_t bit = 1U << index;
+    if (spec->type == TENSOR_BYTES)
+        return GUESS_NONE;
     if (!(atomic_load_explicit(&model->not_derivable, memory_order_relaxed) & bit) &&
         shape_derive(spec, frame->in.tensors, model->info.input_count, ret)) {
         guess = GUESS_DERIVED;
@@ -171,15 +198,15 @@ static enum guess guess_shape(const struct frame *frame, uint32_t index, const s
 /* An output without a guess that will not get one when it is seen again with these dims. */
 static bool is_settled(const struct frame *frame, uint32_t index)
 {
-    return atomic_load_explicit(&frame->model->not_rememberable, memory_order_relaxed) & 1U << index;
+    return frame->model->info.outputs[index].type == TENSOR_BYTES ||
+           atomic_load_explicit(&frame->model->not_rememberable, memory_order_relaxed) & 1U << index;
 }
 
 /* Handles for what has none. Output memory may have been made larger by another frame since it was laid. */
 static enum err bind(struct frame *frame, struct text *fault)
 {
     for (uint32_t i = 0; i < frame->model->info.input_count; i++)
-        if (UNLIKELY(!frame->in.values[i]))
-            TRY(bind_one(&frame->in, i, fault));
+        TRY(bind_input(frame, i, fault));
     for (uint32_t i = 0; i < frame->model->info.output_count; i++) {
         struct tensor_set *out = &frame->out;
         if (frame->guesses[i] == GUESS_NONE)
@@ -192,6 +219,18 @@ static enum err bind(struct frame *frame, struct text *fault)
             TRY(bind_one(out, i, fault));
     }
     return ERR_OK;
+}
+
+/* Texts change from run to run without their memory: they are the runtime's own. */
+static enum err bind_input(struct frame *frame, uint32_t index, struct text *fault)
+{
+    const struct tensor *tensor = &frame->in.tensors[index];
+    struct OrtValue **value = &frame->in.values[index];
+    if (LIKELY(tensor->spec->type != TENSOR_BYTES))
+        return *value ? ERR_OK : bind_one(&frame->in, index, fault);
+    if (!*value)
+        TRY(ort_strings_create(tensor, fault, value));
+    return ort_strings_write(*value, tensor->data, tensor->bytes / sizeof(struct slice), fault);
 }
 
 static enum err bind_one(struct tensor_set *set, uint32_t index, struct text *fault)
@@ -254,11 +293,52 @@ static enum err run_unguessed(struct frame *frame, struct OrtRunOptions *options
 static enum err take_outputs(struct frame *frame, struct text *fault)
 {
     struct model *model = frame->model;
-    for (uint32_t i = 0; i < model->info.output_count; i++)
-        if (frame->guesses[i] == GUESS_NONE)
-            TRY(ort_value_read(frame->out.values[i], fault, &frame->out.tensors[i]));
+    for (uint32_t i = 0; i < model->info.output_count; i++) {
+        if (frame->guesses[i] != GUESS_NONE)
+            continue;
+        TRY(ort_value_read(frame->out.values[i], fault, &frame->out.tensors[i]));
+        if (model->info.outputs[i].type == TENSOR_BYTES)
+            TRY(take_texts(frame, i, fault));
+    }
     if (!frame->is_planned)
         shapes_add(&model->shapes, frame->in.tensors, frame->out.tensors);
+    return ERR_OK;
+}
+
+/* Out of the runtime's strings into memory that stays with the frame's. */
+static enum err take_texts(struct frame *frame, uint32_t index, struct text *fault)
+{
+    struct tensor *tensor = &frame->out.tensors[index];
+    struct OrtValue *value = frame->out.values[index];
+    size_t bytes = 0;
+    TRY(ort_strings_bytes(value, fault, &bytes));
+    if (bytes > TEXTS_BYTES_MAX) {
+        text_printf(fault, "output `" SLICE_FMT "` has %zu bytes of text", SLICE_ARG(tensor->spec->name), bytes);
+        return ERR_LIMIT;
+    }
+    TRY(tensor_memory_reserve(frame->out.memory, index, tensor->bytes));
+    TRY(tensor_memory_reserve(frame->texts, index, bytes));
+    tensor->data = frame->out.memory->ptr[index];
+    return ort_strings_read(value, frame->texts->ptr[index], bytes, tensor->bytes / sizeof(struct slice), fault,
+                            tensor->data);
+}
+
+enum err frame_copy_texts(struct frame *frame, uint32_t index, const struct slice *from)
+{
+    const struct tensor *tensor = &frame->out.tensors[index];
+    struct slice *to = tensor->data;
+    size_t count = tensor->bytes / sizeof(struct slice);
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += from[i].len;
+    TRY(tensor_memory_reserve(frame->texts, index, bytes));
+    char *at = frame->texts->ptr[index];
+    for (size_t i = 0; i < count; i++) {
+        if (from[i].len)
+            memcpy(at, from[i].ptr, from[i].len);
+        to[i] = slice_of(at, from[i].len);
+        at += from[i].len;
+    }
     return ERR_OK;
 }
 

@@ -24,7 +24,14 @@ struct tensor_memory {
 };
 MUST_USE enum err tensor_memory_reserve(struct tensor_memory *memory, uint32_t index, size_t bytes);
 void tensor_memory_release(struct tensor_memory *memory, uint32_t index);
-void tensor_memory_deinit(struct tensor_memory *memory);
+
+/* Shared by frames of which one at a time is used. */
+struct frame_memory {
+    struct tensor_memory in;
+    struct tensor_memory out;
+    struct tensor_memory texts; /* what elements of outputs of BYTES point to */
+};
+void frame_memory_deinit(struct frame_memory *memory);
 
 enum guess { GUESS_NONE, GUESS_DERIVED, GUESS_REMEMBERED };
 
@@ -38,6 +45,7 @@ struct frame {
     struct model *model; /* borrowed */
     struct tensor_set in;
     struct tensor_set out;
+    struct tensor_memory *texts;           /* borrowed; what the elements of outputs of BYTES point to */
     enum guess guesses[MODEL_TENSORS_MAX]; /* of outputs; GUESS_NONE: the runtime allocates it */
     size_t output_bytes_max;               /* of one that gets memory before the run; larger ones are the runtime's */
     bool is_planned;                       /* for these input dims, each output's guess is settled */
@@ -45,14 +53,20 @@ struct frame {
     uint64_t duration_ns; /* of the last run inside the runtime */
 };
 
-void frame_init(struct frame *frame, struct model *model, struct tensor_memory *in, struct tensor_memory *out);
+void frame_init(struct frame *frame, struct model *model, struct frame_memory *memory);
 void frame_deinit(struct frame *frame);
 /* Gives an input dims, which fit its spec, and memory. */
 MUST_USE enum err frame_lay_input(struct frame *frame, uint32_t index, const struct shape *shape);
+/* The same in memory of the caller, which outlives the use: aligned as its elements want it. */
+void frame_borrow_input(struct frame *frame, uint32_t index, const struct shape *shape, void *data);
+/* Afterwards the input has no memory, only its dims. */
+void frame_forget_input(struct frame *frame, uint32_t index);
 /* The same for an output that is not the runtime's work but copied there. */
 MUST_USE enum err frame_lay_output(struct frame *frame, uint32_t index, const struct shape *shape);
 /* Runs the session with all inputs as they were laid. `fault` starts empty; on failure it has the runtime's words. */
 MUST_USE enum err frame_execute(struct frame *frame, struct OrtRunOptions *options, struct text *fault);
+/* Gives an output the texts of `from`, copied, as many as it was laid for. */
+MUST_USE enum err frame_copy_texts(struct frame *frame, uint32_t index, const struct slice *from);
 /* Gives the runtime back what it allocated for outputs; they are void then. */
 void frame_drop_lent(struct frame *frame);
 

@@ -42,13 +42,13 @@ struct run {
     struct model *model;
     struct run *next_free;
     uint32_t worker_index;
-    uint32_t given; /* one bit for each input, since run_acquire */
+    uint32_t given;    /* one bit for each input, since run_acquire */
+    uint32_t borrowed; /* the same, of inputs in memory of somebody else */
     _Atomic bool is_terminated;
     uint64_t duration_ns;
     struct OrtRunOptions *options;
     struct frame frame;
-    struct tensor_memory in_memory;
-    struct tensor_memory out_memory;
+    struct frame_memory memory;
     struct text fault;
     char fault_memory[512];
 };

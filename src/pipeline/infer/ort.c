@@ -351,10 +351,6 @@ static enum err read_type(const OrtTypeInfo *type, struct arena *arena, struct t
     TRY(take(api, api->CastTypeInfoToTensorInfo(type, &info), fault));
     TRY(take(api, api->GetTensorElementType(info, &element), fault));
     spec->type = type_of(element);
-    if (spec->type == TENSOR_BYTES) {
-        text_printf(fault, "holds strings, which weir does not serve yet");
-        return ERR_INVALID;
-    }
     if (spec->type == TENSOR_NONE) {
         text_printf(fault, "has elements of ONNX type %d, which weir does not serve", (int)element);
         return ERR_INVALID;
@@ -465,7 +461,8 @@ enum err ort_value_read(struct OrtValue *value, struct text *fault, struct tenso
     TRY(take(api, api->GetTensorTypeAndShape(value, &info), fault));
     enum err err = read_shape(info, fault, tensor);
     api->ReleaseTensorTypeAndShapeInfo(info);
-    if (err == ERR_OK)
+    tensor->data = NULL;
+    if (err == ERR_OK && tensor->spec->type != TENSOR_BYTES)
         err = take(api, api->GetTensorMutableData(value, &tensor->data), fault);
     return err;
 }
@@ -484,7 +481,52 @@ static enum err read_shape(const OrtTensorTypeAndShapeInfo *info, struct text *f
     }
     TRY(take(api, api->GetDimensions(info, tensor->dims, rank), fault));
     tensor->rank = (uint32_t)rank;
-    tensor->bytes = (size_t)tensor_elements(tensor->dims, tensor->rank) * tensor_type_bytes(tensor->spec->type);
+    tensor->bytes = (size_t)tensor_elements(tensor->dims, tensor->rank) * tensor_element_bytes(tensor->spec->type);
+    return ERR_OK;
+}
+
+enum err ort_strings_create(const struct tensor *tensor, struct text *fault, struct OrtValue **ret_value)
+{
+    return take(ort.api,
+                ort.api->CreateTensorAsOrtValue(ort.allocator, tensor->dims, tensor->rank,
+                                                ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, ret_value),
+                fault);
+}
+
+/* Not by FillStringTensor, which takes texts that end with a NUL. */
+enum err ort_strings_write(struct OrtValue *value, const struct slice *texts, size_t count, struct text *fault)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *to = NULL;
+        TRY(take(ort.api, ort.api->GetResizedStringTensorElementBuffer(value, i, texts[i].len, &to), fault));
+        if (texts[i].len)
+            memcpy(to, texts[i].ptr, texts[i].len);
+    }
+    return ERR_OK;
+}
+
+enum err ort_strings_bytes(struct OrtValue *value, struct text *fault, size_t *ret_bytes)
+{
+    return take(ort.api, ort.api->GetStringTensorDataLength(value, ret_bytes), fault);
+}
+
+/* The offsets are first written to the second half of the slices' memory, from where they are read before a slice gets
+ * there. */
+enum err ort_strings_read(struct OrtValue *value, void *memory, size_t bytes, size_t count, struct text *fault,
+                          struct slice *ret_texts)
+{
+    size_t *offsets = (size_t *)(void *)ret_texts + count;
+    if (count == 0)
+        return ERR_OK;
+    TRY(take(ort.api, ort.api->GetStringTensorContent(value, memory, bytes, offsets, count), fault));
+    for (size_t i = 0; i < count; i++) {
+        size_t begin, end = bytes;
+        memcpy(&begin, offsets + i, sizeof(begin));
+        if (i + 1 < count)
+            memcpy(&end, offsets + i + 1, sizeof(end));
+        struct slice text = slice_of((const char *)memory + begin, end - begin);
+        memcpy(&ret_texts[i], &text, sizeof(text));
+    }
     return ERR_OK;
 }
 

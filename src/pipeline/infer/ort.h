@@ -59,9 +59,19 @@ MUST_USE enum err ort_value_create(const struct tensor *tensor, enum tensor_type
                                    struct OrtValue **ret_value);
 /* Also for what the runtime allocated. NULL is accepted. */
 void ort_value_destroy(struct OrtValue *value);
-/* Dims, rank, data and bytes of a tensor that the runtime made; the data lives as long as the value. ERR_MISMATCH when
- * it is no tensor of the type that `tensor->spec` says. */
+/* Dims, rank, data and bytes of a tensor that the runtime made; the data lives as long as the value, and is NULL for BYTES.
+ * ERR_MISMATCH when it is no tensor of the type that `tensor->spec` says. */
 MUST_USE enum err ort_value_read(struct OrtValue *value, struct text *fault, struct tensor *tensor);
+
+/* A tensor of texts of the runtime's own, and its elements. */
+MUST_USE enum err ort_strings_create(const struct tensor *tensor, struct text *fault, struct OrtValue **ret_value);
+MUST_USE enum err ort_strings_write(struct OrtValue *value, const struct slice *texts, size_t count,
+                                    struct text *fault);
+/* How many bytes all elements have together. */
+MUST_USE enum err ort_strings_bytes(struct OrtValue *value, struct text *fault, size_t *ret_bytes);
+/* Copies all of them to `memory`, one behind the other, and makes `ret_texts` say where each is. */
+MUST_USE enum err ort_strings_read(struct OrtValue *value, void *memory, size_t bytes, size_t count, struct text *fault,
+                                   struct slice *ret_texts);
 
 MUST_USE enum err ort_run_options_create(struct OrtRunOptions **ret_options);
 void ort_run_options_destroy(struct OrtRunOptions *options);

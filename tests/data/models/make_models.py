@@ -80,6 +80,11 @@ def ints(name, dims, values):
             + chunk(9, struct.pack("<%dq" % len(values), *values)))
 
 
+def texts(name, dims, values):
+    return (b"".join(number(1, d) for d in dims) + number(2, STRING) + b"".join(chunk(6, v) for v in values)
+            + chunk(8, name))
+
+
 def model(name, nodes, inputs, outputs, initializers=()):
     graph = b"".join(chunk(1, n) for n in nodes) + chunk(2, name)
     graph += b"".join(chunk(5, i) for i in initializers)
@@ -160,8 +165,13 @@ MODELS = {
         [value_info("x", FLOAT, ["N", "length"]), value_info("mask", FLOAT, ["N", "length"])],
         [value_info("total", FLOAT, ["N"]), value_info("twice", FLOAT, ["N", "length"])],
         [ints("axes", [1], [1])]),
-    # What weir does not serve.
+    # Texts in, texts out.
     "string": one("string", "Identity", STRING, ["N"], STRING, ["N"]),
+    # Numbers in, texts out, some of them longer than a string keeps without memory of its own.
+    "labels": model("labels", [node("Gather", ["T", "x"], ["y"])], [value_info("x", INT64, ["N", 2])],
+                    [value_info("y", STRING, ["N", 2])],
+                    [texts("T", [4], ["", "one", "a text of more than fifteen bytes", "Zürich"])]),
+    # What weir does not serve.
     "sequence": model("sequence", [node("SequenceConstruct", ["x"], ["y"])], [value_info("x", FLOAT, ["N"])],
                       [sequence_info("y", FLOAT, ["N"])]),
     "rank_9": one("rank_9", "Neg", FLOAT, [1] * 8 + ["N"], FLOAT, [1] * 8 + ["N"]),

@@ -236,6 +236,45 @@ static void every_input_and_output_is_gathered_and_scattered(void **state)
     model_unref(model);
 }
 
+static void texts_are_gathered_and_scattered(void **state)
+{
+    (void)state;
+    static const struct slice table[] = {
+        {NULL, 0}, {"one", 3}, {"a text of more than fifteen bytes", 33}, {"Z\xc3\xbcrich", 7}};
+    struct load load;
+    struct model *model = load_batched(&load, "string");
+    struct party party = {.count = 4};
+    for (uint32_t i = 0; i < 4; i++) {
+        party.runs[i] = acquire(model, 0);
+        give(party.runs[i], 0, (int64_t[]){i ? 1 : 2}, (struct slice[]){table[i], table[3 - i]});
+    }
+    party_execute(&party, model, 0);
+    assert_all_ok(&party);
+    for (uint32_t i = 0; i < 4; i++) {
+        const struct tensor *output = run_output(party.runs[i], 0);
+        assert_int_equal(output->dims[0], i ? 1 : 2);
+        assert_true(slice_equal(((const struct slice *)output->data)[0], table[i]));
+    }
+    assert_true(slice_equal(((const struct slice *)run_output(party.runs[0], 0)->data)[1], table[3]));
+    party_release(&party);
+    model_unref(model);
+
+    model = load_batched(&load, "labels");
+    party = (struct party){.count = 3};
+    for (uint32_t i = 0; i < 3; i++) {
+        party.runs[i] = acquire(model, 0);
+        give(party.runs[i], 0, (int64_t[]){1, 2}, (int64_t[]){i, i + 1});
+    }
+    party_execute(&party, model, 0);
+    assert_all_ok(&party);
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct slice *output = run_output(party.runs[i], 0)->data;
+        assert_true(slice_equal(output[0], table[i]) && slice_equal(output[1], table[i + 1]));
+    }
+    party_release(&party);
+    model_unref(model);
+}
+
 static void members_that_are_gone_are_left_out(void **state)
 {
     (void)state;
@@ -441,6 +480,7 @@ int main(void)
         cmocka_unit_test(each_member_gets_its_own_rows),
         cmocka_unit_test(single_and_batched_uses_of_a_run_may_alternate),
         cmocka_unit_test(every_input_and_output_is_gathered_and_scattered),
+        cmocka_unit_test(texts_are_gathered_and_scattered),
         cmocka_unit_test(members_that_are_gone_are_left_out),
         cmocka_unit_test(one_bad_input_does_not_fail_its_neighbours),
         cmocka_unit_test(a_model_that_gives_other_rows_than_it_took_is_run_singly),

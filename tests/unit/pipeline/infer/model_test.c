@@ -100,7 +100,6 @@ static void refuses_what_it_does_not_serve_and_says_why(void **state)
         const char *name;
         const char *why;
     } cases[] = {
-        {"string", "input `x` holds strings"},
         {"sequence", "output `y` is a sequence"},
         {"rank_9", "input `x` has 9 dimensions; weir serves up to 8"},
         {"inputs_17", "has 17 inputs; weir serves up to 16"},

@@ -15,7 +15,7 @@ static const struct tensor *assert_dims(const struct run *run, uint32_t index, u
     assert_int_equal(tensor->rank, rank);
     for (uint32_t i = 0; i < rank; i++)
         assert_int_equal(tensor->dims[i], dims[i]);
-    assert_int_equal(tensor->bytes, (size_t)tensor_elements(dims, rank) * tensor_type_bytes(tensor->spec->type));
+    assert_int_equal(tensor->bytes, (size_t)tensor_elements(dims, rank) * tensor_element_bytes(tensor->spec->type));
     return tensor;
 }
 
@@ -338,6 +338,61 @@ static void a_terminated_run_is_cancelled_until_it_is_released(void **state)
     model_unref(model);
 }
 
+/* --- Texts ------------------------------------------------------------------------------------------------------- */
+
+static const struct slice words[] = {{"a\0b", 3}, {NULL, 0}, {"a text of more than fifteen bytes", 33}, {"\xff", 1}};
+
+static void texts_come_back_as_they_went_in(void **state)
+{
+    (void)state;
+    struct load load;
+    struct model *model = load_good(&load, "string");
+    for (int64_t count = 4; count >= 0; count--) {
+        struct run *run = acquire(model, 0);
+        give(run, 0, &count, words);
+        execute(run);
+        const struct slice *output = assert_dims(run, 0, 1, &count)->data;
+        for (int64_t i = 0; i < count; i++)
+            assert_true(slice_equal(output[i], words[i]));
+        run_release(run);
+    }
+    model_unref(model);
+}
+
+/* --- Memory of others --------------------------------------------------------------------------------------------- */
+
+static void input_in_memory_of_others_is_read_there(void **state)
+{
+    (void)state;
+    struct load load;
+    struct model *model = load_good(&load, "identity");
+    static float values[8192 + 1];
+    for (int64_t rows = 2048; rows >= 512; rows /= 2)
+        for (size_t offset = 0; offset < 8; offset += 2) {
+            struct run *run = acquire(model, 0);
+            int64_t dims[] = {rows, 4};
+            char *data = (char *)values + offset;
+            for (int64_t i = 0; i < rows * 4; i++)
+                memcpy(data + i * 4, &(float){(float)(i + rows)}, 4);
+            assert_int_equal(run_wrap_input(run, 0, dims, BYTES_MAX, data), ERR_OK);
+            bool is_wrapped = run->frame.in.tensors[0].data == data;
+            assert_int_equal(is_wrapped, offset % 4 == 0);
+            execute(run);
+            assert_memory_equal(assert_dims(run, 0, 2, dims)->data, data, (size_t)rows * 16);
+            run_release(run);
+            use_rows(model, 0, 3, 1, (float)offset); /* the next user of this run has nothing of it */
+        }
+    struct run *run = acquire(model, 0);
+    assert_int_equal(run_wrap_input(run, 0, (int64_t[]){2, 5}, BYTES_MAX, values), ERR_MISMATCH);
+    assert_int_equal(run_wrap_input(run, 0, (int64_t[]){2, 4}, 31, values), ERR_LIMIT);
+    assert_int_equal(run_execute(run), ERR_MISMATCH);
+    assert_int_equal(run_wrap_input(run, 0, (int64_t[]){1024, 4}, BYTES_MAX, values), ERR_OK);
+    give(run, 0, (int64_t[]){1024, 4}, values);
+    assert_true(run->frame.in.tensors[0].data != values);
+    run_release(run);
+    model_unref(model);
+}
+
 /* --- Cost ----------------------------------------------------------------------------------------------------------- */
 
 static void a_warm_run_takes_nothing_from_the_heap(void **state)
@@ -483,6 +538,8 @@ int main(void)
         cmocka_unit_test(is_busy_at_the_limit_of_its_worker_only),
         cmocka_unit_test(a_run_that_is_out_keeps_the_model),
         cmocka_unit_test(a_terminated_run_is_cancelled_until_it_is_released),
+        cmocka_unit_test(texts_come_back_as_they_went_in),
+        cmocka_unit_test(input_in_memory_of_others_is_read_there),
         cmocka_unit_test(a_warm_run_takes_nothing_from_the_heap),
         cmocka_unit_test(two_workers_use_one_model_at_once),
         cmocka_unit_test(runs_the_real_model_where_it_was_fetched),
