@@ -33,7 +33,8 @@ enum verdict body_split(struct request *request)
 {
     struct slice header = request_header(request, HTTP_FIELD_INFERENCE_HEADER_CONTENT_LENGTH);
     uint64_t bytes;
-    if (!header.ptr || request->has_body_tail || request->route->endpoint != ENDPOINT_v2_infer)
+    bool takes_tensors = route_runs_model(request->route) && request->decode.kind != DECODE_IMAGE;
+    if (!header.ptr || request->has_body_tail || !takes_tensors)
         return VERDICT_NEXT;
     if (text_parse_u64(header, &bytes) != ERR_OK)
         return request_fail(request, PROBLEM_BAD_REQUEST,

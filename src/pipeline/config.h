@@ -152,7 +152,8 @@ struct model_entry {
     _Atomic(struct model *) model; /* set once, before state becomes READY */
     _Atomic int state;             /* enum model_state */
     struct model_meter *meters;    /* one for each worker */
-    void *owner;                   /* the control plane's */
+    uint32_t meter_count;
+    void *owner; /* the control plane's */
 };
 
 /* received-protocol of Via (RFC 9110 section 7.6.3). */

@@ -125,6 +125,21 @@ static inline void route_chain_add(struct route *route, struct chain_link link)
     route->chain[route->chain_count++] = link;
 }
 
+/* Whether the path has to name a model that there is, by {model}. */
+static inline bool endpoint_names_model(enum endpoint endpoint)
+{
+    switch (endpoint) {
+    case ENDPOINT_v2_model:
+    case ENDPOINT_v2_model_ready:
+    case ENDPOINT_v2_infer:
+    case ENDPOINT_v2_model_config:
+    case ENDPOINT_v2_model_stats:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Whether the stages from decode to infer have something to do. */
 static inline bool route_runs_model(const struct route *route)
 {

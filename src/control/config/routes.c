@@ -9,18 +9,14 @@
 struct endpoint_row {
     const char *name;
     enum endpoint endpoint;
-    bool wants_model; /* the pattern has to name it: {model} */
 };
 
 static const struct endpoint_row endpoints[] = {
-#define ENDPOINT(name, help)                                                                                           \
-    {#name, ENDPOINT_##name,                                                                                           \
-     ENDPOINT_##name == ENDPOINT_v2_model || ENDPOINT_##name == ENDPOINT_v2_model_ready ||                             \
-         ENDPOINT_##name == ENDPOINT_v2_infer},
+#define ENDPOINT(name, help) {#name, ENDPOINT_##name},
 #include "pipeline/endpoints.def"
 #undef ENDPOINT
-    {"v2", ENDPOINT_NONE, false},
-    {"openapi", ENDPOINT_NONE, false},
+    {"v2", ENDPOINT_NONE},
+    {"openapi", ENDPOINT_NONE},
 };
 
 /* Endpoints that stand for several routes below the path of `match`. */
@@ -236,7 +232,7 @@ static bool resolve_endpoint(struct compile *compile, struct draft *draft, struc
 {
     struct slice name = draft->config->to.endpoint;
     const char *names[ARRAY_LEN(endpoints)];
-    char list_memory[512];
+    char list_memory[1024];
     struct text list = text_init(list_memory, sizeof list_memory);
     for (size_t i = 0; i < ARRAY_LEN(endpoints); i++) {
         names[i] = endpoints[i].name;
@@ -247,7 +243,8 @@ static bool resolve_endpoint(struct compile *compile, struct draft *draft, struc
         for (size_t k = 0; k < ARRAY_LEN(expansions); k++)
             if (slice_is(name, expansions[k].name))
                 draft->expansion = &expansions[k];
-        if (!endpoints[i].wants_model || draft->pattern.len == 0 || pattern_names(draft->pattern, "{model}"))
+        if (!endpoint_names_model(endpoints[i].endpoint) || draft->pattern.len == 0 ||
+            pattern_names(draft->pattern, "{model}"))
             return true;
         config_report_error(compile->report, draft->place,
                             "endpoint %s needs a segment {model} in its path, such as /models/{model}", names[i]);

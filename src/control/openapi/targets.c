@@ -7,7 +7,31 @@
 #include "pipeline/contract.h"
 #include "pipeline/files.h"
 
-#define JSON "application/json"
+#define JSON  "application/json"
+#define BYTES "application/octet-stream"
+#define TENSOR_BODY                                                                                                    \
+    "{\"type\":\"string\",\"format\":\"binary\",\"description\":\"The same document with tensors in binary behind "    \
+    "it; the header "                                                                                                  \
+    "Inference-Header-Content-Length says how many bytes are JSON.\"}"
+
+#define CONFIG_TENSORS                                                                                                 \
+    "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"name\",\"data_type\",\"dims\"],"               \
+    "\"properties\":{"                                                                                                 \
+    "\"name\":{\"type\":\"string\"},\"data_type\":{\"type\":\"string\"},\"dims\":{\"type\":\"array\",\"items\":{"      \
+    "\"type\":"                                                                                                        \
+    "\"integer\",\"minimum\":-1}}}}}"
+#define STATISTICS                                                                                                     \
+    "{\"type\":\"object\",\"required\":[\"model_stats\"],\"properties\":{\"model_stats\":{\"type\":\"array\","         \
+    "\"items\":{"                                                                                                      \
+    "\"type\":\"object\",\"required\":[\"name\",\"version\",\"last_inference\",\"inference_count\",\"execution_"       \
+    "count\","                                                                                                         \
+    "\"inference_stats\",\"batch_stats\"],\"properties\":{\"name\":{\"type\":\"string\"},\"version\":{\"type\":"       \
+    "\"string\"},"                                                                                                     \
+    "\"last_inference\":{\"type\":\"integer\",\"minimum\":0},\"inference_count\":{\"type\":\"integer\",\"minimum\":0}" \
+    ","                                                                                                                \
+    "\"execution_count\":{\"type\":\"integer\",\"minimum\":0},\"inference_stats\":{\"type\":\"object\"},\"batch_"      \
+    "stats\":{"                                                                                                        \
+    "\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"batch_size\"]}}}}}}}"
 
 static const struct endpoint_row {
     enum tag tag;
@@ -60,6 +84,20 @@ static const struct endpoint_row {
                                            "\"name\":{\"type\":\"string\"},\"ready\":{\"const\":true}}}",
                                  .not_ready = "{\"type\":\"object\",\"required\":[\"name\",\"ready\"],\"properties\":{"
                                               "\"name\":{\"type\":\"string\"},\"ready\":{\"const\":false}}}"},
+    [ENDPOINT_v2_model_config] =
+        {.tag = TAG_INFERENCE,
+         .summary = "How a model is served",
+         .places = AT_MODEL_NAME | AT_MODEL,
+         .schema = "{\"type\":\"object\",\"required\":[\"name\",\"platform\",\"backend\","
+                   "\"max_batch_size\",\"input\",\"output\"],\"properties\":{\"name\":{\"type\":"
+                   "\"string\"},\"platform\":{\"type\":\"string\"},\"backend\":{\"type\":\"string\"},"
+                   "\"max_batch_size\":{\"type\":\"integer\",\"minimum\":0},\"input\":" CONFIG_TENSORS
+                   ",\"output\":" CONFIG_TENSORS "}}"},
+    [ENDPOINT_v2_model_stats] = {.tag = TAG_INFERENCE,
+                                 .summary = "What a model has done",
+                                 .places = AT_MODEL_NAME | AT_MODEL,
+                                 .schema = STATISTICS},
+    [ENDPOINT_v2_stats] = {.tag = TAG_INFERENCE, .summary = "What every model has done", .schema = STATISTICS},
     [ENDPOINT_v2_infer] = {.tag = TAG_INFERENCE,
                            .summary = "Run a model on tensors",
                            .places = AT_MODEL_NAME | AT_MODEL | AT_RUN},
@@ -155,12 +193,6 @@ uint32_t target_places(const struct route *route)
 
 /* --- parameters and bodies --------------------------------------------------------------------------------------------- */
 
-static bool names_model(const struct route *route)
-{
-    return route->endpoint == ENDPOINT_v2_model || route->endpoint == ENDPOINT_v2_model_ready ||
-           route->endpoint == ENDPOINT_v2_infer;
-}
-
 void target_parameter_schema(const struct operation *operation, struct slice name, struct json_writer *out)
 {
     const struct config *config = operation->api->config;
@@ -168,7 +200,8 @@ void target_parameter_schema(const struct operation *operation, struct slice nam
     bool is_version = slice_is(name, "version");
     json_write_object_begin(out);
     put_text(out, "type", SLICE_LIT("string"));
-    if (names_model(operation->route) && config->models.count && (is_version || slice_is(name, "model"))) {
+    if (endpoint_names_model(operation->route->endpoint) && config->models.count &&
+        (is_version || slice_is(name, "model"))) {
         put_array(out, "enum");
         for (uint32_t i = 0; i < config->models.count; i++) {
             struct slice value = is_version ? models[i].version : models[i].name;
@@ -188,7 +221,8 @@ uint32_t target_inputs(const struct operation *operation, struct description_inp
     const struct route *route = operation->route;
     if (route_runs_model(route)) {
         inputs[0] = (struct description_input){JSON, tensors_request(operation->api, operation->model)};
-        return 1;
+        inputs[1] = (struct description_input){BYTES, SLICE_LIT(TENSOR_BODY)};
+        return 2;
     }
     if (!route->upstream)
         return 0;
@@ -271,7 +305,10 @@ static void add_endpoint(const struct operation *operation, struct responses *re
         schema = tensors_metadata(operation->api);
     else if (operation->route->endpoint == ENDPOINT_v2_infer)
         schema = operation->said.answer.len ? operation->said.answer : tensors_response(operation->api, NULL);
-    response_add_content(add(responses, "200", row->not_ready ? "It is so." : "The answer."), JSON, schema);
+    struct response *answer = add(responses, "200", row->not_ready ? "It is so." : "The answer.");
+    response_add_content(answer, JSON, schema);
+    if (operation->route->endpoint == ENDPOINT_v2_infer && !operation->said.answer.len)
+        response_add_content(answer, BYTES, SLICE_LIT(TENSOR_BODY));
     if (row->not_ready)
         response_add_content(add(responses, "503", "It is not so yet, or no longer."), JSON,
                              slice_of_text(row->not_ready));
@@ -281,7 +318,10 @@ static void add_model(const struct operation *operation, struct responses *respo
 {
     struct slice schema =
         operation->said.answer.len ? operation->said.answer : tensors_response(operation->api, operation->model);
-    response_add_content(add(responses, "200", "What the model says of it."), JSON, schema);
+    struct response *answer = add(responses, "200", "What the model says of it.");
+    response_add_content(answer, JSON, schema);
+    if (!operation->said.answer.len)
+        response_add_content(answer, BYTES, SLICE_LIT(TENSOR_BODY));
 }
 
 static void add_upstream(struct responses *responses)

@@ -7,6 +7,7 @@
 
 #define SHAPE_BYTES  640
 #define SYMBOL_SHOWN 64
+#define PARAMETERS   "{\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\"]}}"
 
 /* One element of `data`; NULL: the type has no form in JSON. Floats of responses may be null (NaN and the infinities). */
 static const struct {
@@ -28,7 +29,7 @@ static const struct {
 #undef WHOLE
     [TENSOR_F32] = {"{\"type\":\"number\"}", "{\"type\":[\"number\",\"null\"]}"},
     [TENSOR_F64] = {"{\"type\":\"number\"}", "{\"type\":[\"number\",\"null\"]}"},
-    [TENSOR_BYTES] = {NULL, NULL},
+    [TENSOR_BYTES] = {"{\"type\":\"string\"}", "{\"type\":\"string\"}"},
 };
 
 static const char *element_of(const struct tensor_spec *spec, bool is_request)
@@ -98,7 +99,7 @@ static void write_data(struct json_writer *out, const struct tensor_spec *spec, 
     put_object(out, "data");
     put_text(out, "type", SLICE_LIT("array"));
     if (!element) {
-        put_text(out, "description", SLICE_LIT("This type has no form in JSON that the server takes or gives."));
+        put_text(out, "description", SLICE_LIT("This type has no form in JSON: it goes in binary behind it."));
         put_json(out, "items", SLICE_LIT("{}"));
         json_write_object_end(out);
         return;
@@ -125,8 +126,11 @@ static void write_tensor(struct json_writer *out, const struct tensor_spec *spec
     json_write_object_begin(out);
     put_text(out, "type", SLICE_LIT("object"));
     put_text(out, "title", spec->name);
-    put_json(out, "required", SLICE_LIT("[\"name\",\"datatype\",\"shape\",\"data\"]"));
+    put_json(out, "required",
+             is_request && element_of(spec, true) ? SLICE_LIT("[\"name\",\"datatype\",\"shape\",\"data\"]")
+                                                  : SLICE_LIT("[\"name\",\"datatype\",\"shape\"]"));
     put_object(out, "properties");
+    put_json(out, "parameters", SLICE_LIT(PARAMETERS));
     write_const(out, "name", spec->name);
     write_const(out, "datatype", slice_of_text(tensor_type_name(spec->type)));
     write_shape(out, spec, is_request);
@@ -137,14 +141,32 @@ static void write_tensor(struct json_writer *out, const struct tensor_spec *spec
 
 /* A tensor of which nothing is known. */
 static const char any_tensor[] =
-    "{\"type\":\"object\",\"required\":[\"name\",\"datatype\",\"shape\",\"data\"],\"properties\":{\"name\":{\"type\":"
+    "{\"type\":\"object\",\"required\":[\"name\",\"datatype\",\"shape\"],\"properties\":{\"name\":{\"type\":"
     "\"string\"},\"datatype\":{\"type\":\"string\"},\"shape\":{\"type\":\"array\",\"items\":{\"type\":\"integer\","
     "\"minimum\":1}},\"data\":{\"type\":\"array\",\"items\":{}}}}";
+
+static bool has_scores(const struct tensor_spec *specs, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (specs[i].type != TENSOR_BYTES && specs[i].type != TENSOR_BOOL)
+            return true;
+    return false;
+}
+
+/* What an output becomes of which the best classes are asked for. */
+static const char classes[] =
+    "{\"type\":\"object\",\"title\":\"classes\",\"required\":[\"name\",\"datatype\",\"shape\"],\"properties\":{"
+    "\"name\":{"
+    "\"type\":\"string\"},\"datatype\":{\"const\":\"BYTES\"},\"shape\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":"
+    "2,"
+    "\"items\":{\"type\":\"integer\",\"minimum\":0}},\"data\":{\"type\":\"array\",\"description\":\"score:index or "
+    "score:index:label, the best first.\",\"items\":{\"type\":\"string\"}}}}";
 
 /* An array of tensors: all of them, or in a response those that were asked for. */
 static void write_tensors(struct json_writer *out, const char *key, const struct tensor_spec *specs, uint32_t count,
                           bool is_request)
 {
+    bool has_classes = !is_request && has_scores(specs, count);
     put_object(out, key);
     put_text(out, "type", SLICE_LIT("array"));
     if (specs)
@@ -153,13 +175,15 @@ static void write_tensors(struct json_writer *out, const char *key, const struct
     json_write_key(out, SLICE_LIT("items"));
     if (!specs) {
         json_write_raw(out, slice_of_text(any_tensor));
-    } else if (count == 1) {
+    } else if (count == 1 && !has_classes) {
         write_tensor(out, specs, is_request);
     } else {
         json_write_object_begin(out);
         put_array(out, "anyOf");
         for (uint32_t i = 0; i < count; i++)
             write_tensor(out, &specs[i], is_request);
+        if (has_classes)
+            json_write_raw(out, slice_of_text(classes));
         json_write_array_end(out);
         json_write_object_end(out);
     }
@@ -184,6 +208,7 @@ static void write_wanted(struct json_writer *out, const struct model_info *model
         json_write_array_end(out);
     }
     json_write_object_end(out);
+    put_json(out, "parameters", SLICE_LIT(PARAMETERS));
     json_write_object_end(out);
     json_write_object_end(out);
     json_write_object_end(out);
@@ -197,6 +222,7 @@ static struct slice request_of(struct openapi *api, const struct model_info *mod
     put_json(&out, "required", SLICE_LIT("[\"inputs\"]"));
     put_object(&out, "properties");
     put_json(&out, "id", SLICE_LIT("{\"type\":\"string\",\"description\":\"Comes back with the response.\"}"));
+    put_json(&out, "parameters", SLICE_LIT(PARAMETERS));
     write_tensors(&out, "inputs", model ? model->inputs : NULL, model ? model->input_count : 0, true);
     write_wanted(&out, model);
     json_write_object_end(&out);

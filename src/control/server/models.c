@@ -256,6 +256,7 @@ static enum err make(struct models *models, const struct model_config *config, s
     }
     slot->entry.config = &slot->config;
     slot->entry.owner = models;
+    slot->entry.meter_count = models->worker_count;
     slot->next = models->first;
     atomic_store_explicit(&models->first, slot, memory_order_release);
     *ret_slot = slot;

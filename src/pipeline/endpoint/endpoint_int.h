@@ -17,6 +17,9 @@ enum verdict endpoint_v2_live(struct request *request);
 enum verdict endpoint_v2_ready(struct request *request);
 enum verdict endpoint_v2_model(struct request *request);
 enum verdict endpoint_v2_model_ready(struct request *request);
+enum verdict endpoint_v2_model_config(struct request *request);
+enum verdict endpoint_v2_model_stats(struct request *request);
+enum verdict endpoint_v2_stats(struct request *request);
 
 /* Ends the writer and answers with what it wrote; the writer grows in the request's arena. */
 struct json_writer;

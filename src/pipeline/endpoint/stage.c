@@ -22,6 +22,9 @@ static const stage_run endpoints[ENDPOINT_COUNT] = {
     [ENDPOINT_v2_model] = endpoint_v2_model,
     [ENDPOINT_v2_model_ready] = endpoint_v2_model_ready,
     [ENDPOINT_v2_infer] = pass,
+    [ENDPOINT_v2_model_config] = endpoint_v2_model_config,
+    [ENDPOINT_v2_model_stats] = endpoint_v2_model_stats,
+    [ENDPOINT_v2_stats] = endpoint_v2_stats,
     [ENDPOINT_openapi_json] = endpoint_openapi_json,
     [ENDPOINT_openapi_yaml] = endpoint_openapi_yaml,
 };

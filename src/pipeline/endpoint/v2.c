@@ -7,6 +7,7 @@
 #include "pipeline/endpoint/endpoint_int.h"
 #include "pipeline/model_find.h"
 #include "pipeline/tensor_json.h"
+#include "pipeline/v2_extensions.h"
 
 #define HEALTH_BYTES 256
 #define MODEL_BYTES  1024
@@ -15,9 +16,20 @@ static void write_specs(struct json_writer *writer, struct slice key, const stru
 
 enum verdict endpoint_v2_server(struct request *request)
 {
-    response_set(request, 200, "application/json",
-                 SLICE_LIT("{\"name\":\"weir\",\"version\":\"" WEIR_VERSION "\",\"extensions\":[]}"));
-    return VERDICT_NEXT;
+    struct json_writer writer = json_writer_in_arena(&request->arena, MODEL_BYTES);
+    json_write_object_begin(&writer);
+    json_write_key(&writer, SLICE_LIT("name"));
+    json_write_string(&writer, SLICE_LIT("weir"));
+    json_write_key(&writer, SLICE_LIT("version"));
+    json_write_string(&writer, SLICE_LIT(WEIR_VERSION));
+    json_write_key(&writer, SLICE_LIT("extensions"));
+    json_write_array_begin(&writer);
+    const char *name;
+    for (uint32_t i = 0; (name = v2_extension(request->config, i)); i++)
+        json_write_string(&writer, slice_of_text(name));
+    json_write_array_end(&writer);
+    json_write_object_end(&writer);
+    return endpoint_answer(request, 200, &writer);
 }
 
 enum verdict endpoint_v2_live(struct request *request)

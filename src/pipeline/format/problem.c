@@ -59,8 +59,13 @@ static void add_retry_after(struct request *request)
 
 static bool is_v2(const struct request *request)
 {
-    return request->route && request->route->endpoint >= ENDPOINT_v2_server &&
-           request->route->endpoint <= ENDPOINT_v2_infer;
+    static const char *const names[ENDPOINT_COUNT] = {
+#define ENDPOINT(name, help) [ENDPOINT_##name] = #name,
+#include "pipeline/endpoints.def"
+#undef ENDPOINT
+    };
+    const char *name = request->route ? names[request->route->endpoint] : NULL;
+    return name && strncmp(name, "v2_", 3) == 0;
 }
 
 static void write_member(struct json_writer *writer, struct slice key, struct slice text)

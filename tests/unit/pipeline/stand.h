@@ -34,6 +34,7 @@ struct run {
 
 struct model {
     struct model_info info;
+    struct batch_info batch;
     struct run run; /* the only one */
     uint32_t acquired;
 };
@@ -43,6 +44,11 @@ static struct model fake;
 const struct model_info *model_info(const struct model *model)
 {
     return &model->info;
+}
+
+const struct batch_info *model_batch_info(const struct model *model)
+{
+    return &model->batch;
 }
 
 static int index_of(const struct tensor_spec *specs, uint32_t count, struct slice name)

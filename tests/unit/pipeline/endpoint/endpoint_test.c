@@ -2,6 +2,7 @@
 #include "unit/pipeline/stand.h"
 
 #include "pipeline/contract.h"
+#include "pipeline/model_meter.h"
 
 #define GET "GET /x HTTP/1.1\r\nHost: a\r\n"
 
@@ -201,8 +202,11 @@ static void describes_the_server(void **state)
 {
     (void)state;
     ask(ENDPOINT_v2_server);
-    expect_response(&stand, 200, "application/json",
-                    "{\"name\":\"weir\",\"version\":\"" WEIR_VERSION "\",\"extensions\":[]}");
+    expect_response(
+        &stand, 200, "application/json",
+        "{\"name\":\"weir\",\"version\":\"" WEIR_VERSION
+        "\",\"extensions\":[\"binary_tensor_data\",\"classification\",\"model_configuration\",\"parameters\","
+        "\"statistics\"]}");
 }
 
 static void describes_a_model(void **state)
@@ -219,6 +223,71 @@ static void describes_a_model(void **state)
     expect_response(&stand, 200, "application/json", expected);
     ask_with(ENDPOINT_v2_model, GET, "net", "3");
     expect_response(&stand, 200, "application/json", expected);
+}
+
+static void tells_how_a_model_is_served(void **state)
+{
+    (void)state;
+    struct model_info *info = &fake.info;
+    info->inputs[0] = SPEC("x", TENSOR_F32, -1, 3);
+    info->outputs[0] = SPEC("y", TENSOR_BYTES, -1);
+    info->input_count = info->output_count = 1;
+    info->platform = SLICE_LIT("onnxruntime_onnx");
+    info->provider = SLICE_LIT("cpu");
+    fake.batch = (struct batch_info){.rows_max = 1, .why_single = "it is odd", .instances = 2};
+#define CONFIG(max, dims_x, dims_y, batching, parameters)                                                              \
+    "{\"name\":\"net\",\"platform\":\"onnxruntime_onnx\",\"backend\":\"onnxruntime\",\"version_policy\":{"             \
+    "\"specific\":{"                                                                                                   \
+    "\"versions\":[3]}},\"max_batch_size\":" max ",\"input\":[{\"name\":\"x\",\"data_type\":\"TYPE_FP32\",\"format\":" \
+    "\"FORMAT_NONE\",\"dims\":" dims_x ",\"is_shape_tensor\":false,\"allow_ragged_batch\":false,\"optional\":false}]," \
+    "\"output\":[{\"name\":\"y\",\"data_type\":\"TYPE_STRING\",\"dims\":" dims_y ",\"label_filename\":\"\","           \
+    "\"is_shape_tensor\":false}]," batching "\"instance_group\":[{\"name\":\"net\",\"kind\":\"KIND_CPU\",\"count\":2," \
+    "\"gpus\":[]}],\"default_model_filename\":\"\",\"parameters\":{\"execution_provider\":{\"string_value\":"          \
+    "\"cpu\"}" parameters "}}"
+    ask(ENDPOINT_v2_model_config);
+    expect_response(&stand, 200, "application/json",
+                    CONFIG("0", "[-1,3]", "[-1]", "", ",\"why_not_batched\":{\"string_value\":\"it is odd\"}"));
+    fake.batch = (struct batch_info){.rows_max = 8, .instances = 2};
+    ask(ENDPOINT_v2_model_config);
+    expect_response(&stand, 200, "application/json",
+                    CONFIG("8", "[3]", "[]",
+                           "\"dynamic_batching\":{\"preferred_batch_size\":[],\"max_queue_delay_microseconds\":0},",
+                           ""));
+}
+
+static void tells_what_a_model_has_done(void **state)
+{
+    (void)state;
+    static struct model_meter meters[2];
+    stand.model_entry.meters = meters;
+    stand.model_entry.meter_count = 2;
+    struct job job = {.times = {.queue_ns = 1, .gather_ns = 2, .run_ns = 3, .scatter_ns = 4},
+                      .rows = 5,
+                      .batch_rows = 8,
+                      .batch_jobs = 2,
+                      .is_first = true};
+    for (int i = 0; i < 2; i++)
+        model_meter_job(&meters[i], &job, 1);
+    job.err = ERR_CANCELLED;
+    job.is_first = false;
+    model_meter_job(&meters[0], &job, 1);
+    const enum endpoint endpoints[] = {ENDPOINT_v2_model_stats, ENDPOINT_v2_stats};
+    for (size_t i = 0; i < ARRAY_LEN(endpoints); i++) {
+        char body[1500];
+        ask(endpoints[i]);
+        struct slice got = stand.request->response.body;
+        snprintf(body, sizeof body, SLICE_FMT, SLICE_ARG(got));
+        assert_non_null(strstr(body, "\"model_stats\":[{\"name\":\"net\",\"version\":\"3\""));
+        assert_non_null(strstr(body, "\"inference_count\":10,\"execution_count\":2,"));
+        assert_non_null(strstr(body,
+                               "\"success\":{\"count\":2,\"ns\":20},\"fail\":{\"count\":1,\"ns\":10},"
+                               "\"queue\":{\"count\":2,\"ns\":2},\"compute_input\":{\"count\":2,\"ns\":4},"
+                               "\"compute_infer\":{\"count\":2,\"ns\":6},\"compute_output\":{\"count\":2,\"ns\":8}"));
+        assert_non_null(strstr(body,
+                               "\"batch_stats\":[{\"batch_size\":8,\"compute_input\":{\"count\":2,\"ns\":4},"
+                               "\"compute_infer\":{\"count\":2,\"ns\":6},\"compute_output\":{\"count\":2,\"ns\":8}}]"));
+    }
+    stand.model_entry.meters = NULL;
 }
 
 static void says_which_models_are_not_there_or_not_ready(void **state)
@@ -265,6 +334,8 @@ int main(void)
         TEST(a_document_that_cannot_be_made_is_a_problem),
         TEST(describes_the_server),
         TEST(describes_a_model),
+        TEST(tells_how_a_model_is_served),
+        TEST(tells_what_a_model_has_done),
         TEST(says_which_models_are_not_there_or_not_ready),
         TEST(leaves_other_routes_alone),
     };
