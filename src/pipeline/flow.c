@@ -3,14 +3,15 @@
  *
  * Everything happens on the worker's thread, and in turns: a request runs until a stage says WAIT, and goes on when
  * flow_resume or new input calls the same stage again. Answering a request and being done with it are two things: a
- * crew thread may still work on one that was answered with a timeout, or whose client has gone. Such a request is an
- * orphan until its task comes back; only then is its memory given away. */
+ * crew thread or an executor may still work on one that was answered with a timeout, or whose client has gone. Such a request
+ * is an orphan until its task and its jobs have come back; only then is its memory given away. */
 #include "pipeline/flow.h"
 
 #include "lib/sys/clock.h"
 #include "pipeline/contract.h"
 #include "pipeline/model_meter.h"
 #include "pipeline/protocol.h"
+#include "pipeline/scheduler.h"
 #include "pipeline/worker.h"
 
 static const stage_run stages[STAGE_COUNT] = {
@@ -25,7 +26,7 @@ static void finish(struct request *request);
 static void start_total_timer(struct request *request);
 static void on_total_time(struct timer *timer);
 static void leave_connection(struct request *request);
-static void abandon_task(struct request *request);
+static void abandon_work(struct request *request);
 
 void flow_start(struct request *request)
 {
@@ -43,9 +44,9 @@ void flow_resume(struct request *request)
         request->is_resumed = true;
         return;
     }
-    /* While the crew has it only the answer can go on, of one whose time was over. */
-    bool is_with_crew = request->holds && (request->stage < STAGE_format || !request->connection);
-    if (is_with_crew || !request->is_waiting)
+    /* While others have it only the answer can go on, of one whose time was over. */
+    bool is_held = request->holds && (request->stage < STAGE_format || !request->connection);
+    if (is_held || !request->is_waiting)
         return;
     struct connection *connection = request->connection;
     if (!connection) {
@@ -65,7 +66,7 @@ void flow_cancel(struct request *request)
     if (request->connection)
         leave_connection(request);
     if (request->holds)
-        abandon_task(request);
+        abandon_work(request);
     else
         finish(request);
 }
@@ -90,7 +91,7 @@ void flow_fail(struct request *request)
 void flow_expire(struct request *request, enum problem problem)
 {
     if (request->holds)
-        abandon_task(request);
+        abandon_work(request);
     (void)request_fail(request, problem, "%s",
                        problem == PROBLEM_DEADLINE ? "The time for this request is over; it was given up."
                                                    : "The request did not arrive in the time it is given.");
@@ -249,9 +250,9 @@ static void leave_connection(struct request *request)
     request->sink = NULL;
 }
 
-static RARELY_CALLED void abandon_task(struct request *request)
+static RARELY_CALLED void abandon_work(struct request *request)
 {
     atomic_store_explicit(&request->task.is_cancelled, true, memory_order_relaxed);
-    if (request->run)
-        run_terminate(request->run);
+    for (struct list *node = request->jobs.next; node && node != &request->jobs; node = node->next)
+        job_cancel(CONTAINER_OF(node, struct job, node));
 }

@@ -8,6 +8,7 @@
 #define WEIR_PIPELINE_JOB_H
 
 #include "lib/base/err.h"
+#include "lib/base/list.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -15,6 +16,8 @@
 
 #define JOB_NO_DEADLINE UINT64_MAX
 
+struct batch;
+struct lane;
 struct run;
 
 /* Where its time went, in ns. Those of a batch are the whole batch's: each member has waited for all of it. */
@@ -32,6 +35,8 @@ struct job {
     uint64_t deadline_ns;             /* of the loop's clock; a job that is past it is not begun */
     uint64_t tenant;   /* whose share of the executors it counts against: a hash; 0: of nobody in particular */
     uint32_t priority; /* 1 is served first; 0: the model's default */
+    void *owner;       /* the submitter's */
+    struct list node;  /* the submitter's: among what it has out */
 
     /* The outcome, from on_done on. */
     enum err err; /* ERR_OK; ERR_CANCELLED; ERR_TIMEOUT: its deadline passed first; others as run_execute has them */
@@ -42,9 +47,14 @@ struct job {
     bool is_inline; /* the worker ran it itself */
 
     /* The scheduler's. */
+    bool is_out; /* the worker's: submitted, and on_done has not been called */
     _Atomic bool is_cancelled;
+    _Atomic uint32_t marks; /* enum job_mark: begun, cancelled: whoever is second knows of the first */
     struct job *next;
     struct lane *lane;
+    struct batch *batch; /* this and the next two: once it has begun */
+    uint32_t batch_number;
+    uint32_t instance;
     uint64_t key;  /* jobs that may share a batch have the same, and fit each other (run_fits_batch) */
     uint32_t rows; /* 0: it runs alone */
     uint32_t worker_index;

@@ -164,7 +164,6 @@ enum err request_submit(struct request *request)
     ASSERT(!request->holds && request->task.on_run, "one task at a time");
     request->task.on_done = on_task_done;
     atomic_store_explicit(&request->task.is_cancelled, false, memory_order_relaxed);
-    request->submit_ns = request->worker->loop.now_ns;
     TRY(crew_submit(request->worker->crew, request->worker->index, &request->task));
     request->holds++;
     request->was_submitted = true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A request: what every stage reads and writes.
  *
- * It belongs to one worker from its first byte to its last and is touched by that worker only, except for `task` and
- * the run or image the task works on, while another thread has it (holds). It is recycled only when the response is
+ * It belongs to one worker from its first byte to its last and is touched by that worker only, except for `task`, its jobs
+ * and the run or image that they work on, while another thread has it (holds). It is recycled only when the response is
  * handed over or given up AND nobody holds it. A client that goes away makes it an orphan: connection becomes NULL,
  * is_cancelled is set, and it ends as soon as the last hold ends.
  *
@@ -184,15 +184,14 @@ struct request {
     struct model_entry *model_entry;
     struct run *run;
     struct inference inference;
-    struct job job;   /* run's */
+    bool has_job;     /* `job` is there, and is run's */
+    struct list jobs; /* that are out; zero when there never was one */
     struct task task; /* one at a time */
     bool was_submitted;
-    uint64_t submit_ns;
     uint64_t queue_ns;
     uint64_t run_ns;
-    void *task_state;       /* of the stage that submitted */
-    uint64_t task_begin_ns; /* this and the next: the crew thread's while the request is held */
-    enum err task_err;
+    void *task_state;  /* of the stage that submitted */
+    enum err task_err; /* the crew thread's while the request is held */
     bool has_outputs;
 
     /* outcome */
@@ -217,6 +216,7 @@ struct request {
     struct http_head head;    /* the codec's, which begins with `headers` and head_bytes of 0 */
     struct chunked chunked;   /* once has_begun_body */
     struct route_match match; /* once the stage route has run */
+    struct job job;           /* if has_job */
     struct request_block blocks[REQUEST_BLOCKS_MAX];
     struct request_cleanup cleanups[REQUEST_CLEANUPS_MAX];
     char memory[REQUEST_MEMORY_BYTES] __attribute__((aligned(16))); /* where `arena` begins */
@@ -267,6 +267,16 @@ static inline struct slice request_header(const struct request *request, enum ht
 /* Gives request->task to the crew; on_run must be set. When it is done the request is resumed and its stage called
  * again. ERR_BUSY when the crew is full. */
 MUST_USE enum err request_submit(struct request *request);
+
+/* schedule/: gives a job to the scheduler, which holds the request until it is done: its `run` must be set, and `on_done` is
+ * request_job_done unless somebody set another, which calls that in the end. Deadline, tenant and priority are the request's.
+ * ERR_BUSY: it was not taken, for a reason. A request may have many jobs, but goes on only when none of them is out. */
+struct admission;
+MUST_USE enum err request_schedule(struct request *request, struct job *job, struct admission *ret_admission);
+/* The request is held no longer for it, and resumed. It may be gone on return. */
+void request_job_done(struct job *job);
+/* The answer to a run that was not admitted. */
+enum verdict request_fail_admission(struct request *request, const struct admission *admission);
 
 /* For protocols: from the worker's slab, with its arena and room for `header_count_max` header fields; NULL at the
  * worker's limit. */

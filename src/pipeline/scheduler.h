@@ -35,18 +35,27 @@ struct admission {
     enum refusal refusal;
     uint64_t wait_ns; /* until it may be taken, as far as can be told */
 };
-/* Workers only. ERR_BUSY when it is refused; then `ret_admission` says why. A cheap model may run here and now, or at the
- * end of the loop's turn; on_done is never called before this has returned. */
+/* Workers only. ERR_BUSY when it is refused; then `ret_admission` says why. The executors hear of it at the end of the
+ * loop's turn (scheduler_turn), so that what came in one turn can share a batch; a cheap model may run then, on the worker
+ * itself. on_done is never called before this has returned. */
 MUST_USE enum err scheduler_submit(struct scheduler *scheduler, uint32_t worker_index, struct job *job,
                                    struct admission *ret_admission);
+/* At the end of a turn of the worker's loop, and before it does something long: tells the executors what was submitted. */
+void scheduler_turn(struct scheduler *scheduler, uint32_t worker_index);
 /* Calls on_done of what has come back to this worker, as crew_collect does. True: there was some, and may be more. */
 bool scheduler_collect(struct scheduler *scheduler, uint32_t worker_index);
 /* Nobody wants the outcome any more: it leaves the queue, or is dropped when its batch is scattered; a batch whose members
  * have all gone is stopped. The worker that submitted. */
 void job_cancel(struct job *job);
 
-/* The lane of a model: made with it by infer/, destroyed with it. */
-MUST_USE enum err lane_create(const struct model *model, struct lane **ret_lane);
+/* The lane of a model: made by infer/ once all else of the model is there, destroyed with it. */
+struct lane_options {
+    const struct model *model;         /* its model_batch_info is final */
+    const struct model_config *config; /* borrowed like the model's */
+    uint32_t worker_count;
+};
+MUST_USE enum err lane_create(const struct lane_options *options, struct lane **ret_lane);
+/* NULL is accepted. */
 void lane_destroy(struct lane *lane);
 
 /* What a lane has learned; any thread. */

@@ -12,6 +12,7 @@
 #include "pipeline/http2_shared.h"
 #include "pipeline/proxy/proxy.h"
 #include "pipeline/request.h"
+#include "pipeline/scheduler.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 static enum err init(struct worker *worker, const struct worker_options *options);
 static void run(void *argument);
 static bool on_mail(struct mailbox *mailbox);
+static void on_turn(struct loop *loop);
 static void on_tidy(struct timer *timer);
 static void take_order(struct worker *worker);
 static enum err add_generation(struct worker *worker, struct config *config);
@@ -55,6 +57,7 @@ static enum err init(struct worker *worker, const struct worker_options *options
     struct limits_config *limits = &options->config->limits;
     worker->index = options->index;
     worker->crew = options->crew;
+    worker->scheduler = options->scheduler;
     worker->places = options->places;
     worker->ports = options->ports;
     pool_init(&worker->pool, limits->worker_cache, limits->worker_memory);
@@ -68,6 +71,7 @@ static enum err init(struct worker *worker, const struct worker_options *options
     timer_init(&worker->tidy_timer, on_tidy);
     TRY(loop_init(&worker->loop));
     worker->loop.owner = worker;
+    worker->loop.on_turn = on_turn;
     worker->mailbox.on_mail = on_mail;
     TRY(mailbox_start(&worker->mailbox, &worker->loop));
     places_join(worker->places, worker->index, &worker->mailbox.wake);
@@ -160,12 +164,24 @@ static bool on_mail(struct mailbox *mailbox)
 {
     struct worker *worker = CONTAINER_OF(mailbox, struct worker, mailbox);
     bool has_found = worker->crew && crew_collect(worker->crew, worker->index);
+    has_found |= worker->scheduler && scheduler_collect(worker->scheduler, worker->index);
     has_found |= accept_on_mail(worker);
     if (!worker_is_idle(worker)) {
         take_order(worker);
         has_found = true;
     }
     return has_found;
+}
+
+/* What is done once for all that came in a turn. Jobs that are run here come first: what follows from them may have to be
+ * sent. */
+static void on_turn(struct loop *loop)
+{
+    struct worker *worker = CONTAINER_OF(loop, struct worker, loop);
+    if (worker->scheduler)
+        scheduler_turn(worker->scheduler, worker->index);
+    if (!list_is_empty(&worker->upstream_links_due))
+        proxy_worker_turn(worker);
 }
 
 static void take_order(struct worker *worker)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker: one thread, one loop, and everything it owns. Workers share nothing that is written, except the rings of
- * the crew, the counters that a scrape reads, the mailbox, and the number of connections (places.h).
+ * the crew and the scheduler, the counters that a scrape reads, the mailbox, and the number of connections (places.h).
  *
  * A reload hands each worker the new configuration as a generation: the worker lets go of the old one when the last
  * request that began on it has ended. */
@@ -22,6 +22,7 @@
 struct http2_context;
 struct regex_work;
 struct http2_worker;
+struct scheduler;
 
 #define WORKER_LISTENERS_MAX 64
 
@@ -56,8 +57,9 @@ struct worker {
     struct loop loop;
     struct mailbox mailbox;
     uint32_t index;
-    struct crew *crew;     /* borrowed */
-    struct places *places; /* borrowed */
+    struct crew *crew;           /* borrowed */
+    struct scheduler *scheduler; /* borrowed */
+    struct places *places;       /* borrowed */
     const struct ports *ports;
     struct worker_generation *generation; /* the current one first */
     struct limits_config limits;          /* of the current configuration: what a connection needs before a route */
@@ -108,7 +110,8 @@ struct worker {
 struct worker_options {
     uint32_t index;
     struct config *config; /* a reference is taken */
-    struct crew *crew;     /* may be set later, before worker_start */
+    struct crew *crew;     /* this and the next may be set later, before worker_start */
+    struct scheduler *scheduler;
     struct places *places;
     const struct ports *ports;
 };

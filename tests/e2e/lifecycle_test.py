@@ -272,7 +272,7 @@ class Starting(unittest.TestCase):
             tasks = "/proc/%d/task" % server.pid
             names = {weir.read("%s/%s/comm" % (tasks, task)).decode().strip() for task in os.listdir(tasks)}
             if not weir.SANITIZER:  # whose runtime may have a thread
-                self.assertEqual(names, {"weir", "weir-log", "worker0", "worker1", "executor0"})
+                self.assertEqual(names, {"weir", "weir-log", "worker0", "worker1", "crew0", "executor0"})
             self.assertEqual(os.listdir(home), [])
             debris = "/tmp/mat-debug-%d.log" % server.pid  # an older process of that number may have left one
             self.assertFalse(os.path.exists(debris) and os.stat(debris).st_mtime >= begin)

@@ -8,10 +8,11 @@
 
 #include <stdlib.h>
 
-#define CREW_RING_ENTRIES 1024
-#define ORDER_POLL_NS     (NS_PER_MS / 10)
-#define WATCH_PERIOD_NS   (1 * NS_PER_S)
-#define EXIT_SIGNALLED    128 /* plus the number, as shells count */
+#define CREW_RING_ENTRIES      1024
+#define SCHEDULER_RING_ENTRIES 4096 /* jobs that one worker has out */
+#define ORDER_POLL_NS          (NS_PER_MS / 10)
+#define WATCH_PERIOD_NS        (1 * NS_PER_S)
+#define EXIT_SIGNALLED         128 /* plus the number, as shells count */
 
 static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP, 0};
 
@@ -121,31 +122,46 @@ static enum err make_workers(struct server *server)
     return ERR_OK;
 }
 
-static enum err make_crew(struct server *server)
+static enum err make_threads(struct server *server, struct wake *const *wakes)
+{
+    struct crew_options crew = {
+        .name = "crew",
+        .thread_count = count_or_cores(server->config->executors),
+        .worker_count = server->worker_count,
+        .ring_entries = CREW_RING_ENTRIES,
+        .wakes = wakes,
+    };
+    struct scheduler_options scheduler = {
+        .executor_count = count_or_cores(server->config->executors),
+        .worker_count = server->worker_count,
+        .ring_entries = SCHEDULER_RING_ENTRIES,
+        .wakes = wakes,
+    };
+    TRY(crew_create(&crew, &server->crew));
+    return scheduler_create(&scheduler, &server->scheduler);
+}
+
+/* Those that work for the workers. */
+static enum err make_helpers(struct server *server)
 {
     struct wake **wakes = calloc(server->worker_count, sizeof *wakes);
     if (!wakes)
         return ERR_NOMEM;
     for (uint32_t i = 0; i < server->worker_count; i++)
         wakes[i] = &server->workers[i]->mailbox.wake;
-    struct crew_options options = {
-        .name = "executor",
-        .thread_count = count_or_cores(server->config->executors),
-        .worker_count = server->worker_count,
-        .ring_entries = CREW_RING_ENTRIES,
-        .wakes = wakes,
-    };
-    enum err err = crew_create(&options, &server->crew);
+    enum err err = make_threads(server, wakes);
     free(wakes);
-    for (uint32_t i = 0; err == ERR_OK && i < server->worker_count; i++)
+    for (uint32_t i = 0; err == ERR_OK && i < server->worker_count; i++) {
         server->workers[i]->crew = server->crew;
+        server->workers[i]->scheduler = server->scheduler;
+    }
     return err;
 }
 
 static enum err start_workers(struct server *server)
 {
     TRY(told("the workers", make_workers(server)));
-    TRY(told("the executors", make_crew(server)));
+    TRY(told("the executors", make_helpers(server)));
     TRY(server_listen(server));
     for (uint32_t i = 0; i < server->worker_count; i++) {
         TRY(told("a worker", worker_start(server->workers[i])));
@@ -172,6 +188,7 @@ static void stop(struct server *server)
     for (uint32_t i = 0; i < server->started_count; i++)
         worker_join(server->workers[i]);
     crew_destroy(server->crew);
+    scheduler_destroy(server->scheduler);
     for (uint32_t i = 0; server->workers && i < server->worker_count; i++)
         worker_destroy(server->workers[i]);
     places_destroy(server->places);

@@ -13,6 +13,7 @@
 #include "lib/sys/notice.h"
 #include "lib/sys/signals.h"
 #include "pipeline/ports.h"
+#include "pipeline/scheduler.h"
 #include "pipeline/worker.h"
 
 enum server_phase { SERVER_SERVING, SERVER_DELAYING, SERVER_DRAINING, SERVER_STOPPING };
@@ -86,6 +87,7 @@ struct server {
     uint32_t worker_count;
     uint32_t started_count;
     struct crew *crew;
+    struct scheduler *scheduler;
     struct places *places;
     struct access_log *log;
     struct meter_registry *registry;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/sys/wake.h"
 
+#include "lib/sys/clock.h"
+
 #include <errno.h>
 #include <poll.h>
-#include <stdint.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum err wake_init(struct wake *wake)
@@ -43,9 +45,20 @@ void wake_take(struct wake *wake)
 
 void wake_wait(struct wake *wake)
 {
+    wake_wait_until(wake, UINT64_MAX);
+}
+
+void wake_wait_until(struct wake *wake, uint64_t deadline_ns)
+{
     struct pollfd wait = {.fd = wake->fd, .events = POLLIN};
-    while (poll(&wait, 1, -1) < 0)
-        ASSERT(errno == EINTR, "poll fails only when interrupted");
+    int count;
+    do {
+        uint64_t now_ns = deadline_ns == UINT64_MAX ? 0 : clock_now_ns();
+        uint64_t left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+        struct timespec left = {.tv_sec = (time_t)(left_ns / NS_PER_S), .tv_nsec = (long)(left_ns % NS_PER_S)};
+        count = ppoll(&wait, 1, deadline_ns == UINT64_MAX ? NULL : &left, NULL);
+        ASSERT(count >= 0 || errno == EINTR, "poll fails only when interrupted");
+    } while (count < 0);
     wake_clear(wake);
     wake_take(wake);
 }

@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct wake {
     CACHE_ALIGNED _Atomic bool is_asleep;
@@ -29,6 +30,8 @@ void wake_clear(struct wake *wake);
 void wake_take(struct wake *wake);
 /* Sleeper without a loop: blocks until woken, then clears and takes. */
 void wake_wait(struct wake *wake);
+/* The same until `deadline_ns` of the clock; UINT64_MAX: as long as it takes. */
+void wake_wait_until(struct wake *wake, uint64_t deadline_ns);
 /* Any thread, after its work is visible. */
 void wake_up(struct wake *wake);
 

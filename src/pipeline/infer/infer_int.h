@@ -7,6 +7,7 @@
 #include "pipeline/infer/ort.h"
 #include "pipeline/infer/shapes.h"
 #include "pipeline/model.h"
+#include "pipeline/scheduler.h"
 
 /* Runs of one worker. Touched by that worker only, so it needs no lock; aligned so that neighbours share no line. */
 struct run_pool {
@@ -28,6 +29,7 @@ struct model {
     struct batch_info batch_info;
     char why_single[256];
     struct instance *instances; /* batch_info.instances of them */
+    struct lane *lane;
     const char *input_names[MODEL_TENSORS_MAX];
     const char *output_names[MODEL_TENSORS_MAX];
     struct shapes shapes;

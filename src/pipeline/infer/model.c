@@ -31,6 +31,10 @@ enum err model_load(const struct model_load_options *options, struct model **ret
         err = warm_up(model, options);
     if (err == ERR_OK)
         err = prove_batches(model, options);
+    if (err == ERR_OK)
+        err = lane_create(
+            &(struct lane_options){.model = model, .config = options->config, .worker_count = options->worker_count},
+            &model->lane);
     if (err != ERR_OK) {
         model_unref(model);
         return err;
@@ -125,6 +129,7 @@ void model_unref(struct model *model)
 /* Every run is in its pool again: each that is out holds a reference. */
 static void destroy(struct model *model)
 {
+    lane_destroy(model->lane);
     for (uint32_t i = 0; i < model->worker_count; i++)
         run_pool_deinit(&model->pools[i]);
     instances_destroy(model);
@@ -133,6 +138,11 @@ static void destroy(struct model *model)
     arena_reset(&model->arena);
     pool_deinit(&model->pool);
     free(model);
+}
+
+struct lane *model_lane(const struct model *model)
+{
+    return model->lane;
 }
 
 const struct model_info *model_info(const struct model *model)

@@ -8,6 +8,7 @@
  * What is received is given to the codec at once, which calls back for each stream. What is to be sent is only noted
  * (http2_link_is_due), and pulled from the codec when the turn of the loop ends: so the frames of all requests of a turn
  * leave in one send, and no failure of a send meets a request in the midst of something. */
+#include "pipeline/proxy/proxy.h"
 #include "pipeline/proxy/proxy_int.h"
 
 #include "pipeline/http2_shared.h"
@@ -59,7 +60,6 @@ static const struct http2_events events = {
     .on_abuse = on_abuse,
 };
 
-static void on_turn(struct loop *loop);
 static void flush(struct upstream_link *link);
 static void lose(struct upstream_link *link, enum err err);
 
@@ -89,7 +89,6 @@ static enum err start(struct upstream_link *link)
         .context = context, .events = &events, .owner = link, .limits = &limits, .is_client = true};
     TRY(http2_create(&options, &link->http2.session));
     TRY(link_receive_start(link));
-    worker->loop.on_turn = on_turn;
     http2_link_is_due(link);
     return ERR_OK;
 }
@@ -132,9 +131,8 @@ void http2_link_is_due(struct upstream_link *link)
         list_add_last(&link_worker(link)->upstream_links_due, &link->http2.due_node);
 }
 
-static void on_turn(struct loop *loop)
+void proxy_worker_turn(struct worker *worker)
 {
-    struct worker *worker = CONTAINER_OF(loop, struct worker, loop);
     struct list *node;
     while ((node = list_pop_first(&worker->upstream_links_due)))
         flush(CONTAINER_OF(node, struct upstream_link, http2.due_node));

@@ -12,6 +12,8 @@ struct proxy_pools;
 void proxy_worker_init(struct worker *worker);
 /* After its pools. */
 void proxy_worker_deinit(struct worker *worker);
+/* At the end of a turn of its loop: sends what has come together in upstream_links_due. */
+void proxy_worker_turn(struct worker *worker);
 /* For each upstream of a configuration its addresses and kept connections. ERR_NOMEM. */
 MUST_USE enum err proxy_pools_create(struct worker *worker, const struct config *config,
                                      struct proxy_pools **ret_pools);

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hands a filled run to an executor thread, one at a time for now. What may wait is bounded twice: by the model's queue
- * (run_acquire) and by the rings of the crew. */
-#include "lib/sys/clock.h"
+/* Gives a filled run to the scheduler. What may wait is bounded by the model's queue (run_acquire) and by what a worker may
+ * have out. */
 #include "pipeline/flow.h"
+#include "pipeline/model_meter.h"
+#include "pipeline/scheduler.h"
 #include "pipeline/worker.h"
-
-static void run_task(struct task *task);
 
 static struct model_meter *meter_of(const struct request *request)
 {
-    struct model_meter *meters = request->model_entry->meters;
-    return meters ? &meters[request->worker->index] : NULL;
+    return model_entry_meter(request->model_entry, request->worker->index);
 }
 
 /* At the end of the request and not of the run: one that was given up comes back, too. */
@@ -19,21 +17,25 @@ static void leave(void *meter)
     gauge_add(&((struct model_meter *)meter)->in_flight, -1);
 }
 
+/* Counted here, since a request that was given up never comes to the stage infer. */
+static void on_run_done(struct job *job)
+{
+    struct request *request = job->owner;
+    model_meter_job(meter_of(request), job, request->worker->loop.now_ns);
+    request_job_done(job);
+}
+
 enum verdict stage_schedule(struct request *request)
 {
-    if (!request->run)
+    struct admission admission;
+    if (!request->run || request->has_job)
         return VERDICT_NEXT;
-    if (request->was_submitted) {
-        request->queue_ns = request->task_begin_ns - request->submit_ns;
-        request->run_ns = run_duration_ns(request->run);
-        return VERDICT_NEXT;
+    request->job = (struct job){.run = request->run, .on_done = on_run_done};
+    if (request_schedule(request, &request->job, &admission) != ERR_OK) {
+        model_meter_refusal(meter_of(request), MODEL_FAILURE_REJECTED);
+        return request_fail_admission(request, &admission);
     }
-    request->task.on_run = run_task;
-    if (request_submit(request) != ERR_OK) {
-        counter_add(&request->worker->meter.runs_refused, 1);
-        request->retry_after_s = 1;
-        return request_fail(request, PROBLEM_OVERLOADED, "All executors are busy and their queues full; try again.");
-    }
+    request->has_job = true;
     if (meter_of(request)) {
         gauge_add(&meter_of(request)->in_flight, 1);
         request_on_release(request, leave, meter_of(request));
@@ -41,11 +43,33 @@ enum verdict stage_schedule(struct request *request)
     return VERDICT_WAIT;
 }
 
-/* On an executor thread, while the worker may answer a request whose time is over: of its fields only those of the task
- * are written. */
-static void run_task(struct task *task)
+enum err request_schedule(struct request *request, struct job *job, struct admission *ret_admission)
 {
-    struct request *request = CONTAINER_OF(task, struct request, task);
-    request->task_begin_ns = clock_now_ns();
-    request->task_err = run_execute(request->run);
+    struct worker *worker = request->worker;
+    if (!job->on_done)
+        job->on_done = request_job_done;
+    job->owner = request;
+    job->deadline_ns = JOB_NO_DEADLINE;
+    job->priority = request->inference.priority;
+    TRY(scheduler_submit(worker->scheduler, worker->index, job, ret_admission));
+    if (!request->jobs.next)
+        list_init(&request->jobs);
+    list_add_last(&request->jobs, &job->node);
+    request->holds++;
+    return ERR_OK;
+}
+
+void request_job_done(struct job *job)
+{
+    struct request *request = job->owner;
+    list_remove(&job->node);
+    request->holds--;
+    flow_resume(request);
+}
+
+enum verdict request_fail_admission(struct request *request, const struct admission *admission)
+{
+    counter_add(&request->worker->meter.runs_refused, 1);
+    request->retry_after_s = (uint32_t)MIN(admission->wait_ns / NS_PER_S + 1, 3600);
+    return request_fail(request, PROBLEM_OVERLOADED, "All executors are busy and their queues full; try again.");
 }

@@ -103,7 +103,7 @@ static void answer(const char *content_type, struct slice body)
     if (verdict == VERDICT_NEXT)
         verdict = stand_run(&stand, stage_decode);
     if (verdict == VERDICT_NEXT) {
-        request->task_err = run_execute(request->run);
+        request->job = (struct job){.err = run_execute(request->run)};
         verdict = stage_infer(request);
     }
     (void)stage_format(request);

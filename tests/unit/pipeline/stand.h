@@ -140,6 +140,52 @@ uint64_t run_duration_ns(const struct run *run)
     return 0;
 }
 
+struct model *model_ref(struct model *model)
+{
+    return model;
+}
+
+void model_unref(struct model *model)
+{
+    (void)model;
+}
+
+/* No stage of a stand runs a model. */
+struct lane *model_lane(const struct model *model)
+{
+    (void)model;
+    return NULL;
+}
+
+uint32_t run_rows(const struct run *run)
+{
+    (void)run;
+    return 0;
+}
+
+uint64_t run_batch_key(const struct run *run)
+{
+    (void)run;
+    return 0;
+}
+
+bool run_fits_batch(const struct run *run, const struct run *other)
+{
+    return run == other;
+}
+
+void batch_execute(struct model *model, uint32_t instance, struct batch_member *members, uint32_t count,
+                   struct batch_times *ret_times)
+{
+    (void)model, (void)instance, (void)members, (void)count;
+    *ret_times = (struct batch_times){0};
+}
+
+void batch_terminate(struct model *model, uint32_t instance)
+{
+    (void)model, (void)instance;
+}
+
 UNUSED static struct tensor_spec spec_of(const char *name, enum tensor_type type, uint32_t rank, const int64_t *dims)
 {
     struct tensor_spec spec = {.name = slice_of_text(name), .type = type, .rank = rank};

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the scheduler share. `baton` behind a field: only whoever holds the baton touches it. */
+#ifndef WEIR_PIPELINE_SCHEDULE_SCHEDULE_INT_H
+#define WEIR_PIPELINE_SCHEDULE_SCHEDULE_INT_H
+
+#include "lib/base/list.h"
+#include "lib/sys/ring.h"
+#include "lib/sys/thread.h"
+#include "pipeline/scheduler.h"
+
+#define BATCH_JOBS_MAX 256
+#define NEVER_NS       UINT64_MAX
+
+enum job_mark { JOB_BEGUN = 1, JOB_CANCELLED = 2 };
+
+/* --- A lane ------------------------------------------------------------------------------------------------------ */
+
+struct lane {
+    const struct model *model;
+    struct list node;  /* baton: of scheduler.lanes, while anything is queued */
+    struct job *first; /* baton */
+    struct job **end;  /* baton */
+    uint32_t instance_count;
+    uint32_t free_count; /* baton */
+    _Atomic uint32_t queued;
+    _Atomic uint32_t running;
+    uint32_t free_instances[]; /* baton: a stack */
+};
+
+/* The holder of the baton. */
+void lane_push(struct lane *lane, struct job *job);
+/* Any of its jobs, and which there are none of any more; NULL when there is none. */
+struct job *lane_pop(struct lane *lane);
+uint32_t lane_instance_acquire(struct lane *lane);
+void lane_instance_release(struct lane *lane, uint32_t instance);
+
+/* --- A batch ----------------------------------------------------------------------------------------------------- */
+
+/* What an executor is about. It formed it while it had the baton and has it for itself from there on, but for `state`: by
+ * that the workers that cancel members agree on who stops it. */
+struct batch {
+    _Atomic uint64_t state; /* batch.c; 0: nothing is executed */
+    uint32_t number;
+    struct lane *lane;   /* NULL: there is none */
+    struct model *model; /* a reference, until the batch is settled */
+    uint32_t instance;
+    uint32_t count;
+    uint32_t rows;
+    uint64_t begin_ns;
+    uint64_t ns; /* how long it took */
+    struct job *jobs[BATCH_JOBS_MAX];
+    struct batch_member members[BATCH_JOBS_MAX];
+};
+
+/* Runs it and writes the outcome to its jobs, which are the workers' again from then on. */
+void batch_run(struct batch *batch);
+/* On the worker, for a job that has begun. */
+void batch_drop(struct job *job);
+
+/* --- Executors --------------------------------------------------------------------------------------------------- */
+
+struct executor {
+    struct wake wake;
+    struct scheduler *scheduler;
+    struct thread thread;
+    uint32_t index;
+    bool has_started;
+    bool is_idle;            /* baton */
+    uint64_t wake_at_ns;     /* of an idle one: when it looks by itself */
+    struct ring *to_workers; /* of lists of jobs, linked by `next` */
+    struct job **lists;      /* by worker: what is about to be handed back */
+    struct job ***ends;
+    uint32_t *noted; /* workers with a list */
+    uint32_t noted_count;
+    struct batch batch;
+};
+
+struct inbox {
+    struct ring to_executors;           /* the worker pushes, who has the baton pops */
+    CACHE_ALIGNED uint32_t outstanding; /* the worker's */
+    bool has_news;                      /* the worker's: pushed, and nobody was told */
+};
+
+struct scheduler {
+    struct mutex baton;
+    struct list lanes;      /* baton: with jobs queued */
+    struct executor **idle; /* baton: a stack, so that the one whose caches are warm is taken first */
+    uint32_t idle_count;    /* baton */
+    struct executor *executors;
+    struct inbox *inboxes; /* by worker */
+    struct wake **wakes;
+    uint32_t executor_count;
+    uint32_t worker_count;
+    uint32_t ring_entries;
+    _Atomic bool is_stopping;
+    /* The executor, plus one, that is to be woken when a worker has pushed something; 0: somebody has the baton and will look,
+     * or all are busy and will. Only changed by exchanges: see executor.c. */
+    CACHE_ALIGNED _Atomic uint32_t watch;
+};
+
+/* What an executor's thread runs. */
+void executor_run(void *argument);
+/* Hands jobs back to their workers: noted first, all told at once. By the executor that has them. */
+void executor_note(struct executor *executor, struct job *job);
+void executor_tell(struct executor *executor);
+/* Any thread, after its work is visible: somebody will look. */
+void executors_call(struct scheduler *scheduler);
+/* Moves what workers have pushed into the lanes. */
+void scheduler_drain(struct scheduler *scheduler);
+
+#endif
