@@ -73,7 +73,7 @@ enum err json_parse(struct arena *arena, struct slice text, const struct json_li
             return err;
         }
     }
-    *ret_document = (struct json_document){.root = root, .values_count = values_count};
+    *ret_document = (struct json_document){.root = root, .values_count = values_count, .copy = copy};
     return ERR_OK;
 }
 

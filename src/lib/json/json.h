@@ -31,6 +31,7 @@ struct json_limits {
 struct json_document {
     yyjson_val *root;    /* never NULL after ERR_OK; read only, but yyjson's accessors want it like this */
     size_t values_count; /* keys are values too */
+    const char *copy;    /* where its texts stand: each begins as far from here as it did from the text's first byte */
 };
 
 /* Where and why a text was refused. */

@@ -9,6 +9,7 @@
 
 #include "lib/base/attr.h"
 #include "lib/json/powers_int.h"
+#include "lib/json/row_int.h"
 
 #include <float.h>
 #include <math.h>
@@ -125,6 +126,14 @@ static inline uint64_t convert(uint64_t w, int64_t exponent, const struct layout
     /* The leading one is not stored; adding it to the exponent below does the carry as well. */
     uint64_t bits = ((uint64_t)(biased - 1) << layout->mantissa_bits) + mantissa;
     return MIN(bits, infinite);
+}
+
+double number_scale_f64(uint64_t mantissa, int64_t exponent)
+{
+    double value;
+    uint64_t bits = convert(mantissa, exponent, &layout_f64);
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }
 
 enum err number_read_f32(struct slice *rest, float *ret_value)
