@@ -142,6 +142,9 @@ enum err json_rows_read(struct slice text, size_t *at, enum json_element element
 {
     int64_t left[JSON_ROWS_RANK_MAX];
     ASSERT(rank > 0 && rank <= JSON_ROWS_RANK_MAX, "as many arrays in each other as there is room to count");
+    for (uint32_t i = 0; i < rank; i++)
+        if (dims[i] <= 0)
+            return ERR_SYNTAX;
     size_t count = (size_t)dims[rank - 1];
     size_t cursor = *at;
     char *place = out;

@@ -39,7 +39,8 @@ MUST_USE enum err json_row_read(struct slice text, size_t *at, enum json_element
 /* How deep arrays may stand in each other. */
 #define JSON_ROWS_RANK_MAX 8
 
-/* The same of arrays in arrays as `dims` say, `rank` of them, from 1 to JSON_ROWS_RANK_MAX; row-major. */
+/* The same of arrays in arrays as `dims` say, `rank` of them, from 1 to JSON_ROWS_RANK_MAX; row-major. Arrays without elements
+ * are refused. */
 MUST_USE enum err json_rows_read(struct slice text, size_t *at, enum json_element element, const int64_t *dims,
                                  uint32_t rank, void *out);
 

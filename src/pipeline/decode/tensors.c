@@ -11,38 +11,54 @@ static enum verdict fill_inputs(struct request *request, struct model *model, st
 static enum verdict keep_inference(struct request *request, const struct tensors_plan *plan);
 static enum verdict refuse(struct request *request, const struct tensors_plan *plan);
 
-enum verdict decode_tensors(struct request *request, struct model *model)
+static struct tensors_plan plan_of(struct request *request, struct model *model)
 {
-    struct tensors_plan plan = {
+    return (struct tensors_plan){
         .model = model_info(model),
         .arena = &request->arena,
         .bytes_max = request->config->limits.request_memory,
+        .has_tail = request->has_body_tail,
+        .tail = request->body_tail,
     };
-    enum verdict verdict = read_body(request, &plan);
+}
+
+/* The fast way, where nobody has wanted the document before. False: nothing has happened yet, but that there may be a run. */
+static bool read_numbers(struct request *request, struct model *model, enum verdict *ret_verdict)
+{
+    struct json_limits limits = body_json_limits(request, request->body);
+    struct tensors_plan plan = plan_of(request, model);
+    if (request->body_root || !tensors_scan(&plan, request->body, &limits))
+        return false;
+    *ret_verdict = fill_inputs(request, model, &plan);
+    if (*ret_verdict == VERDICT_NEXT && !plan.is_refused)
+        *ret_verdict = keep_inference(request, &plan);
+    return !plan.is_refused;
+}
+
+enum verdict decode_tensors(struct request *request, struct model *model)
+{
+    enum verdict verdict = body_split(request);
+    if (verdict == VERDICT_NEXT && !request->has_body_tail)
+        verdict = check_media_type(request);
+    if (verdict != VERDICT_NEXT || read_numbers(request, model, &verdict))
+        return verdict;
+    struct tensors_plan plan = plan_of(request, model);
+    verdict = read_body(request, &plan);
+    if (verdict == VERDICT_NEXT && !plan.is_refused)
+        verdict = fill_inputs(request, model, &plan);
     if (verdict != VERDICT_NEXT)
         return verdict;
-    if (plan.is_refused)
-        return refuse(request, &plan);
-    verdict = fill_inputs(request, model, &plan);
-    if (verdict != VERDICT_NEXT)
-        return verdict;
-    return keep_inference(request, &plan);
+    return plan.is_refused ? refuse(request, &plan) : keep_inference(request, &plan);
 }
 
 static enum verdict read_body(struct request *request, struct tensors_plan *plan)
 {
     yyjson_val *root = NULL;
-    enum verdict verdict = body_split(request);
-    plan->has_tail = request->has_body_tail;
-    plan->tail = request->body_tail;
-    if (verdict == VERDICT_NEXT && plan->has_tail && !request->body.len) {
+    if (plan->has_tail && !request->body.len) {
         tensors_check_raw(plan);
         return VERDICT_NEXT;
     }
-    if (verdict == VERDICT_NEXT && !plan->has_tail)
-        verdict = check_media_type(request);
-    if (verdict == VERDICT_NEXT)
-        verdict = body_json(request, &root);
+    enum verdict verdict = body_json(request, &root);
     if (verdict == VERDICT_NEXT)
         tensors_check(plan, root);
     return verdict;
@@ -65,9 +81,10 @@ static enum verdict check_media_type(struct request *request)
                         SLICE_ARG(slice_first(content_type, 100)));
 }
 
+/* NEXT also when it finds out that numbers are wrong: then the plan is refused. */
 static enum verdict fill_inputs(struct request *request, struct model *model, struct tensors_plan *plan)
 {
-    enum verdict verdict = decode_acquire_run(request, model);
+    enum verdict verdict = request->run ? VERDICT_NEXT : decode_acquire_run(request, model);
     if (verdict != VERDICT_NEXT)
         return verdict;
     for (uint32_t i = 0; i < plan->model->input_count; i++) {
@@ -75,9 +92,14 @@ static enum verdict fill_inputs(struct request *request, struct model *model, st
         enum err err = run_input(request->run, i, plan->items[i].dims, plan->bytes_max, &data);
         if (err != ERR_OK)
             return err == ERR_LIMIT ? request_fail_too_large(request) : request_fail_memory(request);
-        tensors_fill(plan, i, data);
+        if (!plan->items[i].cut) {
+            tensors_fill(plan, i, data);
+        } else if (!tensors_read(plan, i, data)) {
+            plan->is_refused = true;
+            break;
+        }
     }
-    return plan->is_refused ? refuse(request, plan) : VERDICT_NEXT;
+    return VERDICT_NEXT;
 }
 
 static enum verdict keep_inference(struct request *request, const struct tensors_plan *plan)

@@ -290,6 +290,9 @@ static void check_json_data(struct tensors_plan *plan, yyjson_val *data, const s
                       tensor_type_name(spec->type));
         return;
     }
+    item->cut = tensors_cut_of(plan, data);
+    if (item->cut)
+        return; /* tensors_read looks at it */
     if (!yyjson_is_arr(data)) {
         tensors_fault(plan, &pointer, "Expected an array, got %s.", json_kind(data));
         return;

@@ -33,7 +33,9 @@ static inline bool take_real(yyjson_val *value, double *ret)
 {
     if (UNLIKELY(!unsafe_yyjson_is_num(value)))
         return take_raw(value, ret);
-    *ret = unsafe_yyjson_get_num(value);
+    /* "-0" is the only zero that is kept as signed, and strtod, NumPy's float and tensors_read make -0.0 of it. */
+    bool is_negative_zero = unsafe_yyjson_is_sint(value) && unsafe_yyjson_get_sint(value) == 0;
+    *ret = is_negative_zero ? -0.0 : unsafe_yyjson_get_num(value);
     return true;
 }
 

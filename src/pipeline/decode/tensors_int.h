@@ -9,15 +9,31 @@
 
 #include "pipeline/request.h"
 
+/* An array of `data` that is not in the document but still where it was received. */
+struct tensor_cut {
+    size_t start; /* of its bracket, in the text */
+    size_t end;
+    const char *place; /* what the document has instead: an empty string, told by where it stands */
+};
+
+struct tensors_cuts {
+    struct slice text; /* of the request */
+    struct tensor_cut items[MODEL_TENSORS_MAX];
+    uint32_t count;
+    uint32_t used;
+    uint32_t rank_max; /* how deep the limit on nesting lets arrays of data be */
+};
+
 /* Where the elements of an input are. */
 enum tensor_source { TENSOR_IN_JSON, TENSOR_IN_TAIL, TENSOR_IN_SHARED_MEMORY };
 
 /* What a request says about one input of the model. */
 struct tensor_item {
     enum tensor_source source;
-    yyjson_val *data;           /* in JSON */
-    struct slice binary;        /* in the tail */
-    struct shared_range shared; /* in shared memory */
+    yyjson_val *data;             /* in JSON: of texts, and where the fast way was not taken */
+    const struct tensor_cut *cut; /* in JSON, else */
+    struct slice binary;          /* in the tail */
+    struct shared_range shared;   /* in shared memory */
     int64_t dims[TENSOR_RANK_MAX];
     uint32_t position; /* in the request's `inputs` */
     bool is_given;
@@ -34,6 +50,7 @@ struct tensors_plan {
     struct tensor_item items[MODEL_TENSORS_MAX]; /* by index of the model's input */
     struct inference inference;
     struct output_wish outputs[MODEL_TENSORS_MAX]; /* what inference.outputs will be a copy of */
+    struct tensors_cuts cuts;
 
     bool is_raw;     /* the tail is all there is */
     bool is_refused; /* something is wrong; faults say what, if there was memory to say it */
@@ -49,6 +66,14 @@ void tensors_check_raw(struct tensors_plan *plan);
 /* `data` holds the elements of items[input].dims. Nothing may be refused yet, but by other fills. Not for what is in
  * shared memory, which tensors_fill_shared has read. */
 void tensors_fill(struct tensors_plan *plan, uint32_t input, void *data);
+
+/* The fast way. Like tensors_check on the parsed text, but false when anything is wrong or odd: then `plan` is of no use any more,
+ * and a fresh one is to be made by tensors_check. */
+bool tensors_scan(struct tensors_plan *plan, struct slice text, const struct json_limits *limits);
+/* Like tensors_fill for an item that has a cut. False when the numbers are not what they must be. */
+bool tensors_read(const struct tensors_plan *plan, uint32_t input, void *data);
+/* The cut that stands behind a value of the document; NULL: it is what it is. */
+const struct tensor_cut *tensors_cut_of(struct tensors_plan *plan, yyjson_val *value);
 
 /* Shared by tensors_*.c. */
 #define TENSORS_POINTER_BYTES 160
