@@ -25,6 +25,15 @@ struct batch_config {
     double tolerance; /* by how much a row of a batch may differ from the same row alone, times 1 + its magnitude */
 };
 
+/* An entry of `pad:` of a model. */
+struct pad_config {
+    struct slice input;
+    uint64_t dim;
+    struct option_list sizes; /* of uint64_t, ascending */
+    double value;
+    struct slice mask; /* empty: none */
+};
+
 /* One entry of `models:`; option rows in options.def. */
 struct model_config {
     struct slice name;
@@ -37,7 +46,8 @@ struct model_config {
     uint64_t queue;               /* most runs of one worker in flight */
     struct option_list warm_up;   /* of struct option_shape: concrete sizes for open dimensions */
     struct batch_config batch;
-    struct slice labels; /* path of a file of class names, one a line; empty: none */
+    struct option_list pad; /* of struct pad_config */
+    struct slice labels;    /* path of a file of class names, one a line; empty: none */
 };
 
 struct model;
@@ -74,6 +84,8 @@ struct model_info {
     struct tensor_spec outputs[MODEL_TENSORS_MAX];
     uint32_t input_count;
     uint32_t output_count;
+    uint32_t
+        written_inputs; /* one bit for each input that is written when it is not given (masks): it may be missing */
     const struct slice *labels; /* of classes, by index */
     uint32_t label_count;
     struct slice provider; /* the one that is used */
@@ -101,7 +113,7 @@ MUST_USE enum err run_input(struct run *run, uint32_t index, const int64_t *dims
  * given again. Small ones, and those that are not aligned to their elements, are copied. Not for BYTES. */
 MUST_USE enum err run_wrap_input(struct run *run, uint32_t index, const int64_t *dims, uint64_t bytes_max,
                                  const void *data);
-/* Runs the model; blocks; executor threads only. ERR_MISMATCH when an input was not given, ERR_CANCELLED after
+/* Runs the model as the inputs are, without padding; blocks; executor threads only. ERR_MISMATCH when an input was not given, ERR_CANCELLED after
  * run_terminate, ERR_INVALID or ERR_INTERNAL as the runtime sees it; then run_fault has its words. */
 MUST_USE enum err run_execute(struct run *run);
 /* Asks run_execute to stop between two nodes, or not to start; any thread, while somebody holds the run. Holds until
@@ -136,8 +148,9 @@ struct batch_times {
     uint64_t run_ns;
     uint64_t scatter_ns;
 };
-/* Executes all members at once, in the memory of `instance` (below batch_info.instances; one thread at a time has it).
- * A single member is executed in place. Then each member's run_output is its own rows. The members fit each other and their
+/* Executes all members at once, in the memory of `instance`; one thread at a time has it. There are batch_info.instances for
+ * executors, and behind them one for each worker, which may execute on its own thread. A single member is executed in place,
+ * unless it is to be padded. Then each member's run_output is its own rows. The members fit each other and their
  * rows are at most batch_info.rows_max, unless there is one member only. A batch that fails as a whole is executed again,
  * one member at a time, so that what is wrong with one does not fail the others. */
 void batch_execute(struct model *model, uint32_t instance, struct batch_member *members, uint32_t count,

@@ -15,6 +15,7 @@ extern const struct option_table option_table_listen;
 extern const struct option_table option_table_model;
 extern const struct option_table option_table_contract;
 extern const struct option_table option_table_openapi;
+extern const struct option_table option_table_pad;
 extern const struct option_table option_table_route;
 extern const struct option_table option_table_schemas;
 extern const struct option_table option_table_shutdown;

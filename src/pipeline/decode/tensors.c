@@ -89,6 +89,8 @@ static enum verdict fill_inputs(struct request *request, struct model *model, st
         return verdict;
     for (uint32_t i = 0; i < plan->model->input_count; i++) {
         void *data;
+        if (!plan->items[i].is_given)
+            continue;
         enum err err = run_input(request->run, i, plan->items[i].dims, plan->bytes_max, &data);
         if (err != ERR_OK)
             return err == ERR_LIMIT ? request_fail_too_large(request) : request_fail_memory(request);

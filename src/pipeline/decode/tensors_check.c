@@ -315,7 +315,7 @@ static void check_missing(struct tensors_plan *plan)
     char shape_memory[TENSOR_SHAPE_BYTES];
     for (uint32_t i = 0; i < plan->model->input_count; i++) {
         const struct tensor_spec *spec = &plan->model->inputs[i];
-        if (plan->items[i].is_given)
+        if (plan->items[i].is_given || (plan->model->written_inputs & 1U << i))
             continue;
         struct text pointer = tensors_pointer_to(memory, "/inputs");
         struct text shape = text_init(shape_memory, sizeof shape_memory);

@@ -31,26 +31,47 @@ struct instance {
 
 /* --- Which runs go together --------------------------------------------------------------------------------------- */
 
+/* The first dimension that all inputs have; 0: there is none. */
+static uint32_t count_own_rows(const struct run *run)
+{
+    const struct tensor *inputs = run->frame.in.tensors;
+    int64_t rows = inputs[0].rank ? inputs[0].dims[0] : 0;
+    for (uint32_t i = 1; i < run->model->info.input_count; i++)
+        if (inputs[i].rank == 0 || inputs[i].dims[0] != rows)
+            return 0;
+    return rows <= UINT32_MAX ? (uint32_t)rows : 0;
+}
+
 uint32_t run_rows(const struct run *run)
 {
-    const struct model *model = run->model;
-    if (model->batch_info.rows_max == 1)
-        return 0;
-    int64_t rows = run->frame.in.tensors[0].dims[0];
-    for (uint32_t i = 1; i < model->info.input_count; i++)
-        if (run->frame.in.tensors[i].dims[0] != rows)
-            return 0;
-    return rows <= model->batch_info.rows_max ? (uint32_t)rows : 0;
+    uint32_t rows_max = run->model->batch_info.rows_max;
+    uint32_t rows = rows_max > 1 ? count_own_rows(run) : 0;
+    return rows <= rows_max ? rows : 0;
+}
+
+/* What a dimension of an input is in a batch. */
+static int64_t batch_dim(const struct run *run, uint32_t input, uint32_t dim)
+{
+    int64_t size = run->frame.in.tensors[input].dims[dim];
+    const struct pads *pads = &run->model->pads;
+    return LIKELY(!pads->count) ? size : pads_size(pads, input, dim, size);
+}
+
+static bool is_padded(const struct run *run)
+{
+    for (uint32_t i = 0; i < run->model->info.input_count; i++)
+        for (uint32_t d = 1; d < run->frame.in.tensors[i].rank; d++)
+            if (batch_dim(run, i, d) != run->frame.in.tensors[i].dims[d])
+                return true;
+    return false;
 }
 
 /* FNV-1a by whole words, as in shapes.c: only spreads. */
 static uint64_t hash_dims(uint64_t hash, const struct run *run)
 {
-    for (uint32_t i = 0; i < run->model->info.input_count; i++) {
-        const struct tensor *tensor = &run->frame.in.tensors[i];
-        for (uint32_t d = 1; d < tensor->rank; d++)
-            hash = (hash ^ (uint64_t)tensor->dims[d]) * 0x100000001b3U;
-    }
+    for (uint32_t i = 0; i < run->model->info.input_count; i++)
+        for (uint32_t d = 1; d < run->frame.in.tensors[i].rank; d++)
+            hash = (hash ^ (uint64_t)batch_dim(run, i, d)) * 0x100000001b3U;
     return hash;
 }
 
@@ -61,20 +82,24 @@ uint64_t run_batch_key(const struct run *run)
 
 bool run_fits_batch(const struct run *run, const struct run *other)
 {
-    for (uint32_t i = 0; i < run->model->info.input_count; i++) {
-        const struct tensor *a = &run->frame.in.tensors[i], *b = &other->frame.in.tensors[i];
-        for (uint32_t d = 1; d < a->rank; d++)
-            if (a->dims[d] != b->dims[d])
+    for (uint32_t i = 0; i < run->model->info.input_count; i++)
+        for (uint32_t d = 1; d < run->frame.in.tensors[i].rank; d++)
+            if (batch_dim(run, i, d) != batch_dim(other, i, d))
                 return false;
-    }
     return run->model == other->model;
 }
 
 /* --- Instances ---------------------------------------------------------------------------------------------------- */
 
+/* Those of executors, then one for each worker. */
+static uint32_t count_instances(const struct model *model)
+{
+    return model->batch_info.instances + model->worker_count;
+}
+
 enum err instances_create(struct model *model)
 {
-    uint32_t count = model->batch_info.instances;
+    uint32_t count = count_instances(model);
     struct instance *instances = aligned_alloc(_Alignof(struct instance), count * sizeof(*instances));
     if (!instances)
         return ERR_NOMEM;
@@ -90,7 +115,7 @@ enum err instances_create(struct model *model)
 
 void instances_destroy(struct model *model)
 {
-    for (uint32_t i = 0; model->instances && i < model->batch_info.instances; i++) {
+    for (uint32_t i = 0; model->instances && i < count_instances(model); i++) {
         struct instance *instance = &model->instances[i];
         for (uint32_t f = 0; f < instance->frame_count; f++) {
             frame_deinit(instance->frames[f]);
@@ -107,10 +132,12 @@ void instances_destroy(struct model *model)
 static bool frame_is_for(const struct frame *frame, const struct run *run, int64_t rows)
 {
     for (uint32_t i = 0; i < run->model->info.input_count; i++) {
-        const struct tensor *laid = &frame->in.tensors[i], *tensor = &run->frame.in.tensors[i];
-        if (laid->dims[0] != rows ||
-            memcmp(laid->dims + 1, tensor->dims + 1, (tensor->rank - 1) * sizeof(int64_t)) != 0)
+        const struct tensor *laid = &frame->in.tensors[i];
+        if (laid->dims[0] != rows)
             return false;
+        for (uint32_t d = 1; d < laid->rank; d++)
+            if (laid->dims[d] != batch_dim(run, i, d))
+                return false;
     }
     return true;
 }
@@ -148,6 +175,7 @@ static enum err execute_together(struct instance *instance, struct batch_member 
                                  struct batch_times *times);
 static enum err lay_and_gather(struct instance *instance, const struct batch_member *members, uint32_t count,
                                uint32_t rows, struct frame **ret_frame);
+static size_t gather(void *to, const struct shape *batch, const struct tensor *from, uint64_t value);
 static enum err check_outputs(const struct frame *frame, uint32_t rows);
 static void scatter(const struct frame *frame, struct batch_member *members, uint32_t count, uint32_t rows);
 static enum err take_rows(struct run *run, const struct frame *frame, uint32_t total, uint32_t at, uint32_t rows);
@@ -157,14 +185,15 @@ static bool clear_termination(struct instance *instance);
 void batch_execute(struct model *model, uint32_t instance_index, struct batch_member *members, uint32_t count,
                    struct batch_times *ret_times)
 {
-    ASSERT(instance_index < model->batch_info.instances, "an instance of this model");
+    ASSERT(instance_index < count_instances(model), "an instance of this model");
     struct instance *instance = &model->instances[instance_index];
     struct batch_times times = {0};
     uint32_t present = 0;
     if (UNLIKELY(atomic_load_explicit(&instance->is_terminated, memory_order_relaxed)))
         (void)clear_termination(instance);
     uint32_t rows = count_rows(members, count, &present);
-    bool is_done = present > 1 && execute_together(instance, members, count, rows, &times) == ERR_OK;
+    bool is_together = present > 1 || (model->pads.count && present == 1 && rows && is_padded(members[0].run));
+    bool is_done = is_together && execute_together(instance, members, count, rows, &times) == ERR_OK;
     for (uint32_t i = 0; i < count && !is_done; i++)
         if (members[i].err == ERR_OK)
             execute_alone(instance, &members[i], &times);
@@ -197,7 +226,7 @@ static uint32_t count_rows(struct batch_member *members, uint32_t count, uint32_
     for (uint32_t i = 0; i < count; i++) {
         members[i].err = is_gone(&members[i]) ? ERR_CANCELLED : ERR_OK;
         if (members[i].err == ERR_OK) {
-            rows += count > 1 ? run_rows(members[i].run) : 0;
+            rows += count_own_rows(members[i].run);
             present++;
         }
     }
@@ -249,18 +278,32 @@ static enum err lay_and_gather(struct instance *instance, const struct batch_mem
     for (uint32_t i = 0; i < first->model->info.input_count; i++) {
         struct shape shape = shape_of(&first->frame.in.tensors[i]);
         shape.dims[0] = rows;
+        for (uint32_t d = 1; d < shape.rank; d++)
+            shape.dims[d] = batch_dim(first, i, d);
         TRY(frame_lay_input(frame, i, &shape));
         char *at = frame->in.tensors[i].data;
-        for (uint32_t m = 0; m < count; m++) {
-            const struct tensor *tensor = &members[m].run->frame.in.tensors[i];
-            if (members[m].err != ERR_OK)
-                continue;
-            memcpy(at, tensor->data, tensor->bytes);
-            at += tensor->bytes;
-        }
+        for (uint32_t m = 0; m < count; m++)
+            if (members[m].err == ERR_OK)
+                at += gather(at, &shape, &members[m].run->frame.in.tensors[i], pads_value(&first->model->pads, i));
         ASSERT(at == (char *)frame->in.tensors[i].data + frame->in.tensors[i].bytes, "members fit each other");
     }
     return ERR_OK;
+}
+
+/* Returns how many bytes it wrote. */
+static size_t gather(void *to, const struct shape *batch, const struct tensor *from, uint64_t value)
+{
+    struct shape shape = *batch;
+    size_t element_bytes = tensor_element_bytes(from->spec->type);
+    shape.dims[0] = from->dims[0];
+    if (LIKELY(shape_is_of(&shape, from))) {
+        memcpy(to, from->data, from->bytes);
+        return from->bytes;
+    }
+    size_t bytes = (size_t)tensor_elements(shape.dims, shape.rank) * element_bytes;
+    elements_fill(to, bytes, value, element_bytes);
+    elements_copy_box(to, shape.dims, from->data, from->dims, shape.rank, element_bytes);
+    return bytes;
 }
 
 /* A model may give other rows than it took only in ways that loading has not seen. */
@@ -279,7 +322,7 @@ static void scatter(const struct frame *frame, struct batch_member *members, uin
         struct run *run = members[m].run;
         if (members[m].err != ERR_OK)
             continue;
-        uint32_t own = run_rows(run);
+        uint32_t own = count_own_rows(run);
         run->duration_ns = frame->duration_ns;
         run->fault = text_init(run->fault_memory, sizeof(run->fault_memory));
         members[m].err = is_gone(&members[m]) ? ERR_CANCELLED : take_rows(run, frame, rows, at, own);
@@ -292,15 +335,16 @@ static enum err take_rows(struct run *run, const struct frame *frame, uint32_t t
     frame_drop_lent(&run->frame);
     for (uint32_t i = 0; i < run->model->info.output_count; i++) {
         const struct tensor *from = &frame->out.tensors[i];
-        struct shape shape = shape_of(from);
-        shape.dims[0] = rows;
+        struct shape whole = shape_of(from);
+        whole.dims[0] = rows;
+        struct shape shape = whole;
+        pads_cut(&run->model->pads, run->frame.in.tensors, frame->in.tensors, from, &shape);
         TRY(frame_lay_output(&run->frame, i, &shape));
-        size_t row_bytes = from->bytes / total;
-        const void *first = (const char *)from->data + at * row_bytes;
+        void *to = run->frame.out.tensors[i].data;
+        elements_copy_box(to, shape.dims, (const char *)from->data + at * (from->bytes / total), whole.dims, shape.rank,
+                          tensor_element_bytes(from->spec->type));
         if (UNLIKELY(from->spec->type == TENSOR_BYTES))
-            TRY(frame_copy_texts(&run->frame, i, first));
-        else
-            memcpy(run->frame.out.tensors[i].data, first, rows * row_bytes);
+            TRY(frame_own_texts(&run->frame, i));
     }
     return ERR_OK;
 }
@@ -319,7 +363,7 @@ static bool clear_termination(struct instance *instance)
 
 void batch_terminate(struct model *model, uint32_t instance_index)
 {
-    ASSERT(instance_index < model->batch_info.instances, "an instance of this model");
+    ASSERT(instance_index < count_instances(model), "an instance of this model");
     struct instance *instance = &model->instances[instance_index];
     mutex_lock(&instance->terminating);
     ort_run_options_set_terminate(instance->options, true);

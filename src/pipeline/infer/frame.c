@@ -323,21 +323,21 @@ static enum err take_texts(struct frame *frame, uint32_t index, struct text *fau
                             tensor->data);
 }
 
-enum err frame_copy_texts(struct frame *frame, uint32_t index, const struct slice *from)
+enum err frame_own_texts(struct frame *frame, uint32_t index)
 {
     const struct tensor *tensor = &frame->out.tensors[index];
-    struct slice *to = tensor->data;
+    struct slice *texts = tensor->data;
     size_t count = tensor->bytes / sizeof(struct slice);
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++)
-        bytes += from[i].len;
+        bytes += texts[i].len;
     TRY(tensor_memory_reserve(frame->texts, index, bytes));
     char *at = frame->texts->ptr[index];
     for (size_t i = 0; i < count; i++) {
-        if (from[i].len)
-            memcpy(at, from[i].ptr, from[i].len);
-        to[i] = slice_of(at, from[i].len);
-        at += from[i].len;
+        if (texts[i].len)
+            memcpy(at, texts[i].ptr, texts[i].len);
+        texts[i].ptr = at;
+        at += texts[i].len;
     }
     return ERR_OK;
 }

@@ -65,8 +65,8 @@ void frame_forget_input(struct frame *frame, uint32_t index);
 MUST_USE enum err frame_lay_output(struct frame *frame, uint32_t index, const struct shape *shape);
 /* Runs the session with all inputs as they were laid. `fault` starts empty; on failure it has the runtime's words. */
 MUST_USE enum err frame_execute(struct frame *frame, struct OrtRunOptions *options, struct text *fault);
-/* Gives an output the texts of `from`, copied, as many as it was laid for. */
-MUST_USE enum err frame_copy_texts(struct frame *frame, uint32_t index, const struct slice *from);
+/* Copies the texts that the elements of an output point to into memory of this frame. */
+MUST_USE enum err frame_own_texts(struct frame *frame, uint32_t index);
 /* Gives the runtime back what it allocated for outputs; they are void then. */
 void frame_drop_lent(struct frame *frame);
 

@@ -5,6 +5,7 @@
 
 #include "pipeline/infer/frame.h"
 #include "pipeline/infer/ort.h"
+#include "pipeline/infer/pad.h"
 #include "pipeline/infer/shapes.h"
 #include "pipeline/model.h"
 #include "pipeline/scheduler.h"
@@ -28,7 +29,8 @@ struct model {
     struct model_info info;
     struct batch_info batch_info;
     char why_single[256];
-    struct instance *instances; /* batch_info.instances of them */
+    struct pads pads;
+    struct instance *instances; /* of executors and workers (batch.c) */
     struct lane *lane;
     const char *input_names[MODEL_TENSORS_MAX];
     const char *output_names[MODEL_TENSORS_MAX];
@@ -46,6 +48,7 @@ struct run {
     uint32_t worker_index;
     uint32_t given;    /* one bit for each input, since run_acquire */
     uint32_t borrowed; /* the same, of inputs in memory of somebody else */
+    uint32_t masks;    /* the same, of masks that were written because nobody gave them */
     _Atomic bool is_terminated;
     uint64_t duration_ns;
     struct OrtRunOptions *options;
@@ -64,7 +67,7 @@ MUST_USE enum err run_execute_with(struct run *run, struct OrtRunOptions *option
 /* Frees the runs of a pool; none is out. */
 void run_pool_deinit(struct run_pool *pool);
 
-/* The memory of model->batch_info.instances batches, without any yet. */
+/* Where batches are gathered; without any memory yet. */
 MUST_USE enum err instances_create(struct model *model);
 void instances_destroy(struct model *model);
 /* batch_execute of two or more members that does not run them alone when it fails: then none has outputs, and `words` the

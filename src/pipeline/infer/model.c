@@ -75,6 +75,8 @@ static enum err inspect(struct model *model, struct text *fault)
     model->info.description = metadata.description;
     model->info.file_version = metadata.version;
     mark_passed_through(model);
+    TRY(pads_init(&model->pads, model->config, &model->info, fault));
+    model->info.written_inputs = pads_masks(&model->pads);
     return shapes_init(&model->shapes, model->info.input_count, model->info.output_count);
 }
 

@@ -35,6 +35,7 @@ static enum err run_patterns(struct proof *proof);
 static enum err prove_sizes(struct proof *proof);
 static enum err prove_size(struct proof *proof, uint32_t rows);
 static bool is_affordable(struct proof *proof, uint32_t rows);
+static void warm_buckets(struct proof *proof);
 static void conclude(struct proof *proof, const struct model_load_options *options);
 
 enum err prove_batches(struct model *model, const struct model_load_options *options)
@@ -54,6 +55,8 @@ enum err prove_batches(struct model *model, const struct model_load_options *opt
             err = run_patterns(&proof);
         if (err == ERR_OK)
             err = prove_sizes(&proof);
+        if (err == ERR_OK)
+            warm_buckets(&proof);
         if (err != ERR_OK && !proof.why.len)
             text_printf(&proof.why, "%s", err_text(err));
         destroy_runs(&proof);
@@ -176,6 +179,8 @@ static enum err fill_pattern(struct run *run, uint64_t seed, enum made_up made_u
         void *data = NULL;
         warm_up_dims(run->model, i, dims);
         dims[0] = 1;
+        for (uint32_t d = 1; d < run->model->info.inputs[i].rank; d++)
+            dims[d] = pads_size(&run->model->pads, i, d, dims[d]);
         TRY(run_input(run, i, dims, INPUT_BYTES_MAX, &data));
         made_up_fill(&run->frame.in.tensors[i], seed * MODEL_TENSORS_MAX + i, made_up);
     }
@@ -330,4 +335,48 @@ static bool are_rows_right(struct proof *proof, const struct batch_member *membe
             }
     }
     return true;
+}
+
+/* --- Buckets -------------------------------------------------------------------------------------------------------- */
+
+static enum err fill_bucket(struct proof *proof, const struct pad *pad, int64_t size);
+
+/* Each length that requests are padded to is run once, alone and with the most rows; one that cannot be will say so to
+ * whoever asks for it. */
+static void warm_buckets(struct proof *proof)
+{
+    const struct pads *pads = &proof->model->pads;
+    const struct batch_info *info = &proof->model->batch_info;
+    for (uint32_t i = 0; i < pads->count; i++)
+        for (uint32_t s = 0; s < pads->items[i].size_count; s++) {
+            struct batch_member members[MEMBERS_MAX];
+            struct batch_times times;
+            struct text nowhere = text_init((char[1]){0}, 1);
+            uint32_t count = 0;
+            if (!is_affordable(proof, info->samples[info->sample_count - 1].rows))
+                return;
+            if (fill_bucket(proof, &pads->items[i], (int64_t)pads->items[i].sizes[s]) != ERR_OK ||
+                run_execute(proof->alone[0]) != ERR_OK ||
+                fill_members(proof, info->samples[info->sample_count - 1].rows, members, &count) != ERR_OK)
+                continue;
+            (void)!batch_try(proof->model, 0, members, count, &times, &nowhere);
+        }
+}
+
+/* Of every pattern, dimensions of the same name with it. */
+static enum err fill_bucket(struct proof *proof, const struct pad *pad, int64_t size)
+{
+    struct slice symbol = proof->model->info.inputs[pad->input].symbols[pad->dim];
+    for (uint32_t p = 0; p < PATTERNS; p++)
+        for (uint32_t i = 0; i < proof->model->info.input_count; i++) {
+            const struct tensor *tensor = &proof->alone[p]->frame.in.tensors[i];
+            struct shape shape = shape_of(tensor);
+            void *data = NULL;
+            for (uint32_t d = 1; d < shape.rank; d++)
+                if ((i == pad->input && d == pad->dim) || (symbol.len && slice_equal(tensor->spec->symbols[d], symbol)))
+                    shape.dims[d] = size;
+            TRY(run_input(proof->alone[p], i, shape.dims, INPUT_BYTES_MAX, &data));
+            made_up_fill(&proof->alone[p]->frame.in.tensors[i], p + 1, MADE_UP_ZEROS);
+        }
+    return ERR_OK;
 }

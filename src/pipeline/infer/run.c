@@ -15,6 +15,8 @@
 
 static enum err shape_input(const struct run *run, uint32_t index, const int64_t *dims, uint64_t bytes_max,
                             struct shape *ret_shape);
+static enum err note_given(struct run *run, uint32_t index, uint32_t borrowed, uint64_t bytes_max);
+static enum err write_masks(struct run *run, uint32_t index, uint64_t bytes_max);
 static void give_back(struct run *run);
 static void trim(struct run *run);
 
@@ -127,9 +129,34 @@ enum err run_input(struct run *run, uint32_t index, const int64_t *dims, uint64_
         TRY(shape_input(run, index, dims, bytes_max, &shape));
         TRY(frame_lay_input(&run->frame, index, &shape));
     }
-    run->given |= 1U << index;
-    run->borrowed &= ~(1U << index);
     *ret_data = tensor->data;
+    return note_given(run, index, 0, bytes_max);
+}
+
+static enum err note_given(struct run *run, uint32_t index, uint32_t borrowed, uint64_t bytes_max)
+{
+    uint32_t bit = 1U << index;
+    run->given |= bit;
+    run->masks &= ~bit;
+    run->borrowed = (run->borrowed & ~bit) | borrowed;
+    return LIKELY(!run->model->pads.count) ? ERR_OK : write_masks(run, index, bytes_max);
+}
+
+/* As if the client had said that all of what it gave is data. */
+static enum err write_masks(struct run *run, uint32_t index, uint64_t bytes_max)
+{
+    const struct pads *pads = &run->model->pads;
+    for (uint32_t i = 0; i < pads->count; i++) {
+        const struct pad *pad = &pads->items[i];
+        if (pad->input != index || pad->mask < 0 || (run->given & ~run->masks & 1U << pad->mask))
+            continue;
+        const struct tensor *mask = &run->frame.in.tensors[pad->mask];
+        const int64_t *dims = run->frame.in.tensors[index].dims;
+        void *data = NULL;
+        TRY(run_input(run, (uint32_t)pad->mask, (int64_t[]){dims[0], dims[pad->dim]}, bytes_max, &data));
+        elements_fill(data, mask->bytes, element_bits(mask->spec->type, 1), tensor_type_bytes(mask->spec->type));
+        run->masks |= 1U << pad->mask;
+    }
     return ERR_OK;
 }
 
@@ -149,9 +176,7 @@ enum err run_wrap_input(struct run *run, uint32_t index, const int64_t *dims, ui
         return ERR_OK;
     }
     frame_borrow_input(&run->frame, index, &shape, (void *)(uintptr_t)data); /* the runtime writes to no input */
-    run->borrowed |= 1U << index;
-    run->given |= 1U << index;
-    return ERR_OK;
+    return note_given(run, index, 1U << index, bytes_max);
 }
 
 static enum err shape_input(const struct run *run, uint32_t index, const int64_t *dims, uint64_t bytes_max,

@@ -385,6 +385,147 @@ static void runs_of_other_shapes_do_not_fit(void **state)
     model_unref(model);
 }
 
+/* --- Padding ---------------------------------------------------------------------------------------------------------- */
+
+static uint64_t buckets[] = {4, 8};
+static struct pad_config pad = {.dim = 1, .sizes = {buckets, 2}, .input = {"x", 1}, .mask = {"mask", 4}, .value = 1000};
+
+static struct model *load_padded(struct load *load)
+{
+    load_init(load, "masked");
+    load->config.batch = (struct batch_config){.max = 16};
+    load->config.pad = (struct option_list){&pad, 1};
+    if (load_run(load) != ERR_OK)
+        fail_msg("%s", load->fault_memory);
+    assert_string_equal(load->notices_memory, "");
+    return load->model;
+}
+
+/* Row r has the numbers length, length + 1, …, and 10 r more. */
+static struct run *acquire_length(struct model *model, int64_t rows, int64_t length)
+{
+    float values[64];
+    struct run *run = acquire(model, 0);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < length; i++)
+            values[r * length + i] = (float)(length + i + 10 * r);
+    give(run, 0, (int64_t[]){rows, length}, values);
+    return run;
+}
+
+static void assert_length(const struct run *run, int64_t rows, int64_t length)
+{
+    const struct tensor *total = run_output(run, 0), *twice = run_output(run, 1);
+    assert_int_equal(total->dims[0], rows);
+    assert_int_equal(twice->dims[0], rows);
+    assert_int_equal(twice->dims[1], length);
+    assert_int_equal(twice->bytes, (size_t)(rows * length) * 4);
+    for (int64_t r = 0; r < rows; r++) {
+        float sum = 0;
+        for (int64_t i = 0; i < length; i++) {
+            float value = (float)(length + i + 10 * r);
+            sum += value;
+            assert_true(((const float *)twice->data)[r * length + i] == 2 * value);
+        }
+        assert_true(((const float *)total->data)[r] == sum);
+    }
+}
+
+static void lengths_of_one_bucket_share_a_batch(void **state)
+{
+    (void)state;
+    struct load load;
+    struct model *model = load_padded(&load);
+    static const int64_t lengths[] = {5, 8, 6, 7, 5};
+    struct party party = {.count = 5};
+    for (uint32_t i = 0; i < 5; i++)
+        party.runs[i] = acquire_length(model, rows_of(i), lengths[i]);
+    for (uint32_t i = 1; i < 5; i++) {
+        assert_int_equal(run_batch_key(party.runs[0]), run_batch_key(party.runs[i]));
+        assert_true(run_fits_batch(party.runs[0], party.runs[i]));
+    }
+    party_execute(&party, model, 0);
+    assert_all_ok(&party);
+    for (uint32_t i = 0; i < 5; i++)
+        assert_length(party.runs[i], rows_of(i), lengths[i]);
+    party_release(&party);
+    model_unref(model);
+}
+
+static void a_single_run_is_padded_like_a_batch(void **state)
+{
+    (void)state;
+    struct load load;
+    struct model *model = load_padded(&load);
+    static const int64_t lengths[] = {3, 4, 8, 9, 1, 12};
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        struct party party = {.count = 1};
+        party.runs[0] = acquire_length(model, 2, lengths[i]);
+        party_execute(&party, model, 0);
+        assert_all_ok(&party);
+        assert_length(party.runs[0], 2, lengths[i]);
+        assert_int_equal(party.times.gather_ns > 0, lengths[i] < 8 && lengths[i] != 4); /* others are run in place */
+        party_release(&party);
+    }
+    model_unref(model);
+}
+
+static void longer_than_the_last_bucket_is_another_batch(void **state)
+{
+    (void)state;
+    struct load load;
+    struct model *model = load_padded(&load);
+    struct run *longer = acquire_length(model, 1, 9), *longest = acquire_length(model, 1, 10),
+               *fits = acquire_length(model, 1, 8);
+    assert_false(run_fits_batch(longer, longest));
+    assert_false(run_fits_batch(longer, fits));
+    run_release(longer);
+    run_release(longest);
+    run_release(fits);
+    model_unref(model);
+}
+
+static void a_mask_that_is_given_is_kept_and_padded(void **state)
+{
+    (void)state;
+    struct load load;
+    struct model *model = load_padded(&load);
+    assert_int_equal(model_info(model)->written_inputs, 2);
+    struct party party = {.count = 2};
+    for (uint32_t i = 0; i < 2; i++)
+        party.runs[i] = acquire_length(model, 1, 5);
+    give(party.runs[0], 1, (int64_t[]){1, 5}, (float[]){1, 0, 0, 0, 1});
+    party_execute(&party, model, 0);
+    assert_all_ok(&party);
+    assert_true(((const float *)run_output(party.runs[0], 0)->data)[0] == 5 + 9);
+    assert_length(party.runs[1], 1, 5);
+    party_release(&party);
+    model_unref(model);
+}
+
+static void says_what_is_wrong_with_a_rule_for_padding(void **state)
+{
+    (void)state;
+    static uint64_t falling[] = {8, 4};
+    static const struct {
+        struct pad_config pad;
+        const char *why;
+    } cases[] = {
+        {{.input = {"y", 1}, .dim = 1, .sizes = {buckets, 2}}, "the model has no input `y`"},
+        {{.input = {"x", 1}, .dim = 2, .sizes = {buckets, 2}}, "dimension 2 is none that the model leaves open"},
+        {{.input = {"x", 1}, .dim = 1, .sizes = {falling, 2}}, "buckets must ascend, and 4 follows 8"},
+        {{.input = {"x", 1}, .dim = 1, .sizes = {buckets, 2}, .mask = {"x", 1}}, "the mask `x` must be another input"},
+        {{.input = {"x", 1}, .dim = 1, .sizes = {buckets, 2}, .mask = {"maks", 4}}, "did you mean `mask`?"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct load load;
+        struct pad_config rule = cases[i].pad;
+        load_init(&load, "masked");
+        load.config.pad = (struct option_list){&rule, 1};
+        assert_says(load_bad(&load, ERR_INVALID), cases[i].why);
+    }
+}
+
 /* --- Cost ------------------------------------------------------------------------------------------------------------- */
 
 static void a_warm_batch_takes_nothing_from_the_heap(void **state)
@@ -486,6 +627,11 @@ int main(void)
         cmocka_unit_test(a_model_that_gives_other_rows_than_it_took_is_run_singly),
         cmocka_unit_test(a_termination_that_came_too_late_spoils_nothing),
         cmocka_unit_test(runs_of_other_shapes_do_not_fit),
+        cmocka_unit_test(lengths_of_one_bucket_share_a_batch),
+        cmocka_unit_test(a_single_run_is_padded_like_a_batch),
+        cmocka_unit_test(longer_than_the_last_bucket_is_another_batch),
+        cmocka_unit_test(a_mask_that_is_given_is_kept_and_padded),
+        cmocka_unit_test(says_what_is_wrong_with_a_rule_for_padding),
         cmocka_unit_test(a_warm_batch_takes_nothing_from_the_heap),
         cmocka_unit_test(two_instances_of_a_model_run_at_once),
     };
