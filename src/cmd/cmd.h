@@ -13,6 +13,7 @@ enum cmd_exit {
 int cmd_check(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_keys(int argc, char **argv);
+int cmd_knee(int argc, char **argv);
 int cmd_model(int argc, char **argv);
 int cmd_openapi(int argc, char **argv);
 int cmd_schema(int argc, char **argv);

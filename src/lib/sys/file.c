@@ -154,6 +154,11 @@ enum err file_write_atomic(const char *path, unsigned mode, struct slice content
     return err;
 }
 
+void file_remove(const char *path)
+{
+    (void)unlink(path);
+}
+
 enum err file_lock(const char *path, int *ret_lock)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

@@ -24,6 +24,9 @@ MUST_USE enum err file_read_text(const char *path, struct text *text);
 /* Writes a temporary file beside `path`, syncs it and renames it: readers see the old or the new content, whole. */
 MUST_USE enum err file_write_atomic(const char *path, unsigned mode, struct slice content);
 
+/* Of a file of ours that nobody needs any more: whether it was there is no matter. */
+void file_remove(const char *path);
+
 /* Takes an exclusive lock on `path` (made if absent, never removed), waiting for it. */
 MUST_USE enum err file_lock(const char *path, int *ret_lock);
 void file_unlock(int lock);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Load in open loop: requests are due at moments that a Poisson process draws beforehand, whether or not the server has answered
+ * those before, and each one's latency counts from the moment it was due. A server that stands still for a second then has made
+ * every request of that second late, and not one (Gil Tene's "coordinated omission").
+ *
+ * One thread, which spins for the last two milliseconds before a request is due: the loop's own clock ticks in milliseconds. How late
+ * it was nevertheless is measured and told (lag). */
+#ifndef WEIR_CMD_KNEE_LOAD_H
+#define WEIR_CMD_KNEE_LOAD_H
+
+#include "lib/meter/histogram.h"
+#include "lib/sys/socket.h"
+
+#define KNEE_SLICES 20 /* of a measurement, by the moment a request was due: what the bootstrap draws from */
+
+struct knee_slice {
+    uint64_t due;
+    uint64_t answered;        /* 200 */
+    uint64_t refused;         /* 429 and 503 */
+    uint64_t failed;          /* any other answer, a lost connection, or none */
+    struct histogram latency; /* of the answered, and of those without an answer so far as it was waited */
+};
+
+struct knee_load_options {
+    struct address address;
+    struct slice request; /* a whole request of HTTP/1.1 */
+    double rate;          /* requests a second; 0: closed loop, each connection asks again as soon as it is answered */
+    uint64_t warm_ns;     /* the same load, before it counts */
+    uint64_t measure_ns;
+    uint32_t connections;
+    uint64_t seed;
+    bool (*is_stopped)(void *owner); /* asked often; true ends it at once */
+    void *owner;
+};
+
+struct knee_load {
+    struct knee_slice slices[KNEE_SLICES];
+    struct histogram lag; /* from due to sent, where a connection was idle */
+    uint64_t waiting_max; /* most requests that were due and had no idle connection */
+    double seconds;       /* measured, from the first due to the last answer counted */
+};
+
+/* *load is cleared first; large, so on the heap. ERR_CANCELLED when stopped; ERR_CLOSED and others when no connection can be made;
+ * ERR_NOMEM. */
+MUST_USE enum err knee_load_run(const struct knee_load_options *options, struct knee_load *load);
+
+#endif
