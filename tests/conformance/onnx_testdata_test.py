@@ -35,13 +35,14 @@ LOAD_EXCUSES = [
     (r"COMPLEX", "complex numbers, which the protocol has no word for"),
     (r"Batchwise recurrent operations|layout_ == 0", "the runtime has recurrent operators with time first only"),
     (r"Failed to construct locale", "the runtime wants a locale that this machine does not have"),
-    (r"holds strings, which weir does not serve yet", "strings"),
-    (r"the sizes that warm_up gives", "an input without elements"),
 ]
 # Not asked, by the name of the case.
 CASE_EXCUSES = [
     (r"test_bernoulli|test_training_dropout(?!_zero_ratio)", "its outputs are random"),
     (r"test_(dft|stft)", "the runtime gives 1e-6 to 1e-4 where 0 is expected"),
+    (r"test_castlike_BFLOAT16_to_FLOAT", "an input of the data does not have the shape that the model declares"),
+    (r"test_cast(like)?_FLOAT_to_BFLOAT16", "the runtime rounds to the nearest BF16, the data are cut"),
+    (r"test_cast(like)?_FLOAT_to_STRING", "the runtime writes floats with other digits (%.8g)"),
     (r"test_maxunpool_export_with_output_shape|test_resize_downsample_scales_(cubic|linear)_align_corners",
      "the runtime gives other values, as its own Python binding does; the data of this release of ONNX was corrected later"),
 ]
@@ -182,8 +183,8 @@ def ask(wire, tally, name, metadata, folder):
         expected = [tensors.read_onnx(path) for path in numbered(folder, "output")]
         for tensor, spec in zip(inputs + expected, metadata["inputs"] + metadata["outputs"]):
             tensor.name = spec["name"]
-            if spec["datatype"] == "BF16" and tensor.datatype == "UINT16":  # which is how the data has it
-                tensor.datatype = "BF16"
+            if "BFLOAT16" in name:  # of which the data are flat, and their type is UINT16
+                tensor.datatype, tensor.shape = spec["datatype"], spec["shape"]
         if wire.name == "JSON" and any(spec["datatype"] in tensors.BINARY_ONLY for spec in metadata["outputs"]):
             raise tensors.Unsupported("FP16 and BF16 have no form in JSON")
         found = wire.infer(model_name(name), inputs)

@@ -183,8 +183,8 @@ static void begin_due(struct generator *generator, uint64_t now_ns)
 static uint64_t wait_of(const struct generator *generator, uint64_t now_ns)
 {
     uint64_t next_ns = is_open_loop(generator) ? (uint64_t)generator->next_ns : generator->to_ns;
-    if (now_ns >= generator->to_ns)
-        return 10 * NS_PER_MS;
+    if (now_ns >= generator->to_ns || !generator->idle_count)
+        return generator->away ? NS_PER_MS : 10 * NS_PER_MS; /* an answer ends it */
     return next_ns > now_ns + SPIN_NS ? MIN(next_ns - now_ns - SPIN_NS, 10 * NS_PER_MS) : 0;
 }
 

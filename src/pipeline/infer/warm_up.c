@@ -73,7 +73,9 @@ void warm_up_dims(const struct model *model, uint32_t index, int64_t *dims)
     const struct tensor_spec *spec = &model->info.inputs[index];
     const struct option_shape *shape = find(model->config, spec->name);
     for (uint32_t d = 0; d < spec->rank; d++)
-        dims[d] = shape && d < shape->rank ? (int64_t)shape->dims[d] : MAX(spec->dims[d], 1);
+        dims[d] = shape && d < shape->rank          ? (int64_t)shape->dims[d]
+                  : spec->dims[d] == TENSOR_DIM_ANY ? 1
+                                                    : spec->dims[d];
 }
 
 static const struct option_shape *find(const struct model_config *config, struct slice name)
