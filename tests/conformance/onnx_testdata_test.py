@@ -229,7 +229,7 @@ def run_batch(cases, tally):
         for name, folder in cases:
             response = metadata_of(server.port, name)
             if response.status != 200:
-                said = "\n".join(line for line in server.lines if model_name(name) in line) + response.body.decode()
+                said = server.wait_for_line(r"model %s cannot be served" % re.escape(model_name(name)))
                 excuse = excuse_of(said, LOAD_EXCUSES)
                 if excuse:
                     tally.exclude(name, None, excuse)
