@@ -11,7 +11,7 @@ import pathlib
 import struct
 import sys
 
-FLOAT, INT64, STRING, BOOL = 1, 7, 8, 9
+FLOAT, INT64, STRING, BOOL, FLOAT16 = 1, 7, 8, 9, 10
 OPSET = 13
 
 
@@ -165,6 +165,8 @@ MODELS = {
         [value_info("x", FLOAT, ["N", "length"]), value_info("mask", FLOAT, ["N", "length"])],
         [value_info("total", FLOAT, ["N"]), value_info("twice", FLOAT, ["N", "length"])],
         [ints("axes", [1], [1])]),
+    # y = x on halves, which have no form in JSON.
+    "half": one("half", "Identity", FLOAT16, ["N", 4], FLOAT16, ["N", 4]),
     # Texts in, texts out.
     "string": one("string", "Identity", STRING, ["N"], STRING, ["N"]),
     # Numbers in, texts out, some of them longer than a string keeps without memory of its own.
