@@ -397,7 +397,7 @@ class PerfAnalyzer(unittest.TestCase):
             raise unittest.SkipTest("perf_analyzer is not installed, or does not run on this system")
 
     def analyze(self, *arguments):
-        command = [self.program, "-u", url(), "-p", "500", "-s", "80", "-r", "4", *arguments]
+        command = [self.program, "-u", url(), "-p", "500", "-s", "999", "-r", "4", *arguments]
         result = subprocess.run(command, capture_output=True, text=True, timeout=self.SECONDS)
         throughput = re.search(r"throughput: ([\d.]+) infer/sec", result.stdout)
         self.assertTrue(throughput, result.stdout + result.stderr)

@@ -2,9 +2,11 @@
 /* What models do, twice: in our words (weir_model_…, seconds and histograms) and in Triton's (nv_inference_…, summed
  * microseconds), because dashboards and alerts for model servers know those names. Both are of the same counters. */
 #include "control/metrics/render_int.h"
+#include "pipeline/scheduler.h"
 
-#define MODEL_LABELS 2
-#define NS_PER_US    1e3
+#define MODEL_LABELS  2
+#define NS_PER_US     1e3
+#define NS_PER_SECOND 1e9
 
 /* From a microsecond, below which no hand-over and hardly a model is, to ten seconds. */
 static const double phase_bounds_seconds[] = {
@@ -25,6 +27,7 @@ static void render_phases(struct rendering *rendering);
 static void render_batches(struct rendering *rendering);
 static void render_triton(struct rendering *rendering);
 static void render_states(struct rendering *rendering);
+static void render_lanes(struct rendering *rendering);
 
 void render_models(struct rendering *rendering)
 {
@@ -34,8 +37,10 @@ void render_models(struct rendering *rendering)
         render_batches(rendering);
         render_triton(rendering);
     }
-    if (rendering->sources->config)
+    if (rendering->sources->config) {
         render_states(rendering);
+        render_lanes(rendering);
+    }
 }
 
 /* --- shorter to say ---------------------------------------------------------------------------------------------- */
@@ -236,6 +241,66 @@ static void render_triton(struct rendering *rendering)
 }
 
 /* --- of the configuration ---------------------------------------------------------------------------------------- */
+
+/* One value of what the scheduler has learned of a model. */
+typedef double (*lane_value)(const struct lane_view *view);
+
+static double queued(const struct lane_view *view)
+{
+    return view->queued;
+}
+
+static double row_seconds(const struct lane_view *view)
+{
+    return view->a_ns / NS_PER_SECOND;
+}
+
+static double run_seconds(const struct lane_view *view)
+{
+    return view->b_ns / NS_PER_SECOND;
+}
+
+static double arrivals(const struct lane_view *view)
+{
+    return view->arrivals_per_s;
+}
+
+static double rows_max(const struct lane_view *view)
+{
+    return view->rows_max;
+}
+
+/* Of the models that are ready: the others have no lane. */
+static void lanes(struct rendering *rendering, const char *name, const char *unit, const char *help, lane_value read)
+{
+    const struct config *config = rendering->sources->config;
+    const struct model_config *models = config->models.items;
+    render_family(rendering, EXPOSITION_GAUGE, name, unit, help);
+    for (uint32_t i = 0; config->model_entries && i < config->models.count; i++) {
+        struct model *model = atomic_load_explicit(&config->model_entries[i]->model, memory_order_acquire);
+        struct exposition_label labels[MODEL_LABELS];
+        struct lane_view view;
+        if (!model)
+            continue;
+        lane_look(model_lane(model), &view);
+        label_model(labels, models[i].name, models[i].version);
+        exposition_sample(&rendering->out, labels, MODEL_LABELS, read(&view));
+    }
+}
+
+static void render_lanes(struct rendering *rendering)
+{
+    lanes(rendering, "weir_model_runs_queued", NULL, "Runs of a model that wait for an executor", queued);
+    lanes(rendering, "weir_model_arrivals_per_second", NULL, "Rows that have come in a second, of late", arrivals);
+    lanes(rendering, "weir_model_batch_rows_max", NULL, "Most rows of an execution; 1: the model is not batched",
+          rows_max);
+    lanes(rendering, "weir_model_cost_row_seconds", "seconds", "What a row more adds to an execution: a of a n + b",
+          row_seconds);
+    lanes(rendering, "weir_model_cost_run_seconds", "seconds", "What an execution takes beside its rows: b of a n + b",
+          run_seconds);
+    lanes(rendering, "nv_inference_pending_request_count", NULL, "Number of requests that wait for an executor",
+          queued);
+}
 
 static void render_states(struct rendering *rendering)
 {
