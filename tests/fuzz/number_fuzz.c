@@ -3,6 +3,7 @@
  * must be read as the C library reads it or be refused as the grammar of RFC 8259 demands.
  * fuzz-library: lib/json */
 #include "lib/json/number.h"
+#include "lib/json/row.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -25,6 +26,11 @@ static void check_bits(const uint8_t *data)
         REQUIRE(number_parse_f32(slice_of(text, len), &back) == ERR_OK && memcmp(&back, &f, sizeof f) == 0);
         back = strtof(text, NULL);
         REQUIRE(memcmp(&back, &f, sizeof f) == 0);
+        char row[JSON_ROW_PRINT_BYTES(9)];
+        const float nine[] = {f, -f, 1, f, 0, f, f, 0.5F, f};
+        size_t row_len = json_row_print_f32(row, nine, 9);
+        REQUIRE(row_len > len + 1 && memcmp(row, text, len) == 0 && row[len] == ',');
+        REQUIRE(memcmp(row + row_len - len - 1, text, len) == 0 && row[row_len - 1] == ',');
     }
     if (isfinite(d)) {
         double back;

@@ -165,3 +165,21 @@ enum err json_rows_read(struct slice text, size_t *at, enum json_element element
     *at = cursor;
     return ERR_OK;
 }
+
+size_t json_row_print_f32(char *out, const float *values, size_t count)
+{
+    row_print_fn print = row_print();
+    if (print)
+        return print(out, values, count);
+    char *end = out;
+    for (size_t i = 0; i < count; i++) {
+        if (LIKELY(isfinite(values[i]))) {
+            end += number_format_f32(end, values[i]);
+        } else {
+            memcpy(end, "null", 4);
+            end += 4;
+        }
+        *end++ = ',';
+    }
+    return (size_t)(end - out);
+}

@@ -44,4 +44,11 @@ MUST_USE enum err json_row_read(struct slice text, size_t *at, enum json_element
 MUST_USE enum err json_rows_read(struct slice text, size_t *at, enum json_element element, const int64_t *dims,
                                  uint32_t rank, void *out);
 
+/* Room that json_row_print_f32 wants for so many elements. */
+#define JSON_ROW_PRINT_BYTES(count) ((count) * 20 + 40)
+
+/* Writes elements with a comma behind each, floats as number_format_f32 does, NaN and the infinities as null; returns the
+ * length. It may scribble on all the room that JSON_ROW_PRINT_BYTES gives it. */
+size_t json_row_print_f32(char *out, const float *values, size_t count);
+
 #endif

@@ -13,6 +13,7 @@
 #include "lib/json/row_int.h"
 
 #include "lib/base/attr.h"
+#include "lib/base/cpu.h"
 
 #ifdef __x86_64__
 
@@ -267,10 +268,7 @@ row_burst_fn row_burst(enum json_element element)
         [JSON_ELEMENT_I16] = burst_I16, [JSON_ELEMENT_I32] = burst_I32, [JSON_ELEMENT_I64] = burst_I64,
         [JSON_ELEMENT_F32] = burst_F32, [JSON_ELEMENT_F64] = burst_F64,
     };
-    /* lzcnt cannot be asked for by name in every compiler; whatever has BMI2 has it. */
-    bool has_all = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-                   __builtin_cpu_supports("popcnt");
-    return has_all ? bursts[element] : NULL;
+    return cpu_level() >= CPU_AVX2 ? bursts[element] : NULL;
 }
 
 #else

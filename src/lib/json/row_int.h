@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between row.c, which reads one element after the other, and row_avx2.c, which reads what is common many at a time. */
+/* Between row.c, which takes one element after the other, and what takes many at a time: row_avx2.c, row_print_avx2.c. */
 #ifndef WEIR_LIB_JSON_ROW_INT_H
 #define WEIR_LIB_JSON_ROW_INT_H
 
@@ -11,6 +11,11 @@ typedef size_t (*row_burst_fn)(struct slice text, size_t *at, size_t count, void
 
 /* NULL where there is none for that type, or for this processor. */
 row_burst_fn row_burst(enum json_element element);
+
+/* As json_row_print_f32. */
+typedef size_t (*row_print_fn)(char *out, const float *values, size_t count);
+/* NULL where there is none for this processor. */
+row_print_fn row_print(void);
 
 /* number_parse.c: the nearest double of mantissa × 10^exponent. */
 double number_scale_f64(uint64_t mantissa, int64_t exponent);

@@ -3,6 +3,7 @@
 
 #include "lib/base/utf8.h"
 #include "lib/json/number.h"
+#include "lib/json/row.h"
 
 #include <math.h>
 
@@ -171,24 +172,24 @@ void json_write_f64(struct json_writer *writer, double value)
         json_write_null(writer);
 }
 
+/* Straight into the buffer where there is room to scribble, else by way of the stack. */
 void json_write_f32_array(struct json_writer *writer, const float *values, size_t count)
 {
+    enum { PIECE = 64 };
     struct buffer *buffer = &writer->buffer;
     json_write_array_begin(writer);
     if (writer->is_too_deep)
         return;
-    for (size_t i = 0; i < count; i++) {
-        char digits[NUMBER_BYTES_MAX + 1] = ",";
-        size_t comma = i > 0;
-        /* Straight into the buffer where there is room to scribble, else by way of the stack. */
-        bool has_room = buffer->ptr && buffer->capacity - buffer->len >= sizeof digits;
-        char *place = has_room ? buffer->ptr + buffer->len : digits;
-        place[0] = ',';
-        size_t len = comma + format_f32(place + comma, values[i]);
+    for (size_t i = 0; i < count; i += PIECE) {
+        char memory[JSON_ROW_PRINT_BYTES(PIECE)];
+        bool has_room = buffer->ptr && buffer->capacity - buffer->len >= sizeof memory;
+        char *place = has_room ? buffer->ptr + buffer->len : memory;
+        size_t len = json_row_print_f32(place, values + i, MIN(count - i, (size_t)PIECE));
+        len -= count - i <= PIECE; /* no comma behind the last */
         if (has_room)
             buffer->len += len;
         else
-            buffer_add(buffer, slice_of(digits, len));
+            buffer_add(buffer, slice_of(memory, len));
     }
     json_write_array_end(writer);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Arrays of numbers out of text: all types, both ways of reading (many at a time, which wants room on both sides, and one by
  * one), and everything that is not an array of so many numbers of that type. */
+#include "lib/json/number.h"
 #include "lib/json/row.h"
 #include "lib/json/scan.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -242,6 +244,43 @@ static void reads_arrays_in_arrays(void **state)
     assert_int_not_equal(json_rows_read(text, &at, JSON_ELEMENT_I32, empty, 3, out), ERR_OK);
 }
 
+/* As number_format_f32 does, whatever the bits, and however many there are. */
+static void expect_printed_one_by_one(const float *values, size_t count)
+{
+    char wanted[NUMBER_BYTES_MAX * 40];
+    char printed[JSON_ROW_PRINT_BYTES(40)];
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (isfinite(values[i]))
+            len += number_format_f32(wanted + len, values[i]);
+        else
+            len += (size_t)snprintf(wanted + len, 5, "null");
+        wanted[len++] = ',';
+    }
+    assert_int_equal(json_row_print_f32(printed, values, count), len);
+    assert_memory_equal(printed, wanted, len);
+}
+
+static void prints_floats_as_one_by_one(void **state)
+{
+    (void)state;
+    static const float some[] = {0.0F,          -0.0F,        1.0F,      -1.5F,    0.1F,         16777216.0F,
+                                 3.4028235e38F, 1e-45F,       1.2e-38F,  1e-4F,    9.999999e-5F, 1e16F,
+                                 9.9e15F,       123456789.0F, 1e9F,      1e8F,     0.001F,       1234.5F,
+                                 -NAN,          INFINITY,     -INFINITY, 2.5e-10F, 100.0F,       1e10F};
+    for (size_t count = 0; count <= ARRAY_LEN(some); count++)
+        expect_printed_one_by_one(some, count);
+    uint32_t bits = 1;
+    for (int round = 0; round < 200000; round++) {
+        float values[19];
+        for (size_t i = 0; i < ARRAY_LEN(values); i++, bits = bits * 1664525 + 1013904223) {
+            uint32_t usual = round % 2 ? bits : (bits & 0x83ffffff) | 0x3c000000; /* between 1e-2 and 2e-0, mostly */
+            memcpy(&values[i], &usual, sizeof usual);
+        }
+        expect_printed_one_by_one(values, ARRAY_LEN(values) - (size_t)round % 9);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +291,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_number_of_the_type),
         cmocka_unit_test(refuses_another_number_of_elements),
         cmocka_unit_test(reads_arrays_in_arrays),
+        cmocka_unit_test(prints_floats_as_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
