@@ -17,8 +17,9 @@ import harness  # noqa: E402
 import peers  # noqa: E402
 import rows  # noqa: E402
 import schema_rows  # noqa: E402
+import tensor_rows  # noqa: E402
 
-ROWS = {**rows.ROWS, **schema_rows.ROWS}
+ROWS = {**rows.ROWS, **schema_rows.ROWS, **tensor_rows.ROWS}
 
 
 def parse():
