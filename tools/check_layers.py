@@ -52,6 +52,7 @@ LIBRARIES = {
     "image": {"base"},
     "json": {"base"},
     "meter": {"base"},
+    "protobuf": {"base"},
     "regex": {"base"},
     "formats": {"base", "regex"},
     "schema": {"base", "formats", "json", "regex"},
