@@ -47,6 +47,7 @@ LIBRARIES = {
     "base": set(),
     "crypto": {"base"},
     "codings": {"base"},
+    "grpc": {"base"},
     "http": {"base"},
     "http2": {"base", "http"},
     "image": {"base"},
