@@ -226,10 +226,18 @@ static void finish(struct request *request)
 static void start_total_timer(struct request *request)
 {
     struct worker *worker = request->worker;
-    if (!worker->limits.total_time)
+    if (worker->limits.total_time)
+        flow_set_deadline(request, worker->loop.now_ns + worker->limits.total_time);
+}
+
+void flow_set_deadline(struct request *request, uint64_t deadline_ns)
+{
+    struct timer *timer = &request->total_timer;
+    if (!timer->deadline_ns)
+        timer_init(timer, on_total_time);
+    else if (timer->deadline_ns <= deadline_ns)
         return;
-    timer_init(&request->total_timer, on_total_time);
-    timer_set(&worker->loop.timers, &request->total_timer, worker->loop.now_ns + worker->limits.total_time);
+    timer_set(&request->worker->loop.timers, timer, deadline_ns);
 }
 
 static void on_total_time(struct timer *timer)

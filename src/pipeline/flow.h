@@ -16,6 +16,9 @@ void flow_start(struct request *request);
 void flow_resume(struct request *request);
 /* The client has gone, or its time is up without a response being possible. */
 void flow_cancel(struct request *request);
+/* The request is to be answered by `deadline_ns` of the loop's clock; then PROBLEM_DEADLINE, or the response ends. It may be
+ * said more than once: the earliest holds. */
+void flow_set_deadline(struct request *request, uint64_t deadline_ns);
 /* Something that the request does not wait in a stage for has failed, and request_fail has said what: answers the problem,
  * or aborts the response if it has begun. */
 void flow_fail(struct request *request);
@@ -64,6 +67,8 @@ void proxy_drop_response(struct request *request);
 
 /* decode/: before the body arrives. Where it can be made use of as it comes, sets request->sink. */
 enum verdict decode_expect_body(struct request *request);
+/* decode/: sets request->run, to be released with the request. FAIL with 503 when this worker's runs are all in use. */
+enum verdict decode_acquire_run(struct request *request, struct model *model);
 
 /* Whether the way back has somebody to call there: nobody before there is a route. */
 static inline bool chain_has(const struct request *request, enum route_hook hook)

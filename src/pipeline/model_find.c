@@ -36,9 +36,12 @@ enum verdict model_find(struct request *request)
         request->model_entry = of_route(request);
         return VERDICT_NEXT;
     }
-    struct slice name = route_param(&request->match, "model");
-    struct slice version = route_param(&request->match, "version");
-    if (!version.ptr) {
+    return model_find_named(request, route_param(&request->match, "model"), route_param(&request->match, "version"));
+}
+
+enum verdict model_find_named(struct request *request, struct slice name, struct slice version)
+{
+    if (!version.len) {
         request->model_entry = config_model(request->config, name);
         return request->model_entry ? VERDICT_NEXT : refuse_name(request, name);
     }

@@ -29,6 +29,7 @@
 #include "pipeline/stage.h"
 
 struct connection;
+struct grpc_call;
 struct http2_exchange;
 struct image_form;
 struct key_memo;
@@ -100,9 +101,10 @@ struct response {
     struct body_source *source; /* instead of body; kept by a cleanup */
     uint64_t source_bytes;      /* all that the source will give, if has_length */
     bool has_length;
-    bool has_date;   /* among the fields: that of an upstream, which the protocol must not add to */
-    bool has_body;   /* somebody made one, if only an empty one */
-    bool is_closing; /* the connection ends after it */
+    bool is_length_hidden; /* no Content-Length, though it is known: gRPC has none */
+    bool has_date;         /* among the fields: that of an upstream, which the protocol must not add to */
+    bool has_body;         /* somebody made one, if only an empty one */
+    bool is_closing;       /* the connection ends after it */
 
     struct response_field first_fields[RESPONSE_FIELDS_MAX];
 };
@@ -125,6 +127,7 @@ struct request {
     struct config *config;         /* held through the worker's generation */
     struct worker_generation *generation;
     struct exchange *exchange; /* proxy/'s: with an upstream */
+    struct grpc_call *grpc;    /* grpc/'s; NULL: its route is to no remote procedure */
     uint64_t upstream_ns;      /* from handing it on to the head of the response */
 
     enum stage stage;

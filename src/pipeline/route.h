@@ -23,7 +23,16 @@ enum endpoint {
 #define ENDPOINT(name, help) ENDPOINT_##name,
 #include "pipeline/endpoints.def"
 #undef ENDPOINT
+    ENDPOINT_rpc, /* of no row, because a remote procedure cannot stand anywhere: route.rpc says which */
     ENDPOINT_COUNT
+};
+
+enum rpc {
+    RPC_NONE,
+#define RPC(name, suffix) RPC_##name,
+#include "pipeline/rpcs.def"
+#undef RPC
+    RPC_COUNT
 };
 
 struct chain_link {
@@ -73,6 +82,7 @@ struct route {
     struct route_step steps[2][STAGE_COUNT + 1]; /* by flow_plan: without a body, and with one */
     struct model_entry *model; /* of `to: {model: …}`; NULL for an endpoint. Resolved by the control plane */
     enum endpoint endpoint;
+    enum rpc rpc;
     const struct upstream *upstream; /* of `to: {upstream: …}` and `to: {proxy: …}`; NULL otherwise */
     const struct file_root *files;   /* of `to: {files: …}` */
     const struct asset *asset;       /* of `to: {asset: …}` */
@@ -143,7 +153,7 @@ static inline bool endpoint_names_model(enum endpoint endpoint)
 /* Whether the stages from decode to infer have something to do. */
 static inline bool route_runs_model(const struct route *route)
 {
-    return route->model || route->endpoint == ENDPOINT_v2_infer;
+    return route->model || route->endpoint == ENDPOINT_v2_infer || route->rpc == RPC_ModelInfer;
 }
 
 /* Compiles routes into a table in the arena. Literal segments win over parameters, parameters over a rest; a host over

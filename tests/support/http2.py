@@ -71,6 +71,7 @@ def hear_body(session, stream, kind, flags, number, payload):
 class Stream:
     def __init__(self):
         self.statuses = []  # interim ones first
+        self.blocks = []  # of heads and trailers, as they came; hpack.py reads them
         self.body = b""
         self.is_ended = False
         self.reset_code = None
@@ -175,8 +176,10 @@ class Client:
             self.pongs += 1
         elif kind == GOAWAY:
             self.goaways.append(struct.unpack(">II", payload[:8]))
-        elif kind == HEADERS and not (stream.statuses and stream.statuses[-1] >= 200):
-            stream.statuses.append(status_of(payload))
+        elif kind == HEADERS:
+            stream.blocks.append(payload)
+            if not (stream.statuses and stream.statuses[-1] >= 200):
+                stream.statuses.append(status_of(payload))
         hear_body(self, stream, kind, flags, number, payload)
 
     def wait(self, *numbers):

@@ -131,7 +131,7 @@ static void check_limits(struct compile *compile)
 
 static bool serves_any_model(const struct route *route)
 {
-    return route->endpoint == ENDPOINT_v2_infer;
+    return route->endpoint == ENDPOINT_v2_infer || route->rpc == RPC_ModelInfer;
 }
 
 static void check_use(struct compile *compile, uint32_t index, const struct yaml_node *item)

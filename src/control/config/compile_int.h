@@ -18,6 +18,7 @@ struct chain {
 };
 
 struct contracts;
+struct draft;
 
 struct compile {
     struct config_report *report;
@@ -29,6 +30,7 @@ struct compile {
     struct map names;            /* of routes → their entry in places */
     struct map upstreams;        /* by name, and those of `proxy:` by their URL → struct upstream */
     struct contracts *contracts;
+    struct draft *beside; /* routes to endpoint v2, which bring those of gRPC */
     bool has_too_many_routes;
 };
 

@@ -126,7 +126,12 @@ static void write_endpoints(struct buffer *out)
 #define ENDPOINT(name, help) {#name, help},
 #include "pipeline/endpoints.def"
 #undef ENDPOINT
-        {"v2", "all of the Open Inference Protocol below the path of `match`, which has no method then"},
+        {"v2",
+         "all of the Open Inference Protocol below the path of `match`, which has no method then; where that ends in "
+         "/v2, by gRPC as well, beside it"},
+        {"v2_grpc",
+         "the same by gRPC only: services inference.GRPCInferenceService and grpc.health.v1.Health below the "
+         "path of `match`, which is `/` for most clients"},
         {"openapi",
          "/openapi.json, /openapi.yaml and the page /docs below the path of `match`, which has no method then"},
     };

@@ -16,6 +16,7 @@ static const struct endpoint_row endpoints[] = {
 #include "pipeline/endpoints.def"
 #undef ENDPOINT
     {"v2", ENDPOINT_NONE},
+    {"v2_grpc", ENDPOINT_NONE},
     {"openapi", ENDPOINT_NONE},
 };
 
@@ -25,16 +26,23 @@ struct expansion_row {
     const char *suffix;
     enum endpoint endpoint;
     const char *asset; /* in place of an endpoint */
+    enum rpc rpc;
 };
 
 static const struct expansion_row v2_rows[] = {
-#define V2_ROUTE(method, suffix, endpoint) {#method, suffix, ENDPOINT_##endpoint, NULL},
+#define V2_ROUTE(method, suffix, endpoint) {#method, suffix, ENDPOINT_##endpoint, NULL, RPC_NONE},
 #include "pipeline/v2_routes.def"
 #undef V2_ROUTE
 };
 
+static const struct expansion_row rpc_rows[] = {
+#define RPC(name, suffix) {"POST", suffix, ENDPOINT_rpc, NULL, RPC_##name},
+#include "pipeline/rpcs.def"
+#undef RPC
+};
+
 static const struct expansion_row openapi_rows[] = {
-#define OPENAPI_ROUTE(suffix, endpoint, asset) {"GET", suffix, ENDPOINT_##endpoint, asset},
+#define OPENAPI_ROUTE(suffix, endpoint, asset) {"GET", suffix, ENDPOINT_##endpoint, asset, RPC_NONE},
 #include "pipeline/openapi_routes.def"
 #undef OPENAPI_ROUTE
 };
@@ -45,6 +53,7 @@ static const struct expansion {
     size_t count;
 } expansions[] = {
     {"v2", v2_rows, ARRAY_LEN(v2_rows)},
+    {"v2_grpc", rpc_rows, ARRAY_LEN(rpc_rows)},
     {"openapi", openapi_rows, ARRAY_LEN(openapi_rows)},
 };
 
@@ -62,7 +71,9 @@ struct draft {
     const struct file_root *files;
     const struct asset *asset;
     const struct expansion *expansion; /* NULL: the route is one */
-    bool is_bare;                      /* even the file's chain does not apply */
+    enum rpc rpc;
+    struct draft *next; /* of compile->beside */
+    bool is_bare;       /* even the file's chain does not apply */
 };
 
 static enum err read_route(struct compile *compile, const struct yaml_node *node);
@@ -80,6 +91,7 @@ static uint64_t request_time_of(const struct config *config, const struct draft 
 }
 
 static enum err add(struct compile *compile, const struct draft *draft, struct slice method, struct slice pattern);
+static enum err add_beside(struct compile *compile);
 static enum err add_implicit(struct compile *compile);
 static enum err make_unmatched(struct compile *compile);
 
@@ -102,6 +114,7 @@ enum err compile_routes(struct compile *compile)
     for (const struct yaml_node *entry = node && node->kind == YAML_LIST ? node->first : NULL; entry;
          entry = entry->next)
         TRY(read_route(compile, entry));
+    TRY(add_beside(compile));
     TRY(add_implicit(compile));
     return make_unmatched(compile);
 }
@@ -379,6 +392,7 @@ static enum err expand_rows(struct compile *compile, const struct draft *draft)
         if (!pattern.ptr)
             return ERR_NOMEM;
         part.endpoint = row->endpoint;
+        part.rpc = row->rpc;
         if (row->asset) {
             part.asset = asset_find(slice_of_text(row->asset));
             ASSERT(part.asset, "what openapi_routes.def names is part of the program");
@@ -388,11 +402,59 @@ static enum err expand_rows(struct compile *compile, const struct draft *draft)
     return ERR_OK;
 }
 
+/* Series of metrics go by the name, so it holds all that tells one route from another. */
+static struct slice name_route(struct compile *compile, const struct route *route)
+{
+    return arena_printf(&compile->config->arena, SLICE_FMT " " SLICE_FMT SLICE_FMT, SLICE_ARG(route->method),
+                        SLICE_ARG(route->host), SLICE_ARG(route->pattern));
+}
+
+/* Where the REST of the Open Inference Protocol is, its gRPC is expected, at the paths that its clients know: beside "/v2",
+ * with the same chain. */
+static enum err remember_beside(struct compile *compile, const struct draft *draft)
+{
+    static const char rest[] = "/v2";
+    size_t len = sizeof rest - 1;
+    struct slice pattern = draft->pattern;
+    if (draft->expansion->rows != v2_rows || pattern.len < len ||
+        memcmp(pattern.ptr + pattern.len - len, rest, len) != 0)
+        return ERR_OK;
+    struct draft *beside = arena_alloc(compile->fill.scratch, sizeof *beside);
+    if (!beside)
+        return ERR_NOMEM;
+    *beside = *draft;
+    beside->pattern = slice_first(pattern, pattern.len - len);
+    beside->next = compile->beside;
+    compile->beside = beside;
+    return ERR_OK;
+}
+
+/* A route that somebody wrote for such a path stands. */
+static enum err add_beside(struct compile *compile)
+{
+    for (struct draft *draft = compile->beside; draft; draft = draft->next)
+        for (size_t i = 0; i < ARRAY_LEN(rpc_rows); i++) {
+            struct slice pattern =
+                arena_printf(&compile->config->arena, SLICE_FMT "%s", SLICE_ARG(draft->pattern), rpc_rows[i].suffix);
+            struct route named = {.method = SLICE_LIT("POST"), .pattern = pattern, .host = draft->host};
+            struct slice name = name_route(compile, &named);
+            if (!pattern.ptr || !name.ptr)
+                return ERR_NOMEM;
+            draft->endpoint = rpc_rows[i].endpoint;
+            draft->rpc = rpc_rows[i].rpc;
+            if (!map_find(&compile->names, name))
+                TRY(add(compile, draft, named.method, pattern));
+        }
+    return ERR_OK;
+}
+
 static enum err expand(struct compile *compile, const struct draft *draft)
 {
     struct slice methods = draft->methods;
-    if (draft->expansion && methods.len == 0)
-        return expand_rows(compile, draft);
+    if (draft->expansion && methods.len == 0) {
+        TRY(expand_rows(compile, draft));
+        return remember_beside(compile, draft);
+    }
     if (draft->expansion) {
         config_report_error(compile->report, draft->place,
                             "endpoint %s brings its own methods; write \"match: " SLICE_FMT "\"",
@@ -431,13 +493,6 @@ static enum err make_unmatched(struct compile *compile)
     return ERR_OK;
 }
 
-/* Series of metrics go by the name, so it holds all that tells one route from another. */
-static struct slice name_route(struct compile *compile, const struct route *route)
-{
-    return arena_printf(&compile->config->arena, SLICE_FMT " " SLICE_FMT SLICE_FMT, SLICE_ARG(route->method),
-                        SLICE_ARG(route->host), SLICE_ARG(route->pattern));
-}
-
 static enum err add(struct compile *compile, const struct draft *draft, struct slice method, struct slice pattern)
 {
     struct config *config = compile->config;
@@ -457,6 +512,7 @@ static enum err add(struct compile *compile, const struct draft *draft, struct s
         .host = draft->host,
         .config = draft->config,
         .endpoint = draft->endpoint,
+        .rpc = draft->rpc,
         .upstream = draft->upstream,
         .is_streamed = draft->upstream != NULL,
         .files = draft->files,
@@ -477,7 +533,7 @@ static enum err add(struct compile *compile, const struct draft *draft, struct s
         return ERR_OK;
     }
     TRY(err);
-    if (draft->node)
+    if (draft->node && !draft->rpc)
         TRY(contract_make(compile,
                           &(struct contract_job){.node = draft->node,
                                                  .config = draft->config,

@@ -99,7 +99,7 @@ static enum err group(struct openapi *api, struct map *known, struct path **ret_
     struct path **place = ret_first;
     for (uint32_t i = 0; i < api->config->route_count; i++) {
         const struct route *route = api->config->routes[i];
-        if (is_part_of_page(route))
+        if (is_part_of_page(route) || route->rpc) /* gRPC has descriptions of its own */
             continue;
         struct slice key = key_of(api, route->pattern);
         struct path *path = arena_alloc_zero(api->arena, sizeof *path);

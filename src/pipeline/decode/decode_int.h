@@ -20,9 +20,6 @@ enum verdict decode_image_end(struct request *request);
 /* A v2 request in JSON into all inputs. */
 enum verdict decode_tensors(struct request *request, struct model *model);
 
-/* Sets request->run, to be released with the request. FAIL with 503 when this worker's runs are all in use. */
-enum verdict decode_acquire_run(struct request *request, struct model *model);
-
 /* The bytes of the image, wherever the body has them. */
 enum verdict body_find_image(struct request *request, struct slice *ret_file);
 enum verdict body_find_image_in_json(struct request *request, struct slice *ret_file);

@@ -8,6 +8,7 @@
  * model reads it; both stay until the request ends, which cannot be while a crew thread holds it. */
 #include "lib/image/work.h"
 #include "pipeline/decode/decode_int.h"
+#include "pipeline/flow.h"
 #include "pipeline/image_input.h"
 
 /* One image on its way, in the request's arena; with the crew thread while the request is held. */

@@ -5,6 +5,7 @@
  * not keep others from the model: first the media types, then the model, then the body, then the run. */
 #include "pipeline/decode/decode_int.h"
 #include "pipeline/flow.h"
+#include "pipeline/grpc.h"
 #include "pipeline/model_meter.h"
 #include "pipeline/negotiate.h"
 
@@ -16,6 +17,8 @@ enum verdict stage_decode(struct request *request)
         return decode_image_end(request);
     if (!route_runs_model(request->route))
         return VERDICT_NEXT;
+    if (request->grpc)
+        return grpc_decode(request);
     struct model *model = NULL;
     enum verdict verdict = model_find(request);
     if (verdict == VERDICT_NEXT)

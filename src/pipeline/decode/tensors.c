@@ -4,6 +4,7 @@
 #include "pipeline/body_json.h"
 #include "pipeline/decode/decode_int.h"
 #include "pipeline/decode/tensors_int.h"
+#include "pipeline/flow.h"
 
 static enum verdict read_body(struct request *request, struct tensors_plan *plan);
 static enum verdict check_media_type(struct request *request);

@@ -3,6 +3,7 @@
 #include "lib/json/writer.h"
 #include "pipeline/endpoint/endpoint_int.h"
 #include "pipeline/flow.h"
+#include "pipeline/grpc.h"
 
 static enum verdict pass(struct request *request)
 {
@@ -27,6 +28,7 @@ static const stage_run endpoints[ENDPOINT_COUNT] = {
     [ENDPOINT_v2_stats] = endpoint_v2_stats,
     [ENDPOINT_openapi_json] = endpoint_openapi_json,
     [ENDPOINT_openapi_yaml] = endpoint_openapi_yaml,
+    [ENDPOINT_rpc] = grpc_endpoint,
 };
 
 enum verdict stage_endpoint(struct request *request)

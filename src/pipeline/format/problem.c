@@ -8,6 +8,7 @@
 
 #include "lib/http/media.h"
 #include "lib/json/writer.h"
+#include "pipeline/grpc.h"
 #include "pipeline/negotiate.h"
 
 #define BODY_BYTES  512
@@ -36,6 +37,10 @@ static enum err write_text(struct request *request, struct slice *ret_body);
 
 void format_problem(struct request *request)
 {
+    if (UNLIKELY(grpc_is_request(request))) {
+        grpc_problem(request);
+        return;
+    }
     const struct problem_row *row = problem_row(request->problem);
     int form = media_accept_choose(negotiate_accept(request), forms, ARRAY_LEN(forms));
     struct slice body;

@@ -5,6 +5,7 @@
 
 #include "pipeline/contract.h"
 #include "pipeline/flow.h"
+#include "pipeline/grpc.h"
 
 static void make_response(struct request *request);
 
@@ -24,6 +25,8 @@ enum verdict stage_format(struct request *request)
 
 static enum verdict make_body(struct request *request)
 {
+    if (request->has_outputs && request->grpc)
+        return grpc_format(request);
     if (request->has_outputs && chain_output(request) == VERDICT_FAIL)
         return VERDICT_FAIL;
     if (request->response.has_body)

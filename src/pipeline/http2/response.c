@@ -68,7 +68,8 @@ static enum err begin_response(struct request *request)
         fields[count++] = date_field(request->worker);
     if (response->content_type.len)
         fields[count++] = (struct http2_field){SLICE_LIT("content-type"), response->content_type};
-    if (http_status_may_have_body(response->status) && (!response->source || response->has_length)) {
+    bool has_length = (!response->source || response->has_length) && !response->is_length_hidden;
+    if (http_status_may_have_body(response->status) && has_length) {
         uint64_t bytes = response->source ? response->source_bytes : response->body.len;
         fields[count++] =
             (struct http2_field){SLICE_LIT("content-length"), slice_of(length, text_format_u64(length, bytes))};

@@ -8,6 +8,7 @@
  *
  * A strong entity tag becomes a weak one, since the bytes are others than those it was made of (section 8.8.3.3). */
 #include "lib/codings/encoder.h"
+#include "lib/grpc/grpc.h"
 #include "lib/http/accept_encoding.h"
 #include "lib/http/media.h"
 #include "lib/http/media_names.h"
@@ -172,6 +173,8 @@ static bool is_worth_it(struct request *request, const struct options *options)
     bool has_length = !response->source || response->has_length;
     uint64_t bytes = response->source ? response->source_bytes : response->body.len;
     if (has_length && (bytes == 0 || bytes < options->bytes_min))
+        return false;
+    if (grpc_is_content_type(response->content_type)) /* whose messages are compressed each by itself */
         return false;
     return is_type_wanted(response->content_type, options) && !find_field(request, "Content-Encoding") &&
            !find_field(request, "Content-Range") && !is_transform_forbidden(request);

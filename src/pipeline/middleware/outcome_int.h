@@ -10,7 +10,8 @@ static inline int outcome_status(const struct request *request)
 {
     if (request->is_cancelled)
         return problem_row(PROBLEM_CLIENT_CLOSED)->status;
-    if (request->response.status)
+    bool is_told_by_grpc = request->grpc && request->problem; /* under the 200 of HTTP */
+    if (request->response.status && !is_told_by_grpc)
         return request->response.status;
     return problem_row(request->problem ? request->problem : PROBLEM_INTERNAL)->status;
 }

@@ -2,6 +2,7 @@
 /* Where no route matches, the problem is known at once; but the request still goes through the observing part of the
  * file's chain, so that the log shows what was asked for in vain. */
 #include "pipeline/flow.h"
+#include "pipeline/grpc.h"
 #include "pipeline/worker.h"
 
 static void refuse(struct request *request);
@@ -16,6 +17,8 @@ enum verdict stage_route(struct request *request)
         request->route = request->config->unmatched;
         return VERDICT_NEXT;
     }
+    if (UNLIKELY(request->route->rpc))
+        grpc_admit(request);
     return VERDICT_NEXT;
 }
 

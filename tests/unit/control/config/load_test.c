@@ -88,7 +88,44 @@ static void check_good_routes(const struct config *config)
     assert_int_equal(route_named(config, "GET /v2")->endpoint, ENDPOINT_v2_server);
     assert_int_equal(route_named(config, "* /readyz")->endpoint, ENDPOINT_readyz);
     assert_int_equal(route_named(config, "GET /livez")->chain_count, 0);
-    assert_int_equal(config->route_count, 2 + sizeof v2_routes + 1 + 1);
+    const struct route *call = route_named(config, "POST /inference.GRPCInferenceService/ModelInfer");
+    assert_true(call->endpoint == ENDPOINT_rpc && call->rpc == RPC_ModelInfer && !call->contract);
+    assert_true(call->chain_count == 2 && call->body_bytes_max == 20 << 20);
+    assert_int_equal(config->route_count, 2 + sizeof v2_routes + (RPC_COUNT - 1) + 1 + 1);
+}
+
+static const struct route *call_of(const struct config *config, const char *prefix)
+{
+    char name[200];
+    struct text text = text_init(name, sizeof name);
+    text_printf(&text, "POST %s/inference.GRPCInferenceService/ModelInfer", prefix);
+    for (uint32_t i = 0; i < config->route_count; i++)
+        if (slice_equal(config->routes[i]->name, text_slice(&text)))
+            return config->routes[i];
+    return NULL;
+}
+
+static void serves_grpc_beside_v2(void **state)
+{
+    (void)state;
+    struct config *config = load_good("chain: [request_id]\n"
+                                      "routes:\n"
+                                      "  - {match: /v2, public: true, to: {endpoint: v2}}\n"
+                                      "  - {match: /a/v2, host: api.example.com, public: true, to: {endpoint: v2}}\n"
+                                      "  - {match: /b, public: true, to: {endpoint: v2}}\n");
+    assert_non_null(call_of(config, ""));
+    assert_non_null(call_of(config, "api.example.com/a"));
+    assert_null(call_of(config, "/b"));
+    config_unref(config);
+    config = load_good("routes:\n"
+                       "  - {match: /v2, public: true, to: {endpoint: v2}}\n"
+                       "  - {match: /, public: true, body_bytes: 1MiB, to: {endpoint: v2_grpc}}\n"
+                       "  - {match: /c, public: true, to: {endpoint: v2_grpc}}\n"
+                       "  - {match: POST /grpc.health.v1.Health/Check, host: x.example.com, public: true,\n"
+                       "     to: {endpoint: livez}}\n");
+    assert_int_equal(call_of(config, "")->body_bytes_max, 1 << 20);
+    assert_non_null(call_of(config, "/c"));
+    config_unref(config);
 }
 
 static void gives_the_structs_of_a_good_file(void **state)
@@ -435,7 +472,7 @@ static void suggests_the_nearest_endpoint_and_model(void **state)
 #define ENDPOINT(name, help) #name ", "
 #include "pipeline/endpoints.def"
 #undef ENDPOINT
-                                        "v2, openapi\n";
+                                        "v2, v2_grpc, openapi\n";
     assert_report("routes:\n  - {match: GET /, public: true, to: {endpoint: statistics}}\n", all_endpoints);
     assert_report("models: [{name: orientation, path: " TESTS_DIR "/data/config/model.onnx}]\n"
                   "routes:\n  - {match: GET /, public: true, to: {model: orientatoin}}\n",
@@ -784,6 +821,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_the_structs_of_a_good_file),
+        cmocka_unit_test(serves_grpc_beside_v2),
         cmocka_unit_test(attaches_a_model_to_all_its_routes),
         cmocka_unit_test(lives_until_the_last_reference),
         cmocka_unit_test(releases_what_was_prepared_when_a_later_part_fails),

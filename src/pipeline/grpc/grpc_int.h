@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared inside grpc/. */
+#ifndef WEIR_PIPELINE_GRPC_GRPC_INT_H
+#define WEIR_PIPELINE_GRPC_GRPC_INT_H
+
+#include "lib/codings/codings.h"
+#include "lib/grpc/grpc.h"
+#include "lib/protobuf/protobuf.h"
+#include "pipeline/grpc.h"
+#include "pipeline/model_find.h"
+#include "pipeline/worker.h"
+
+#define GRPC_CONTENT_TYPE "application/grpc"
+#define GRPC_PIECES_MAX   (2 * MODEL_TENSORS_MAX + 2)
+#define GRPC_PIECE_ROOM   (GRPC_PREFIX_BYTES + 1 + PROTOBUF_VARINT_MAX)
+
+/* What HTTP says of the messages of a request; in its arena. */
+struct grpc_call {
+    enum coding request_coding;  /* of messages that are compressed */
+    enum coding response_coding; /* IDENTITY: ours are not */
+};
+
+/* One message on its way to the client: pieces, most of which stay where they were made, such as the memory of a run. Lives
+ * as long as its request. */
+struct grpc_reply {
+    struct body_source source;
+    struct slice pieces[GRPC_PIECES_MAX]; /* the first is `prefix` */
+    uint32_t piece_count;
+    uint32_t at; /* the piece that is being read, from which `taken` bytes have been */
+    size_t taken;
+    uint64_t bytes; /* of all pieces */
+    char prefix[GRPC_PIECE_ROOM];
+};
+
+/* message.c: the one message that the body is, decompressed. */
+enum verdict grpc_message(struct request *request, struct slice *ret_message);
+/* The message is not one of the procedure, because it is malformed. */
+enum verdict grpc_refuse_message(struct request *request, const char *name);
+
+/* reply.c: a reply with room for the first piece; NULL without memory. */
+struct grpc_reply *grpc_reply_make(struct request *request);
+static inline void grpc_reply_add(struct grpc_reply *reply, struct slice piece)
+{
+    ASSERT(reply->piece_count < GRPC_PIECES_MAX, "a reply has two pieces for each output");
+    reply->pieces[reply->piece_count++] = piece;
+    reply->bytes += piece.len;
+}
+/* The message is complete: makes it the response. NEXT or FAIL. */
+enum verdict grpc_reply_send(struct request *request, struct grpc_reply *reply);
+/* The same for a message that was written to a buffer. */
+enum verdict grpc_reply_buffer(struct request *request, const struct buffer *message);
+
+#endif

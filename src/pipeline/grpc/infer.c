@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ModelInfer: a message into a run, and the outputs of the run into a message. */
+#include "pipeline/flow.h"
+#include "pipeline/grpc/grpc_int.h"
+#include "pipeline/grpc/infer_int.h"
+#include "pipeline/outputs.h"
+#include "pipeline/tensor_wire.h"
+
+#define FAULT_BYTES    400
+#define META_BYTES     512
+#define COPY_BYTES_MAX 256 /* a tensor up to here is copied behind what describes it */
+
+/* Fields of ModelInferResponse. */
+enum {
+    RESPONSE_MODEL_NAME = 1,
+    RESPONSE_MODEL_VERSION,
+    RESPONSE_ID,
+    RESPONSE_PARAMETERS,
+    RESPONSE_OUTPUTS,
+    RESPONSE_RAW
+};
+enum { OUTPUT_NAME = 1, OUTPUT_DATATYPE, OUTPUT_SHAPE, OUTPUT_PARAMETERS };
+
+static enum verdict refuse(struct request *request, const struct infer_message *message, enum err err);
+static enum verdict fill_inputs(struct request *request, struct model *model, struct infer_message *message);
+static enum verdict keep_inference(struct request *request, const struct infer_message *message);
+
+enum verdict grpc_decode(struct request *request)
+{
+    char memory[FAULT_BYTES];
+    struct text fault = text_init(memory, sizeof memory);
+    struct slice bytes;
+    struct model *model = NULL;
+    struct infer_message message;
+    memset(&message, 0, offsetof(struct infer_message, inputs));
+    message.arena = &request->arena;
+    message.fault = &fault;
+    enum verdict verdict = grpc_message(request, &bytes);
+    if (verdict != VERDICT_NEXT)
+        return verdict;
+    enum err err = infer_parse(&message, bytes);
+    if (err != ERR_OK)
+        return refuse(request, &message, err);
+    verdict = model_find_named(request, message.model_name, message.model_version);
+    if (verdict == VERDICT_NEXT)
+        verdict = model_need(request, &model);
+    if (verdict != VERDICT_NEXT)
+        return verdict;
+    err = infer_check(&message, model_info(model), request->config->limits.request_memory);
+    if (err != ERR_OK)
+        return refuse(request, &message, err);
+    verdict = fill_inputs(request, model, &message);
+    return verdict == VERDICT_NEXT ? keep_inference(request, &message) : verdict;
+}
+
+static enum verdict refuse(struct request *request, const struct infer_message *message, enum err err)
+{
+    if (err == ERR_NOMEM)
+        return request_fail_memory(request);
+    if (err != ERR_INVALID)
+        return grpc_refuse_message(request, "ModelInferRequest");
+    return request_fail(request, PROBLEM_INVALID_TENSOR, SLICE_FMT, SLICE_ARG(text_slice(message->fault)));
+}
+
+static enum verdict fill_inputs(struct request *request, struct model *model, struct infer_message *message)
+{
+    const struct model_info *info = model_info(model);
+    enum verdict verdict = decode_acquire_run(request, model);
+    if (verdict != VERDICT_NEXT)
+        return verdict;
+    for (uint32_t i = 0; i < info->input_count; i++) {
+        const struct infer_input *input = &message->inputs[message->items[i]];
+        void *data;
+        enum err err = run_input(request->run, i, input->dims, request->config->limits.request_memory, &data);
+        if (err != ERR_OK)
+            return err == ERR_LIMIT ? request_fail_too_large(request) : request_fail_memory(request);
+        if (input->parameters.shared.region.ptr)
+            return request_fail(request, PROBLEM_NOT_IMPLEMENTED, "Inputs in shared memory are not taken.");
+        err = infer_fill(message, info, i, data);
+        if (err != ERR_OK)
+            return refuse(request, message, err);
+    }
+    return VERDICT_NEXT;
+}
+
+/* Of the time of the call and that of the inference the shorter one holds. */
+static enum verdict keep_inference(struct request *request, const struct infer_message *message)
+{
+    uint64_t call_ns = request->inference.timeout_ns;
+    struct inference *inference = &request->inference;
+    uint32_t count = message->inference.output_count;
+    *inference = message->inference;
+    if (call_ns && (!inference->timeout_ns || call_ns < inference->timeout_ns))
+        inference->timeout_ns = call_ns;
+    if (!count)
+        return VERDICT_NEXT;
+    struct output_wish *wishes = arena_alloc_array(&request->arena, count, sizeof *wishes);
+    if (!wishes)
+        return request_fail_memory(request);
+    memcpy(wishes, message->wishes, count * sizeof *wishes);
+    inference->outputs = wishes;
+    return VERDICT_NEXT;
+}
+
+/* --- the response ------------------------------------------------------------------------------------------------------ */
+
+/* Pieces under construction: parts of `meta`, which may move as it grows, and memory that stays. */
+struct layout {
+    struct buffer meta;
+    size_t cuts[MODEL_TENSORS_MAX];           /* where in meta */
+    struct slice outsides[MODEL_TENSORS_MAX]; /* this one stands */
+    uint32_t count;
+};
+
+static void write_output(struct buffer *out, const struct tensor *tensor)
+{
+    size_t begin = protobuf_message_begin(out, RESPONSE_OUTPUTS);
+    protobuf_write_text(out, OUTPUT_NAME, tensor->spec->name);
+    protobuf_write_text(out, OUTPUT_DATATYPE, slice_of_text(tensor_type_name(tensor->spec->type)));
+    protobuf_write_i64_packed(out, OUTPUT_SHAPE, tensor->dims, tensor->rank);
+    protobuf_message_end(out, begin);
+}
+
+static enum err write_raw(struct request *request, struct layout *layout, const struct tensor *tensor)
+{
+    struct buffer *meta = &layout->meta;
+    uint64_t bytes = tensor_wire_bytes(tensor);
+    bool is_as_in_memory = tensor->spec->type != TENSOR_BYTES;
+    protobuf_write_length(meta, RESPONSE_RAW, bytes);
+    if (bytes <= COPY_BYTES_MAX) {
+        char *place = bytes ? buffer_reserve(meta, (size_t)bytes) : NULL;
+        if (place)
+            meta->len = (size_t)(tensor_wire_write(place, tensor) - meta->ptr);
+        return meta->err;
+    }
+    char *copy = is_as_in_memory ? tensor->data : arena_alloc(&request->arena, (size_t)bytes);
+    if (!copy)
+        return ERR_NOMEM;
+    if (!is_as_in_memory)
+        (void)tensor_wire_write(copy, tensor);
+    layout->cuts[layout->count] = meta->len;
+    layout->outsides[layout->count++] = slice_of(copy, (size_t)bytes);
+    return meta->err;
+}
+
+static void write_head(struct request *request, struct buffer *out)
+{
+    const struct model_info *model = model_info(run_model(request->run));
+    protobuf_write_text(out, RESPONSE_MODEL_NAME, model->name);
+    protobuf_write_text(out, RESPONSE_MODEL_VERSION, model->version);
+    protobuf_write_text(out, RESPONSE_ID, request->inference.id);
+}
+
+static void add_pieces(struct grpc_reply *reply, const struct layout *layout)
+{
+    size_t from = 0;
+    for (uint32_t i = 0; i < layout->count; i++) {
+        grpc_reply_add(reply, slice_of(layout->meta.ptr + from, layout->cuts[i] - from));
+        grpc_reply_add(reply, layout->outsides[i]);
+        from = layout->cuts[i];
+    }
+    grpc_reply_add(reply, slice_of(layout->meta.ptr + from, layout->meta.len - from));
+}
+
+enum verdict grpc_format(struct request *request)
+{
+    struct output outputs[MODEL_TENSORS_MAX];
+    uint32_t count;
+    if (outputs_collect(request, outputs, &count) == VERDICT_FAIL)
+        return VERDICT_FAIL;
+    struct layout layout = {.meta = buffer_in_arena(&request->arena, META_BYTES)};
+    write_head(request, &layout.meta);
+    for (uint32_t i = 0; i < count; i++)
+        write_output(&layout.meta, outputs[i].tensor);
+    for (uint32_t i = 0; i < count; i++)
+        if (write_raw(request, &layout, outputs[i].tensor) != ERR_OK)
+            return request_fail_memory(request);
+    struct grpc_reply *reply = grpc_reply_make(request);
+    if (!reply)
+        return request_fail_memory(request);
+    add_pieces(reply, &layout);
+    return grpc_reply_send(request, reply);
+}

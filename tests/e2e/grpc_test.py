@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The Open Inference Protocol v2 over gRPC, byte by byte: what is answered, what is refused and how, compression, deadlines,
+cancelled calls, many calls at a time. clients_grpc_test.py asks the public clients the same."""
+
+import gzip
+import json
+import os
+import struct
+import sys
+import time
+import unittest
+import zlib
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import grpc_wire as wire  # noqa: E402
+import http2  # noqa: E402
+import weir  # noqa: E402
+
+MODELS = os.path.join(weir.ROOT, "tests/data/models")
+CONFIG = """
+listen: [127.0.0.1:0]
+workers: 1
+executors: 1
+limits: {body_bytes: 1MiB, http2_streams: 200}
+models:
+  - {name: two, path: %(models)s/two_inputs.onnx}
+  - {name: mlp, path: %(models)s/mlp.onnx, queue: 4000}
+  - {name: int64, path: %(models)s/int64.onnx}
+  - {name: detection, path: %(deps)s/text-detection.onnx, warm_up: {x: [1, 3, 32, 32]}}
+chain: [request_id, access_log: {path: access.log}, metrics, compress: {types: [application/*], min_bytes: 1}]
+routes:
+  - {match: GET /metrics, public: true, to: {endpoint: metrics}}
+  - {match: /v2, public: true, to: {endpoint: v2}}
+""" % {"models": MODELS, "deps": weir.MODELS}
+
+
+def floats(*values):
+    return struct.pack("<%df" % len(values), *values)
+
+
+def two(rows=1, *parts, model="two"):
+    values = [float(i) for i in range(2 * rows)]
+    return wire.infer(model, wire.tensor("left", "FP32", [rows, 2]), wire.tensor("right", "FP32", [rows, 2]), *parts,
+                      raws=[floats(*values), floats(*values)])
+
+
+def slow():
+    """Takes a model of ours a good part of a second."""
+    dims = [1, 3, 256, 256]
+    return wire.infer("detection", wire.tensor("x", "FP32", dims), raws=[bytes(4 * 3 * 256 * 256)])
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = weir.Server(CONFIG).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__(None, None, None)
+
+    def client(self, **options):
+        client = http2.Client(self.server.port, **options)
+        self.addCleanup(client.close)
+        return client
+
+    def call(self, *arguments, **options):
+        return wire.call(self.client(), *arguments, **options)
+
+    def log_line(self, user_agent):
+        def find():
+            with open(os.path.join(self.server.folder, "access.log"), encoding="utf-8") as file:
+                return next((entry for entry in map(json.loads, file) if entry.get("user_agent") == user_agent), None)
+        return weir.wait_until(find, 10, "a line of the log")
+
+
+class Answers(Case):
+    def test_health_and_metadata(self):
+        self.assertEqual(self.call("ServerLive").message, {1: [1]})
+        self.assertEqual(self.call("ServerReady").message, {1: [1]})
+        self.assertEqual(self.call("ServerMetadata").message[1], [b"weir"])
+        self.assertEqual(self.call("ModelReady", wire.field(1, "two")).message, {1: [1]})
+        self.assertEqual(self.call("ModelReady", wire.field(1, "two") + wire.field(2, "1")).message, {1: [1]})
+        self.assertEqual(self.call("/grpc.health.v1.Health/Check").message, {1: [1]})
+        service = wire.field(1, "inference.GRPCInferenceService")
+        self.assertEqual(self.call("/grpc.health.v1.Health/Check", service).message, {1: [1]})
+
+    def test_metadata_of_a_model(self):
+        message = self.call("ModelMetadata", wire.field(1, "two")).message
+        self.assertEqual((message[1], message[2], message[3]), ([b"two"], [b"1"], [b"onnxruntime_onnx"]))
+        inputs = [wire.fields(spec) for spec in message[4]]
+        self.assertEqual([spec[1] for spec in inputs], [[b"left"], [b"right"]])
+        self.assertEqual(inputs[0][2], [b"FP32"])
+        self.assertEqual(inputs[0][3], [wire.varint(-1) + wire.varint(2)])
+        self.assertEqual([wire.fields(spec)[1] for spec in message[5]], [[b"sum"], [b"product"]])
+
+    def test_infer_with_raw_contents(self):
+        answer = self.call("ModelInfer", two(2, wire.field(3, "an id")))
+        message = answer.message
+        self.assertEqual((message[1], message[2], message[3]), ([b"two"], [b"1"], [b"an id"]))
+        outputs = [wire.fields(output) for output in message[5]]
+        self.assertEqual([output[1] for output in outputs], [[b"sum"], [b"product"]])
+        self.assertEqual([output[3] for output in outputs], [[b"\2\2"], [b"\2\2"]])
+        self.assertEqual(message[6], [floats(0, 2, 4, 6), floats(0, 1, 4, 9)])
+        self.assertEqual(answer.head["content-type"], "application/grpc")
+        self.assertNotIn("content-length", answer.head)
+        self.assertNotIn("content-encoding", answer.head)
+
+    def test_infer_with_typed_contents(self):
+        contents = wire.field(5, wire.field(3, wire.varint(-5) + wire.varint(1 << 40)))
+        message = self.call("ModelInfer", wire.infer("int64", wire.tensor("x", "INT64", [2], contents))).message
+        self.assertEqual(message[6], [struct.pack("<2q", -10, 1 << 41)])
+
+    def test_large_tensors_come_back_whole(self):
+        rows = 40000
+        values = [float(i) for i in range(2 * rows)]
+        message = self.call("ModelInfer", two(rows)).message
+        self.assertEqual(message[6][0], floats(*(2 * value for value in values)))
+        self.assertEqual(len(message[6][1]), 8 * rows)
+
+    def test_only_the_outputs_that_are_asked_for(self):
+        message = self.call("ModelInfer", two(1, wire.field(6, wire.field(1, "product")))).message
+        self.assertEqual([wire.fields(output)[1] for output in message[5]], [[b"product"]])
+        self.assertEqual(message[6], [floats(0, 1)])
+
+    def test_classification(self):
+        wish = wire.field(6, wire.field(1, "sum") + wire.parameter(2, "classification", 1))
+        message = self.call("ModelInfer", two(2, wish)).message
+        self.assertEqual(wire.fields(message[5][0])[2], [b"BYTES"])
+        self.assertEqual(message[6], [b"\5\0\0\x002.0:1" + b"\5\0\0\x006.0:1"])
+
+    def test_a_hundred_calls_at_a_time_get_their_own_answers(self):
+        client = self.client()
+        numbers = [wire.open_call(client, "ModelInfer", two(1 + i % 7, wire.field(3, "id %d" % i))) for i in range(100)]
+        client.wait(*numbers)
+        for i, number in enumerate(numbers):
+            message = wire.Answer(client.streams[number]).message
+            self.assertEqual(message[3], [b"id %d" % i])
+            self.assertEqual(len(message[6][0]), 8 * (1 + i % 7))
+
+
+class Refusals(Case):
+    def refused(self, status, words, answer):
+        self.assertEqual(answer.status, status, answer)
+        self.assertIn(words, answer.text)
+        self.assertEqual(answer.http_status, 200)
+        self.assertTrue(answer.is_trailers_only, answer)
+        self.assertEqual(answer.messages, [])
+
+    def test_what_is_not_there(self):
+        self.refused(wire.NOT_FOUND, "No model is named \"tow\"; did you mean \"two\"?",
+                     self.call("ModelInfer", two(model="tow")))
+        self.refused(wire.NOT_FOUND, "no version \"9\"", self.call("ModelInfer", two(1, wire.field(2, "9"))))
+        self.refused(wire.UNIMPLEMENTED, "No route matches", self.call("ModelDream"))
+        self.refused(wire.UNIMPLEMENTED, "No route matches", self.call("/other.Service/Call"))
+        self.refused(wire.UNIMPLEMENTED, "This path takes GET", self.call("/metrics"))
+        self.refused(wire.NOT_FOUND, "no service", self.call("/grpc.health.v1.Health/Check", wire.field(1, "other")))
+
+    def test_what_is_wrong_with_tensors(self):
+        left = wire.tensor("left", "FP32", [1, 2])
+        for message, words in ((wire.infer("two", left, raws=[floats(1, 2)]), "The input \"right\" is missing"),
+                               (wire.infer("two", left, raws=[floats(1)]), "has 4 bytes of raw_input_contents"),
+                               (two(1, wire.parameter(4, "timeout", "soon")), "The parameter \"timeout\" does not do"),
+                               (wire.field(1, b"\xff"), "The message is no ModelInferRequest"),
+                               (wire.field(5, 1), "The message is no ModelInferRequest")):
+            self.refused(wire.INVALID_ARGUMENT, words, self.call("ModelInfer", message))
+
+    def test_what_is_wrong_with_messages(self):
+        for body, words in ((b"", "There is no message"), (b"\0\0\0", "in the middle of a message"),
+                            (wire.frame(b"abc")[:-1], "in the middle of a message"),
+                            (wire.frame(b"") + wire.frame(b""), "more than one message"),
+                            (wire.frame(b"", flag=2), "neither 0 nor 1"),
+                            (wire.frame(b"x", flag=1), "no grpc-encoding says how")):
+            self.refused(wire.INVALID_ARGUMENT, words, self.call("ServerLive", body=body))
+
+    def test_a_message_that_is_too_large(self):
+        self.refused(wire.RESOURCE_EXHAUSTED, "up to 1048576 bytes", self.call("ModelInfer", two(100000)))
+
+    def test_another_subtype_and_another_coding(self):
+        client = self.client()
+        number = client.open("POST", wire.SERVICE + "ServerLive", [("content-type", "application/grpc+json")], b"")
+        self.refused(wire.UNIMPLEMENTED, "as \"json\"", wire.Answer(client.wait(number)))
+        answer = self.call("ServerLive", more=[("grpc-encoding", "snappy")])
+        self.refused(wire.UNIMPLEMENTED, "\"snappy\" is not taken", answer)
+        self.assertEqual(answer.head["grpc-accept-encoding"], "identity,gzip,deflate")
+
+    def test_a_timeout_that_is_none(self):
+        self.refused(wire.INVALID_ARGUMENT, "which is no time", self.call("ServerLive", more=[("grpc-timeout", "1s")]))
+
+    def test_whoever_speaks_no_grpc_gets_a_problem_document(self):
+        client = self.client()
+        stream = client.request("POST", wire.SERVICE + "ServerLive", [("content-type", "application/json")], b"{}")
+        self.assertEqual(stream.status, 415)
+        self.assertEqual(json.loads(stream.body)["type"], "urn:weir:problem:unsupported-media-type")
+
+    def test_over_http1_it_is_refused(self):
+        response = weir.ask(self.server.port, "POST", wire.SERVICE + "ServerLive", {"Content-Type": "application/grpc"},
+                                       wire.frame(b""))
+        self.assertEqual(response.status, 505)
+
+    def test_the_log_and_the_metrics_tell_what_became_of_calls(self):
+        self.call("ModelInfer", two(), more=[("user-agent", "good")])
+        self.call("ModelInfer", two(model="none"), more=[("user-agent", "bad")])
+        good, bad = self.log_line("good"), self.log_line("bad")
+        self.assertEqual((good["status"], good["model"], good["protocol"]), (200, "two", "HTTP/2"))
+        self.assertEqual((bad["status"], bad["route"]), (404, "POST /inference.GRPCInferenceService/ModelInfer"))
+        meters = weir.metrics(self.server.port)
+        name = 'weir_http_requests_total{route="POST /inference.GRPCInferenceService/ModelInfer",status="404"}'
+        self.assertGreaterEqual(meters[name], 1)
+
+
+class Compression(Case):
+    def test_each_coding_both_ways(self):
+        for coding, compress, expand in (("gzip", gzip.compress, gzip.decompress),
+                                         ("deflate", zlib.compress, zlib.decompress)):
+            body = wire.frame(compress(two(200)), flag=1)
+            for accepted in (False, True):
+                more = [("grpc-encoding", coding)]
+                if accepted:
+                    more.append(("grpc-accept-encoding", "identity, deflate, gzip"))
+                answer = self.call("ModelInfer", more=more, body=body)
+                self.assertEqual(answer.status, wire.OK, answer)
+                flag, message = answer.messages[0]
+                self.assertEqual(flag, int(accepted))
+                self.assertEqual(answer.head.get("grpc-encoding"), coding if accepted else None)
+                raws = wire.fields(expand(message) if accepted else message)[6]
+                self.assertEqual(raws[0], floats(*(2.0 * i for i in range(400))))
+
+    def test_small_answers_stay_as_they_are(self):
+        more = [("grpc-encoding", "gzip"), ("grpc-accept-encoding", "gzip")]
+        answer = self.call("ServerLive", more=more)
+        self.assertEqual(answer.messages, [(0, b"\x08\x01")])
+
+    def test_an_uncompressed_message_may_come_where_a_coding_was_named(self):
+        self.assertEqual(self.call("ModelInfer", two(), more=[("grpc-encoding", "gzip")]).status, wire.OK)
+
+    def test_what_is_not_coded_as_it_says(self):
+        answer = self.call("ModelInfer", more=[("grpc-encoding", "gzip")], body=wire.frame(b"nothing", flag=1))
+        self.assertEqual((answer.status, answer.is_trailers_only), (wire.INVALID_ARGUMENT, True))
+        whole = gzip.compress(two())
+        answer = self.call("ModelInfer", more=[("grpc-encoding", "gzip")], body=wire.frame(whole[:-4], flag=1))
+        self.assertEqual(answer.status, wire.INVALID_ARGUMENT)
+
+    def test_a_bomb(self):
+        answer = self.call("ModelInfer", more=[("grpc-encoding", "gzip")],
+                           body=wire.frame(gzip.compress(bytes(32 << 20)), flag=1))
+        self.assertEqual(answer.status, wire.RESOURCE_EXHAUSTED)
+
+
+class Time(Case):
+    def test_a_call_has_the_time_that_it_says(self):
+        begin = time.monotonic()
+        answer = self.call("ModelInfer", slow(), more=[("grpc-timeout", "5m")])
+        self.assertEqual((answer.status, answer.is_trailers_only), (wire.DEADLINE_EXCEEDED, True), answer)
+        self.assertLess(time.monotonic() - begin, 5 * weir.SLOWNESS)
+        self.assertEqual(self.call("ModelInfer", slow(), more=[("grpc-timeout", "1M")]).status, wire.OK)
+
+    def test_a_cancelled_call_leaves_nothing_behind(self):
+        client = self.client()
+        for _ in range(20):
+            client.reset(wire.open_call(client, "ModelInfer", slow()))
+        self.assertEqual(wire.call(client, "ModelInfer", two()).status, wire.OK)
+        weir.wait_until(lambda: weir.metrics(self.server.port)["weir_requests_cancelled_total"] >= 20, 20, "cancelled calls")
+
+
+if __name__ == "__main__":
+    unittest.main()
