@@ -17,12 +17,15 @@
 #include <stdatomic.h>
 
 enum model_optimization { MODEL_OPTIMIZE_NONE, MODEL_OPTIMIZE_BASIC, MODEL_OPTIMIZE_EXTENDED, MODEL_OPTIMIZE_ALL };
+/* What executors are for: many runs of one thread each, or one run at a time of many threads. */
+enum model_profile { MODEL_PROFILE_THROUGHPUT, MODEL_PROFILE_LATENCY };
 enum model_provider_missing { MODEL_PROVIDER_FALL_BACK, MODEL_PROVIDER_STOP };
 
 /* `batch:` of a model; zero is a model that is never batched. */
 struct batch_config {
     uint64_t max;     /* rows of a batch; 1 or 0: every run goes alone */
     double tolerance; /* by how much a row of a batch may differ from the same row alone, times 1 + its magnitude */
+    uint64_t trial_time_ns; /* that loading takes to try sizes; 0: no limit */
 };
 
 /* An entry of `pad:` of a model. */
@@ -42,9 +45,13 @@ struct model_config {
     uint32_t optimization;
     uint32_t provider_missing;
     struct option_list providers; /* of struct slice, in order of preference */
-    uint64_t threads;             /* intra-op threads of one run */
-    uint64_t queue;               /* most runs of one worker in flight */
-    struct option_list warm_up;   /* of struct option_shape: concrete sizes for open dimensions */
+    uint32_t profile;
+    uint64_t threads;           /* intra-op threads of one run; 0: as the profile says */
+    uint64_t instances;         /* batches at once; 0: as the profile says */
+    bool spinning;              /* of threads inside a run while they wait for each other */
+    uint64_t memory;            /* most bytes of inputs and outputs; 0: no limit */
+    uint64_t queue;             /* most runs of one worker in flight */
+    struct option_list warm_up; /* of struct option_shape: concrete sizes for open dimensions */
     struct batch_config batch;
     struct option_list pad; /* of struct pad_config */
     struct slice labels;    /* path of a file of class names, one a line; empty: none */
@@ -102,10 +109,21 @@ int model_output_index(const struct model *model, struct slice name);
 /* From the worker's own pool. ERR_BUSY at model_config.queue, ERR_NOMEM without memory. The run holds a reference to the
  * model. */
 MUST_USE enum err run_acquire(struct model *model, uint32_t worker_index, struct run **ret_run);
+/* Frees what idle runs of this worker keep, when none was used since the last call. */
+void model_tidy(struct model *model, uint32_t worker_index);
+/* How often runs were acquired, by all workers; any thread. */
+uint64_t model_uses(const struct model *model);
+/* What inputs, outputs and batches take now, of model_config.memory; any thread. */
+uint64_t model_memory_bytes(const struct model *model);
+/* Of the control thread, now and then: once no run was acquired for half a minute, has the runtime give back what it kept
+ * from larger runs, which blocks for a small one. True: it did. */
+bool model_shrink_when_idle(struct model *model, uint64_t now_ns);
+
 /* Only when no executor holds the run. NULL is accepted. */
 void run_release(struct run *run);
 /* Gives input `index` concrete dims, as many as the spec's rank, and returns its memory to fill. The dims must fit the
- * spec (ERR_MISMATCH), their bytes stay within `bytes_max` (ERR_LIMIT). All of it is the caller's to fill: it holds
+ * spec (ERR_MISMATCH), their bytes stay within `bytes_max` (ERR_LIMIT) and the
+ * model's memory has room (ERR_NOMEM). All of it is the caller's to fill: it holds
  * what an earlier request left. Elements of BYTES are slices of texts that live until the run has been executed; texts of an
  * output live as long as it does. */
 MUST_USE enum err run_input(struct run *run, uint32_t index, const int64_t *dims, uint64_t bytes_max, void **ret_data);

@@ -17,12 +17,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CONNECTION_CHUNK 64
-#define REQUEST_CHUNK    16
-#define ORPHANS_MAX      1024 /* requests that outlive their connection */
-#define TIDY_PERIOD_NS   (1 * NS_PER_S)
-#define IDLE_CACHE_BYTES (4U << 20)
-#define CODINGS_IDLE_MAX 4 /* contexts of a coding that wait for the next body */
+#define CONNECTION_CHUNK    64
+#define REQUEST_CHUNK       16
+#define ORPHANS_MAX         1024 /* requests that outlive their connection */
+#define TIDY_PERIOD_NS      (1 * NS_PER_S)
+#define MODELS_TIDY_PERIODS 15
+#define IDLE_CACHE_BYTES    (4U << 20)
+#define CODINGS_IDLE_MAX    4 /* contexts of a coding that wait for the next body */
 
 static enum err init(struct worker *worker, const struct worker_options *options);
 static void run(void *argument);
@@ -365,6 +366,18 @@ static void drop_spares(struct worker *worker)
     pool_spare_drop(&worker->out_spare, &worker->pool);
 }
 
+/* Other workers and the control plane may hold a model's entry at the same time; the model itself stays as long as this
+ * worker's configuration names it. */
+static void tidy_models(struct worker *worker)
+{
+    const struct config *config = worker->generation->config;
+    for (uint32_t i = 0; i < config->models.count; i++) {
+        struct model_entry *entry = config->model_entries[i];
+        if (atomic_load_explicit(&entry->state, memory_order_acquire) == MODEL_READY)
+            model_tidy(atomic_load_explicit(&entry->model, memory_order_acquire), worker->index);
+    }
+}
+
 static void on_tidy(struct timer *timer)
 {
     struct worker *worker = CONTAINER_OF(timer, struct worker, tidy_timer);
@@ -373,6 +386,8 @@ static void on_tidy(struct timer *timer)
         codings_trim(&worker->codings);
         drop_spares(worker);
     }
+    if (++worker->tidy_count % MODELS_TIDY_PERIODS == 0)
+        tidy_models(worker);
     gauge_set(&worker->meter.connections_open, worker->connection_count);
     gauge_set(&worker->meter.requests_in_flight, worker->requests.count);
     size_t spare_bytes = pool_spare_bytes(&worker->in_spare) + pool_spare_bytes(&worker->out_spare);

@@ -81,8 +81,9 @@ struct worker {
     struct worker_listener listeners[WORKER_LISTENERS_MAX];
     uint32_t listener_count;
     struct timer accept_timer; /* when to try accepting again */
-    struct timer tidy_timer;   /* gauges, and memory back to the system when idle */
-    uint64_t tidied_requests;  /* how many there had been the last time */
+    uint32_t tidy_count;
+    struct timer tidy_timer;  /* gauges, and memory back to the system when idle */
+    uint64_t tidied_requests; /* how many there had been the last time */
     bool is_accept_paused;
     bool is_accept_exhausted; /* for want of descriptors: until the timer */
     struct worker_guest guest;

@@ -237,6 +237,18 @@ static void on_signal(struct signals *signals, int number)
     server_shutdown_begin(server);
 }
 
+static void shrink_models(const struct config *config)
+{
+    bool did_shrink = false;
+    for (uint32_t i = 0; i < config->models.count; i++) {
+        struct model_entry *entry = config->model_entries[i];
+        if (atomic_load(&entry->state) == MODEL_READY)
+            did_shrink = model_shrink_when_idle(atomic_load(&entry->model), clock_now_ns()) || did_shrink;
+    }
+    if (did_shrink)
+        process_trim_memory();
+}
+
 /* What a worker may not say itself: it has no time to format. */
 static void on_watch_timer(struct timer *timer)
 {
@@ -258,5 +270,6 @@ static void on_watch_timer(struct timer *timer)
         say("%llu connections were closed: they did not begin with a header of the PROXY protocol, version 2",
             (unsigned long long)(now.preface_refused - seen->preface_refused));
     server->seen = now;
+    shrink_models(server->config);
     timer_set(&server->loop.timers, &server->watch_timer, clock_now_ns() + WATCH_PERIOD_NS);
 }

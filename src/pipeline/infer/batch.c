@@ -107,6 +107,7 @@ enum err instances_create(struct model *model)
     model->instances = instances;
     for (uint32_t i = 0; i < count; i++) {
         mutex_init(&instances[i].terminating);
+        frame_memory_init(&instances[i].memory, &model->budget);
         instances[i].fault = text_init(instances[i].fault_memory, sizeof(instances[i].fault_memory));
         TRY(ort_run_options_create(&instances[i].options));
     }

@@ -10,30 +10,53 @@
 
 /* --- Memory ------------------------------------------------------------------------------------------------------- */
 
+static bool budget_take(struct budget *budget, size_t bytes)
+{
+    size_t sum = atomic_fetch_add_explicit(&budget->bytes, bytes, memory_order_relaxed) + bytes;
+    if (LIKELY(!budget->bytes_max || sum <= budget->bytes_max))
+        return true;
+    atomic_fetch_sub_explicit(&budget->bytes, bytes, memory_order_relaxed);
+    return false;
+}
+
 enum err tensor_memory_reserve(struct tensor_memory *memory, uint32_t index, size_t bytes)
 {
     if (LIKELY(memory->ptr[index] && memory->capacity[index] >= bytes))
         return ERR_OK;
     tensor_memory_release(memory, index);
     size_t capacity = (MAX(bytes, 1) + TENSOR_ALIGN - 1) / TENSOR_ALIGN * TENSOR_ALIGN;
+    if (!budget_take(memory->budget, capacity))
+        return ERR_NOMEM;
     memory->ptr[index] = aligned_alloc(TENSOR_ALIGN, capacity);
-    memory->capacity[index] = memory->ptr[index] ? capacity : 0;
-    return memory->ptr[index] ? ERR_OK : ERR_NOMEM;
+    if (!memory->ptr[index]) {
+        atomic_fetch_sub_explicit(&memory->budget->bytes, capacity, memory_order_relaxed);
+        return ERR_NOMEM;
+    }
+    memory->capacity[index] = capacity;
+    return ERR_OK;
 }
 
 void tensor_memory_release(struct tensor_memory *memory, uint32_t index)
 {
     free(memory->ptr[index]);
+    atomic_fetch_sub_explicit(&memory->budget->bytes, memory->capacity[index], memory_order_relaxed);
     memory->ptr[index] = NULL;
     memory->capacity[index] = 0;
 }
 
+void frame_memory_init(struct frame_memory *memory, struct budget *budget)
+{
+    *memory = (struct frame_memory){.in.budget = budget, .out.budget = budget, .texts.budget = budget};
+}
+
 void frame_memory_deinit(struct frame_memory *memory)
 {
+    if (!memory->in.budget)
+        return; /* it never was */
     for (uint32_t i = 0; i < MODEL_TENSORS_MAX; i++) {
-        free(memory->in.ptr[i]);
-        free(memory->out.ptr[i]);
-        free(memory->texts.ptr[i]);
+        tensor_memory_release(&memory->in, i);
+        tensor_memory_release(&memory->out, i);
+        tensor_memory_release(&memory->texts, i);
     }
 }
 
@@ -107,6 +130,22 @@ void frame_forget_input(struct frame *frame, uint32_t index)
 {
     drop_value(&frame->in, index);
     frame->in.tensors[index].data = NULL;
+}
+
+bool frame_forget(struct frame *frame)
+{
+    bool had_any = false;
+    for (uint32_t i = 0; i < MODEL_TENSORS_MAX; i++) {
+        had_any = had_any || frame->in.memory->ptr[i] || frame->out.memory->ptr[i];
+        frame_forget_input(frame, i);
+        drop_value(&frame->out, i);
+        frame->out.tensors[i].data = NULL;
+        tensor_memory_release(frame->in.memory, i);
+        tensor_memory_release(frame->out.memory, i);
+        tensor_memory_release(frame->texts, i);
+    }
+    frame->is_planned = false;
+    return had_any;
 }
 
 enum err frame_lay_output(struct frame *frame, uint32_t index, const struct shape *shape)

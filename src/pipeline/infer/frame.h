@@ -15,13 +15,23 @@
 #include "pipeline/infer/ort.h"
 #include "pipeline/infer/shapes.h"
 
+#include <stdatomic.h>
+
 struct model;
+
+/* What all memory of a model counts against. */
+struct budget {
+    _Atomic size_t bytes;
+    size_t bytes_max; /* 0: no limit */
+};
 
 /* Memory of the tensors of one side; each is kept from use to use and only ever grows. */
 struct tensor_memory {
+    struct budget *budget; /* borrowed */
     void *ptr[MODEL_TENSORS_MAX];
     size_t capacity[MODEL_TENSORS_MAX];
 };
+/* ERR_NOMEM also when the budget has no room. */
 MUST_USE enum err tensor_memory_reserve(struct tensor_memory *memory, uint32_t index, size_t bytes);
 void tensor_memory_release(struct tensor_memory *memory, uint32_t index);
 
@@ -31,6 +41,7 @@ struct frame_memory {
     struct tensor_memory out;
     struct tensor_memory texts; /* what elements of outputs of BYTES point to */
 };
+void frame_memory_init(struct frame_memory *memory, struct budget *budget);
 void frame_memory_deinit(struct frame_memory *memory);
 
 enum guess { GUESS_NONE, GUESS_DERIVED, GUESS_REMEMBERED };
@@ -67,6 +78,8 @@ MUST_USE enum err frame_lay_output(struct frame *frame, uint32_t index, const st
 MUST_USE enum err frame_execute(struct frame *frame, struct OrtRunOptions *options, struct text *fault);
 /* Copies the texts that the elements of an output point to into memory of this frame. */
 MUST_USE enum err frame_own_texts(struct frame *frame, uint32_t index);
+/* Frees the memory and the handles of both sides; whether there was any. Not of a frame that shares its memory. */
+bool frame_forget(struct frame *frame);
 /* Gives the runtime back what it allocated for outputs; they are void then. */
 void frame_drop_lent(struct frame *frame);
 

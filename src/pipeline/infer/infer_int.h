@@ -13,8 +13,10 @@
 /* Runs of one worker. Touched by that worker only, so it needs no lock; aligned so that neighbours share no line. */
 struct run_pool {
     struct run *free;
-    uint32_t made_count; /* free and out; at most model_config.queue */
-    uint32_t out_count;  /* while it is not 0 the pool holds a reference to the model */
+    uint32_t made_count;   /* free and out; at most model_config.queue */
+    uint32_t out_count;    /* while it is not 0 the pool holds a reference to the model */
+    uint64_t uses_seen;    /* by model_tidy */
+    _Atomic uint64_t uses; /* written by the worker only */
 } CACHE_ALIGNED;
 
 struct instance;
@@ -30,6 +32,10 @@ struct model {
     struct batch_info batch_info;
     char why_single[256];
     struct pads pads;
+    struct budget budget;
+    uint64_t idle_uses; /* in model_shrink_when_idle: model_uses when it was last seen to change, and when that was */
+    uint64_t idle_since_ns;
+    bool is_shrunk;             /* since then */
     struct instance *instances; /* of executors and workers (batch.c) */
     struct lane *lane;
     const char *input_names[MODEL_TENSORS_MAX];
@@ -75,6 +81,8 @@ void instances_destroy(struct model *model);
 MUST_USE enum err batch_try(struct model *model, uint32_t instance, struct batch_member *members, uint32_t count,
                             struct batch_times *ret_times, struct text *words);
 
+/* Intra-op, by the configuration. */
+uint32_t model_threads(const struct model_config *config);
 /* Sets the session, its provider and how long that took. */
 MUST_USE enum err session_open(struct model *model, const struct model_load_options *options);
 

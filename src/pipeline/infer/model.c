@@ -3,6 +3,7 @@
  * allows; what they must not share is in the runs (run.c). */
 #include "pipeline/model.h"
 
+#include "lib/sys/thread.h"
 #include "pipeline/infer/infer_int.h"
 
 #include <stdlib.h>
@@ -43,6 +44,22 @@ enum err model_load(const struct model_load_options *options, struct model **ret
     return ERR_OK;
 }
 
+uint32_t model_threads(const struct model_config *config)
+{
+    if (config->threads)
+        return (uint32_t)config->threads;
+    return config->profile == MODEL_PROFILE_LATENCY ? thread_cpu_count() : 1;
+}
+
+/* As many as executors, each of which is a core's worth of work, if the threads inside a run do not take them. */
+static uint32_t count_instances(const struct model_load_options *options)
+{
+    const struct model_config *config = options->config;
+    if (config->instances)
+        return (uint32_t)config->instances;
+    return config->profile == MODEL_PROFILE_LATENCY ? 1 : MAX(options->executor_count / model_threads(config), 1);
+}
+
 static enum err create(const struct model_load_options *options, struct model **ret_model)
 {
     size_t bytes = sizeof(struct model) + options->worker_count * sizeof(struct run_pool);
@@ -57,7 +74,8 @@ static enum err create(const struct model_load_options *options, struct model **
     arena_init(&model->arena, &model->pool, 1024, NAMES_BYTES_MAX);
     model->info.name = options->config->name;
     model->info.version = options->config->version;
-    model->batch_info = (struct batch_info){.rows_max = 1, .instances = MAX(options->executor_count, 1)};
+    model->budget.bytes_max = options->config->memory;
+    model->batch_info = (struct batch_info){.rows_max = 1, .instances = count_instances(options)};
     model->info.platform = SLICE_LIT("onnxruntime_onnx");
     *ret_model = model;
     return ERR_OK;
@@ -169,6 +187,11 @@ static int find(const struct tensor_spec *specs, uint32_t count, struct slice na
         if (slice_equal(specs[i].name, name))
             return (int)i;
     return -1;
+}
+
+uint64_t model_memory_bytes(const struct model *model)
+{
+    return atomic_load_explicit(&model->budget.bytes, memory_order_relaxed);
 }
 
 struct slice runtime_version(struct slice library, struct text *fault)

@@ -206,10 +206,17 @@ void ort_providers(struct text *names)
 
 /* --- Sessions ------------------------------------------------------------------------------------------------- */
 
+struct provider { /* "cuda device_id=1" in its words */
+    struct slice name;
+    const char *keys[16], *values[16];
+    size_t count;
+    char memory[512];
+};
+
 static enum err set_options(const struct ort_session_options *options, OrtSessionOptions *theirs, struct text *fault);
 static enum err append_provider(struct slice name, OrtSessionOptions *options, struct text *fault);
-static enum err append_cuda(OrtSessionOptions *options, struct text *fault);
-static enum err append_named(struct slice name, OrtSessionOptions *options, struct text *fault);
+static enum err append_cuda(const struct provider *provider, OrtSessionOptions *options, struct text *fault);
+static enum err append_named(const struct provider *provider, OrtSessionOptions *options, struct text *fault);
 
 enum err ort_session_create(const struct ort_session_options *options, struct text *fault,
                             uint32_t *ret_failed_provider, struct OrtSession **ret_session)
@@ -242,39 +249,69 @@ static enum err set_options(const struct ort_session_options *options, OrtSessio
     TRY(take(api, api->SetSessionGraphOptimizationLevel(theirs, levels[options->optimization]), fault));
     TRY(take(api, api->SetIntraOpNumThreads(theirs, (int)options->threads), fault));
     TRY(take(api, api->SetInterOpNumThreads(theirs, 1), fault));
-    TRY(take(api, api->AddSessionConfigEntry(theirs, "session.intra_op.allow_spinning", "0"), fault));
+    TRY(take(api,
+             api->AddSessionConfigEntry(theirs, "session.intra_op.allow_spinning", options->is_spinning ? "1" : "0"),
+             fault));
     TRY(take(api, api->AddSessionConfigEntry(theirs, "session.inter_op.allow_spinning", "0"), fault));
     return take(api, api->DisableMemPattern(theirs), fault);
 }
 
-static enum err append_provider(struct slice name, OrtSessionOptions *options, struct text *fault)
+static enum err read_provider(struct slice words, struct provider *provider, struct text *fault)
 {
-    if (slice_equal_nocase(name, SLICE_LIT("cpu")))
+    snprintf(provider->memory, sizeof(provider->memory), SLICE_FMT, SLICE_ARG(words));
+    char *rest = provider->memory;
+    provider->name = slice_of_text(strsep(&rest, " "));
+    while (rest) {
+        char *value = strsep(&rest, " ");
+        const char *key = strsep(&value, "=");
+        if (!*key)
+            continue;
+        if (!value || provider->count == ARRAY_LEN(provider->keys)) {
+            text_printf(fault, "\"%s\" is no option of a provider: key=value is", key);
+            return ERR_INVALID;
+        }
+        provider->keys[provider->count] = key;
+        provider->values[provider->count++] = value;
+    }
+    return ERR_OK;
+}
+
+static enum err append_provider(struct slice words, OrtSessionOptions *options, struct text *fault)
+{
+    struct provider provider = {.count = 0};
+    TRY(read_provider(words, &provider, fault));
+    if (slice_equal_nocase(provider.name, SLICE_LIT("cpu")))
         return ERR_OK;
-    if (slice_equal_nocase(name, SLICE_LIT("cuda")))
-        return append_cuda(options, fault);
-    return append_named(name, options, fault);
+    if (slice_equal_nocase(provider.name, SLICE_LIT("cuda")))
+        return append_cuda(&provider, options, fault);
+    return append_named(&provider, options, fault);
 }
 
 /* The generic function below knows no CUDA in older versions. */
-static enum err append_cuda(OrtSessionOptions *options, struct text *fault)
+static enum err append_cuda(const struct provider *provider, OrtSessionOptions *options, struct text *fault)
 {
     const OrtApi *api = ort.api;
     OrtCUDAProviderOptionsV2 *cuda = NULL;
     TRY(take(api, api->CreateCUDAProviderOptions(&cuda), fault));
-    enum err err = take(api, api->SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda), fault);
+    enum err err = ERR_OK;
+    if (provider->count)
+        err = take(api, api->UpdateCUDAProviderOptions(cuda, provider->keys, provider->values, provider->count), fault);
+    if (err == ERR_OK)
+        err = take(api, api->SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda), fault);
     api->ReleaseCUDAProviderOptions(cuda);
     return err;
 }
 
-static enum err append_named(struct slice name, OrtSessionOptions *options, struct text *fault)
+static enum err append_named(const struct provider *provider, OrtSessionOptions *options, struct text *fault)
 {
-    char theirs[64];
-    snprintf(theirs, sizeof(theirs), SLICE_FMT, SLICE_ARG(name));
+    const char *theirs = provider->name.ptr;
     for (size_t i = 0; i < ARRAY_LEN(provider_names); i++)
-        if (slice_equal_nocase(name, slice_of_text(provider_names[i].name)))
-            snprintf(theirs, sizeof(theirs), "%s", provider_names[i].theirs);
-    return take(ort.api, ort.api->SessionOptionsAppendExecutionProvider(options, theirs, NULL, NULL, 0), fault);
+        if (slice_equal_nocase(provider->name, slice_of_text(provider_names[i].name)))
+            theirs = provider_names[i].theirs;
+    return take(ort.api,
+                ort.api->SessionOptionsAppendExecutionProvider(options, theirs, provider->keys, provider->values,
+                                                               provider->count),
+                fault);
 }
 
 void ort_session_destroy(struct OrtSession *session)
@@ -546,6 +583,11 @@ void ort_run_options_set_terminate(struct OrtRunOptions *options, bool is_termin
     OrtStatus *status =
         is_terminated ? ort.api->RunOptionsSetTerminate(options) : ort.api->RunOptionsUnsetTerminate(options);
     (void)take(ort.api, status, NULL); /* it sets a flag; there is nothing that could fail */
+}
+
+enum err ort_run_options_set_shrink(struct OrtRunOptions *options)
+{
+    return take(ort.api, ort.api->AddRunConfigEntry(options, "memory.enable_memory_arena_shrinkage", "cpu:0"), NULL);
 }
 
 enum err ort_run(const struct ort_run *run, struct text *fault)

@@ -29,7 +29,8 @@ struct ort_session_options {
     const char *path;
     uint32_t optimization; /* enum model_optimization */
     uint32_t threads;
-    const struct slice *providers; /* "cuda" and others; "cpu" is always there and need not be named */
+    bool is_spinning;              /* threads inside a run, while they wait */
+    const struct slice *providers; /* "cuda" and others, with key=value options behind; "cpu" need not be named */
     uint32_t provider_count;
 };
 /* One at a time in the process: whether two may be created at once is not promised by the runtime. Always written,
@@ -75,6 +76,8 @@ MUST_USE enum err ort_strings_read(struct OrtValue *value, void *memory, size_t 
 
 MUST_USE enum err ort_run_options_create(struct OrtRunOptions **ret_options);
 void ort_run_options_destroy(struct OrtRunOptions *options);
+/* A run with these options ends with memory given back that the runtime kept from larger ones. */
+MUST_USE enum err ort_run_options_set_shrink(struct OrtRunOptions *options);
 /* A run with these options stops between two nodes, until it is unset. Any thread. */
 void ort_run_options_set_terminate(struct OrtRunOptions *options, bool is_terminated);
 

@@ -13,7 +13,6 @@
 #define MEMBERS_MAX     8
 #define TIMED_RUNS_MAX  7
 #define TIMED_NS        50000000ULL    /* for the runs of one size */
-#define PROOF_NS_MAX    3000000000ULL  /* for all of it */
 #define ROWS_BYTES_MAX  (256ULL << 20) /* of an input of a batch */
 #define INPUT_BYTES_MAX (1ULL << 30)
 
@@ -82,25 +81,24 @@ static void conclude(struct proof *proof, const struct model_load_options *optio
 
 /* --- What the model says itself ----------------------------------------------------------------------------------- */
 
-static bool has_obstacle_at(const char *side, const struct tensor_spec *spec, struct slice *symbol, struct text *why);
+static bool has_obstacle_at(const char *side, const struct tensor_spec *spec, struct text *why);
 
 static bool has_obstacle(const struct model *model, struct text *why)
 {
     const struct model_info *info = &model->info;
-    struct slice symbol = {NULL, 0};
     for (uint32_t i = 0; i < info->input_count; i++)
-        if (has_obstacle_at("input", &info->inputs[i], &symbol, why))
+        if (has_obstacle_at("input", &info->inputs[i], why))
             return true;
     for (uint32_t i = 0; i < info->output_count; i++)
-        if (has_obstacle_at("output", &info->outputs[i], &symbol, why))
+        if (has_obstacle_at("output", &info->outputs[i], why))
             return true;
     if (!info->warm_run_ns)
         text_printf(why, "it was not warmed");
     return why->len > 0;
 }
 
-/* `symbol` is the name that first dimensions have had so far, if any. */
-static bool has_obstacle_at(const char *side, const struct tensor_spec *spec, struct slice *symbol, struct text *why)
+/* Names of first dimensions may differ: some exporters give each dimension one of its own. */
+static bool has_obstacle_at(const char *side, const struct tensor_spec *spec, struct text *why)
 {
     if (spec->rank == 0) {
         text_printf(why, "%s `" SLICE_FMT "` is a scalar, or has no declared shape", side, SLICE_ARG(spec->name));
@@ -111,13 +109,6 @@ static bool has_obstacle_at(const char *side, const struct tensor_spec *spec, st
                     (long long)spec->dims[0]);
         return true;
     }
-    if (spec->symbols[0].len && symbol->len && !slice_equal(spec->symbols[0], *symbol)) {
-        text_printf(why, "%s `" SLICE_FMT "` has the first dimension `" SLICE_FMT "`, and another has `" SLICE_FMT "`",
-                    side, SLICE_ARG(spec->name), SLICE_ARG(spec->symbols[0]), SLICE_ARG(*symbol));
-        return true;
-    }
-    if (spec->symbols[0].len)
-        *symbol = spec->symbols[0];
     return false;
 }
 
@@ -223,8 +214,9 @@ static bool is_affordable(struct proof *proof, uint32_t rows)
             text_printf(&proof->why, "%u rows take too much memory", rows);
             return false;
         }
-    if (clock_now_ns() - proof->begin_ns + 4 * proof->last_ns > PROOF_NS_MAX) {
-        text_printf(&proof->why, "trying %u rows would take too long", rows);
+    uint64_t time_ns = proof->model->config->batch.trial_time_ns;
+    if (time_ns && clock_now_ns() - proof->begin_ns + 4 * proof->last_ns > time_ns) {
+        text_printf(&proof->why, "trying %u rows would take longer than batch.trial_time", rows);
         return false;
     }
     return true;

@@ -16,6 +16,7 @@
 static enum err shape_input(const struct run *run, uint32_t index, const int64_t *dims, uint64_t bytes_max,
                             struct shape *ret_shape);
 static enum err note_given(struct run *run, uint32_t index, uint32_t borrowed, uint64_t bytes_max);
+static bool pool_shrink(struct run_pool *pool);
 static enum err write_masks(struct run *run, uint32_t index, uint64_t bytes_max);
 static void give_back(struct run *run);
 static void trim(struct run *run);
@@ -36,6 +37,8 @@ enum err run_acquire(struct model *model, uint32_t worker_index, struct run **re
         run->worker_index = worker_index;
         pool->made_count++;
     }
+    uint64_t uses = atomic_load_explicit(&pool->uses, memory_order_relaxed) + 1;
+    atomic_store_explicit(&pool->uses, uses, memory_order_relaxed);
     run->given = 0;
     if (UNLIKELY(atomic_load_explicit(&run->is_terminated, memory_order_relaxed))) {
         ort_run_options_set_terminate(run->options, false);
@@ -54,6 +57,7 @@ enum err run_create(struct model *model, struct run **ret_run)
         return ERR_NOMEM;
     run->model = model;
     run->fault = text_init(run->fault_memory, sizeof(run->fault_memory));
+    frame_memory_init(&run->memory, &model->budget);
     frame_init(&run->frame, model, &run->memory);
     run->frame.output_bytes_max = KEPT_BYTES_MAX;
     if (ort_run_options_create(&run->options) != ERR_OK) {
@@ -127,7 +131,10 @@ enum err run_input(struct run *run, uint32_t index, const int64_t *dims, uint64_
     if (UNLIKELY(!is_same)) {
         struct shape shape;
         TRY(shape_input(run, index, dims, bytes_max, &shape));
-        TRY(frame_lay_input(&run->frame, index, &shape));
+        enum err err = frame_lay_input(&run->frame, index, &shape);
+        if (UNLIKELY(err == ERR_NOMEM && pool_shrink(&run->model->pools[run->worker_index])))
+            err = frame_lay_input(&run->frame, index, &shape);
+        TRY(err);
     }
     *ret_data = tensor->data;
     return note_given(run, index, 0, bytes_max);
@@ -140,6 +147,32 @@ static enum err note_given(struct run *run, uint32_t index, uint32_t borrowed, u
     run->masks &= ~bit;
     run->borrowed = (run->borrowed & ~bit) | borrowed;
     return LIKELY(!run->model->pads.count) ? ERR_OK : write_masks(run, index, bytes_max);
+}
+
+/* Whether idle runs kept any memory. */
+static bool pool_shrink(struct run_pool *pool)
+{
+    bool did_keep = false;
+    for (struct run *run = pool->free; run; run = run->next_free)
+        did_keep = frame_forget(&run->frame) || did_keep;
+    return did_keep;
+}
+
+void model_tidy(struct model *model, uint32_t worker_index)
+{
+    struct run_pool *pool = &model->pools[worker_index];
+    uint64_t uses = atomic_load_explicit(&pool->uses, memory_order_relaxed);
+    if (uses == pool->uses_seen)
+        (void)pool_shrink(pool);
+    pool->uses_seen = uses;
+}
+
+uint64_t model_uses(const struct model *model)
+{
+    uint64_t uses = 0;
+    for (uint32_t i = 0; i < model->worker_count; i++)
+        uses += atomic_load_explicit(&model->pools[i].uses, memory_order_relaxed);
+    return uses;
 }
 
 /* As if the client had said that all of what it gave is data. */

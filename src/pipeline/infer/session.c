@@ -25,6 +25,11 @@ static enum err refuse_provider(const struct attempt *attempt, const struct mode
 static void drop_provider(struct attempt *attempt, const struct model_load_options *options);
 static void explain(enum err err, const struct attempt *attempt, const struct model_load_options *options);
 
+static struct slice name_of(struct slice provider)
+{
+    return slice_cut(&provider, ' '); /* its options stand behind */
+}
+
 enum err session_open(struct model *model, const struct model_load_options *options)
 {
     const struct model_config *config = options->config;
@@ -41,7 +46,7 @@ enum err session_open(struct model *model, const struct model_load_options *opti
         drop_provider(&attempt, options);
     }
     model->info.load_ns = clock_now_ns() - start_ns;
-    model->info.provider = attempt.count ? attempt.providers[0] : SLICE_LIT("cpu");
+    model->info.provider = attempt.count ? name_of(attempt.providers[0]) : SLICE_LIT("cpu");
     return ERR_OK;
 }
 
@@ -50,7 +55,7 @@ static struct attempt plan(const struct model_config *config)
     struct attempt attempt = {0};
     const struct slice *providers = config->providers.items;
     for (uint32_t i = 0; i < config->providers.count && attempt.count < PROVIDERS_MAX; i++) {
-        if (slice_equal_nocase(providers[i], SLICE_LIT("cpu")))
+        if (slice_equal_nocase(name_of(providers[i]), SLICE_LIT("cpu")))
             break;
         attempt.providers[attempt.count++] = providers[i];
     }
@@ -65,7 +70,8 @@ static enum err try(struct attempt *attempt, const struct model_config *config, 
     struct text words = text_init(attempt->words, sizeof(attempt->words));
     struct ort_session_options options = {.path = path,
                                           .optimization = config->optimization,
-                                          .threads = (uint32_t)MAX(config->threads, 1),
+                                          .threads = model_threads(config),
+                                          .is_spinning = config->spinning,
                                           .providers = attempt->providers,
                                           .provider_count = attempt->count};
     enum err err = ort_session_create(&options, &words, &attempt->failed, ret_session);
@@ -81,7 +87,8 @@ static enum err refuse_provider(const struct attempt *attempt, const struct mode
                 SLICE_FMT ": provider " SLICE_FMT " cannot be used, and provider_missing is stop (%s). Install a build "
                           "of ONNX Runtime that has it and name that by `onnxruntime:`, or set provider_missing to "
                           "fall_back",
-                SLICE_ARG(options->config->path), SLICE_ARG(attempt->providers[attempt->failed]), attempt->words);
+                SLICE_ARG(options->config->path), SLICE_ARG(name_of(attempt->providers[attempt->failed])),
+                attempt->words);
     return ERR_INVALID;
 }
 
@@ -93,8 +100,8 @@ static void drop_provider(struct attempt *attempt, const struct model_load_optio
             (attempt->count - attempt->failed) * sizeof(dropped));
     text_printf(options->notices,
                 "model " SLICE_FMT ": provider " SLICE_FMT " cannot be used, taking " SLICE_FMT " (%s)\n",
-                SLICE_ARG(options->config->name), SLICE_ARG(dropped),
-                SLICE_ARG(attempt->count ? attempt->providers[0] : SLICE_LIT("cpu")), attempt->words);
+                SLICE_ARG(options->config->name), SLICE_ARG(name_of(dropped)),
+                SLICE_ARG(attempt->count ? name_of(attempt->providers[0]) : SLICE_LIT("cpu")), attempt->words);
 }
 
 static void explain(enum err err, const struct attempt *attempt, const struct model_load_options *options)

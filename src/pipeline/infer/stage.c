@@ -9,6 +9,8 @@ static enum verdict fail(struct request *request)
     if (request->job.err == ERR_TIMEOUT)
         return request_fail(request, PROBLEM_DEADLINE, "The model " SLICE_FMT " was not begun in time.",
                             SLICE_ARG(name));
+    if (request->job.err == ERR_NOMEM)
+        return request_fail_memory(request);
     counter_add(&request->worker->meter.runs_failed, 1);
     struct slice fault = slice_first(run_fault(request->run), 300);
     return request_fail(request, PROBLEM_MODEL_FAILED, "The model " SLICE_FMT " failed: " SLICE_FMT, SLICE_ARG(name),

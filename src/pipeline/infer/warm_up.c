@@ -5,10 +5,12 @@
 #include "lib/sys/clock.h"
 #include "pipeline/infer/infer_int.h"
 
+#define IDLE_NS           30000000000ULL
 #define WARM_UP_RUNS      3
 #define WARM_UP_BYTES_MAX (1ULL << 30) /* of one input */
 
 static enum err check_names(const struct model *model, const struct model_load_options *options);
+static void shrink(struct model *model);
 static enum err fill(struct model *model, struct run *run, const struct model_load_options *options);
 static const struct option_shape *find(const struct model_config *config, struct slice name);
 static enum err execute(struct model *model, struct run *run);
@@ -76,6 +78,42 @@ void warm_up_dims(const struct model *model, uint32_t index, int64_t *dims)
         dims[d] = shape && d < shape->rank          ? (int64_t)shape->dims[d]
                   : spec->dims[d] == TENSOR_DIM_ANY ? 1
                                                     : spec->dims[d];
+}
+
+bool model_shrink_when_idle(struct model *model, uint64_t now_ns)
+{
+    uint64_t uses = model_uses(model);
+    if (uses != model->idle_uses || !model->idle_since_ns) {
+        model->idle_uses = uses;
+        model->idle_since_ns = now_ns;
+        model->is_shrunk = false;
+        return false;
+    }
+    if (model->is_shrunk || now_ns - model->idle_since_ns < IDLE_NS)
+        return false;
+    model->is_shrunk = true;
+    shrink(model);
+    return true;
+}
+
+static void shrink(struct model *model)
+{
+    struct run *run = NULL;
+    if (!model->info.warm_run_ns || run_create(model, &run) != ERR_OK)
+        return;
+    enum err err = ort_run_options_set_shrink(run->options);
+    for (uint32_t i = 0; i < model->info.input_count && err == ERR_OK; i++) {
+        int64_t dims[TENSOR_RANK_MAX];
+        void *data = NULL;
+        warm_up_dims(model, i, dims);
+        err = run_input(run, i, dims, WARM_UP_BYTES_MAX, &data);
+        if (err == ERR_OK)
+            memset(data, 0, run->frame.in.tensors[i].bytes);
+    }
+    if (err == ERR_OK)
+        err = run_execute(run);
+    (void)err; /* it has no room for this either, and keeps what it has */
+    run_destroy(run);
 }
 
 static const struct option_shape *find(const struct model_config *config, struct slice name)

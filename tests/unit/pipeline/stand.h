@@ -134,6 +134,11 @@ struct slice run_fault(const struct run *run)
     return (struct slice){NULL, 0};
 }
 
+void model_tidy(struct model *model, uint32_t worker_index)
+{
+    (void)model, (void)worker_index;
+}
+
 uint64_t run_duration_ns(const struct run *run)
 {
     (void)run;

@@ -107,6 +107,30 @@ static void is_not_batched_unless_asked_for(void **state)
     model_unref(model);
 }
 
+static uint32_t count_instances(uint64_t instances, uint64_t threads, uint32_t profile, uint32_t executors)
+{
+    struct load load;
+    load_init(&load, "mlp");
+    load.config.instances = instances;
+    load.config.threads = threads;
+    load.config.profile = profile;
+    load.executor_count = executors;
+    assert_int_equal(load_run(&load), ERR_OK);
+    uint32_t count = model_batch_info(load.model)->instances;
+    model_unref(load.model);
+    return count;
+}
+
+static void the_profile_says_how_many_batches_go_at_once(void **state)
+{
+    (void)state;
+    assert_int_equal(count_instances(0, 0, MODEL_PROFILE_THROUGHPUT, 4), 4);
+    assert_int_equal(count_instances(0, 2, MODEL_PROFILE_THROUGHPUT, 4), 2);
+    assert_int_equal(count_instances(0, 8, MODEL_PROFILE_THROUGHPUT, 4), 1);
+    assert_int_equal(count_instances(0, 0, MODEL_PROFILE_LATENCY, 4), 1);
+    assert_int_equal(count_instances(3, 0, MODEL_PROFILE_LATENCY, 4), 3);
+}
+
 /* --- Batches -------------------------------------------------------------------------------------------------------- */
 
 #define RUNS_MAX 16
@@ -618,6 +642,7 @@ int main(void)
         cmocka_unit_test(runs_singly_what_cannot_be_batched_and_says_why),
         cmocka_unit_test(a_tolerance_may_let_rows_differ),
         cmocka_unit_test(is_not_batched_unless_asked_for),
+        cmocka_unit_test(the_profile_says_how_many_batches_go_at_once),
         cmocka_unit_test(each_member_gets_its_own_rows),
         cmocka_unit_test(single_and_batched_uses_of_a_run_may_alternate),
         cmocka_unit_test(every_input_and_output_is_gathered_and_scattered),

@@ -393,6 +393,80 @@ static void input_in_memory_of_others_is_read_there(void **state)
     model_unref(model);
 }
 
+/* --- Limits of memory --------------------------------------------------------------------------------------------- */
+
+static void memory_of_a_model_has_a_limit(void **state)
+{
+    (void)state;
+    struct load load;
+    load_init(&load, "identity");
+    load.config.memory = 100000;
+    assert_int_equal(load_run(&load), ERR_OK);
+    struct model *model = load.model;
+    struct run *first = acquire(model, 0), *second = acquire(model, 0);
+    void *data = NULL;
+    assert_int_equal(run_input(first, 0, (int64_t[]){3000, 4}, BYTES_MAX, &data), ERR_OK);
+    memset(data, 0, 48000);
+    assert_int_equal(run_input(second, 0, (int64_t[]){4000, 4}, BYTES_MAX, &data), ERR_NOMEM);
+    execute(first); /* its output has room */
+    assert_int_equal(run_input(second, 0, (int64_t[]){1000, 4}, BYTES_MAX, &data), ERR_NOMEM);
+    assert_true(model_memory_bytes(model) <= 100000);
+    run_release(first); /* what an idle run keeps makes room for one that is used */
+    assert_int_equal(run_input(second, 0, (int64_t[]){3000, 4}, BYTES_MAX, &data), ERR_OK);
+    memset(data, 0, 48000);
+    execute(second);
+    run_release(second);
+    use_rows(model, 0, 3, 1, 5);
+    model_unref(model);
+}
+
+static void an_output_without_room_fails_its_run_only(void **state)
+{
+    (void)state;
+    struct load load;
+    load_init(&load, "identity");
+    load.config.memory = 60000;
+    assert_int_equal(load_run(&load), ERR_OK);
+    struct run *run = acquire(load.model, 0);
+    void *data = NULL;
+    assert_int_equal(run_input(run, 0, (int64_t[]){3000, 4}, BYTES_MAX, &data), ERR_OK);
+    assert_int_equal(run_execute(run), ERR_NOMEM);
+    run_release(run);
+    use_rows(load.model, 0, 3, 1, 5);
+    model_unref(load.model);
+}
+
+static void idle_runs_give_their_memory_back(void **state)
+{
+    (void)state;
+    struct load load;
+    struct model *model = load_good(&load, "identity");
+    use_rows(model, 0, 16, 1, 5);
+    model_tidy(model, 0);
+    assert_true(model_memory_bytes(model) > 0); /* it was used since the last look */
+    model_tidy(model, 0);
+    assert_int_equal(model_memory_bytes(model), 0);
+    use_rows(model, 0, 16, 1, 6);
+    assert_true(model_memory_bytes(model) > 0);
+    model_unref(model);
+}
+
+static void the_runtime_shrinks_once_when_idle(void **state)
+{
+    (void)state;
+    struct load load;
+    struct model *model = load_good(&load, "mlp");
+    static const uint64_t s = 1000000000;
+    assert_false(model_shrink_when_idle(model, 100 * s));
+    assert_false(model_shrink_when_idle(model, 120 * s));
+    assert_true(model_shrink_when_idle(model, 130 * s));
+    assert_false(model_shrink_when_idle(model, 200 * s));
+    run_release(acquire(model, 1));
+    assert_false(model_shrink_when_idle(model, 201 * s));
+    assert_true(model_shrink_when_idle(model, 231 * s));
+    model_unref(model);
+}
+
 /* --- Cost ----------------------------------------------------------------------------------------------------------- */
 
 static void a_warm_run_takes_nothing_from_the_heap(void **state)
@@ -540,6 +614,10 @@ int main(void)
         cmocka_unit_test(a_terminated_run_is_cancelled_until_it_is_released),
         cmocka_unit_test(texts_come_back_as_they_went_in),
         cmocka_unit_test(input_in_memory_of_others_is_read_there),
+        cmocka_unit_test(memory_of_a_model_has_a_limit),
+        cmocka_unit_test(an_output_without_room_fails_its_run_only),
+        cmocka_unit_test(idle_runs_give_their_memory_back),
+        cmocka_unit_test(the_runtime_shrinks_once_when_idle),
         cmocka_unit_test(a_warm_run_takes_nothing_from_the_heap),
         cmocka_unit_test(two_workers_use_one_model_at_once),
         cmocka_unit_test(runs_the_real_model_where_it_was_fetched),
