@@ -22,8 +22,12 @@ enum model_profile { MODEL_PROFILE_THROUGHPUT, MODEL_PROFILE_LATENCY };
 enum model_provider_missing { MODEL_PROVIDER_FALL_BACK, MODEL_PROVIDER_STOP };
 
 /* `batch:` of a model; zero is a model that is never batched. */
+enum batch_policy { BATCH_ADAPTIVE, BATCH_FIXED };
 struct batch_config {
-    uint64_t max;     /* rows of a batch; 1 or 0: every run goes alone */
+    uint64_t max;                 /* rows of a batch; 1 or 0: every run goes alone */
+    uint32_t policy;              /* enum batch_policy */
+    struct option_list preferred; /* of uint64_t; BATCH_FIXED, as the next: rows that a batch does not wait beyond */
+    uint64_t max_delay;           /* ns; how long a run waits for a preferred size, or for `max` */
     double tolerance; /* by how much a row of a batch may differ from the same row alone, times 1 + its magnitude */
     uint64_t trial_time_ns; /* that loading takes to try sizes; 0: no limit */
 };
@@ -51,6 +55,8 @@ struct model_config {
     bool spinning;              /* of threads inside a run while they wait for each other */
     uint64_t memory;            /* most bytes of inputs and outputs; 0: no limit */
     uint64_t queue;             /* most runs of one worker in flight */
+    uint64_t queue_total;       /* most of all workers waiting or running; 0: no such bound */
+    uint64_t priority;          /* of requests that say none; 1 is served first */
     struct option_list warm_up; /* of struct option_shape: concrete sizes for open dimensions */
     struct batch_config batch;
     struct option_list pad; /* of struct pad_config */

@@ -13,6 +13,11 @@ static const char *const profile_choices[] = {
     [MODEL_PROFILE_LATENCY] = "latency",
     NULL,
 };
+static const char *const batch_policy_choices[] = {
+    [BATCH_ADAPTIVE] = "adaptive",
+    [BATCH_FIXED] = "fixed",
+    NULL,
+};
 static const char *const optimization_choices[] = {
     [MODEL_OPTIMIZE_NONE] = "none", [MODEL_OPTIMIZE_BASIC] = "basic", [MODEL_OPTIMIZE_EXTENDED] = "extended",
     [MODEL_OPTIMIZE_ALL] = "all",   [MODEL_OPTIMIZE_ALL + 1] = NULL,

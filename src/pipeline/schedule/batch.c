@@ -58,9 +58,11 @@ static uint32_t begin(struct batch *batch)
 
 static void write_outcome(struct batch *batch, const struct batch_times *times)
 {
+    batch->is_telling = true;
     for (uint32_t i = 0; i < batch->count; i++) {
         struct job *job = batch->jobs[i];
         job->err = batch->members[i].err;
+        batch->is_telling &= job->err == ERR_OK && (job->rows || batch->lane->rows_max == 1);
         job->times = (struct job_times){.queue_ns = batch->begin_ns - job->submit_ns,
                                         .gather_ns = times->gather_ns,
                                         .run_ns = times->run_ns,

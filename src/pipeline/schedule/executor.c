@@ -18,13 +18,14 @@
 #include "lib/sys/clock.h"
 #include "pipeline/schedule/schedule_int.h"
 
+#define URGENCY_NS 20e6
+
 static bool lead(struct executor *executor);
 static void settle(struct executor *executor);
 static bool form(struct executor *executor);
-static bool may_form(const struct scheduler *scheduler);
 static void go_idle(struct executor *executor);
 static void leave_idle(struct executor *executor);
-static void call_idle(struct scheduler *scheduler);
+static void call_idle(struct executor *executor);
 static bool post_watch(struct scheduler *scheduler);
 static void take_watch(struct scheduler *scheduler);
 
@@ -64,7 +65,7 @@ static bool lead(struct executor *executor)
         leave_idle(executor);
         take_watch(scheduler);
         is_stopping = atomic_load(&scheduler->is_stopping);
-        scheduler_drain(scheduler);
+        scheduler_drain(scheduler, executor);
         if (is_stopping || form(executor))
             break;
         go_idle(executor);
@@ -72,7 +73,7 @@ static bool lead(struct executor *executor)
             break;
     }
     if (executor->batch.lane)
-        call_idle(scheduler);
+        call_idle(executor);
     mutex_unlock(&scheduler->baton);
     executor_tell(executor);
     model_unref(settled); /* without the baton: the last reference frees the model */
@@ -84,71 +85,82 @@ static void settle(struct executor *executor)
     struct batch *batch = &executor->batch;
     if (!batch->lane)
         return;
-    lane_instance_release(batch->lane, batch->instance);
+    lane_settle(batch);
     batch->lane = NULL;
     batch->model = NULL;
-    batch->count = 0;
 }
 
-/* Nobody wants it any more: it is not begun. */
-static bool is_over(struct job *job, uint64_t now_ns)
+/* The lane that has had the least time; one that could not meet a deadline otherwise is let in front of others by a bounded time,
+ * so that it cannot hold them up for good. */
+static double rank(const struct plan *plan)
 {
-    if (atomic_load_explicit(&job->is_cancelled, memory_order_relaxed))
-        job->err = ERR_CANCELLED;
-    else if (job->deadline_ns <= now_ns)
-        job->err = ERR_TIMEOUT;
-    job->times.queue_ns = now_ns - MIN(now_ns, job->submit_ns);
-    return job->err != ERR_OK;
+    const struct situation *situation = &plan->situation;
+    uint64_t need_ns = 2 * form_cautious_ns(situation->cost, situation->rows);
+    bool is_urgent = situation->deadline_ns != JOB_NO_DEADLINE && situation->deadline_ns < situation->now_ns + need_ns;
+    return plan->lane->served_ns - (is_urgent ? URGENCY_NS : 0);
 }
 
-/* The lane that has a batch comes last from then on. */
-static bool form(struct executor *executor)
+/* The best that could begin, with plan.lane NULL if nothing can; and when something that waits will have waited enough. */
+static void choose(struct scheduler *scheduler, uint32_t servers, struct plan *ret_best, uint64_t *ret_next_ns)
+{
+    uint64_t now_ns = clock_now_ns();
+    *ret_best = (struct plan){0};
+    *ret_next_ns = NEVER_NS;
+    LIST_EACH(node, &scheduler->lanes)
+    {
+        struct plan plan;
+        struct lane *lane = CONTAINER_OF(node, struct lane, node);
+        if (!lane->free_count)
+            continue;
+        lane_plan(lane, servers, now_ns, &plan);
+        if (plan.wait_until_ns)
+            *ret_next_ns = MIN(*ret_next_ns, plan.wait_until_ns);
+        else if (plan.flow && (!ret_best->lane || rank(&plan) < rank(ret_best)))
+            *ret_best = plan;
+    }
+}
+
+/* A lane without jobs leaves, since it may go with its model at any time. */
+static void sweep(struct executor *executor)
 {
     struct scheduler *scheduler = executor->scheduler;
-    struct batch *batch = &executor->batch;
     uint64_t now_ns = clock_now_ns();
     LIST_EACH(node, &scheduler->lanes)
     {
         struct lane *lane = CONTAINER_OF(node, struct lane, node);
-        if (!lane->free_count)
-            continue;
-        struct job *job;
-        while ((job = lane_pop(lane)) && is_over(job, now_ns))
-            executor_note(executor, job);
-        list_remove(&lane->node);
-        if (lane->first)
-            list_add_last(&scheduler->lanes, &lane->node);
-        if (!job)
-            continue;
-        batch->lane = lane;
-        batch->model = model_ref(run_model(job->run));
-        batch->instance = lane_instance_acquire(lane);
-        batch->jobs[0] = job;
-        batch->count = 1;
-        batch->rows = MAX(job->rows, 1);
-        return true;
+        lane_sweep(lane, executor, now_ns);
+        if (!lane->queue.jobs)
+            list_remove(&lane->node);
     }
-    return false;
 }
 
-/* Whether another executor would find something to do. */
-static bool may_form(const struct scheduler *scheduler)
+static bool form(struct executor *executor)
 {
-    LIST_EACH(node, &scheduler->lanes)
-    {
-        if (CONTAINER_OF(node, struct lane, node)->free_count)
-            return true;
-    }
-    return false;
+    struct scheduler *scheduler = executor->scheduler;
+    struct plan plan;
+    sweep(executor);
+    choose(scheduler, scheduler->idle_count + 1, &plan, &executor->wake_at_ns);
+    if (!plan.lane)
+        return false;
+    scheduler->served_ns = MAX(scheduler->served_ns, plan.lane->served_ns);
+    lane_fill(&plan, &executor->batch);
+    if (!plan.lane->queue.jobs)
+        list_remove(&plan.lane->node);
+    return true;
 }
 
-void scheduler_drain(struct scheduler *scheduler)
+void scheduler_drain(struct scheduler *scheduler, struct executor *executor)
 {
     for (uint32_t w = 0; w < scheduler->worker_count; w++)
         for (struct job *job; (job = ring_pop(&scheduler->inboxes[w].to_executors));) {
-            lane_push(job->lane, job);
-            if (!list_is_linked(&job->lane->node))
-                list_add_last(&scheduler->lanes, &job->lane->node);
+            struct lane *lane = job->lane;
+            if (UNLIKELY(lane_push(lane, job) != ERR_OK)) {
+                job->err = ERR_NOMEM;
+                executor_note(executor, job);
+            } else if (!list_is_linked(&lane->node)) {
+                lane->served_ns = MAX(lane->served_ns, scheduler->served_ns);
+                list_add_last(&scheduler->lanes, &lane->node);
+            }
         }
 }
 
@@ -158,7 +170,6 @@ static void go_idle(struct executor *executor)
 {
     struct scheduler *scheduler = executor->scheduler;
     wake_announce(&executor->wake);
-    executor->wake_at_ns = NEVER_NS;
     executor->is_idle = true;
     scheduler->idle[scheduler->idle_count++] = executor;
 }
@@ -193,20 +204,39 @@ static void take_watch(struct scheduler *scheduler)
     (void)atomic_exchange_explicit(&scheduler->watch, 0, memory_order_acq_rel);
 }
 
-/* Whoever leaves with a batch hands the baton on: to a sleeper if there is more to do, else to whom the next job wakes. */
-static void call_idle(struct scheduler *scheduler)
+static void wake_idle(struct scheduler *scheduler)
 {
+    struct executor *next = scheduler->idle[--scheduler->idle_count];
+    next->is_idle = false;
+    wake_up(&next->wake);
+}
+
+/* Whether a sleeper has set its clock early enough. */
+static bool will_look_by(const struct scheduler *scheduler, uint64_t next_ns)
+{
+    bool will = next_ns == NEVER_NS;
+    for (uint32_t i = 0; i < scheduler->idle_count && !will; i++)
+        will = scheduler->idle[i]->wake_at_ns <= next_ns;
+    return will;
+}
+
+/* Whoever leaves with a batch hands the baton on: to a sleeper if there is more to do, or a clock to be set; else to whom the next
+ * job wakes. */
+static void call_idle(struct executor *executor)
+{
+    struct scheduler *scheduler = executor->scheduler;
     while (scheduler->idle_count) {
-        if (may_form(scheduler)) {
-            struct executor *next = scheduler->idle[--scheduler->idle_count];
-            next->is_idle = false;
-            wake_up(&next->wake);
+        struct plan plan;
+        uint64_t next_ns;
+        choose(scheduler, scheduler->idle_count, &plan, &next_ns);
+        if (plan.lane || !will_look_by(scheduler, next_ns)) {
+            wake_idle(scheduler);
             return;
         }
         if (post_watch(scheduler))
             return;
         take_watch(scheduler);
-        scheduler_drain(scheduler);
+        scheduler_drain(scheduler, executor);
     }
 }
 

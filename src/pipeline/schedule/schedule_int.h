@@ -6,10 +6,16 @@
 #include "lib/base/list.h"
 #include "lib/sys/ring.h"
 #include "lib/sys/thread.h"
+#include "pipeline/schedule/cost_int.h"
+#include "pipeline/schedule/form_int.h"
+#include "pipeline/schedule/queue_int.h"
 #include "pipeline/scheduler.h"
 
 #define BATCH_JOBS_MAX 256
 #define NEVER_NS       UINT64_MAX
+
+struct batch;
+struct executor;
 
 enum job_mark { JOB_BEGUN = 1, JOB_CANCELLED = 2 };
 
@@ -17,22 +23,49 @@ enum job_mark { JOB_BEGUN = 1, JOB_CANCELLED = 2 };
 
 struct lane {
     const struct model *model;
-    struct list node;  /* baton: of scheduler.lanes, while anything is queued */
-    struct job *first; /* baton */
-    struct job **end;  /* baton */
+    const struct model_config *config;
+    uint32_t rows_max; /* of a batch */
+    struct list node;  /* baton, here and below: of scheduler.lanes, while anything is queued */
+    struct queue queue;
+    struct cost cost;
+    struct arrivals arrivals;
+    double served_ns; /* of executors' time, by which lanes take turns */
+    uint32_t free_count;
     uint32_t instance_count;
-    uint32_t free_count; /* baton */
+
+    /* Written by who has the baton, read by workers and by lane_look. */
+    _Atomic double a_ns;
+    _Atomic double b_ns;
+    _Atomic double error_ratio;
+    _Atomic double arrivals_per_ns; /* as of arrivals_at_ns */
+    _Atomic uint64_t arrivals_at_ns;
     _Atomic uint32_t queued;
     _Atomic uint32_t running;
-    uint32_t free_instances[]; /* baton: a stack */
+
+    _Atomic uint32_t cancelled; /* in the queue or on their way there; written by workers */
+    uint32_t free_instances[];  /* baton: a stack */
 };
 
-/* The holder of the baton. */
-void lane_push(struct lane *lane, struct job *job);
-/* Any of its jobs, and which there are none of any more; NULL when there is none. */
+/* What could be begun in a lane. */
+struct plan {
+    struct lane *lane;
+    struct queue_flow *flow; /* who opens the batch; NULL: nobody */
+    struct situation situation;
+    uint64_t wait_until_ns; /* 0: it can begin */
+};
+
+/* All of these by the holder of the baton. */
+MUST_USE enum err lane_push(struct lane *lane, struct job *job);
+/* Any of its jobs; NULL when there is none. */
 struct job *lane_pop(struct lane *lane);
-uint32_t lane_instance_acquire(struct lane *lane);
-void lane_instance_release(struct lane *lane, uint32_t instance);
+/* Hands back what nobody wants any more, or what is too late. */
+void lane_sweep(struct lane *lane, struct executor *executor, uint64_t now_ns);
+/* `servers`: idle executors, the one that asks included. */
+void lane_plan(struct lane *lane, uint32_t servers, uint64_t now_ns, struct plan *ret_plan);
+/* Moves jobs into the batch, at least one, and takes an instance for it. */
+void lane_fill(const struct plan *plan, struct batch *batch);
+/* After the batch: what it took is learned. */
+void lane_settle(struct batch *batch);
 
 /* --- A batch ----------------------------------------------------------------------------------------------------- */
 
@@ -46,6 +79,8 @@ struct batch {
     uint32_t instance;
     uint32_t count;
     uint32_t rows;
+    double expected_ns;
+    bool is_telling; /* all went well: what it took says something of its size */
     uint64_t begin_ns;
     uint64_t ns; /* how long it took */
     struct job *jobs[BATCH_JOBS_MAX];
@@ -84,6 +119,7 @@ struct inbox {
 struct scheduler {
     struct mutex baton;
     struct list lanes;      /* baton: with jobs queued */
+    double served_ns;       /* baton: where a lane begins that had nothing queued */
     struct executor **idle; /* baton: a stack, so that the one whose caches are warm is taken first */
     uint32_t idle_count;    /* baton */
     struct executor *executors;
@@ -105,7 +141,7 @@ void executor_note(struct executor *executor, struct job *job);
 void executor_tell(struct executor *executor);
 /* Any thread, after its work is visible: somebody will look. */
 void executors_call(struct scheduler *scheduler);
-/* Moves what workers have pushed into the lanes. */
-void scheduler_drain(struct scheduler *scheduler);
+/* Moves what workers have pushed into the lanes; what there is no memory for goes back at once. */
+void scheduler_drain(struct scheduler *scheduler, struct executor *executor);
 
 #endif

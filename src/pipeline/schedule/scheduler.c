@@ -117,7 +117,8 @@ static void give_up_jobs(struct scheduler *scheduler)
     struct job *jobs = NULL;
     if (!scheduler->inboxes || !scheduler->executors)
         return;
-    scheduler_drain(scheduler);
+    scheduler_drain(scheduler, &scheduler->executors[0]);
+    executor_tell(&scheduler->executors[0]);
     struct list *node;
     while ((node = list_pop_first(&scheduler->lanes))) {
         struct lane *lane = CONTAINER_OF(node, struct lane, node);
@@ -166,7 +167,7 @@ enum err scheduler_submit(struct scheduler *scheduler, uint32_t worker_index, st
         return refuse(REFUSAL_FULL, NS_PER_S, ret_admission);
     job->lane = model_lane(run_model(job->run));
     job->rows = run_rows(job->run);
-    job->key = run_batch_key(job->run);
+    job->key = job->rows ? run_batch_key(job->run) : ~run_batch_key(job->run);
     job->worker_index = worker_index;
     job->submit_ns = clock_now_ns();
     job->err = ERR_OK;
@@ -229,4 +230,6 @@ void job_cancel(struct job *job)
     uint32_t marks = atomic_fetch_or_explicit(&job->marks, JOB_CANCELLED, memory_order_acq_rel);
     if (marks == JOB_BEGUN)
         batch_drop(job);
+    else if (!marks)
+        atomic_fetch_add_explicit(&job->lane->cancelled, 1, memory_order_release);
 }
