@@ -135,6 +135,7 @@ struct route_config {
     bool is_debug;         /* allows the header X-Weir-Skip to turn skippable middlewares off */
     uint64_t body_bytes;   /* 0: limits.body_bytes */
     uint64_t request_time; /* ns; 0: limits.request_time */
+    uint64_t deadline;     /* ns from the first byte of the head; 0: none */
     struct slice schema;   /* absolute path of a file, with a fragment or without; empty: by convention */
     bool is_body_required; /* where `schema` or a convention binds one */
     struct contract_config contract;

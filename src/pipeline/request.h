@@ -271,6 +271,9 @@ static inline struct slice request_header(const struct request *request, enum ht
  * again. ERR_BUSY when the crew is full. */
 MUST_USE enum err request_submit(struct request *request);
 
+/* schedule/: before there is a run. Takes note of the deadlines that the client and the route have set; FAIL when a run of the
+ * model would not be admitted now. */
+enum verdict request_admit(struct request *request, struct model *model);
 /* schedule/: gives a job to the scheduler, which holds the request until it is done: its `run` must be set, and `on_done` is
  * request_job_done unless somebody set another, which calls that in the end. Deadline, tenant and priority are the request's.
  * ERR_BUSY: it was not taken, for a reason. A request may have many jobs, but goes on only when none of them is out. */

@@ -35,6 +35,10 @@ struct admission {
     enum refusal refusal;
     uint64_t wait_ns; /* until it may be taken, as far as can be told */
 };
+/* Workers only. Whether a job with this deadline, tenant and priority would be taken now, before there is a run to submit:
+ * ERR_BUSY when not, as in the next. */
+MUST_USE enum err scheduler_admit(struct scheduler *scheduler, uint32_t worker_index, const struct model *model,
+                                  const struct job *job, struct admission *ret_admission);
 /* Workers only. ERR_BUSY when it is refused; then `ret_admission` says why. The executors hear of it at the end of the
  * loop's turn (scheduler_turn), so that what came in one turn can share a batch; a cheap model may run then, on the worker
  * itself. on_done is never called before this has returned. */

@@ -36,6 +36,9 @@ enum verdict stage_decode(struct request *request)
 enum verdict decode_acquire_run(struct request *request, struct model *model)
 {
     struct run *run;
+    enum verdict verdict = request_admit(request, model);
+    if (verdict != VERDICT_NEXT)
+        return verdict;
     enum err err = run_acquire(model, request->worker->index, &run);
     if (err == ERR_OK) {
         request->run = run;

@@ -120,6 +120,12 @@ static void choose(struct scheduler *scheduler, uint32_t servers, struct plan *r
     }
 }
 
+static void remove_lane(struct scheduler *scheduler, struct lane *lane)
+{
+    list_remove(&lane->node);
+    atomic_fetch_sub_explicit(&scheduler->lane_count, 1, memory_order_relaxed);
+}
+
 /* A lane without jobs leaves, since it may go with its model at any time. */
 static void sweep(struct executor *executor)
 {
@@ -130,7 +136,7 @@ static void sweep(struct executor *executor)
         struct lane *lane = CONTAINER_OF(node, struct lane, node);
         lane_sweep(lane, executor, now_ns);
         if (!lane->queue.jobs)
-            list_remove(&lane->node);
+            remove_lane(scheduler, lane);
     }
 }
 
@@ -145,7 +151,7 @@ static bool form(struct executor *executor)
     scheduler->served_ns = MAX(scheduler->served_ns, plan.lane->served_ns);
     lane_fill(&plan, &executor->batch);
     if (!plan.lane->queue.jobs)
-        list_remove(&plan.lane->node);
+        remove_lane(scheduler, plan.lane);
     return true;
 }
 
@@ -160,6 +166,7 @@ void scheduler_drain(struct scheduler *scheduler, struct executor *executor)
             } else if (!list_is_linked(&lane->node)) {
                 lane->served_ns = MAX(lane->served_ns, scheduler->served_ns);
                 list_add_last(&scheduler->lanes, &lane->node);
+                atomic_fetch_add_explicit(&scheduler->lane_count, 1, memory_order_relaxed);
             }
         }
 }

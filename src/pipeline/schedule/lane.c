@@ -4,8 +4,9 @@
 #include "pipeline/schedule/schedule_int.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#define PRIORITY_DEFAULT 4
+#define ROWS_WEIGHT 0.05 /* of the latest job's, in the mean */
 
 static void publish(struct lane *lane);
 
@@ -15,6 +16,14 @@ enum err lane_create(const struct lane_options *options, struct lane **ret_lane)
     struct lane *lane = calloc(1, sizeof *lane + info->instances * sizeof lane->free_instances[0]);
     if (!lane)
         return ERR_NOMEM;
+    lane->slots = aligned_alloc(64, options->worker_count * sizeof *lane->slots);
+    if (!lane->slots) {
+        free(lane);
+        return ERR_NOMEM;
+    }
+    memset(lane->slots, 0, options->worker_count * sizeof *lane->slots);
+    lane->worker_count = options->worker_count;
+    atomic_init(&lane->rows_a_job, 1);
     lane->model = options->model;
     lane->config = options->config;
     lane->rows_max = MAX(info->rows_max, 1);
@@ -34,6 +43,7 @@ void lane_destroy(struct lane *lane)
         return;
     ASSERT(lane->free_count == lane->instance_count, "a lane goes after its batches");
     queue_deinit(&lane->queue);
+    free(lane->slots);
     free(lane);
 }
 
@@ -51,12 +61,13 @@ static void publish(struct lane *lane)
 /* A job that says it brings no rows shares with nobody, and has a key of its own by that. */
 enum err lane_push(struct lane *lane, struct job *job)
 {
-    if (!job->priority)
-        job->priority = lane->config->priority ? (uint32_t)lane->config->priority : PRIORITY_DEFAULT;
     arrivals_add(&lane->arrivals, MAX(job->rows, 1), job->submit_ns);
     TRY(queue_push(&lane->queue, job));
     if (UNLIKELY(atomic_load_explicit(&job->is_cancelled, memory_order_relaxed)))
         atomic_fetch_add_explicit(&lane->cancelled, 1, memory_order_relaxed);
+    double rows_a_job = atomic_load_explicit(&lane->rows_a_job, memory_order_relaxed);
+    rows_a_job += ROWS_WEIGHT * (MAX(job->rows, 1) - rows_a_job);
+    atomic_store_explicit(&lane->rows_a_job, rows_a_job, memory_order_relaxed);
     publish(lane);
     return ERR_OK;
 }

@@ -21,7 +21,20 @@ enum job_mark { JOB_BEGUN = 1, JOB_CANCELLED = 2 };
 
 /* --- A lane ------------------------------------------------------------------------------------------------------ */
 
+#define SLOT_TENANTS 64 /* a power of two */
+
+/* What one worker has out in a lane; that worker's. What is atomic is read by the others. */
+struct lane_slot {
+    _Atomic uint32_t out;
+    _Atomic uint32_t levels[QUEUE_LEVELS]; /* of `out`, by priority */
+    uint32_t tenants[SLOT_TENANTS];        /* of `out`, by hash: two that share a place share what they may have */
+    uint32_t tenant_count;                 /* places that are in use */
+    uint32_t hopeless_count;               /* refused for their deadline, one after the other */
+} CACHE_ALIGNED;
+
 struct lane {
+    struct lane_slot *slots; /* by worker */
+    uint32_t worker_count;
     const struct model *model;
     const struct model_config *config;
     uint32_t rows_max; /* of a batch */
@@ -41,10 +54,18 @@ struct lane {
     _Atomic uint64_t arrivals_at_ns;
     _Atomic uint32_t queued;
     _Atomic uint32_t running;
+    _Atomic double rows_a_job; /* of late */
 
     _Atomic uint32_t cancelled; /* in the queue or on their way there; written by workers */
     uint32_t free_instances[];  /* baton: a stack */
 };
+
+/* On the worker. Whether a job may come in: by what is out of the model, of the tenant, and by its deadline. */
+MUST_USE enum err lane_admit(const struct lane *lane, const struct scheduler *scheduler, uint32_t worker_index,
+                             const struct job *job, struct admission *ret_admission);
+/* A job of this worker goes in, or has come back. */
+void lane_enter(struct lane *lane, struct job *job);
+void lane_leave(struct lane *lane, const struct job *job);
 
 /* What could be begun in a lane. */
 struct plan {
@@ -129,6 +150,7 @@ struct scheduler {
     uint32_t worker_count;
     uint32_t ring_entries;
     _Atomic bool is_stopping;
+    _Atomic uint32_t lane_count; /* of `lanes` */
     /* The executor, plus one, that is to be woken when a worker has pushed something; 0: somebody has the baton and will look,
      * or all are busy and will. Only changed by exchanges: see executor.c. */
     CACHE_ALIGNED _Atomic uint32_t watch;

@@ -132,6 +132,7 @@ static void give_up_jobs(struct scheduler *scheduler)
         struct job *job = jobs;
         jobs = job->next;
         job->err = ERR_CANCELLED;
+        lane_leave(job->lane, job);
         job->is_out = false;
         job->on_done(job);
     }
@@ -156,16 +157,30 @@ static enum err refuse(enum refusal refusal, uint64_t wait_ns, struct admission 
     return ERR_BUSY;
 }
 
+static enum err admit(struct scheduler *scheduler, uint32_t worker_index, const struct lane *lane,
+                      const struct job *job, struct admission *ret_admission)
+{
+    if (UNLIKELY(atomic_load_explicit(&scheduler->is_stopping, memory_order_relaxed)))
+        return refuse(REFUSAL_STOPPING, NS_PER_S, ret_admission);
+    if (UNLIKELY(scheduler->inboxes[worker_index].outstanding >= scheduler->ring_entries))
+        return refuse(REFUSAL_FULL, NS_PER_S, ret_admission);
+    return lane_admit(lane, scheduler, worker_index, job, ret_admission);
+}
+
+enum err scheduler_admit(struct scheduler *scheduler, uint32_t worker_index, const struct model *model,
+                         const struct job *job, struct admission *ret_admission)
+{
+    return admit(scheduler, worker_index, model_lane(model), job, ret_admission);
+}
+
 enum err scheduler_submit(struct scheduler *scheduler, uint32_t worker_index, struct job *job,
                           struct admission *ret_admission)
 {
     struct inbox *inbox = &scheduler->inboxes[worker_index];
     ASSERT(job->run && job->on_done && !job->is_out, "a job is submitted whole, and once");
-    if (UNLIKELY(atomic_load_explicit(&scheduler->is_stopping, memory_order_relaxed)))
-        return refuse(REFUSAL_STOPPING, NS_PER_S, ret_admission);
-    if (UNLIKELY(inbox->outstanding >= scheduler->ring_entries))
-        return refuse(REFUSAL_FULL, NS_PER_S, ret_admission);
-    job->lane = model_lane(run_model(job->run));
+    struct lane *lane = model_lane(run_model(job->run));
+    TRY(admit(scheduler, worker_index, lane, job, ret_admission));
+    job->lane = lane;
     job->rows = run_rows(job->run);
     job->key = job->rows ? run_batch_key(job->run) : ~run_batch_key(job->run);
     job->worker_index = worker_index;
@@ -177,6 +192,7 @@ enum err scheduler_submit(struct scheduler *scheduler, uint32_t worker_index, st
     job->is_out = true;
     atomic_store_explicit(&job->is_cancelled, false, memory_order_relaxed);
     atomic_store_explicit(&job->marks, 0, memory_order_relaxed);
+    lane_enter(lane, job);
     bool is_pushed = ring_push(&inbox->to_executors, job);
     ASSERT(is_pushed, "a ring has room for all that is out");
     inbox->outstanding++;
@@ -202,6 +218,7 @@ static bool collect_from(struct ring *ring, struct inbox *inbox, uint32_t lists_
             struct job *job = next;
             next = job->next;
             inbox->outstanding--;
+            lane_leave(job->lane, job);
             job->is_out = false;
             job->on_done(job);
         }

@@ -3,8 +3,11 @@
  * have out. */
 #include "pipeline/flow.h"
 #include "pipeline/model_meter.h"
+#include "pipeline/schedule/timeout_int.h"
 #include "pipeline/scheduler.h"
 #include "pipeline/worker.h"
+
+#define RETRY_AFTER_MAX_S 3600
 
 static struct model_meter *meter_of(const struct request *request)
 {
@@ -21,6 +24,8 @@ static void leave(void *meter)
 static void on_run_done(struct job *job)
 {
     struct request *request = job->owner;
+    if (job->err == ERR_TIMEOUT)
+        counter_add(&request->worker->meter.runs_late, 1);
     model_meter_job(meter_of(request), job, request->worker->loop.now_ns);
     request_job_done(job);
 }
@@ -43,15 +48,80 @@ enum verdict stage_schedule(struct request *request)
     return VERDICT_WAIT;
 }
 
+/* --- For whoever has runs ---------------------------------------------------------------------------------------- */
+
+/* Never 0, which is nobody in particular. FNV-1a: two tenants with one hash share what each would have. */
+static uint64_t tenant_of(const struct request *request)
+{
+    uint64_t hash = 0xcbf29ce484222325U;
+    struct slice tenant = request->identity.tenant;
+    for (size_t i = 0; i < tenant.len; i++)
+        hash = (hash ^ (unsigned char)tenant.ptr[i]) * 0x100000001b3U;
+    return tenant.len ? hash | 1 : 0;
+}
+
+/* The earliest of all that were said: by the client, by the route, by limits. */
+static uint64_t deadline_of(const struct request *request)
+{
+    uint64_t deadline_ns = JOB_NO_DEADLINE;
+    uint64_t time_ns = request->route->request_time_ns;
+    if (time_ns && time_ns != ROUTE_TIME_NONE)
+        deadline_ns = request->worker->loop.now_ns + time_ns;
+    if (request->total_timer.deadline_ns)
+        deadline_ns = MIN(deadline_ns, request->total_timer.deadline_ns);
+    if (request->inference.timeout_ns)
+        deadline_ns = MIN(deadline_ns, request->begin_ns + request->inference.timeout_ns);
+    return deadline_ns;
+}
+
+static void describe(struct request *request, struct job *job)
+{
+    job->tenant = tenant_of(request);
+    job->priority = request->inference.priority;
+    job->deadline_ns = deadline_of(request);
+}
+
+static enum verdict note_timeouts(struct request *request)
+{
+    uint64_t timeout_ns = request->route->config->deadline;
+    struct slice text = request_header(request, HTTP_FIELD_X_REQUEST_TIMEOUT);
+    if (text.ptr) {
+        uint64_t asked_ns;
+        if (timeout_parse(text, &asked_ns) != ERR_OK)
+            return request_fail(request, PROBLEM_BAD_REQUEST,
+                                "X-Request-Timeout is \"" SLICE_FMT "\"; a time is a number and us, ms, s or m.",
+                                SLICE_ARG(slice_first(text, 50)));
+        timeout_ns = timeout_ns ? MIN(timeout_ns, asked_ns) : asked_ns;
+    }
+    if (timeout_ns || text.ptr)
+        flow_set_deadline(request, request->begin_ns + timeout_ns);
+    return VERDICT_NEXT;
+}
+
+enum verdict request_admit(struct request *request, struct model *model)
+{
+    struct job job = {0};
+    struct admission admission;
+    enum verdict verdict = note_timeouts(request);
+    if (verdict != VERDICT_NEXT || !request->worker->scheduler)
+        return verdict;
+    describe(request, &job);
+    if (scheduler_admit(request->worker->scheduler, request->worker->index, model, &job, &admission) == ERR_OK)
+        return VERDICT_NEXT;
+    model_meter_refusal(meter_of(request), MODEL_FAILURE_REJECTED);
+    return request_fail_admission(request, &admission);
+}
+
 enum err request_schedule(struct request *request, struct job *job, struct admission *ret_admission)
 {
     struct worker *worker = request->worker;
     if (!job->on_done)
         job->on_done = request_job_done;
     job->owner = request;
-    job->deadline_ns = JOB_NO_DEADLINE;
-    job->priority = request->inference.priority;
+    describe(request, job);
     TRY(scheduler_submit(worker->scheduler, worker->index, job, ret_admission));
+    if (job->deadline_ns != JOB_NO_DEADLINE && request->inference.timeout_ns)
+        flow_set_deadline(request, request->begin_ns + request->inference.timeout_ns);
     if (!request->jobs.next)
         list_init(&request->jobs);
     list_add_last(&request->jobs, &job->node);
@@ -69,7 +139,21 @@ void request_job_done(struct job *job)
 
 enum verdict request_fail_admission(struct request *request, const struct admission *admission)
 {
-    counter_add(&request->worker->meter.runs_refused, 1);
-    request->retry_after_s = (uint32_t)MIN(admission->wait_ns / NS_PER_S + 1, 3600);
-    return request_fail(request, PROBLEM_OVERLOADED, "All executors are busy and their queues full; try again.");
+    struct worker_meter *meter = &request->worker->meter;
+    counter_add(&meter->runs_refused, 1);
+    request->retry_after_s = (uint32_t)MIN((admission->wait_ns + NS_PER_S - 1) / NS_PER_S, RETRY_AFTER_MAX_S);
+    request->retry_after_s = MAX(request->retry_after_s, 1);
+    switch (admission->refusal) {
+    case REFUSAL_TENANT_FULL:
+        counter_add(&meter->runs_over_share, 1);
+        return request_fail(request, PROBLEM_OVER_SHARE,
+                            "The tenant has as many requests waiting as it may while others wait; try again.");
+    case REFUSAL_DEADLINE:
+        counter_add(&meter->runs_hopeless, 1);
+        return request_fail(request, PROBLEM_DEADLINE,
+                            "The answer would be ready %.1f ms after its deadline; it was not begun.",
+                            (double)admission->wait_ns / NS_PER_MS);
+    default:
+        return request_fail(request, PROBLEM_OVERLOADED, "The queue of the model is full; try again.");
+    }
 }
