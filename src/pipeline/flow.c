@@ -9,6 +9,7 @@
 
 #include "lib/sys/clock.h"
 #include "pipeline/contract.h"
+#include "pipeline/model_cache.h"
 #include "pipeline/model_meter.h"
 #include "pipeline/protocol.h"
 #include "pipeline/scheduler.h"
@@ -125,6 +126,8 @@ static bool takes_part(const struct route *route, enum stage stage, bool has_bod
     case STAGE_validate:
         return contract_checks_requests(route->contract);
     case STAGE_decode:
+    case STAGE_cache:
+    case STAGE_keep:
     case STAGE_schedule:
     case STAGE_infer:
         return route_runs_model(route);
@@ -260,6 +263,7 @@ static void leave_connection(struct request *request)
 
 static RARELY_CALLED void abandon_work(struct request *request)
 {
+    model_cache_abandon(request);
     atomic_store_explicit(&request->task.is_cancelled, true, memory_order_relaxed);
     for (struct list *node = request->jobs.next; node && node != &request->jobs; node = node->next)
         job_cancel(CONTAINER_OF(node, struct job, node));

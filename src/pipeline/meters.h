@@ -76,6 +76,12 @@ struct model_meter {
     struct counter failures[MODEL_FAILURE_COUNT]; /* jobs */
     struct counter success_ns;                    /* from submit to the end of scattering, summed */
     struct counter failure_ns;
+    struct counter cache_hits;
+    struct counter cache_misses;
+    struct counter cache_joined; /* waited for a request that ran already */
+    struct counter cache_evicted;
+    struct gauge cache_entries;
+    struct gauge cache_bytes; /* of its memory, free blocks included */
     struct gauge in_flight;
     struct gauge last_ns;        /* when a job last succeeded, of the loop's clock; 0: never */
     struct histogram queue_time; /* from submit to the start of the batch; of jobs that succeeded, here and below */

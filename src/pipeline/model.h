@@ -41,6 +41,13 @@ struct pad_config {
     struct slice mask; /* empty: none */
 };
 
+/* `cache:` of a model. */
+struct cache_config {
+    uint64_t ttl_ns; /* 0: outputs are not kept */
+    uint64_t entries;
+    uint64_t bytes;
+};
+
 /* One entry of `models:`; option rows in options.def. */
 struct model_config {
     struct slice name;
@@ -60,7 +67,9 @@ struct model_config {
     struct option_list warm_up; /* of struct option_shape: concrete sizes for open dimensions */
     struct batch_config batch;
     struct option_list pad; /* of struct pad_config */
-    struct slice labels;    /* path of a file of class names, one a line; empty: none */
+    struct cache_config cache;
+    bool is_single_flight;
+    struct slice labels; /* path of a file of class names, one a line; empty: none */
 };
 
 struct model;
@@ -145,6 +154,10 @@ MUST_USE enum err run_execute(struct run *run);
 void run_terminate(struct run *run);
 /* Valid between a successful run_execute and run_release or the next run_execute. */
 const struct tensor *run_output(const struct run *run, uint32_t index);
+/* The same for an input that was given. */
+const struct tensor *run_given_input(const struct run *run, uint32_t index);
+/* Makes an output of what somebody else has, who keeps it until run_release, in place of executing the run. */
+void run_lend_output(struct run *run, uint32_t index, const struct tensor *tensor);
 struct slice run_fault(const struct run *run);
 struct model *run_model(const struct run *run);
 /* How long the last run_execute took inside the runtime. */
@@ -201,6 +214,8 @@ const struct batch_info *model_batch_info(const struct model *model);
 /* The scheduler's, made by model_load with lane_create. */
 struct lane;
 struct lane *model_lane(const struct model *model);
+/* What it keeps of its outputs (model_cache.h); NULL: nothing. */
+struct model_cache *model_cache(const struct model *model);
 
 /* The runtime's version text, or an empty slice when it cannot be opened; opens it on the first call. */
 struct slice runtime_version(struct slice library, struct text *fault);

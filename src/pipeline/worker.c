@@ -12,6 +12,7 @@
 #include "pipeline/http2_shared.h"
 #include "pipeline/proxy/proxy.h"
 #include "pipeline/request.h"
+#include "pipeline/model_cache.h"
 #include "pipeline/scheduler.h"
 
 #include <stdio.h>
@@ -68,6 +69,7 @@ static enum err init(struct worker *worker, const struct worker_options *options
     slab_init(&worker->connections, sizeof(struct connection), CONNECTION_CHUNK, (uint32_t)limits->connections + 1);
     slab_init(&worker->requests, sizeof(struct request), REQUEST_CHUNK, (uint32_t)limits->connections + ORPHANS_MAX);
     proxy_worker_init(worker);
+    list_init(&worker->cache_due);
     list_init(&worker->open_connections);
     timer_init(&worker->tidy_timer, on_tidy);
     TRY(loop_init(&worker->loop));
@@ -179,8 +181,10 @@ static bool on_mail(struct mailbox *mailbox)
 static void on_turn(struct loop *loop)
 {
     struct worker *worker = CONTAINER_OF(loop, struct worker, loop);
-    if (worker->scheduler)
-        scheduler_turn(worker->scheduler, worker->index);
+    do {
+        if (worker->scheduler)
+            scheduler_turn(worker->scheduler, worker->index);
+    } while (model_cache_turn(worker));
     if (!list_is_empty(&worker->upstream_links_due))
         proxy_worker_turn(worker);
 }

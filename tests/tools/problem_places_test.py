@@ -31,6 +31,7 @@ PLACES = {
     "decode/body_json.c": "AT_IMAGE AT_TENSORS",
     "decode/tensors": "AT_TENSORS",
     "decode/stage.c": "AT_IMAGE AT_TENSORS AT_RUN",
+    "cache/": "AT_RUN",
     "schedule/": "AT_RUN",
     "infer/": "AT_RUN",
     "format/": "AT_RUN",

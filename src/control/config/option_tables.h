@@ -7,6 +7,7 @@
 
 extern const struct option_table option_table_config;
 extern const struct option_table option_table_batch;
+extern const struct option_table option_table_cache;
 extern const struct option_table option_table_files;
 extern const struct option_table option_table_limits;
 extern const struct option_table option_table_certificate;

@@ -23,6 +23,7 @@ static const char *const failure_names_triton[MODEL_FAILURE_COUNT] = {"REJECTED"
 typedef double (*model_value)(const struct model_meter *meter);
 
 static void render_counts(struct rendering *rendering);
+static void render_cache(struct rendering *rendering);
 static void render_phases(struct rendering *rendering);
 static void render_batches(struct rendering *rendering);
 static void render_triton(struct rendering *rendering);
@@ -33,6 +34,7 @@ void render_models(struct rendering *rendering)
 {
     if (rendering->sources->registry) {
         render_counts(rendering);
+        render_cache(rendering);
         render_phases(rendering);
         render_batches(rendering);
         render_triton(rendering);
@@ -128,6 +130,50 @@ static double batches(const struct model_meter *meter)
 static double in_flight(const struct model_meter *meter)
 {
     return (double)gauge_read(&meter->in_flight);
+}
+
+static double cache_hits(const struct model_meter *meter)
+{
+    return (double)counter_read(&meter->cache_hits);
+}
+
+static double cache_misses(const struct model_meter *meter)
+{
+    return (double)counter_read(&meter->cache_misses);
+}
+
+static double cache_joined(const struct model_meter *meter)
+{
+    return (double)counter_read(&meter->cache_joined);
+}
+
+static double cache_evicted(const struct model_meter *meter)
+{
+    return (double)counter_read(&meter->cache_evicted);
+}
+
+static double cache_entries(const struct model_meter *meter)
+{
+    return (double)gauge_read(&meter->cache_entries);
+}
+
+static double cache_bytes(const struct model_meter *meter)
+{
+    return (double)gauge_read(&meter->cache_bytes);
+}
+
+static void render_cache(struct rendering *rendering)
+{
+    values(rendering, EXPOSITION_COUNTER, "weir_model_cache_hits", "Requests answered with outputs that were kept",
+           cache_hits);
+    values(rendering, EXPOSITION_COUNTER, "weir_model_cache_misses", "Requests whose outputs were not kept",
+           cache_misses);
+    values(rendering, EXPOSITION_COUNTER, "weir_model_cache_joined",
+           "Requests that waited for one with the same inputs that ran already", cache_joined);
+    values(rendering, EXPOSITION_COUNTER, "weir_model_cache_evicted", "Outputs that were dropped to make room",
+           cache_evicted);
+    values(rendering, EXPOSITION_GAUGE, "weir_model_cache_entries", "Outputs that are kept", cache_entries);
+    values(rendering, EXPOSITION_GAUGE, "weir_model_cache_bytes", "Memory for outputs that are kept", cache_bytes);
 }
 
 static void render_counts(struct rendering *rendering)

@@ -156,6 +156,19 @@ enum err frame_lay_output(struct frame *frame, uint32_t index, const struct shap
     return lay(&frame->out, index, shape);
 }
 
+void frame_lend_output(struct frame *frame, uint32_t index, const struct tensor *tensor)
+{
+    struct tensor *out = &frame->out.tensors[index];
+    drop_value(&frame->out, index);
+    memcpy(out->dims, tensor->dims, sizeof out->dims);
+    out->rank = tensor->rank;
+    out->data = tensor->data;
+    out->bytes = tensor->bytes;
+    frame->guesses[index] = GUESS_NONE;
+    frame->is_planned = false;
+    frame->has_lent = true;
+}
+
 /* --- Running ------------------------------------------------------------------------------------------------------ */
 
 static enum err plan_outputs(struct frame *frame);

@@ -74,6 +74,8 @@ void frame_borrow_input(struct frame *frame, uint32_t index, const struct shape 
 void frame_forget_input(struct frame *frame, uint32_t index);
 /* The same for an output that is not the runtime's work but copied there. */
 MUST_USE enum err frame_lay_output(struct frame *frame, uint32_t index, const struct shape *shape);
+/* Shows a tensor of somebody else's as an output, until frame_drop_lent. */
+void frame_lend_output(struct frame *frame, uint32_t index, const struct tensor *tensor);
 /* Runs the session with all inputs as they were laid. `fault` starts empty; on failure it has the runtime's words. */
 MUST_USE enum err frame_execute(struct frame *frame, struct OrtRunOptions *options, struct text *fault);
 /* Copies the texts that the elements of an output point to into memory of this frame. */

@@ -8,6 +8,7 @@
 #include "pipeline/infer/pad.h"
 #include "pipeline/infer/shapes.h"
 #include "pipeline/model.h"
+#include "pipeline/model_cache.h"
 #include "pipeline/scheduler.h"
 
 /* Runs of one worker. Touched by that worker only, so it needs no lock; aligned so that neighbours share no line. */
@@ -38,6 +39,7 @@ struct model {
     bool is_shrunk;             /* since then */
     struct instance *instances; /* of executors and workers (batch.c) */
     struct lane *lane;
+    struct model_cache *cache;
     const char *input_names[MODEL_TENSORS_MAX];
     const char *output_names[MODEL_TENSORS_MAX];
     struct shapes shapes;

@@ -33,6 +33,8 @@ enum err model_load(const struct model_load_options *options, struct model **ret
     if (err == ERR_OK)
         err = prove_batches(model, options);
     if (err == ERR_OK)
+        err = model_cache_create(options->config, options->worker_count, &model->cache);
+    if (err == ERR_OK)
         err = lane_create(
             &(struct lane_options){.model = model, .config = options->config, .worker_count = options->worker_count},
             &model->lane);
@@ -150,6 +152,7 @@ void model_unref(struct model *model)
 static void destroy(struct model *model)
 {
     lane_destroy(model->lane);
+    model_cache_destroy(model->cache);
     for (uint32_t i = 0; i < model->worker_count; i++)
         run_pool_deinit(&model->pools[i]);
     instances_destroy(model);
@@ -163,6 +166,11 @@ static void destroy(struct model *model)
 struct lane *model_lane(const struct model *model)
 {
     return model->lane;
+}
+
+struct model_cache *model_cache(const struct model *model)
+{
+    return model->cache;
 }
 
 const struct model_info *model_info(const struct model *model)

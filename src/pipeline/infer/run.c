@@ -268,6 +268,18 @@ const struct tensor *run_output(const struct run *run, uint32_t index)
     return &run->frame.out.tensors[index];
 }
 
+const struct tensor *run_given_input(const struct run *run, uint32_t index)
+{
+    ASSERT(index < run->model->info.input_count && run->given & 1U << index, "an input of this model that was given");
+    return &run->frame.in.tensors[index];
+}
+
+void run_lend_output(struct run *run, uint32_t index, const struct tensor *tensor)
+{
+    ASSERT(index < run->model->info.output_count, "an output of this model");
+    frame_lend_output(&run->frame, index, tensor);
+}
+
 struct slice run_fault(const struct run *run)
 {
     return text_slice(&run->fault);

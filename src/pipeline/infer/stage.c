@@ -19,7 +19,7 @@ static enum verdict fail(struct request *request)
 
 enum verdict stage_infer(struct request *request)
 {
-    if (!request->run)
+    if (!request->run || request->has_outputs)
         return VERDICT_NEXT;
     const struct job *job = &request->job;
     request->queue_ns = job->times.queue_ns;

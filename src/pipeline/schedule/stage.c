@@ -33,7 +33,7 @@ static void on_run_done(struct job *job)
 enum verdict stage_schedule(struct request *request)
 {
     struct admission admission;
-    if (!request->run || request->has_job)
+    if (!request->run || request->has_job || request->has_outputs)
         return VERDICT_NEXT;
     request->job = (struct job){.run = request->run, .on_done = on_run_done};
     if (request_schedule(request, &request->job, &admission) != ERR_OK) {

@@ -35,6 +35,7 @@ struct run {
 struct model {
     struct model_info info;
     struct batch_info batch;
+    struct model_cache *cache;
     struct run run; /* the only one */
     uint32_t acquired;
 };
@@ -153,6 +154,21 @@ struct model *model_ref(struct model *model)
 void model_unref(struct model *model)
 {
     (void)model;
+}
+
+const struct tensor *run_given_input(const struct run *run, uint32_t index)
+{
+    return &run->in[index];
+}
+
+void run_lend_output(struct run *run, uint32_t index, const struct tensor *tensor)
+{
+    run->out[index] = *tensor;
+}
+
+struct model_cache *model_cache(const struct model *model)
+{
+    return model->cache;
 }
 
 /* No stage of a stand runs a model. */
