@@ -18,6 +18,8 @@ static void add_meter(struct model_statistics *sum, const struct model_meter *me
     for (int i = 0; i < MODEL_FAILURE_COUNT; i++)
         sum->fail.count += counter_read(&meter->failures[i]);
     sum->fail.ns += counter_read(&meter->failure_ns);
+    sum->cache_hit.count += counter_read(&meter->cache_hits);
+    sum->cache_miss.count += counter_read(&meter->cache_misses);
     add(&sum->queue, &meter->queue_time);
     add(&sum->compute_input, &meter->gather_time);
     add(&sum->compute_infer, &meter->run_time);

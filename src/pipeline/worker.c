@@ -10,9 +10,9 @@
 #include "pipeline/accept/accept.h"
 #include "pipeline/http2/http2.h"
 #include "pipeline/http2_shared.h"
+#include "pipeline/model_cache.h"
 #include "pipeline/proxy/proxy.h"
 #include "pipeline/request.h"
-#include "pipeline/model_cache.h"
 #include "pipeline/scheduler.h"
 
 #include <stdio.h>

@@ -277,6 +277,8 @@ static void render_triton(struct rendering *rendering)
         {"nv_inference_compute_input_duration_us", "Cumulative time of gathering inputs", gather_us},
         {"nv_inference_compute_infer_duration_us", "Cumulative time inside the runtime", run_us},
         {"nv_inference_compute_output_duration_us", "Cumulative time of scattering outputs", scatter_us},
+        {"nv_cache_num_hits_per_model", "Number of cache hits per model", cache_hits},
+        {"nv_cache_num_misses_per_model", "Number of cache misses per model", cache_misses},
     };
     values(rendering, EXPOSITION_COUNTER_BARE, "nv_inference_request_success",
            "Number of successful inference requests, all batch sizes", successes);
