@@ -58,7 +58,9 @@ struct job {
     uint64_t key;  /* jobs that may share a batch have the same, and fit each other (run_fits_batch) */
     uint32_t rows; /* 0: it runs alone */
     uint32_t worker_index;
+    bool was_alone; /* nothing else of its worker was out in its lane */
     uint64_t submit_ns;
+    uint64_t end_ns; /* of its batch */
 };
 
 #endif

@@ -39,6 +39,9 @@ static void change(_Atomic uint32_t *count, int by)
 void lane_enter(struct lane *lane, struct job *job)
 {
     struct lane_slot *slot = &lane->slots[job->worker_index];
+    arrivals_add(&slot->arrivals, MAX(job->rows, 1), job->submit_ns);
+    atomic_store_explicit(&slot->arrivals_per_ns, slot->arrivals.per_ns, memory_order_relaxed);
+    atomic_store_explicit(&slot->arrivals_at_ns, slot->arrivals.at_ns, memory_order_relaxed);
     job->priority = level_of(lane, job) + 1;
     change(&slot->out, 1);
     change(&slot->levels[job->priority - 1], 1);

@@ -63,6 +63,7 @@ static void write_outcome(struct batch *batch, const struct batch_times *times)
         struct job *job = batch->jobs[i];
         job->err = batch->members[i].err;
         batch->is_telling &= job->err == ERR_OK && (job->rows || batch->lane->rows_max == 1);
+        job->end_ns = batch->begin_ns + batch->ns;
         job->times = (struct job_times){.queue_ns = batch->begin_ns - job->submit_ns,
                                         .gather_ns = times->gather_ns,
                                         .run_ns = times->run_ns,

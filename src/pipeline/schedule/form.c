@@ -21,19 +21,18 @@
 
 #define SHARE         0.95 /* of the throughput without bound */
 #define ERRORS        2.0  /* mean errors of the cost model that a promise allows for */
-#define ARRIVALS_TAU  20e6 /* ns: what came so long ago counts 1/e */
 #define COUNT_TRUSTED 8    /* observations before anything waits on the word of the cost model */
 
 void arrivals_add(struct arrivals *arrivals, uint32_t rows, uint64_t now_ns)
 {
-    arrivals->per_ns = arrivals_per_ns(arrivals, now_ns) + rows / ARRIVALS_TAU;
+    arrivals->per_ns = arrivals_per_ns(arrivals, now_ns) + rows / arrivals->tau_ns;
     arrivals->at_ns = MAX(arrivals->at_ns, now_ns);
 }
 
 double arrivals_per_ns(const struct arrivals *arrivals, uint64_t now_ns)
 {
     double age_ns = now_ns > arrivals->at_ns ? (double)(now_ns - arrivals->at_ns) : 0;
-    return arrivals->per_ns * exp(-age_ns / ARRIVALS_TAU);
+    return arrivals->per_ns * exp(-age_ns / arrivals->tau_ns);
 }
 
 uint64_t form_cautious_ns(const struct cost *cost, uint32_t rows)

@@ -6,8 +6,11 @@
 #include "pipeline/model.h"
 #include "pipeline/schedule/cost_int.h"
 
-/* Rows that arrive, as a rate that forgets. */
+/* Rows that arrive, as a rate that forgets: what came `tau_ns` ago counts 1/e. */
+#define ARRIVALS_TAU_NS      20e6 /* by which it is decided whether to wait */
+#define ARRIVALS_TAU_LONG_NS 5e9  /* to be shown */
 struct arrivals {
+    double tau_ns;
     double per_ns;
     uint64_t at_ns;
 };

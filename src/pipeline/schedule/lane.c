@@ -23,6 +23,9 @@ enum err lane_create(const struct lane_options *options, struct lane **ret_lane)
     }
     memset(lane->slots, 0, options->worker_count * sizeof *lane->slots);
     lane->worker_count = options->worker_count;
+    for (uint32_t w = 0; w < options->worker_count; w++)
+        lane->slots[w].arrivals.tau_ns = ARRIVALS_TAU_LONG_NS;
+    lane->arrivals.tau_ns = ARRIVALS_TAU_NS;
     atomic_init(&lane->rows_a_job, 1);
     lane->model = options->model;
     lane->config = options->config;
@@ -52,8 +55,7 @@ static void publish(struct lane *lane)
     atomic_store_explicit(&lane->a_ns, lane->cost.a_ns, memory_order_relaxed);
     atomic_store_explicit(&lane->b_ns, lane->cost.b_ns, memory_order_relaxed);
     atomic_store_explicit(&lane->error_ratio, lane->cost.error_ratio, memory_order_relaxed);
-    atomic_store_explicit(&lane->arrivals_per_ns, lane->arrivals.per_ns, memory_order_relaxed);
-    atomic_store_explicit(&lane->arrivals_at_ns, lane->arrivals.at_ns, memory_order_relaxed);
+    atomic_store_explicit(&lane->observed, lane->cost.count, memory_order_relaxed);
     atomic_store_explicit(&lane->queued, lane->queue.jobs, memory_order_relaxed);
     atomic_store_explicit(&lane->running, lane->instance_count - lane->free_count, memory_order_relaxed);
 }
@@ -211,20 +213,40 @@ void lane_settle(struct batch *batch)
     publish(lane);
 }
 
+static double arrivals_of(const struct lane *lane)
+{
+    double per_ns = 0;
+    uint64_t now_ns = clock_now_ns();
+    for (uint32_t w = 0; w < lane->worker_count; w++) {
+        const struct lane_slot *slot = &lane->slots[w];
+        struct arrivals arrivals = {ARRIVALS_TAU_LONG_NS,
+                                    atomic_load_explicit(&slot->arrivals_per_ns, memory_order_relaxed),
+                                    atomic_load_explicit(&slot->arrivals_at_ns, memory_order_relaxed)};
+        per_ns += arrivals_per_ns(&arrivals, now_ns);
+    }
+    return per_ns * (double)NS_PER_S;
+}
+
+/* A lane that workers run themselves shows what one of them has learned. */
 void lane_look(const struct lane *lane, struct lane_view *ret_view)
 {
     const struct batch_info *info = model_batch_info(lane->model);
-    struct arrivals arrivals = {atomic_load_explicit(&lane->arrivals_per_ns, memory_order_relaxed),
-                                atomic_load_explicit(&lane->arrivals_at_ns, memory_order_relaxed)};
+    const struct lane_slot *inline_slot = NULL;
+    for (uint32_t w = 0; w < lane->worker_count; w++)
+        if (atomic_load_explicit(&lane->slots[w].is_inline, memory_order_relaxed))
+            inline_slot = &lane->slots[w];
+    const _Atomic double *a_ns = inline_slot ? &inline_slot->a_ns : &lane->a_ns;
+    const _Atomic double *b_ns = inline_slot ? &inline_slot->b_ns : &lane->b_ns;
     *ret_view = (struct lane_view){
-        .a_ns = atomic_load_explicit(&lane->a_ns, memory_order_relaxed),
-        .b_ns = atomic_load_explicit(&lane->b_ns, memory_order_relaxed),
+        .a_ns = atomic_load_explicit(a_ns, memory_order_relaxed),
+        .b_ns = atomic_load_explicit(b_ns, memory_order_relaxed),
         .error_ratio = atomic_load_explicit(&lane->error_ratio, memory_order_relaxed),
-        .arrivals_per_s = arrivals_per_ns(&arrivals, clock_now_ns()) * (double)NS_PER_S,
+        .arrivals_per_s = arrivals_of(lane),
         .rows_max = info->rows_max,
         .why_single = info->why_single,
         .queued = atomic_load_explicit(&lane->queued, memory_order_relaxed),
         .running = atomic_load_explicit(&lane->running, memory_order_relaxed),
         .instances = lane->instance_count,
+        .is_inline = inline_slot != NULL,
     };
 }

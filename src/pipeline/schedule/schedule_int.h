@@ -29,7 +29,14 @@ struct lane_slot {
     _Atomic uint32_t levels[QUEUE_LEVELS]; /* of `out`, by priority */
     uint32_t tenants[SLOT_TENANTS];        /* of `out`, by hash: two that share a place share what they may have */
     uint32_t tenant_count;                 /* places that are in use */
-    uint32_t hopeless_count;               /* refused for their deadline, one after the other */
+    struct arrivals arrivals;              /* as of its at_ns */
+    _Atomic double arrivals_per_ns;        /* the same for others to read */
+    _Atomic uint64_t arrivals_at_ns;
+    uint32_t hopeless_count; /* refused for their deadline, one after the other */
+    struct cost cost;        /* of what the worker runs itself */
+    _Atomic double a_ns;     /* the same for others to read */
+    _Atomic double b_ns;
+    _Atomic bool is_inline;
 } CACHE_ALIGNED;
 
 struct lane {
@@ -50,11 +57,10 @@ struct lane {
     _Atomic double a_ns;
     _Atomic double b_ns;
     _Atomic double error_ratio;
-    _Atomic double arrivals_per_ns; /* as of arrivals_at_ns */
-    _Atomic uint64_t arrivals_at_ns;
     _Atomic uint32_t queued;
     _Atomic uint32_t running;
     _Atomic double rows_a_job; /* of late */
+    _Atomic uint32_t observed; /* batches that a and b were fitted to */
 
     _Atomic uint32_t cancelled; /* in the queue or on their way there; written by workers */
     uint32_t free_instances[];  /* baton: a stack */
@@ -131,11 +137,35 @@ struct executor {
     struct batch batch;
 };
 
+/* --- Workers ----------------------------------------------------------------------------------------------------- */
+
 struct inbox {
     struct ring to_executors;           /* the worker pushes, who has the baton pops */
     CACHE_ALIGNED uint32_t outstanding; /* the worker's */
     bool has_news;                      /* the worker's: pushed, and nobody was told */
+    struct job *inline_jobs;            /* the worker's, here and below: which it runs itself at the end of the turn */
+    struct job **inline_end;
+    double handover_ns; /* what giving a job to an executor costs, of late */
+    struct batch batch; /* the one that it runs */
 };
+
+/* To the executors; there is room. */
+static inline void inbox_push(struct inbox *inbox, struct job *job)
+{
+    bool is_pushed = ring_push(&inbox->to_executors, job);
+    ASSERT(is_pushed, "a ring has room for all that is out");
+    inbox->outstanding++;
+    inbox->has_news = true;
+}
+
+/* Whether the worker runs the next job of the lane itself. */
+bool inline_decide(const struct lane *lane, struct lane_slot *slot, const struct inbox *inbox);
+void inline_push(struct inbox *inbox, struct job *job);
+struct job *inline_pop(struct inbox *inbox);
+/* What was pushed, in as many batches as the turn has time for. */
+void inline_run(struct scheduler *scheduler, uint32_t worker_index);
+/* A job that was alone has come back. */
+void inline_note_handover(struct inbox *inbox, const struct job *job, uint64_t now_ns);
 
 struct scheduler {
     struct mutex baton;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HANDOVER_NS_FIRST 15e3 /* until it is measured */
+
 static enum err make(struct scheduler *scheduler, const struct scheduler_options *options);
 static enum err make_executor(struct scheduler *scheduler, uint32_t index);
 static void *alloc_lines(size_t count, size_t bytes);
@@ -52,6 +54,8 @@ static enum err make(struct scheduler *scheduler, const struct scheduler_options
         return ERR_NOMEM;
     for (uint32_t i = 0; i < options->worker_count; i++) {
         scheduler->wakes[i] = options->wakes[i];
+        scheduler->inboxes[i].inline_end = &scheduler->inboxes[i].inline_jobs;
+        scheduler->inboxes[i].handover_ns = HANDOVER_NS_FIRST;
         TRY(ring_init(&scheduler->inboxes[i].to_executors, options->ring_entries));
     }
     for (uint32_t i = 0; i < options->executor_count; i++)
@@ -125,9 +129,12 @@ static void give_up_jobs(struct scheduler *scheduler)
         for (struct job *job; (job = lane_pop(lane)); jobs = job)
             job->next = jobs;
     }
-    for (uint32_t w = 0; w < scheduler->worker_count; w++)
+    for (uint32_t w = 0; w < scheduler->worker_count; w++) {
+        for (struct job *job; (job = inline_pop(&scheduler->inboxes[w])); jobs = job)
+            job->next = jobs;
         while (scheduler_collect(scheduler, w))
             continue;
+    }
     while (jobs) {
         struct job *job = jobs;
         jobs = job->next;
@@ -193,16 +200,20 @@ enum err scheduler_submit(struct scheduler *scheduler, uint32_t worker_index, st
     atomic_store_explicit(&job->is_cancelled, false, memory_order_relaxed);
     atomic_store_explicit(&job->marks, 0, memory_order_relaxed);
     lane_enter(lane, job);
-    bool is_pushed = ring_push(&inbox->to_executors, job);
-    ASSERT(is_pushed, "a ring has room for all that is out");
-    inbox->outstanding++;
-    inbox->has_news = true;
+    struct lane_slot *slot = &lane->slots[worker_index];
+    job->was_alone = atomic_load_explicit(&slot->out, memory_order_relaxed) == 1;
+    if (inline_decide(lane, slot, inbox))
+        inline_push(inbox, job);
+    else
+        inbox_push(inbox, job);
     return ERR_OK;
 }
 
 void scheduler_turn(struct scheduler *scheduler, uint32_t worker_index)
 {
     struct inbox *inbox = &scheduler->inboxes[worker_index];
+    if (inbox->inline_jobs)
+        inline_run(scheduler, worker_index);
     if (LIKELY(!inbox->has_news))
         return;
     inbox->has_news = false;
@@ -213,11 +224,14 @@ static bool collect_from(struct ring *ring, struct inbox *inbox, uint32_t lists_
 {
     struct job *next;
     uint32_t count = 0;
+    uint64_t now_ns = ring_is_empty(ring) ? 0 : clock_now_ns();
     for (; count < lists_max && (next = ring_pop(ring)); count++)
         while (next) {
             struct job *job = next;
             next = job->next;
             inbox->outstanding--;
+            if (job->was_alone && job->batch_jobs == 1)
+                inline_note_handover(inbox, job, now_ns);
             lane_leave(job->lane, job);
             job->is_out = false;
             job->on_done(job);

@@ -130,7 +130,7 @@ static void fixed_rules_are_kept_to_the_letter(void **state)
 static void arrivals_are_counted_and_forgotten(void **state)
 {
     (void)state;
-    struct arrivals arrivals = {0};
+    struct arrivals arrivals = {.tau_ns = ARRIVALS_TAU_NS};
     for (uint64_t now_ns = 0; now_ns < 200000000; now_ns += 100000)
         arrivals_add(&arrivals, 2, now_ns);
     double per_s = arrivals_per_ns(&arrivals, 200000000) * 1e9;

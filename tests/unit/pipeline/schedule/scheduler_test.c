@@ -183,7 +183,8 @@ static void every_job_comes_back_once(void **state)
         assert_true(errs[0] > 100 && errs[1] > 0 && errs[2] > 0);
         close_scheduler(scheduler, WORKERS);
         for (uint32_t m = 0; m < MODELS; m++)
-            assert_true(atomic_load(&models[m].executing_max) <= executors);
+            assert_true(atomic_load(&models[m].executing_max) <=
+                        executors + WORKERS); /* which run small ones themselves */
         close_models(MODELS);
     }
 }
