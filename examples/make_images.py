@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes examples/images: lines of text, upright and upside down, in the file formats that weir reads.
+"""Makes examples/images, lines of text, upright and upside down, and examples/pages, in the file formats that weir reads.
 
 Needs python3-pil and fonts-dejavu-core. The same versions of both make the same bytes; the files are committed, so
 nobody has to run this. A file's name begins with the answer: "upright" is "0", "upside-down" is "180".
@@ -67,9 +67,72 @@ def write_png16(path, image):
     )
 
 
+# Pages for OCR: what stands on them is in the text file of the same name, line by line.
+PAGES = {
+    "letter": [("Stone bridge", 44), ("Open from 9 until 17", 30), ("Tickets at the north gate", 30), ("Tel. 030 1284 500", 36)],
+    "invoice": [("Invoice 2041", 48), ("Quiet river 7", 30), ("Total 1,284.50 EUR", 36), ("Payable within 30 days", 28)],
+}
+
+
+def page(lines, font="DejaVuSansMono.ttf", size=(640, 400), upside_down=()):
+    """Lines one below the other, dark on white; those of `upside_down` (by number) stand on their heads."""
+    image = Image.new("L", size, 255)
+    top = 36
+    for number, (text, points) in enumerate(lines):
+        face = ImageFont.truetype(str(FONTS / font), points)
+        left, upper, right, lower = face.getbbox(text)
+        strip = Image.new("L", (right - left + 8, lower - upper + 8), 255)
+        ImageDraw.Draw(strip).text((4 - left, 4 - upper), text, font=face, fill=20)
+        image.paste(turned(strip) if number in upside_down else strip, (40, top))
+        top += strip.height + 44
+    return image
+
+
+def noisy(image, strength):
+    """Grain as of a bad sensor, the same each time."""
+    state = 1
+    pixels = bytearray(image.tobytes())
+    for i, value in enumerate(pixels):
+        state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
+        pixels[i] = max(0, min(255, value + (state >> 16) % (2 * strength + 1) - strength))
+    return Image.frombytes(image.mode, image.size, bytes(pixels))
+
+
+def photographed(image):
+    """Seen from the side, on a dark table, lit from the left."""
+    width, height = image.size
+    corners = (-30, -40, -60, height + 50, width + 40, height + 20, width + 70, -10)
+    seen = image.transform(image.size, Image.QUAD, corners, Image.BICUBIC)
+    inside = Image.new("L", image.size, 255).transform(image.size, Image.QUAD, corners, Image.BICUBIC)
+    light = Image.linear_gradient("L").rotate(90).resize(image.size).point(lambda v: 150 + v // 3)
+    paper = Image.composite(seen, Image.new("L", image.size, 70), inside)
+    return Image.composite(paper, paper.point(lambda v: v * 2 // 3), light)
+
+
+def write_pages(out):
+    out.mkdir(exist_ok=True)
+    letter = page(PAGES["letter"])
+    invoice = page(PAGES["invoice"])
+    made = {
+        "clean-letter.png": ("letter", letter),
+        "clean-invoice.png": ("invoice", invoice),
+        "upside-down-line.png": ("letter", page(PAGES["letter"], upside_down={1})),
+        "tilted.jpg": ("letter", letter.rotate(2, Image.BICUBIC, fillcolor=255)),
+        "noise.jpg": ("invoice", noisy(invoice, 40)),
+        "photo.jpg": ("invoice", photographed(invoice)),
+        "small.webp": ("letter", letter.resize((320, 200), Image.LANCZOS)),
+    }
+    for name, (text, image) in made.items():
+        path = out / name
+        options = {".png": {"optimize": True, "bits": 4}, ".jpg": {"quality": 50}, ".webp": {"quality": 70}}[path.suffix]
+        (image.quantize(16) if path.suffix == ".png" else image).save(path, **options)
+        path.with_suffix(".txt").write_text("\n".join(line for line, _ in PAGES[text]) + "\n", encoding="utf-8")
+
+
 def main():
     out = HERE / "images"
     out.mkdir(exist_ok=True)
+    write_pages(HERE / "pages")
     bridge = line("Stone bridge")
     river = line("Quiet river 7", "DejaVuSerif.ttf", ink=(40, 30, 90), paper=(235, 225, 200))
     invoice = line("Invoice 2041", "DejaVuSansMono.ttf")

@@ -60,6 +60,7 @@ LIBRARIES = {
     "resolver": {"base", "sys"},
     "sys": {"base"},
     "tls": {"base", "crypto"},
+    "vision": {"base", "image"},
 }
 
 # Headers that any file may include: pure C, and what compilers bring.

@@ -18,6 +18,7 @@
 struct contract_document;
 struct route;
 struct route_table;
+struct pipeline;
 struct tls_context;
 
 struct limits_config {
@@ -121,6 +122,7 @@ struct files_config {
 /* One entry of `routes:` as written; the compiled form is struct route. */
 struct target_config {
     struct slice model;
+    struct slice pipeline;
     struct slice endpoint;
     struct slice upstream;
     struct slice proxy;
@@ -190,6 +192,8 @@ struct config {
     struct model_entry **model_entries;    /* parallel to models; filled by the control plane */
     struct upstream **upstreams;           /* those of `upstreams:`, then those that routes make by `proxy:` */
     uint32_t upstream_count;
+    struct pipeline **pipelines; /* of `pipelines:` */
+    uint32_t pipeline_count;
     struct route **routes;
     uint32_t route_count;
     struct contract_document *documents; /* of all contracts, by URI: what control/openapi makes components of */

@@ -45,8 +45,9 @@ void flow_resume(struct request *request)
         request->is_resumed = true;
         return;
     }
-    /* While others have it only the answer can go on, of one whose time was over. */
-    bool is_held = request->holds && (request->stage < STAGE_format || !request->connection);
+    /* While others have it only a pipeline can go on, and the answer: of one whose time was over, or as it comes. */
+    bool is_in_parts = request->stage == STAGE_graph || request->stage >= STAGE_format;
+    bool is_held = request->holds && (!is_in_parts || !request->connection);
     if (is_held || !request->is_waiting)
         return;
     struct connection *connection = request->connection;
@@ -126,6 +127,9 @@ static bool takes_part(const struct route *route, enum stage stage, bool has_bod
     case STAGE_validate:
         return contract_checks_requests(route->contract);
     case STAGE_decode:
+        return route_runs_model(route) || route->pipeline;
+    case STAGE_graph:
+        return route->pipeline;
     case STAGE_cache:
     case STAGE_keep:
     case STAGE_schedule:
@@ -267,4 +271,6 @@ static RARELY_CALLED void abandon_work(struct request *request)
     atomic_store_explicit(&request->task.is_cancelled, true, memory_order_relaxed);
     for (struct list *node = request->jobs.next; node && node != &request->jobs; node = node->next)
         job_cancel(CONTAINER_OF(node, struct job, node));
+    if (request->graph)
+        graph_abandon(request);
 }

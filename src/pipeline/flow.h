@@ -65,6 +65,9 @@ enum verdict validate_response(struct request *request);
 /* proxy/: takes back what an upstream has made of request->response. */
 void proxy_drop_response(struct request *request);
 
+/* graph/: nobody waits for the pipeline of the request any more; what others have of it comes back. */
+void graph_abandon(struct request *request);
+
 /* decode/: before the body arrives. Where it can be made use of as it comes, sets request->sink. */
 enum verdict decode_expect_body(struct request *request);
 /* decode/: sets request->run, to be released with the request. FAIL with 503 when this worker's runs are all in use. */

@@ -92,4 +92,11 @@ struct model_meter {
     struct batch_meter sizes[METER_BATCH_ROWS_MAX + 1]; /* by rows; [0]: of more than METER_BATCH_ROWS_MAX */
 };
 
+/* Of one step of a pipeline on one worker. */
+struct step_meter {
+    struct histogram
+        time; /* from its inputs being there and it being begun to its end, waiting for a thread included */
+    struct counter failures;
+};
+
 #endif

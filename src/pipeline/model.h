@@ -93,6 +93,12 @@ MUST_USE enum err model_load(const struct model_load_options *options, struct mo
 struct model *model_ref(struct model *model);
 void model_unref(struct model *model);
 
+/* An entry that whoever made the file has written into it. */
+struct model_metadata {
+    struct slice key;
+    struct slice value;
+};
+
 struct model_info {
     struct slice name;
     struct slice version;
@@ -101,6 +107,8 @@ struct model_info {
     struct slice graph;
     struct slice domain;
     struct slice description;
+    const struct model_metadata *metadata; /* entries of its maker's own */
+    uint32_t metadata_count;
     int64_t file_version; /* the file's own number; 0 when it has none */
     struct tensor_spec inputs[MODEL_TENSORS_MAX];
     struct tensor_spec outputs[MODEL_TENSORS_MAX];
@@ -115,6 +123,14 @@ struct model_info {
     uint64_t warm_up_ns;   /* how long warming took */
     uint64_t warm_run_ns;  /* a run after warming; 0 when warming was given up with a notice */
 };
+/* The value of an entry; empty when there is none. */
+static inline struct slice model_info_metadata(const struct model_info *info, struct slice key)
+{
+    for (uint32_t i = 0; i < info->metadata_count; i++)
+        if (slice_equal(info->metadata[i].key, key))
+            return info->metadata[i].value;
+    return (struct slice){NULL, 0};
+}
 /* Immutable for the life of the model; any thread. */
 const struct model_info *model_info(const struct model *model);
 /* Index of an input by name, or -1. */

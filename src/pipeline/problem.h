@@ -36,6 +36,7 @@ enum problem_place {
     AT_OPENAPI = 1 << 17,    /* the endpoint */
     AT_SCHEMAS = 1 << 18,    /* the endpoint */
     AT_PARAMETERS = 1 << 19, /* a contract of parameters */
+    AT_PIPELINE = 1 << 20,   /* running a pipeline */
 };
 
 struct problem_row {

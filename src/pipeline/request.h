@@ -30,6 +30,7 @@
 
 struct connection;
 struct grpc_call;
+struct graph;
 struct http2_exchange;
 struct image_form;
 struct key_memo;
@@ -183,6 +184,8 @@ struct request {
 
     /* decode, schedule, infer */
     struct decode_plan decode;
+    struct slice image_file; /* of a route to a pipeline: where the body has it */
+    struct graph *graph;     /* graph/'s: the pipeline at work; NULL: not begun */
     struct image_form *form; /* taken apart as it arrives, instead of body; decode/ */
     struct model_entry *model_entry;
     struct run *run;

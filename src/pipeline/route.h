@@ -10,6 +10,7 @@
 #include "pipeline/middleware.h"
 
 struct asset;
+struct pipeline;
 struct contract;
 struct file_root;
 
@@ -83,6 +84,7 @@ struct route {
     struct model_entry *model; /* of `to: {model: …}`; NULL for an endpoint. Resolved by the control plane */
     enum endpoint endpoint;
     enum rpc rpc;
+    struct pipeline *pipeline;       /* of `to: {pipeline: …}` */
     const struct upstream *upstream; /* of `to: {upstream: …}` and `to: {proxy: …}`; NULL otherwise */
     const struct file_root *files;   /* of `to: {files: …}` */
     const struct asset *asset;       /* of `to: {asset: …}` */

@@ -32,6 +32,8 @@ PLACES = {
     "decode/tensors": "AT_TENSORS",
     "decode/stage.c": "AT_IMAGE AT_TENSORS AT_RUN",
     "cache/": "AT_RUN",
+    "graph": "AT_PIPELINE",
+    "image_body.c": "AT_IMAGE",
     "schedule/": "AT_RUN",
     "infer/": "AT_RUN",
     "format/": "AT_RUN",

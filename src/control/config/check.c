@@ -5,6 +5,7 @@
 
 #include "lib/sys/file.h"
 #include "pipeline/contract.h"
+#include "pipeline/graph.h"
 
 #define PIXEL_BYTES 3
 
@@ -134,12 +135,21 @@ static bool serves_any_model(const struct route *route)
     return route->endpoint == ENDPOINT_v2_infer || route->rpc == RPC_ModelInfer;
 }
 
+static bool runs_in_pipeline(const struct pipeline *pipeline, struct slice name)
+{
+    for (uint32_t i = 0; pipeline && i < pipeline->step_count; i++)
+        if (slice_equal(pipeline->steps[i].model_name, name))
+            return true;
+    return false;
+}
+
 static void check_use(struct compile *compile, uint32_t index, const struct yaml_node *item)
 {
     const struct config *config = compile->config;
     const struct model_config *model = (const struct model_config *)config->models.items + index;
     for (uint32_t i = 0; i < config->route_count; i++)
-        if (serves_any_model(config->routes[i]) || slice_equal(config->routes[i]->config->to.model, model->name))
+        if (serves_any_model(config->routes[i]) || slice_equal(config->routes[i]->config->to.model, model->name) ||
+            runs_in_pipeline(config->routes[i]->pipeline, model->name))
             return;
     config_report_warning(compile->report, compile_place_of(yaml_find(item, "name")),
                           "no route leads to model \"" SLICE_FMT "\"", SLICE_ARG(model->name));

@@ -57,6 +57,11 @@ MUST_USE enum err upstream_find(struct compile *compile, struct slice name, stru
 MUST_USE enum err upstream_of_url(struct compile *compile, struct slice url, struct option_place place,
                                   const struct upstream **ret_upstream);
 
+/* `pipelines:` into config->pipelines. */
+MUST_USE enum err compile_pipelines(struct compile *compile);
+/* What `to: {pipeline: name}` means, for a route with this chain; false when something was wrong and has been reported. */
+bool pipeline_resolve(struct compile *compile, struct slice name, struct option_place place, const struct chain *chain,
+                      struct pipeline **ret_pipeline);
 /* The file's chain, then `routes:`, then the implicit ones, into config->routes. */
 MUST_USE enum err compile_routes(struct compile *compile);
 /* Builds config->table. A route that it refuses is reported and taken out. */

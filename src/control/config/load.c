@@ -111,7 +111,7 @@ static void report_file(struct config_report *report, const char *path, enum err
 
 static enum err load(struct compile *compile, struct slice text, const char *path)
 {
-    static const char *const others[] = {"chain", "routes", NULL};
+    static const char *const others[] = {"chain", "routes", "pipelines", NULL};
     struct config *config = compile->config;
     TRY(config_report_begin(compile->report, slice_of_text(path), text));
     if (text.len > CONFIG_BYTES_MAX) {
@@ -138,6 +138,7 @@ static enum err load(struct compile *compile, struct slice text, const char *pat
     config->model_entries = arena_alloc_array(&config->arena, config->models.count, sizeof(struct model_entry *));
     if (!config->model_entries)
         return ERR_NOMEM;
+    TRY(compile_pipelines(compile));
     TRY(compile_upstreams(compile));
     TRY(bindings_begin(compile));
     TRY(compile_routes(compile));

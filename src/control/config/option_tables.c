@@ -7,6 +7,7 @@
 #include "lib/tls/context.h"
 #include "pipeline/config.h"
 #include "pipeline/contract.h"
+#include "pipeline/graph.h"
 
 static const char *const profile_choices[] = {
     [MODEL_PROFILE_THROUGHPUT] = "throughput",

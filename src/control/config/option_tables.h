@@ -15,6 +15,9 @@ extern const struct option_table option_table_tls;
 extern const struct option_table option_table_listen;
 extern const struct option_table option_table_model;
 extern const struct option_table option_table_contract;
+extern const struct option_table option_table_pipeline;
+extern const struct option_table option_table_pipeline_step; /* pipelines.c's, as the next */
+extern const struct option_table option_table_pipeline_answer;
 extern const struct option_table option_table_openapi;
 extern const struct option_table option_table_pad;
 extern const struct option_table option_table_route;

@@ -4,15 +4,19 @@
 
 #include "control/config/option_tables.h"
 #include "control/config/scalar_int.h"
+#include "pipeline/graph.h"
 #include "pipeline/route.h"
 
 #define DESCRIPTION_BYTES 256
 
 static const struct option_table *const tables[] = {
-    &option_table_config,  &option_table_listen,   &option_table_tls,      &option_table_certificate,
-    &option_table_limits,  &option_table_shutdown, &option_table_model,    &option_table_batch,
-    &option_table_pad,     &option_table_cache,    &option_table_upstream, &option_table_schemas,
-    &option_table_openapi, &option_table_route,    &option_table_contract, &option_table_target,
+    &option_table_config,          &option_table_listen,   &option_table_tls,
+    &option_table_certificate,     &option_table_limits,   &option_table_shutdown,
+    &option_table_model,           &option_table_batch,    &option_table_pad,
+    &option_table_cache,           &option_table_pipeline, &option_table_pipeline_step,
+    &option_table_pipeline_answer, &option_table_upstream, &option_table_schemas,
+    &option_table_openapi,         &option_table_route,    &option_table_contract,
+    &option_table_target,
 };
 
 /* Where a table stands in the file. */
@@ -27,6 +31,9 @@ static const char *const headings[] = {
     "`batch:` of an entry of `models:`",
     "An entry of `pad:` of a model",
     "`cache:` of an entry of `models:`",
+    "An entry of `pipelines:`",
+    "An entry of `steps:` of a pipeline",
+    "An entry of `answer:` of a pipeline",
     "An entry of `upstreams:`",
     "`schemas:`",
     "`openapi:`",
@@ -37,6 +44,7 @@ static const char *const headings[] = {
 
 static void write_table(struct buffer *out, const struct option_table *table);
 static void write_chains(struct buffer *out);
+static void write_kinds(struct buffer *out);
 static void write_endpoints(struct buffer *out);
 
 void config_reference_write(struct buffer *out)
@@ -49,6 +57,7 @@ void config_reference_write(struct buffer *out)
         write_table(out, tables[i]);
     }
     write_chains(out);
+    write_kinds(out);
     write_endpoints(out);
 }
 
@@ -88,7 +97,22 @@ static void write_table(struct buffer *out, const struct option_table *table)
         buffer_printf(out, "\nA text in place of the map stands for `{%s: …}`.\n", option_shorthand(table)->name);
     if (table == &option_table_config)
         buffer_printf(out, "| `chain` | a list of middlewares | | Stands before the chain of every route |\n"
+                           "| `pipelines` | a list of maps | | Models and built-in steps as graphs |\n"
                            "| `routes` | a list of maps | | What is served where |\n");
+    if (table == &option_table_pipeline)
+        buffer_printf(out,
+                      "| `steps` | a list of 1 to %d maps | **required** | What is done, each on what earlier steps "
+                      "give |\n"
+                      "| `answer` | a list of 1 to %d maps | **required** | What becomes of it |\n",
+                      GRAPH_STEPS_MAX, GRAPH_ANSWERS_MAX);
+    if (table == &option_table_pipeline_step)
+        buffer_printf(out, "| `in` | step, step.output, or a map of input to that | | What goes into it; `body` is the "
+                           "request. A step that takes an element of a list runs once for each |\n"
+                           "| `with` | a map | | Options of a built-in step |\n");
+    if (table == &option_table_pipeline_answer)
+        buffer_printf(out,
+                      "| `each` | a map of member to step.output | | In place of `from`: an array with an object for "
+                      "each element of a list |\n");
     if (table == &option_table_route)
         buffer_printf(
             out, "| `chain` | a list of middlewares | | Runs around the target, after the file's chain |\n"
@@ -117,6 +141,33 @@ static void write_chains(struct buffer *out)
         if (middleware->options) {
             buffer_add_byte(out, '\n');
             write_table(out, middleware->options);
+        }
+    }
+}
+
+static void write_ports(struct buffer *out, const char *side, const struct graph_port *ports)
+{
+    buffer_printf(out, "%s", side);
+    for (uint32_t i = 0; ports[i].name; i++)
+        buffer_printf(out, "%s`%s` (%s%s%s)", i ? ", " : " ", ports[i].name, ports[i].is_list ? "list of " : "",
+                      graph_type_name(ports[i].type), ports[i].is_optional ? ", optional" : "");
+    buffer_printf(out, ".");
+}
+
+static void write_kinds(struct buffer *out)
+{
+    buffer_printf(out,
+                  "\n## Built-in steps of pipelines\n\nWhat `use:` may say; the first input and the first output need "
+                  "not be named.\n");
+    for (size_t i = 0; i < graph_kind_count; i++) {
+        const struct graph_kind *kind = graph_kinds[i];
+        buffer_printf(out, "\n### `%s`\n\n%s. ", kind->name, kind->help);
+        write_ports(out, "Takes", kind->inputs);
+        write_ports(out, " Gives", kind->outputs);
+        buffer_printf(out, "\n");
+        if (kind->options) {
+            buffer_add_byte(out, '\n');
+            write_table(out, kind->options);
         }
     }
 }

@@ -67,6 +67,7 @@ struct draft {
     struct slice pattern;
     struct slice host;
     enum endpoint endpoint; /* ENDPOINT_NONE: another target */
+    struct pipeline *pipeline;
     const struct upstream *upstream;
     const struct file_root *files;
     const struct asset *asset;
@@ -317,7 +318,7 @@ static bool is_for_reading(struct compile *compile, const struct draft *draft)
 /* Exactly one of the names that a target may have; NULL: none or several, which is reported. */
 static const struct yaml_node *only_target(struct compile *compile, const struct yaml_node *to)
 {
-    static const char *const names[] = {"model", "endpoint", "upstream", "proxy", "files", "asset"};
+    static const char *const names[] = {"model", "pipeline", "endpoint", "upstream", "proxy", "files", "asset"};
     const struct yaml_node *found = NULL;
     uint32_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -328,7 +329,7 @@ static const struct yaml_node *only_target(struct compile *compile, const struct
     if (count == 1)
         return found;
     config_report_error(compile->report, to->key_place,
-                        "\"to\" takes one of model, endpoint, upstream, proxy, files and asset, found %s",
+                        "\"to\" takes one of model, pipeline, endpoint, upstream, proxy, files and asset, found %s",
                         count == 0   ? "none"
                         : count == 2 ? "two"
                                      : "several");
@@ -357,6 +358,8 @@ static enum err resolve_target(struct compile *compile, struct draft *draft, boo
             (draft->endpoint != ENDPOINT_schemas || takes_methods(compile, draft, "endpoint schemas takes", "POST"));
     else if (target->model.len)
         *ret_is_resolved = resolve_model(compile, draft, node->place);
+    else if (target->pipeline.len)
+        *ret_is_resolved = pipeline_resolve(compile, target->pipeline, node->place, &draft->chain, &draft->pipeline);
     else
         *ret_is_resolved = draft->upstream || ((draft->files || draft->asset) && is_for_reading(compile, draft));
     return ERR_OK;
@@ -513,6 +516,7 @@ static enum err add(struct compile *compile, const struct draft *draft, struct s
         .config = draft->config,
         .endpoint = draft->endpoint,
         .rpc = draft->rpc,
+        .pipeline = draft->pipeline,
         .upstream = draft->upstream,
         .is_streamed = draft->upstream != NULL,
         .files = draft->files,

@@ -50,6 +50,12 @@ enum err config_schema_write(struct arena *arena, struct slice *ret_schema)
     write_chain(&out);
     json_write_key(&out, SLICE_LIT("route"));
     write_map(&out, &option_table_route);
+    json_write_key(&out, SLICE_LIT("pipeline"));
+    write_map(&out, &option_table_pipeline);
+    json_write_key(&out, SLICE_LIT("step"));
+    write_map(&out, &option_table_pipeline_step);
+    json_write_key(&out, SLICE_LIT("answer"));
+    write_map(&out, &option_table_pipeline_answer);
     json_write_object_end(&out);
     write_text(&out, "type", "object");
     write_properties(&out, &option_table_config);
@@ -233,6 +239,21 @@ static void write_contract(struct json_writer *out)
                              "\"additionalProperties\":false}"));
 }
 
+static void write_raw_member(struct json_writer *out, const char *key, const char *schema)
+{
+    json_write_key(out, slice_of_text(key));
+    json_write_raw(out, slice_of_text(schema));
+}
+
+static void write_list(struct json_writer *out, const char *key, const char *of)
+{
+    json_write_key(out, slice_of_text(key));
+    json_write_object_begin(out);
+    write_text(out, "type", "array");
+    write_reference(out, "items", of);
+    json_write_object_end(out);
+}
+
 /* What the loader reads without a row. */
 static void write_extra(struct json_writer *out, const struct option_table *table)
 {
@@ -240,13 +261,21 @@ static void write_extra(struct json_writer *out, const struct option_table *tabl
         write_reference(out, "chain", "#/$defs/chain");
     if (table == &option_table_route)
         write_contract(out);
+    if (table == &option_table_pipeline) {
+        write_list(out, "steps", "#/$defs/step");
+        write_list(out, "answer", "#/$defs/answer");
+    }
+    if (table == &option_table_pipeline_step)
+        write_raw_member(out, "in",
+                         "{\"type\":[\"string\",\"object\"],\"additionalProperties\":{\"type\":\"string\"}}");
+    if (table == &option_table_pipeline_step)
+        write_raw_member(out, "with", "{\"type\":\"object\"}");
+    if (table == &option_table_pipeline_answer)
+        write_raw_member(out, "each", "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}}");
     if (table != &option_table_config)
         return;
-    json_write_key(out, SLICE_LIT("routes"));
-    json_write_object_begin(out);
-    write_text(out, "type", "array");
-    write_reference(out, "items", "#/$defs/route");
-    json_write_object_end(out);
+    write_list(out, "pipelines", "#/$defs/pipeline");
+    write_list(out, "routes", "#/$defs/route");
 }
 
 static void write_map(struct json_writer *out, const struct option_table *table)

@@ -63,6 +63,7 @@ enum err metrics_render(const struct metrics_sources *sources, bool is_openmetri
     if (sources->registry)
         render_routes(&rendering);
     render_models(&rendering);
+    render_steps(&rendering);
     if (sources->reloads)
         render_reloads(&rendering);
     if (sources->schemas)

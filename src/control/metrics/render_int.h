@@ -21,5 +21,7 @@ void render_histogram(struct rendering *rendering, const struct exposition_label
 
 /* All families of models: weir_model_… and nv_inference_…. */
 void render_models(struct rendering *rendering);
+/* weir_pipeline_step_…. */
+void render_steps(struct rendering *rendering);
 
 #endif

@@ -221,7 +221,8 @@ static void write_body(const struct operation *operation)
         return;
     put_object(out, "requestBody");
     json_write_key(out, SLICE_LIT("required"));
-    json_write_bool(out, route_runs_model(operation->route) || (schema.ptr && wants_body(operation)));
+    json_write_bool(out, route_runs_model(operation->route) || operation->route->pipeline ||
+                             (schema.ptr && wants_body(operation)));
     put_object(out, "content");
     if (schema.ptr)
         write_media(out, "application/json", schema);

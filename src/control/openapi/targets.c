@@ -6,6 +6,8 @@
 #include "lib/meter/exposition.h"
 #include "pipeline/contract.h"
 #include "pipeline/files.h"
+#include "pipeline/graph.h"
+#include "pipeline/image_body.h"
 
 #define JSON  "application/json"
 #define BYTES "application/octet-stream"
@@ -150,6 +152,8 @@ struct slice target_summary(const struct operation *operation)
         return SLICE_LIT("A file");
     if (route->upstream)
         return SLICE_LIT("Handed on to another server");
+    if (route->pipeline)
+        return openapi_printf(operation->api, "Run the pipeline " SLICE_FMT, SLICE_ARG(route->pipeline->config->name));
     return openapi_printf(operation->api, "Run the model " SLICE_FMT, SLICE_ARG(model_name(route)));
 }
 
@@ -158,6 +162,22 @@ static struct slice sentence(struct openapi *api, const char *help)
 {
     char first = help[0] >= 'a' && help[0] <= 'z' ? (char)(help[0] - 32) : help[0];
     return openapi_printf(api, "%c%s.", first, help + 1);
+}
+
+/* "Runs the steps page, small, detect." */
+static struct slice describe_pipeline(struct openapi *api, const struct pipeline *pipeline)
+{
+    struct buffer text = buffer_in_arena(api->arena, 256);
+    struct slice all;
+    buffer_printf(&text, "Runs the steps");
+    for (uint32_t i = 0; i < pipeline->step_count; i++)
+        buffer_printf(&text, "%s " SLICE_FMT, i ? "," : "", SLICE_ARG(pipeline->steps[i].name));
+    buffer_printf(&text, " of the pipeline " SLICE_FMT " on an image.%s", SLICE_ARG(pipeline->config->name),
+                  pipeline->streamed ? " To clients that accept a stream it is sent as it comes." : "");
+    if (buffer_finish(&text, &all) == ERR_OK)
+        return all;
+    api->err = ERR_NOMEM;
+    return SLICE_LIT("");
 }
 
 struct slice target_description(const struct operation *operation)
@@ -171,6 +191,8 @@ struct slice target_description(const struct operation *operation)
         return SLICE_LIT("A file of a folder, whole or in parts, on conditions (RFC 9110 sections 13 and 14).");
     if (route->upstream)
         return SLICE_LIT("Request and response are handed through as they come.");
+    if (route->pipeline)
+        return describe_pipeline(operation->api, route->pipeline);
     if (!operation->model)
         return SLICE_LIT("What the model takes and gives is known once it is loaded.");
     return openapi_printf(operation->api, "Runs version " SLICE_FMT " of the model " SLICE_FMT " on the body.",
@@ -184,6 +206,8 @@ uint32_t target_places(const struct route *route)
         places |= AT_MODEL | AT_RUN;
     if (route->upstream)
         places |= AT_PROXY;
+    if (route->pipeline)
+        places |= AT_PIPELINE | AT_IMAGE;
     if (route->files)
         places |= AT_FILES;
     if (route->asset)
@@ -223,6 +247,13 @@ uint32_t target_inputs(const struct operation *operation, struct description_inp
         inputs[0] = (struct description_input){JSON, tensors_request(operation->api, operation->model)};
         inputs[1] = (struct description_input){BYTES, SLICE_LIT(TENSOR_BODY)};
         return 2;
+    }
+    if (route->pipeline) {
+        struct description said = {.arena = operation->api->arena};
+        if (image_body_describe(route->pipeline->config->field, &said) != ERR_OK)
+            operation->api->err = ERR_NOMEM;
+        memcpy(inputs, said.inputs, sizeof said.inputs);
+        return said.input_count;
     }
     if (!route->upstream)
         return 0;
@@ -324,6 +355,22 @@ static void add_model(const struct operation *operation, struct responses *respo
         response_add_content(answer, BYTES, SLICE_LIT(TENSOR_BODY));
 }
 
+static void add_pipeline(const struct operation *operation, struct responses *responses)
+{
+    const struct pipeline *pipeline = operation->route->pipeline;
+    struct response *response = add(responses, "200", "The answer; in a stream, its last event tells how it ended.");
+    struct slice schema;
+    if (graph_describe_answer(pipeline, operation->api->arena, &schema) != ERR_OK) {
+        operation->api->err = ERR_NOMEM;
+        return;
+    }
+    response_add_content(response, JSON, schema);
+    if (!pipeline->streamed)
+        return;
+    response_add_content(response, "text/event-stream", SLICE_LIT("{\"type\":\"string\"}"));
+    response_add_content(response, "application/x-ndjson", SLICE_LIT("{\"type\":\"string\"}"));
+}
+
 static void add_upstream(struct responses *responses)
 {
     add_binary(add(responses, "2XX", "What the other server answers."), "*/*");
@@ -335,6 +382,8 @@ void target_responses(const struct operation *operation, struct responses *respo
     const struct route *route = operation->route;
     if (route->endpoint)
         add_endpoint(operation, responses);
+    else if (route->pipeline)
+        add_pipeline(operation, responses);
     else if (route->asset)
         add_files(responses, route->asset->media_type);
     else if (route->files)

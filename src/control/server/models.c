@@ -10,6 +10,7 @@
 #include "lib/sys/file.h"
 #include "lib/sys/thread.h"
 #include "pipeline/config_make.h"
+#include "pipeline/graph.h"
 #include "pipeline/route.h"
 
 #include <stdlib.h>
@@ -141,6 +142,22 @@ static uint32_t check_route(const struct route *route, const struct model_info *
     return misfits;
 }
 
+static uint32_t bind_pipelines(const struct config *config)
+{
+    uint32_t misfits = 0;
+    for (uint32_t i = 0; i < config->pipeline_count; i++) {
+        char why[1024];
+        struct text fault = text_init(why, sizeof why);
+        enum err err = graph_bind(config->pipelines[i], config, &fault);
+        if (err == ERR_OK || err == ERR_AGAIN) /* that a model is not there was said */
+            continue;
+        say_error("pipeline " SLICE_FMT ": %s", SLICE_ARG(config->pipelines[i]->config->name),
+                  why[0] ? why : err_text(err));
+        misfits++;
+    }
+    return misfits;
+}
+
 uint32_t models_check_fit(const struct config *config)
 {
     uint32_t misfits = 0;
@@ -149,7 +166,7 @@ uint32_t models_check_fit(const struct config *config)
         if (route->model && atomic_load(&route->model->state) == MODEL_READY)
             misfits += check_route(route, model_info(atomic_load(&route->model->model)));
     }
-    return misfits;
+    return misfits + bind_pipelines(config);
 }
 
 static bool is_named(const struct model_slot *slot, const struct config *config)

@@ -11,6 +11,7 @@
 #include "control/server/say.h"
 #include "control/server/upstreams.h"
 #include "lib/sys/clock.h"
+#include "pipeline/graph.h"
 #include "pipeline/route.h"
 
 #include <stdio.h>
@@ -23,10 +24,22 @@ static enum err start(struct server *server, void (*job)(void *));
 static void finish_reload(struct server *server);
 static void finish_schemas(struct server *server);
 
+static enum err attach_steps(struct server *server, struct config *config)
+{
+    for (uint32_t i = 0; i < config->pipeline_count; i++) {
+        struct pipeline *pipeline = config->pipelines[i];
+        for (uint32_t s = 0; s < pipeline->step_count; s++)
+            TRY(meter_registry_step(server->registry, pipeline->config->name, pipeline->steps[s].name,
+                                    &pipeline->steps[s].meters));
+    }
+    return ERR_OK;
+}
+
 enum err server_attach(struct server *server, struct config *config)
 {
     TRY(models_attach(server->models, config));
     TRY(upstreams_attach(&server->resolver, config));
+    TRY(attach_steps(server, config));
     for (uint32_t i = 0; i < config->route_count; i++)
         TRY(meter_registry_route(server->registry, config->routes[i]->name, &config->routes[i]->meters));
     return meter_registry_route(server->registry, config->unmatched->name, &config->unmatched->meters);

@@ -9,6 +9,7 @@
 #define FIXED_BYTES 8192
 
 static size_t pixels_bytes(const struct image_info *info, const struct normalize_spec *spec);
+static size_t fitting_bytes(uint64_t width, uint64_t height, const struct normalize_spec *spec);
 static size_t axis_bytes(uint64_t src, uint64_t dst);
 static size_t rows_bytes(uint64_t src_width, uint64_t src_height, const struct normalize_spec *spec);
 
@@ -17,9 +18,19 @@ size_t image_work_bytes(const struct image_info *info, const struct normalize_sp
     bool is_turned = info->orientation >= 5;
     uint64_t width = is_turned ? info->height : info->width;
     uint64_t height = is_turned ? info->width : info->height;
+    return FIXED_BYTES + pixels_bytes(info, spec) + fitting_bytes(width, height, spec);
+}
+
+size_t image_normalize_bytes(uint32_t width, uint32_t height, const struct normalize_spec *spec)
+{
+    size_t grey = spec->channels == 1 ? (size_t)width * height + ALIGN : 0;
+    return FIXED_BYTES + grey + fitting_bytes(width, height, spec);
+}
+
+static size_t fitting_bytes(uint64_t width, uint64_t height, const struct normalize_spec *spec)
+{
     size_t table = (size_t)spec->channels * 256 * sizeof(float);
-    return FIXED_BYTES + pixels_bytes(info, spec) + axis_bytes(width, spec->width) + axis_bytes(height, spec->height) +
-           rows_bytes(width, height, spec) + table;
+    return axis_bytes(width, spec->width) + axis_bytes(height, spec->height) + rows_bytes(width, height, spec) + table;
 }
 
 /* The picture as decoded (with its alpha, if that is blended), a row of CMYK, the upright copy, the grey copy. */

@@ -17,6 +17,9 @@ struct image_options decode_image_options(const struct request *request);
 /* When the crew thread is done. */
 enum verdict decode_image_end(struct request *request);
 
+/* Of a route to a pipeline: only where the file is. */
+void decode_plan_file(struct request *request);
+
 /* A v2 request in JSON into all inputs. */
 enum verdict decode_tensors(struct request *request, struct model *model);
 

@@ -9,6 +9,8 @@
 #include "lib/http/multipart.h"
 #include "pipeline/decode/decode_int.h"
 #include "pipeline/flow.h"
+#include "pipeline/graph.h"
+#include "pipeline/image_body.h"
 
 #define HEAD_BYTES_MAX   4096
 #define IN_PLACE_BYTES   16384
@@ -49,11 +51,16 @@ static void end(struct body_sink *sink);
 enum verdict decode_expect_body(struct request *request)
 {
     struct media_type type;
+    if (request->route->pipeline) {
+        decode_plan_file(request);
+        if (image_body_check_type(request) == VERDICT_FAIL)
+            return VERDICT_FAIL;
+    }
     struct slice content_type = request_header(request, HTTP_FIELD_CONTENT_TYPE);
     bool is_unknown = request->head.has_body && !request->head.has_content_length;
     bool is_large = is_unknown || request->head.content_length > IN_PLACE_BYTES ||
                     http_head_find(&request->head, HTTP_FIELD_CONTENT_ENCODING);
-    if (request->decode.kind != DECODE_IMAGE || !is_large || !request->route->model)
+    if (request->decode.kind != DECODE_IMAGE || !is_large || !(request->route->model || request->route->pipeline))
         return VERDICT_NEXT;
     if (media_type_parse(content_type, &type) != ERR_OK || !media_type_is(&type, "multipart/form-data"))
         return VERDICT_NEXT;

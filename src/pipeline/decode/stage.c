@@ -5,16 +5,20 @@
  * not keep others from the model: first the media types, then the model, then the body, then the run. */
 #include "pipeline/decode/decode_int.h"
 #include "pipeline/flow.h"
+#include "pipeline/graph.h"
 #include "pipeline/grpc.h"
 #include "pipeline/model_meter.h"
 #include "pipeline/negotiate.h"
 
+static enum verdict find_file(struct request *request);
 static void release_run(void *run);
 
 enum verdict stage_decode(struct request *request)
 {
     if (request->was_submitted)
         return decode_image_end(request);
+    if (request->route->pipeline)
+        return find_file(request);
     if (!route_runs_model(request->route))
         return VERDICT_NEXT;
     if (request->grpc)
@@ -31,6 +35,21 @@ enum verdict stage_decode(struct request *request)
         return request_fail(request, PROBLEM_MISSING_INPUT, "The body is empty; %s is expected.",
                             request->decode.kind == DECODE_IMAGE ? "an image" : "a JSON object with \"inputs\"");
     return request->decode.kind == DECODE_IMAGE ? decode_image(request, model) : decode_tensors(request, model);
+}
+
+void decode_plan_file(struct request *request)
+{
+    request->decode =
+        (struct decode_plan){.kind = DECODE_IMAGE, .image_field = request->route->pipeline->config->field};
+}
+
+/* A pipeline decodes by a step of its own: here is only told where the body has the image. */
+static enum verdict find_file(struct request *request)
+{
+    decode_plan_file(request);
+    if (request->body.len == 0 && !request->form)
+        return request_fail(request, PROBLEM_MISSING_INPUT, "The body is empty; an image is expected.");
+    return body_find_image(request, &request->image_file);
 }
 
 enum verdict decode_acquire_run(struct request *request, struct model *model)

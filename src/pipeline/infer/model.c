@@ -94,6 +94,8 @@ static enum err inspect(struct model *model, struct text *fault)
     model->info.domain = metadata.domain;
     model->info.description = metadata.description;
     model->info.file_version = metadata.version;
+    model->info.metadata = metadata.own;
+    model->info.metadata_count = metadata.own_count;
     mark_passed_through(model);
     TRY(pads_init(&model->pads, model->config, &model->info, fault));
     model->info.written_inputs = pads_masks(&model->pads);

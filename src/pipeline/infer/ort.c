@@ -10,10 +10,10 @@
 #include "lib/base/asan.h"
 #include "lib/sys/thread.h"
 #include "pipeline/infer/library.h"
+#include "pipeline/infer/provider.h"
 
 #include <dlfcn.h>
 #include <onnxruntime_c_api.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* The runtime loses a few bytes once, while it makes its environment. Only that is forgiven to it: a suppression by the
@@ -42,15 +42,6 @@ static struct {
 
 /* Parallel to enum model_optimization. */
 static const GraphOptimizationLevel levels[] = {ORT_DISABLE_ALL, ORT_ENABLE_BASIC, ORT_ENABLE_EXTENDED, ORT_ENABLE_ALL};
-
-/* Names in configurations, which are lower case, and the ones the runtime wants. An unknown one is passed on as it is. */
-static const struct {
-    const char *name;
-    const char *theirs;
-} provider_names[] = {
-    {"azure", "AZURE"},       {"coreml", "CoreML"}, {"openvino", "OpenVINO"}, {"qnn", "QNN"},         {"snpe", "SNPE"},
-    {"tensorrt", "TensorRT"}, {"webgpu", "WebGPU"}, {"vitisai", "VitisAI"},   {"xnnpack", "XNNPACK"},
-};
 
 static const struct {
     ONNXTensorElementDataType theirs;
@@ -206,13 +197,6 @@ void ort_providers(struct text *names)
 
 /* --- Sessions ------------------------------------------------------------------------------------------------- */
 
-struct provider { /* "cuda device_id=1" in its words */
-    struct slice name;
-    const char *keys[16], *values[16];
-    size_t count;
-    char memory[512];
-};
-
 static enum err set_options(const struct ort_session_options *options, OrtSessionOptions *theirs, struct text *fault);
 static enum err append_provider(struct slice name, OrtSessionOptions *options, struct text *fault);
 static enum err append_cuda(const struct provider *provider, OrtSessionOptions *options, struct text *fault);
@@ -256,30 +240,10 @@ static enum err set_options(const struct ort_session_options *options, OrtSessio
     return take(api, api->DisableMemPattern(theirs), fault);
 }
 
-static enum err read_provider(struct slice words, struct provider *provider, struct text *fault)
-{
-    snprintf(provider->memory, sizeof(provider->memory), SLICE_FMT, SLICE_ARG(words));
-    char *rest = provider->memory;
-    provider->name = slice_of_text(strsep(&rest, " "));
-    while (rest) {
-        char *value = strsep(&rest, " ");
-        const char *key = strsep(&value, "=");
-        if (!*key)
-            continue;
-        if (!value || provider->count == ARRAY_LEN(provider->keys)) {
-            text_printf(fault, "\"%s\" is no option of a provider: key=value is", key);
-            return ERR_INVALID;
-        }
-        provider->keys[provider->count] = key;
-        provider->values[provider->count++] = value;
-    }
-    return ERR_OK;
-}
-
 static enum err append_provider(struct slice words, OrtSessionOptions *options, struct text *fault)
 {
     struct provider provider = {.count = 0};
-    TRY(read_provider(words, &provider, fault));
+    TRY(provider_read(words, &provider, fault));
     if (slice_equal_nocase(provider.name, SLICE_LIT("cpu")))
         return ERR_OK;
     if (slice_equal_nocase(provider.name, SLICE_LIT("cuda")))
@@ -304,13 +268,9 @@ static enum err append_cuda(const struct provider *provider, OrtSessionOptions *
 
 static enum err append_named(const struct provider *provider, OrtSessionOptions *options, struct text *fault)
 {
-    const char *theirs = provider->name.ptr;
-    for (size_t i = 0; i < ARRAY_LEN(provider_names); i++)
-        if (slice_equal_nocase(provider->name, slice_of_text(provider_names[i].name)))
-            theirs = provider_names[i].theirs;
     return take(ort.api,
-                ort.api->SessionOptionsAppendExecutionProvider(options, theirs, provider->keys, provider->values,
-                                                               provider->count),
+                ort.api->SessionOptionsAppendExecutionProvider(options, provider_runtime_name(provider), provider->keys,
+                                                               provider->values, provider->count),
                 fault);
 }
 
@@ -436,6 +396,43 @@ static ONNXTensorElementDataType type_to(enum tensor_type type)
     return ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
 }
 
+static enum err read_own(const OrtModelMetadata *theirs, const char *key, struct arena *arena,
+                         struct ort_metadata *metadata)
+{
+    char *value = NULL;
+    struct model_metadata *entry = &metadata->own[metadata->own_count];
+    TRY(take(ort.api, ort.api->ModelMetadataLookupCustomMetadataMap(theirs, ort.allocator, key, &value), NULL));
+    if (!value)
+        return ERR_OK;
+    if (strlen(value) > ORT_METADATA_BYTES_MAX) {
+        ort.allocator->Free(ort.allocator, value);
+        return ERR_OK;
+    }
+    entry->key = arena_copy(arena, slice_of_text(key));
+    metadata->own_count++;
+    enum err err = copy_name(value, arena, &entry->value);
+    return entry->key.ptr ? err : ERR_NOMEM;
+}
+
+static enum err read_all_own(const OrtModelMetadata *theirs, struct arena *arena, struct ort_metadata *metadata)
+{
+    char **keys = NULL;
+    int64_t count = 0;
+    TRY(take(ort.api, ort.api->ModelMetadataGetCustomMetadataMapKeys(theirs, ort.allocator, &keys, &count), NULL));
+    enum err err = ERR_OK;
+    metadata->own = arena_alloc_array(arena, ORT_METADATA_MAX, sizeof *metadata->own);
+    if (!metadata->own)
+        err = ERR_NOMEM;
+    for (int64_t i = 0; i < count; i++) {
+        if (err == ERR_OK && metadata->own_count < ORT_METADATA_MAX)
+            err = read_own(theirs, keys[i], arena, metadata);
+        ort.allocator->Free(ort.allocator, keys[i]);
+    }
+    if (keys)
+        ort.allocator->Free(ort.allocator, keys);
+    return err;
+}
+
 enum err ort_session_metadata(struct OrtSession *session, struct arena *arena, struct ort_metadata *ret)
 {
     const OrtApi *api = ort.api;
@@ -460,6 +457,8 @@ enum err ort_session_metadata(struct OrtSession *session, struct arena *arena, s
         if (err == ERR_OK)
             err = copy_name(text, arena, texts[i].to);
     }
+    if (err == ERR_OK)
+        err = read_all_own(theirs, arena, &metadata);
     api->ReleaseModelMetadata(theirs);
     if (err == ERR_OK)
         *ret = metadata;

@@ -10,6 +10,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
 #include "lib/base/text.h"
+#include "pipeline/model.h"
 #include "pipeline/tensor.h"
 
 struct OrtSession;
@@ -45,6 +46,8 @@ uint32_t ort_session_count(struct OrtSession *session, enum ort_side side);
 MUST_USE enum err ort_session_spec(struct OrtSession *session, enum ort_side side, uint32_t index, struct arena *arena,
                                    struct text *fault, struct tensor_spec *ret_spec);
 
+#define ORT_METADATA_MAX       64
+#define ORT_METADATA_BYTES_MAX (256U << 10)
 /* What the file says about itself; copied to the arena, empty where it is silent. */
 struct ort_metadata {
     struct slice producer;
@@ -52,6 +55,8 @@ struct ort_metadata {
     struct slice domain;
     struct slice description;
     int64_t version;
+    struct model_metadata *own; /* what whoever made it has written into it under names of their own */
+    uint32_t own_count;         /* at most ORT_METADATA_MAX; larger ones than ORT_METADATA_BYTES_MAX are left out */
 };
 MUST_USE enum err ort_session_metadata(struct OrtSession *session, struct arena *arena, struct ort_metadata *ret);
 

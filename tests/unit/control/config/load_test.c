@@ -442,10 +442,12 @@ static void asks_for_no_auth_where_public_does_not_read(void **state)
 static void wants_exactly_one_target(void **state)
 {
     (void)state;
-    assert_report("routes:\n  - {match: GET /, public: true, to: {}}\n",
-                  "2:34: error: \"to\" takes one of model, endpoint, upstream, proxy, files and asset, found none\n");
-    assert_report("routes:\n  - {match: GET /, public: true, to: {model: a, endpoint: livez}}\n",
-                  "2:34: error: \"to\" takes one of model, endpoint, upstream, proxy, files and asset, found two\n");
+    assert_report(
+        "routes:\n  - {match: GET /, public: true, to: {}}\n",
+        "2:34: error: \"to\" takes one of model, pipeline, endpoint, upstream, proxy, files and asset, found none\n");
+    assert_report(
+        "routes:\n  - {match: GET /, public: true, to: {model: a, endpoint: livez}}\n",
+        "2:34: error: \"to\" takes one of model, pipeline, endpoint, upstream, proxy, files and asset, found two\n");
     assert_report("routes:\n  - {match: GET /, public: true}\n", "2:5: error: route lacks \"to\": What answers\n");
     assert_report(
         "routes:\n  - public: true\n    to: {endpoint: livez}\n",

@@ -1,0 +1,286 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The demo's pipeline `ocr`: exact text on the clean pages, the error rate of characters printed for the rest; whole and as a
+stream, with clients that leave, and with deadlines. And a pipeline whose tensors do not fit, which says so."""
+
+import base64
+import http.client
+import json
+import os
+import re
+import socket
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import weir  # noqa: E402
+
+PAGES = os.path.join(weir.ROOT, "examples/pages")
+NAMES = sorted(name for name in os.listdir(PAGES) if not name.endswith(".txt"))
+EXACT = [name for name in NAMES if name.startswith(("clean-", "upside-down-"))]
+ERROR_RATE_MAX = 0.2
+SSE = "text/event-stream"
+LINES = "application/x-ndjson"
+
+
+def pipelines():
+    """As the demo has them: the text of its top-level entry."""
+    text = weir.read(os.path.join(weir.ROOT, "examples/demo.yaml"))
+    text = text.decode() if isinstance(text, bytes) else text
+    return re.search(r"^pipelines:\n(?:[ #].*\n|\n)+", text, re.M).group(0)
+
+
+CONFIG = """
+listen: [127.0.0.1:0]
+workers: 1
+executors: 2
+models:
+  - {name: text-orientation, path: %(models)s/text-orientation.onnx, warm_up: {x: [1, 3, 48, 192]}}
+  - {name: text-detection, path: %(models)s/text-detection.onnx, warm_up: {x: [1, 3, 320, 320]}}
+  - {name: text-recognition, path: %(models)s/text-recognition.onnx, warm_up: {x: [1, 3, 48, 320]}}
+%(pipelines)s
+chain: [request_id, metrics]
+routes:
+  - {match: POST /v1/ocr, public: true, to: {pipeline: ocr}}
+  - {match: POST /v1/hasty, public: true, request_time: 30ms, to: {pipeline: ocr}}
+  - {match: GET /metrics, public: true, to: {endpoint: metrics}}
+""" % {"models": weir.MODELS, "pipelines": pipelines()}
+
+MISFIT = """
+listen: [127.0.0.1:0]
+models:
+  - {name: text-orientation, path: %s/text-orientation.onnx, warm_up: {x: [1, 3, 48, 192]}}
+pipelines:
+  - name: wrong
+    steps:
+      - {name: page, use: decode}
+      - {name: small, use: normalize, in: page, with: {size: [192, 48], dtype: u8}}
+      - {name: orient, model: text-orientation, in: {x: small}}
+      - {name: side, use: argmax, in: orient}
+    answer: [{name: side, from: side.label}]
+  - name: classes
+    steps:
+      - {name: page, use: decode}
+      - {name: small, use: normalize, in: page, with: {size: [192, 48]}}
+      - {name: orient, model: text-orientation, in: small}
+      - {name: best, use: softmax, in: orient}
+      - {name: top, use: top_k, in: best, with: {labels: ["0", "180"], k: 2}}
+    answer:
+      - {name: classes, each: {label: top.labels, score: top.scores}}
+      - {name: raw, from: orient}
+chain: [request_id, metrics]
+routes:
+  - {match: POST /wrong, public: true, to: {pipeline: wrong}}
+  - {match: POST /classes, public: true, to: {pipeline: classes}}
+""" % weir.MODELS
+
+
+def page(name):
+    with open(os.path.join(PAGES, name), "rb") as file:
+        return file.read()
+
+
+def text_of(name):
+    with open(os.path.join(PAGES, os.path.splitext(name)[0] + ".txt"), encoding="utf-8") as file:
+        return file.read().rstrip("\n")
+
+
+def error_rate(want, found):
+    """Edits from one to the other (Levenshtein), for each character that should be there."""
+    row = list(range(len(found) + 1))
+    for i, a in enumerate(want, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(found, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1] / len(want)
+
+
+def events(body):
+    """[(name, data)] of a stream of server-sent events."""
+    out = []
+    for block in body.decode().split("\n\n")[:-1]:
+        fields = dict(line.split(": ", 1) for line in block.split("\n"))
+        out.append((fields["event"], json.loads(fields["data"])))
+    return out
+
+
+def json_lines(body):
+    return [next(iter(json.loads(line).items())) for line in body.decode().splitlines()]
+
+
+class Ocr(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = weir.Server(CONFIG).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def ask(self, body, fields=None, path="/v1/ocr"):
+        return weir.ask(self.server.port, "POST", path, fields or {"Content-Type": "image/png"}, body, timeout=60)
+
+    def stream(self, body, accept):
+        """(status, media type, body): its chunks are taken together by the standard library."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+        connection.request("POST", "/v1/ocr", body, {"Content-Type": "image/png", "Accept": accept})
+        response = connection.getresponse()
+        found = response.status, response.getheader("Content-Type"), response.read()
+        connection.close()
+        return found
+
+    def test_clean_pages_are_read_exactly_and_others_nearly(self):
+        for name in NAMES:
+            answer = self.ask(page(name))
+            self.assertEqual(answer.status, 200, answer)
+            found = answer.json()
+            rate = error_rate(text_of(name), found["text"])
+            print("%-24s error rate of characters %.3f" % (name, rate))
+            if name in EXACT:
+                self.assertEqual(found["text"], text_of(name))
+            self.assertLess(rate, ERROR_RATE_MAX, found["text"])
+            self.assertEqual([line["text"] for line in found["lines"]], found["text"].split("\n"))
+
+    def test_each_line_has_its_place_and_the_way_it_is_turned(self):
+        lines = self.ask(page("upside-down-line.png")).json()["lines"]
+        self.assertEqual([line["orientation"] for line in lines], ["0", "180", "0", "0"])
+        for line in lines:
+            self.assertGreater(line["confidence"], 0.5)
+            (left, top), (right, _), (_, bottom), _ = line["box"]
+            self.assertTrue(0 <= left < right <= 640 and 0 <= top < bottom <= 400, line)
+        tops = [line["box"][0][1] for line in lines]
+        self.assertEqual(tops, sorted(tops))
+
+    def test_a_page_comes_raw_in_json_or_in_a_form(self):
+        raw = page("clean-invoice.png")
+        boundary = "weir-test"
+        form = (b'--weir-test\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n'
+                b"Content-Type: image/png\r\n\r\n" + raw + b"\r\n--weir-test--\r\n")
+        for fields, body in (({}, raw), ({"Content-Type": "application/octet-stream"}, raw),
+                             ({"Content-Type": "multipart/form-data; boundary=" + boundary}, form),
+                             ({"Content-Type": "application/json"},
+                              json.dumps({"image": base64.b64encode(raw).decode()}).encode())):
+            answer = self.ask(body, fields)
+            self.assertEqual(answer.status, 200, answer)
+            self.assertEqual(answer.json()["text"], text_of("clean-invoice.png"))
+
+    def test_a_stream_has_every_line_and_an_end(self):
+        whole = self.ask(page("clean-letter.png")).json()
+        for accept, read in ((SSE, events), (LINES, json_lines), ("application/jsonl", json_lines)):
+            status, media_type, body = self.stream(page("clean-letter.png"), accept)
+            self.assertEqual((status, media_type), (200, SSE if accept == SSE else LINES))
+            found = read(body)
+            self.assertEqual([name for name, _ in found], ["line"] * 4 + ["done"])
+            lines = sorted((data for _, data in found[:-1]), key=lambda line: line.pop("index"))
+            self.assertEqual(lines, whole["lines"])
+            self.assertEqual(found[-1][1], {"count": 4, "text": whole["text"]})
+
+    def test_a_blank_page_says_nothing(self):
+        import struct
+        import zlib
+
+        def chunk(kind, body):
+            return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+        blank = (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 200, 100, 8, 0, 0, 0, 0))
+                 + chunk(b"IDAT", zlib.compress((b"\0" + b"\xff" * 200) * 100)) + chunk(b"IEND", b""))
+        self.assertEqual(self.ask(blank).json(), {"lines": [], "text": ""})
+        self.assertEqual(events(self.stream(blank, SSE)[2]), [("done", {"count": 0, "text": ""})])
+
+    def test_what_is_no_page_is_refused(self):
+        png = {"Content-Type": "image/png"}
+        for fields, body, status, problem in (
+                (png, b"rubbish", 422, "invalid-image"),
+                (png, page("clean-letter.png")[:2000], 422, "invalid-image"),
+                (png, b"", 422, "missing-input"),
+                ({"Content-Type": "text/plain"}, b"rubbish", 415, "unsupported-media-type"),
+                ({"Content-Type": "image/png", "Accept": "text/html"}, page("clean-letter.png"), 406, "not-acceptable"),
+                ({"Content-Type": "image/png", "Accept": SSE}, b"rubbish", 422, "invalid-image")):
+            answer = self.ask(body, fields)
+            self.assertEqual((answer.status, answer.json()["type"]), (status, "urn:weir:problem:" + problem))
+
+    def idle(self):
+        """All that a given-up page had others do has come back."""
+        def look():
+            found = weir.metrics(self.server.port)
+            return all(value == 0 for name, value in found.items() if name.startswith("weir_model_runs_in_flight"))
+        weir.wait_until(look, 20, "runs that come back")
+
+    def test_a_client_that_leaves_is_not_worked_for(self):
+        body = page("clean-letter.png")
+        head = ("POST /v1/ocr HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nAccept: %s\r\nContent-Length: %d\r\n\r\n"
+                % (SSE, len(body))).encode()
+        for wait in (0.0, 0.02, 0.1, 0.3):
+            for _ in range(3):
+                connection = socket.create_connection(("127.0.0.1", self.server.port))
+                connection.sendall(head + body)
+                time.sleep(wait)
+                connection.close()
+        connection = socket.create_connection(("127.0.0.1", self.server.port))
+        connection.sendall(head + body)
+        self.assertIn(b"event: line", self.read_some(connection))
+        connection.close()
+        self.idle()
+        self.assertEqual(self.ask(body).json()["text"], text_of("clean-letter.png"))
+
+    def read_some(self, connection):
+        connection.settimeout(60)
+        data = b""
+        while b"event: line" not in data:
+            more = connection.recv(65536)
+            if not more:
+                break
+            data += more
+        return data
+
+    def test_a_deadline_ends_it_and_harms_nobody(self):
+        for _ in range(5):
+            answer = self.ask(page("clean-letter.png"), path="/v1/hasty")
+            self.assertEqual((answer.status, answer.json()["type"]), (503, "urn:weir:problem:deadline-exceeded"))
+        self.idle()
+        self.assertEqual(self.ask(page("clean-letter.png")).json()["text"], text_of("clean-letter.png"))
+
+    def test_pages_at_once_do_not_mix(self):
+        failures = []
+
+        def read_all(first):
+            for k in range(3):
+                name = EXACT[(first + k) % len(EXACT)]
+                found = self.ask(page(name))
+                if found.status != 200 or found.json()["text"] != text_of(name):
+                    failures.append((name, found))
+
+        threads = [threading.Thread(target=read_all, args=(i,)) for i in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+    def test_each_step_is_measured(self):
+        self.ask(page("clean-letter.png"))
+        text = weir.ask(self.server.port, "GET", "/metrics").body.decode()
+        for step in ("page", "detect", "find", "read"):
+            count = re.search(r'weir_pipeline_step_duration_seconds_count\{pipeline="ocr",step="%s"\} (\d+)' % step, text)
+            self.assertGreater(int(count.group(1)), 0)
+
+
+class Misfit(unittest.TestCase):
+    def test_tensors_that_do_not_fit_are_told_at_start_and_the_rest_serves(self):
+        with weir.Server(MISFIT) as server:
+            server.wait_for_line(r'pipeline wrong: step "orient", input "x": expects FP32 \[.*\], but "small.tensor" gives '
+                                 r"UINT8 \[1, 3, 48, 192\]")
+            png = {"Content-Type": "image/png"}
+            answer = weir.ask(server.port, "POST", "/wrong", png, page("clean-letter.png"))
+            self.assertEqual((answer.status, answer.json()["type"]), (500, "urn:weir:problem:pipeline-failed"))
+            answer = weir.ask(server.port, "POST", "/classes", png, page("clean-letter.png"))
+            found = answer.json()
+            self.assertEqual({one["label"] for one in found["classes"]}, {"0", "180"})
+            self.assertGreaterEqual(found["classes"][0]["score"], found["classes"][1]["score"])
+            self.assertEqual((found["raw"]["datatype"], len(found["raw"]["data"])), ("FP32", 2))
+
+
+if __name__ == "__main__":
+    unittest.main()
