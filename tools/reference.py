@@ -32,6 +32,7 @@ COMMANDS = [
     ("weir schema validate", ["schema", "validate"]),
     ("weir schema bench", ["schema", "bench"]),
     ("weir import", ["import"]),
+    ("weir knee", ["knee"]),
     ("weir keys", ["keys"]),
     ("weir keys add", ["keys", "add"]),
     ("weir keys list", ["keys", "list"]),

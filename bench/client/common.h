@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -109,11 +110,18 @@ static inline void watch(int epoll, int fd, void *owner)
 }
 
 /* Requests are small: a socket that does not take one whole has a peer that does not read. */
+/* A large request may be more than the socket takes at once. */
 static inline void send_all(int fd, const char *bytes, size_t len)
 {
-    ssize_t count = send(fd, bytes, len, MSG_NOSIGNAL);
-    if (count != (ssize_t)len)
-        FAIL("a request could not be sent: %s", count < 0 ? strerror(errno) : "the socket is full");
+    for (size_t sent = 0; sent < len;) {
+        ssize_t count = send(fd, bytes + sent, len - sent, MSG_NOSIGNAL);
+        if (count < 0 && errno != EAGAIN)
+            FAIL("a request could not be sent: %s", strerror(errno));
+        if (count > 0)
+            sent += (size_t)count;
+        if (sent < len && poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, 10000) == 0)
+            FAIL("a request could not be sent: the socket is full");
+    }
 }
 
 static inline const char *option(int argc, char **argv, const char *name, const char *fallback)

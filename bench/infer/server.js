@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The peer of the rows about inference: what one writes with fastify and onnxruntime-node, one thread each.
+//
+//     node server.js MODULES PORT MODEL.onnx
+//
+// POST / takes {"inputs": [{"name", "shape", "data"}]} and answers {"outputs": [{"name", "shape", "data"}]}.
+'use strict';
+
+const path = require('path');
+
+const [, , modules, port, file] = process.argv;
+const fastify = require(path.join(modules, 'fastify'));
+const ort = require(path.join(modules, 'onnxruntime-node'));
+
+async function main() {
+  const session = await ort.InferenceSession.create(file, {intraOpNumThreads: 1, interOpNumThreads: 1,
+    graphOptimizationLevel: 'all'});
+  const app = fastify({logger: false, bodyLimit: 64 << 20, keepAliveTimeout: 3600000});
+  app.post('/', async (request) => {
+    const feeds = {};
+    for (const input of request.body.inputs)
+      feeds[input.name] = new ort.Tensor('float32', Float32Array.from(input.data), input.shape);
+    const results = await session.run(feeds);
+    return {outputs: session.outputNames.map((name) => ({name, shape: results[name].dims,
+      data: Array.from(results[name].data)}))};
+  });
+  await app.listen({host: '127.0.0.1', port: Number(port)});
+}
+
+main();
