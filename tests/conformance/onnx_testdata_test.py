@@ -17,6 +17,7 @@ import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import grpc_wire  # noqa: E402
 import http2  # noqa: E402
 import tensors  # noqa: E402
 import weir  # noqa: E402
@@ -146,34 +147,14 @@ class Grpc:
         self.client = http2.Client(port)
 
     def infer(self, model, inputs):
-        stream = self.client.request("POST", "/inference.GRPCInferenceService/ModelInfer",
-                                     [("content-type", "application/grpc"), ("te", "trailers")],
-                                     tensors.grpc_request(model, inputs))
-        if stream.status != 200 or not stream.body:
-            raise Refused("HTTP %s, %d bytes" % (stream.status, len(stream.body)))
-        return tensors.grpc_tensors(stream.body)
+        answer = grpc_wire.call(self.client, "ModelInfer", tensors.grpc_request(model, inputs))
+        if answer.status != grpc_wire.OK:
+            raise Refused("%s %s" % (answer.status, answer.text))
+        return tensors.grpc_tensors(answer.message)
 
 
 class Refused(Exception):
     """The server answered, and it was no success."""
-
-
-def wires_of(port):
-    """Those that the server says it speaks."""
-    known = weir.ask(port, "GET", "/v2").json()["extensions"]
-    wires = [Json(port)]
-    if "binary_tensor_data" in known:
-        wires.append(Binary(port))
-    try:
-        with http2.Client(port) as client:
-            stream = client.request("POST", "/inference.GRPCInferenceService/ServerLive",
-                                    [("content-type", "application/grpc"), ("te", "trailers")],
-                                    tensors.grpc_message(b""))
-            if stream.status == 200:
-                wires.append(Grpc(port))
-    except (OSError, weir.Gone, AssertionError, StopIteration):
-        pass
-    return wires
 
 
 def ask(wire, tally, name, metadata, folder):
@@ -225,7 +206,7 @@ def metadata_of(port, name):
 
 def run_batch(cases, tally):
     with weir.Server(config_of(cases)).start(is_ready=False) as server:
-        wires = wires_of(server.port)
+        wires = [Json(server.port), Binary(server.port), Grpc(server.port)]
         for name, folder in cases:
             response = metadata_of(server.port, name)
             if response.status != 200:

@@ -8,7 +8,7 @@ alone while nothing else was going on; a request is one to a few of them, and it
 
 Meanwhile clients close their connections in the middle (of the request, and of the wait), ask with deadlines that pass, and the
 configuration is loaded anew, with other models in it each time. What may be answered beside 200: that there is no room (429, 503)
-or no time (503, 504).
+or no time (503, 504). Some ask by gRPC, several streams at a time, of which they reset some.
 
 SOAK_SECONDS is how long, 30 without it; SOAK_SEED repeats a run's choices, SOAK_CLIENTS is how many ask at once."""
 
@@ -24,12 +24,15 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import grpc_wire  # noqa: E402
+import http2  # noqa: E402
 import tensors  # noqa: E402
 import weir  # noqa: E402
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", os.environ.get("E2E_SECONDS", "30")))
 SEED = int(os.environ.get("SOAK_SEED", str(random.SystemRandom().getrandbits(32))))
 CLIENTS = int(os.environ.get("SOAK_CLIENTS", "24"))
+GRPC_CLIENTS = 2
 RELOAD_SECONDS = 1.5 * weir.SLOWNESS
 TOLERANCE = 1e-4  # times 1 + magnitude, as weir's own check when it loads a model has it
 VALUES_COMPARED = 4096  # of an output, evenly spread
@@ -58,6 +61,8 @@ MODELS = [
     Model("text-detection", weir.MODELS + "/text-detection.onnx", [(3, 64, 64), (3, 64, 96)], 1, rows_max=2, known=4),
 ]
 
+FEW_BYTES = [model for model in MODELS if len(model.shapes[0]) == 1]  # by gRPC, so that no window is ever asked
+
 
 def config(turn):
     """Of each turn another one, with some models anew: one of another `queue` is another model, opened and warmed."""
@@ -71,17 +76,17 @@ def config(turn):
 # --- requests and answers ----------------------------------------------------------------------------------------------
 
 class Wire:
-    """Binary tensors where the server has them, which is cheaper for both; else JSON."""
+    """Binary tensors, which are cheaper for both; now and then JSON, of few numbers."""
 
     def __init__(self, port):
         self.port = port
-        self.is_binary = "binary_tensor_data" in weir.ask(port, "GET", "/v2").json()["extensions"]
 
-    def request(self, model, shape, rows, parameters=None):
+    def request(self, model, shape, rows, parameters=None, is_json=False):
         tensor = tensors.Tensor(model.input, "FP32", [len(rows), *shape], b"".join(rows))
-        make = tensors.binary_request if self.is_binary else tensors.json_request
-        more = {"parameters": {**parameters, **({"binary_data_output": True} if self.is_binary else {})}} if parameters else {}
-        headers, body = make([tensor], **more)
+        if is_json:
+            headers, body = tensors.json_request([tensor], parameters=parameters or {})
+        else:
+            headers, body = tensors.binary_request([tensor], parameters={"binary_data_output": True, **(parameters or {})})
         return weir.request_bytes("POST", "/v2/models/%s/infer" % model.name, headers, body)
 
 
@@ -217,7 +222,11 @@ def judge(soak, model, expected, answer):
         if status not in REFUSALS:
             soak.faults.append("%s: %d %s" % (model.name, status, body[:300]))
         return
-    found = split_rows(outputs_of(fields, body), len(expected))
+    judge_rows(soak, model, expected, outputs_of(fields, body))
+
+
+def judge_rows(soak, model, expected, outputs):
+    found = split_rows(outputs, len(expected))
     for i, (row, wanted) in enumerate(zip(found, expected)):
         for name, data in wanted.items():
             is_right = row[name] == data if model.is_foretold else is_near(row[name], data)
@@ -233,7 +242,7 @@ async def ask(soak, connection, chance):
     shape, rows, expected = draw(model, chance)
     way = chance.random()
     parameters = {"timeout": chance.choice([1, 200, 2000, 20000])} if way < 0.1 else None
-    request = soak.wire.request(model, shape, rows, parameters)
+    request = soak.wire.request(model, shape, rows, parameters, is_json=model in FEW_BYTES and chance.random() < 0.3)
     await connection.open()
     soak.counts["asked"] += 1
     if 0.1 < way < 0.13:  # in the middle of the request
@@ -272,6 +281,55 @@ async def client(soak, number):
     connection.close()
 
 
+# --- gRPC --------------------------------------------------------------------------------------------------------------
+
+def ask_streams(soak, session, chance):
+    """Some streams at once; those that are reset answer nobody."""
+    asked = {}
+    for _ in range(chance.randint(1, 6)):
+        model = chance.choice(FEW_BYTES)
+        shape, rows, expected = draw(model, chance)
+        tensor = tensors.Tensor(model.input, "FP32", [len(rows), *shape], b"".join(rows))
+        asked[grpc_wire.open_call(session, "ModelInfer", tensors.grpc_request(model.name, [tensor]))] = (model, expected)
+        soak.counts["asked by gRPC"] += 1
+    for number in [number for number in asked if chance.random() < 0.15]:
+        session.reset(number)
+        session.streams.pop(number)
+        asked.pop(number)
+        soak.counts["reset"] += 1
+    for number, (model, expected) in asked.items():
+        answer = grpc_wire.Answer(session.wait(number))
+        session.streams.pop(number)
+        if answer.status == grpc_wire.OK:
+            found = tensors.grpc_tensors(answer.message)
+            judge_rows(soak, model, expected, {name: (found[name].shape, found[name].data) for name in found})
+            continue
+        soak.counts["refused by gRPC"] += 1
+        if answer.status not in (grpc_wire.UNAVAILABLE, grpc_wire.RESOURCE_EXHAUSTED):
+            soak.faults.append("%s by gRPC: %r" % (model.name, answer))
+
+
+class Session(http2.Client):
+    """Frames of streams that were reset may be under way still."""
+
+    def heard(self, kind, flags, number, payload):
+        if number == 0 or number in self.streams:
+            super().heard(kind, flags, number, payload)
+        elif kind == http2.DATA and payload:
+            self.give(0, len(payload))
+
+
+def grpc_client(soak, number):
+    chance = random.Random(SEED * 1000 + 500 + number)
+    while not soak.is_over():
+        try:
+            with Session(soak.wire.port, timeout=60) as session:
+                for _ in range(chance.randint(1, 30)):
+                    ask_streams(soak, session, chance)
+        except (OSError, weir.Gone) as error:
+            soak.faults.append("a connection of gRPC broke: %r" % error)
+
+
 async def reload(soak, server):
     turn = 0
     while not soak.is_over():
@@ -285,7 +343,8 @@ async def reload(soak, server):
 async def run(soak, server):
     clients = [asyncio.create_task(client(soak, number)) for number in range(CLIENTS)]
     reloads = asyncio.create_task(reload(soak, server))
-    done, pending = await asyncio.wait([*clients, reloads], timeout=SECONDS + 120 * weir.SLOWNESS)
+    grpc = [asyncio.create_task(asyncio.to_thread(grpc_client, soak, number)) for number in range(GRPC_CLIENTS)]
+    done, pending = await asyncio.wait([*clients, *grpc, reloads], timeout=SECONDS + 120 * weir.SLOWNESS)
     assert not pending, "%d clients hang" % len(pending)
     for task in done:
         task.result()

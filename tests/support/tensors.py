@@ -5,9 +5,12 @@ Only the standard library, and nothing of weir: what the protocols say, written 
 believe the server in what it says of itself."""
 
 import array
+import collections
 import json
 import math
 import struct
+
+import grpc_wire
 
 # By ONNX's number of a type: its name in v2 and the format of an element, in the letters of struct.
 TYPES = {1: ("FP32", "f"), 2: ("UINT8", "B"), 3: ("INT8", "b"), 4: ("UINT16", "H"), 5: ("INT16", "h"), 6: ("INT32", "i"),
@@ -55,102 +58,42 @@ def pack(datatype, values):
     return array.array(LETTERS[datatype], values).tobytes()
 
 
-# --- protocol buffers: https://protobuf.dev/programming-guides/encoding ------------------------------------------------
-
-def varint(value):
-    out = bytearray()
-    value &= (1 << 64) - 1
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def field(number, value):
-    """A field of a message: bytes and text with their length, integers as varint, None not at all."""
-    if value is None:
-        return b""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    if isinstance(value, str):
-        value = value.encode()
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def read_varint(data, at):
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            return value, at
-
-
-def fields(data):
-    """(number, kind of wire, value) of each field of a message."""
-    at = 0
-    while at < len(data):
-        key, at = read_varint(data, at)
-        kind = key & 7
-        if kind == 0:
-            value, at = read_varint(data, at)
-        elif kind in (1, 5):
-            size = 8 if kind == 1 else 4
-            value, at = data[at:at + size], at + size
-        else:
-            size, at = read_varint(data, at)
-            value, at = data[at:at + size], at + size
-        yield key >> 3, kind, value
-
-
-def signed(value):
-    return value - (1 << 64) if value >> 63 else value
-
-
-def varints(kind, value):
-    """Of a repeated field, packed or not."""
-    if kind == 0:
-        return [signed(value)]
-    out, at = [], 0
-    while at < len(value):
-        one, at = read_varint(value, at)
-        out.append(signed(one))
-    return out
+def varints(values):
+    """Of a repeated field as grpc_wire.fields has it: whole numbers, or packed ones."""
+    out = []
+    for value in values:
+        if isinstance(value, int):
+            out.append(value)
+            continue
+        number = shift = 0
+        for byte in value:
+            number |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                out.append(number)
+                number = shift = 0
+    return [value - (1 << 64) if value >> 63 else value for value in out]
 
 
 def read_onnx(path):
     """The tensor of a file with a TensorProto (onnx.proto)."""
     with open(path, "rb") as file:
-        data = file.read()
-    dims, number, name, raw, texts, numbers = [], None, "", None, [], []
-    floats = b""
-    for tag, kind, value in fields(data):
-        if tag == 1:
-            dims += varints(kind, value)
-        elif tag == 2 and kind == 0:
-            number = value
-        elif tag == 8 and kind == 2:
-            name = value.decode()
-        elif tag == 9 and kind == 2:
-            raw = value
-        elif tag in (4, 10) and kind in (1, 2, 5):
-            floats += value
-        elif tag in (5, 7, 11):
-            numbers += varints(kind, value)
-        elif tag == 6:
-            texts.append(value)
+        found = collections.defaultdict(list, grpc_wire.fields(file.read()))
+    number = found[2][0]
     if number not in TYPES:
         raise Unsupported("type %s of ONNX is not in the protocol" % number)
-    datatype = TYPES[number][0]
+    datatype, dims = TYPES[number][0], varints(found[1])
+    name = found[8][0].decode() if found[8] else ""
     if datatype == "BYTES":
-        return Tensor(name, datatype, dims, texts)
-    if raw is None and numbers:
-        letter = "H" if datatype in BINARY_ONLY else LETTERS[datatype]
-        raw = struct.pack("<%d%s" % (len(numbers), letter), *numbers)
-    return Tensor(name, datatype, dims, raw if raw is not None else floats)
+        return Tensor(name, datatype, dims, found[6])
+    numbers = varints(found[5] + found[7] + found[11])
+    if found[9]:
+        data = found[9][0]
+    elif numbers:
+        data = struct.pack("<%d%s" % (len(numbers), "H" if datatype in BINARY_ONLY else LETTERS[datatype]), *numbers)
+    else:
+        data = b"".join(found[4] + found[10])
+    return Tensor(name, datatype, dims, data)
 
 
 # --- REST --------------------------------------------------------------------------------------------------------------
@@ -233,42 +176,21 @@ def response_tensors(headers_length, body):
     return tensors
 
 
-# --- gRPC (grpc_predict_v2.proto), with raw contents -----------------------------------------------------------------------
-
-def grpc_message(message):
-    return b"\0" + struct.pack(">I", len(message)) + message
-
+# --- gRPC, with raw contents ---------------------------------------------------------------------------------------------
 
 def grpc_request(model, inputs):
-    """A ModelInferRequest with its frame."""
-    message = field(1, model)
-    for tensor in inputs:
-        shape = b"".join(varint(dim) for dim in tensor.shape)
-        message += field(5, field(1, tensor.name) + field(2, tensor.datatype) + field(3, shape))
-    for tensor in inputs:
-        message += field(7, raw_of(tensor))
-    return grpc_message(message)
+    """A ModelInferRequest."""
+    parts = [grpc_wire.tensor(tensor.name, tensor.datatype, tensor.shape) for tensor in inputs]
+    return grpc_wire.infer(model, *parts, raws=[raw_of(tensor) for tensor in inputs])
 
 
-def grpc_tensors(body):
-    """By name, of a framed ModelInferResponse."""
-    assert body[:1] == b"\0" and struct.unpack(">I", body[1:5])[0] == len(body) - 5, body[:40]
-    heads, raws = [], []
-    for tag, _, value in fields(body[5:]):
-        if tag == 5:
-            heads.append(value)
-        elif tag == 6:
-            raws.append(value)
+def grpc_tensors(message):
+    """By name, of a ModelInferResponse as grpc_wire.fields has it."""
+    found = {}
+    heads, raws = message.get(5, []), message.get(6, [])
     assert len(heads) == len(raws), (len(heads), len(raws))
-    tensors = {}
     for head, raw in zip(heads, raws):
-        name, datatype, shape = "", "", []
-        for tag, kind, value in fields(head):
-            if tag == 1:
-                name = value.decode()
-            elif tag == 2:
-                datatype = value.decode()
-            elif tag == 3:
-                shape += varints(kind, value)
-        tensors[name] = of_raw(name, datatype, shape, raw)
-    return tensors
+        head = grpc_wire.fields(head)
+        name, datatype = head[1][0].decode(), head[2][0].decode()
+        found[name] = of_raw(name, datatype, varints(head.get(3, [])), raw)
+    return found
