@@ -289,13 +289,16 @@ static enum err sweep_all(struct sweep *sweep)
 static enum err load(struct sweep *sweep, const struct knee_target *target, struct slice request, double rate,
                      double seconds, struct knee_load *load)
 {
+    /* In closed loop no more than two batches wait for each executor: the last of them would not be answered in time. */
+    uint64_t asked_at_once =
+        rate > 0 ? sweep->connections : MIN(sweep->connections, 2 * sweep->batch_max * sweep->executors);
     struct knee_load_options options = {
         .address = target->address,
         .request = request,
         .rate = rate,
         .warm_ns = (uint64_t)(seconds * WARM_SHARE * (double)NS_PER_S),
         .measure_ns = (uint64_t)(seconds * (double)NS_PER_S),
-        .connections = (uint32_t)sweep->connections,
+        .connections = (uint32_t)asked_at_once,
         .seed = sweep->seed,
         .is_stopped = is_stopped,
         .owner = sweep,
@@ -365,8 +368,7 @@ static enum err probe(struct sweep *sweep, const struct knee_target *target, str
     enum err err = load(sweep, target, request, 0, sweep->seconds * PROBE_SHARE, probed);
     if (err == ERR_OK) {
         *ret_rate = knee_throughput(probed);
-        fprintf(stderr, "  at most about %.1f/s, over %llu connections\n", *ret_rate,
-                (unsigned long long)sweep->connections);
+        fprintf(stderr, "  at most about %.1f/s\n", *ret_rate);
         if (*ret_rate <= 0) {
             text_printf(&sweep->fault, "nothing was answered with 200");
             err = ERR_INVALID;
