@@ -355,13 +355,16 @@ def report(soak, server):
     for fault in soak.faults:
         print("FAULT " + fault)
     samples = weir.metrics(server.port)
+    batched = 0
     for model in MODELS:
         labels = '{model="%s",version="1"}' % model.name
         runs, batches = samples["weir_model_runs_total" + labels], samples["weir_model_batches_total" + labels]
+        batched += runs > 1.1 * batches
         print("%s: %d runs in %d executions" % (model.name, runs, batches))
     in_flight = {name: value for name, value in samples.items() if name.startswith("weir_model_runs_in_flight") and value}
     assert not in_flight, "still in flight: %r" % in_flight
     assert not soak.faults and soak.counts["right"] and soak.counts["reloads"]
+    assert batched > 2, "hardly anything was batched: this has shown nothing"
 
 
 def main():
