@@ -72,6 +72,13 @@ class Knee(unittest.TestCase):
         self.assertIn("predicted ", output)
         self.check_files(5, {""})
 
+    def test_windows_of_fixed_length(self):
+        code, output, errors = self.run_knee("--windows", "0,2", *QUICK, MLP)
+        self.assertEqual(code, 0, errors)
+        self.assertIn("window 0 ms: ", output)
+        self.assertIn("window 2 ms: ", output)
+        self.check_files(10, {"0", "2"})
+
     def test_a_server_that_runs(self):
         with weir.Server(SERVER).start() as server:
             address = "127.0.0.1:%d" % server.port
@@ -99,7 +106,7 @@ class Knee(unittest.TestCase):
         self.check_files(int(re.search(r"with (\d+) measurements", errors).group(1)), {""})
 
     def test_what_cannot_be_meant(self):
-        for arguments in ([], ["--model", "m", "--windows", "1", "127.0.0.1:1"], ["--rates", "1,2", MLP], ["--rates", "x", MLP],
+        for arguments in ([], ["--model", "m", "--windows", "1", "127.0.0.1:1"], ["--rates", "1,2", MLP], ["--rates", "x", MLP], ["--windows", "0.5", MLP],
                           ["--seconds", "0", MLP], ["--shape", "x", MLP], ["--steps", "2", MLP]):
             with self.subTest(arguments=arguments):
                 self.assertEqual(self.run_knee(*arguments)[0], 2)

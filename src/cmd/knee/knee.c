@@ -13,6 +13,7 @@
 #include "lib/sys/file.h"
 #include "lib/sys/signals.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -190,6 +191,9 @@ static int check(struct sweep *sweep, const struct cmd_line *line)
         sweep->windows[2] = 5;
         sweep->window_count = 3;
     }
+    for (uint32_t i = 0; i < sweep->window_count; i++)
+        if (sweep->windows[i] != floor(sweep->windows[i]) || sweep->windows[i] > 60000)
+            return cmd_misuse("knee", "a window is a whole number of milliseconds, at most 60000");
     for (uint32_t i = 0; i < sweep->rate_count; i++)
         if (sweep->rates[i] <= 0)
             return cmd_misuse("knee", "a rate is more than 0");

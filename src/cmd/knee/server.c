@@ -34,7 +34,8 @@ static void write_config(const struct knee_server_options *options, struct text 
     if (options->window_ms < 0)
         text_printf(config, "    batch: {max: %u}\n", options->batch_max);
     else
-        text_printf(config, "    batch: {max: %u, max_delay: %.0fus}\n", options->batch_max, options->window_ms * 1000);
+        text_printf(config, "    batch: {max: %u, policy: fixed, max_delay: %.0fms}\n", options->batch_max,
+                    options->window_ms);
     write_shapes(options, config);
     text_printf(config, "routes:\n  - {match: /v2, public: true, body_bytes: 67108864, to: {endpoint: v2}}\n"
                         "welcome: \"" UP "{address}\\n\"\n");
