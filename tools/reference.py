@@ -26,6 +26,7 @@ COMMANDS = [
     ("weir serve", ["serve"]),
     ("weir check", ["check"]),
     ("weir model inspect", ["model", "inspect"]),
+    ("weir model bench", ["model", "bench"]),
     ("weir openapi", ["openapi"]),
     ("weir schema", ["schema"]),
     ("weir schema compile", ["schema", "compile"]),

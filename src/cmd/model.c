@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir model inspect: what a model file takes and gives, whether it runs here, and how to serve it. It goes the whole
  * way that serving it would go, so what passes here loads there. */
-#include "cmd/options.h"
+#include "cmd/model_job.h"
 
 #include "lib/json/writer.h"
 #include "lib/sys/file.h"
@@ -10,7 +10,6 @@
 
 #include <stdio.h>
 
-#define SHAPES_MAX       MODEL_TENSORS_MAX
 #define OUTPUT_BYTES_MAX (1U << 20)
 
 enum flag { FLAG_JSON, FLAG_ONNXRUNTIME, FLAG_WARM_UP, FLAG_COUNT };
@@ -22,14 +21,15 @@ static const struct cmd_flag inspect_flags[] = {
     [FLAG_WARM_UP] = {"warm-up", 0, "NAME=N,N,…", "sizes to run an input at, such as x=1,3,48,192; may be repeated"},
 };
 
-static const char usage[] = "inspect [--json] [--onnxruntime PATH] [--warm-up NAME=N,N,…] FILE.onnx";
+static const char usage[] = "inspect [--json] [--onnxruntime PATH] [--warm-up NAME=N,N,…] FILE.onnx\n"
+                            "bench [--max ROWS] [--seconds S] [--threads N] [--json] … FILE.onnx";
+#define INSPECT_USAGE "[--json] [--onnxruntime PATH] [--warm-up NAME=N,N,…] FILE.onnx"
 
 /* All that is known of a file at the end. */
 struct inspection {
     const char *path;
     struct file_status file;
-    struct model_config config;
-    struct option_shape shapes[SHAPES_MAX];
+    struct model_job job;
     const struct model_info *info;
     struct slice version;
     struct text providers;
@@ -39,8 +39,6 @@ struct inspection {
 };
 
 static int inspect(int argc, char **argv);
-static bool read_shape(struct inspection *inspection, const char *word);
-static void configure(struct inspection *inspection, const char *path);
 static int inspect_file(struct inspection *inspection, struct slice library, bool is_json);
 static void print_text(const struct inspection *inspection);
 static enum err print_json(const struct inspection *inspection);
@@ -50,18 +48,20 @@ int cmd_model(int argc, char **argv)
     struct cmd_line line = {
         .command = "model",
         .usage = usage,
-        .about = "Says what an ONNX model takes and gives, runs it once on zeros, and prints what a configuration\n"
-                 "needs to serve it.\n",
+        .about = "inspect: what an ONNX model takes and gives, and what a configuration needs to serve it.\n"
+                 "bench: what its runs cost by rows, and how many rows a second it can do.\n",
     };
     const char *value;
     if (argc > 1 && slice_is(slice_of_text(argv[1]), "inspect"))
         return inspect(argc - 1, argv + 1);
+    if (argc > 1 && slice_is(slice_of_text(argv[1]), "bench"))
+        return model_command_bench(argc - 1, argv + 1);
     cmd_begin(&line, argc, argv);
     if (cmd_next(&line, &value) == CMD_EXIT)
         return line.exit;
     if (line.argument_count == 0)
-        return cmd_misuse("model", "say what to do: inspect");
-    return cmd_misuse("model", "unknown command \"%s\"; there is inspect", line.arguments[0]);
+        return cmd_misuse("model", "say what to do: inspect or bench");
+    return cmd_misuse("model", "unknown command \"%s\"; there are inspect and bench", line.arguments[0]);
 }
 
 static int inspect(int argc, char **argv)
@@ -69,7 +69,7 @@ static int inspect(int argc, char **argv)
     static struct inspection inspection;
     struct cmd_line line = {
         .command = "model inspect",
-        .usage = usage + sizeof("inspect"),
+        .usage = INSPECT_USAGE,
         .about = "Loads the model as weir serve would: names, types and sizes of its inputs and outputs, how long\n"
                  "loading and one run on zeros take, and what to write into a configuration. Open dimensions are\n"
                  "run at 1 unless --warm-up says otherwise.\n",
@@ -81,7 +81,7 @@ static int inspect(int argc, char **argv)
     int flag;
     cmd_begin(&line, argc, argv);
     while ((flag = cmd_next(&line, &value)) >= 0) {
-        if (flag == FLAG_WARM_UP && !read_shape(&inspection, value))
+        if (flag == FLAG_WARM_UP && !model_job_shape(&inspection.job, value))
             return cmd_misuse("model inspect", "--warm-up %s: expected a name and sizes, such as x=1,3,48,192", value);
         values[flag] = value ? value : "";
     }
@@ -91,47 +91,11 @@ static int inspect(int argc, char **argv)
         return cmd_misuse("model inspect", "name a file, such as model.onnx");
     if (line.argument_count > 1)
         return cmd_misuse("model inspect", "unexpected argument \"%s\"", line.arguments[1]);
-    configure(&inspection, line.arguments[0]);
+    inspection.path = line.arguments[0];
+    model_job_name(&inspection.job, inspection.path);
+    inspection.providers = text_init(inspection.providers_memory, sizeof(inspection.providers_memory));
+    inspection.notices = text_init(inspection.notices_memory, sizeof(inspection.notices_memory));
     return inspect_file(&inspection, slice_of_text(values[FLAG_ONNXRUNTIME]), values[FLAG_JSON] != NULL);
-}
-
-/* "x=1,3,48,192". The name may hold anything but the last "=". */
-static bool read_shape(struct inspection *inspection, const char *word)
-{
-    const char *sizes = strrchr(word, '=');
-    uint32_t index = inspection->config.warm_up.count;
-    if (!sizes || sizes == word || index == SHAPES_MAX)
-        return false;
-    struct option_shape shape = {.name = slice_of(word, (size_t)(sizes - word))};
-    struct slice rest = slice_of_text(sizes + 1);
-    while (rest.ptr) {
-        uint64_t size = 0;
-        if (shape.rank == OPTION_SHAPE_RANK_MAX || text_parse_u64(slice_cut(&rest, ','), &size) != ERR_OK ||
-            size > INT32_MAX)
-            return false;
-        shape.dims[shape.rank++] = size;
-    }
-    inspection->shapes[index] = shape;
-    inspection->config.warm_up = (struct option_list){inspection->shapes, index + 1};
-    return true;
-}
-
-/* As options.def has it by default; the name is the file's without its ending. */
-static void configure(struct inspection *inspection, const char *path)
-{
-    const char *base = strrchr(path, '/');
-    struct slice name = slice_of_text(base ? base + 1 : path);
-    if (name.len > 5 && slice_equal_nocase(slice_skip(name, name.len - 5), SLICE_LIT(".onnx")))
-        name.len -= 5;
-    inspection->path = path;
-    inspection->config.name = name;
-    inspection->config.version = SLICE_LIT("1");
-    inspection->config.path = slice_of_text(path);
-    inspection->config.optimization = MODEL_OPTIMIZE_ALL;
-    inspection->config.threads = 1;
-    inspection->config.queue = 1;
-    inspection->providers = text_init(inspection->providers_memory, sizeof(inspection->providers_memory));
-    inspection->notices = text_init(inspection->notices_memory, sizeof(inspection->notices_memory));
 }
 
 static int inspect_file(struct inspection *inspection, struct slice library, bool is_json)
@@ -142,7 +106,7 @@ static int inspect_file(struct inspection *inspection, struct slice library, boo
     enum err err = file_status(inspection->path, &inspection->file);
     if (err != ERR_OK)
         return cmd_fail("model inspect", "%s: %s", inspection->path, err_text(err));
-    err = model_load(&(struct model_load_options){.config = &inspection->config,
+    err = model_load(&(struct model_load_options){.config = &inspection->job.config,
                                                   .library = library,
                                                   .worker_count = 1,
                                                   .fault = &fault,
@@ -236,9 +200,9 @@ static void print_times(const struct inspection *inspection)
 /* What the model was run at: as --warm-up says, else as the model says, else 1. */
 static uint64_t warm_size(const struct inspection *inspection, const struct tensor_spec *spec, uint32_t dim)
 {
-    for (uint32_t i = 0; i < inspection->config.warm_up.count; i++)
-        if (slice_equal(inspection->shapes[i].name, spec->name))
-            return inspection->shapes[i].dims[dim];
+    for (uint32_t i = 0; i < inspection->job.config.warm_up.count; i++)
+        if (slice_equal(inspection->job.shapes[i].name, spec->name))
+            return inspection->job.shapes[i].dims[dim];
     return spec->dims[dim] == TENSOR_DIM_ANY ? 1 : (uint64_t)spec->dims[dim];
 }
 
@@ -247,9 +211,9 @@ static void print_sample(const struct inspection *inspection)
     bool is_nchw = false;
     const struct tensor_spec *image = find_image(inspection->info, &is_nchw);
     printf("\n# To serve it:\nmodels:\n  - name: ");
-    print_quoted(inspection->config.name);
+    print_quoted(inspection->job.config.name);
     printf("\n    path: ");
-    print_quoted(inspection->config.path);
+    print_quoted(inspection->job.config.path);
     print_warm_up(inspection);
     printf("\nroutes:\n");
     if (image) {
@@ -259,7 +223,7 @@ static void print_sample(const struct inspection *inspection)
                "      - format_output\n    to: {model: ",
                (unsigned long long)warm_size(inspection, image, height + 1),
                (unsigned long long)warm_size(inspection, image, height), is_nchw ? "nchw" : "nhwc");
-        print_quoted(inspection->config.name);
+        print_quoted(inspection->job.config.name);
         printf("}\n");
     }
     printf("  - match: /v2  # tensors in, tensors out, by the Open Inference Protocol\n    chain:\n"

@@ -121,6 +121,7 @@ struct model_info {
     struct slice provider; /* the one that is used */
     uint64_t load_ns;      /* how long opening took */
     uint64_t warm_up_ns;   /* how long warming took */
+    uint64_t first_run_ns; /* the first run of all, on the sizes of warm_up */
     uint64_t warm_run_ns;  /* a run after warming; 0 when warming was given up with a notice */
 };
 /* The value of an entry; empty when there is none. */
@@ -140,6 +141,9 @@ int model_output_index(const struct model *model, struct slice name);
 /* From the worker's own pool. ERR_BUSY at model_config.queue, ERR_NOMEM without memory. The run holds a reference to the
  * model. */
 MUST_USE enum err run_acquire(struct model *model, uint32_t worker_index, struct run **ret_run);
+/* Gives all inputs made-up values, of the sizes of warm_up (padded, where that is asked for) and so many rows, where the model
+ * leaves them open: to try a model with. The same for the same seed. Errors as run_input has them. */
+MUST_USE enum err run_make_up(struct run *run, uint32_t rows, uint64_t seed);
 /* Frees what idle runs of this worker keep, when none was used since the last call. */
 void model_tidy(struct model *model, uint32_t worker_index);
 /* How often runs were acquired, by all workers; any thread. */

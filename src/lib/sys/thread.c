@@ -177,3 +177,8 @@ void process_trim_memory(void)
 {
     (void)malloc_trim(0);
 }
+
+bool process_has_terminal(void)
+{
+    return isatty(STDERR_FILENO) == 1;
+}

@@ -6,6 +6,7 @@
 #include "lib/base/err.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct thread {
@@ -46,5 +47,7 @@ void process_usage(struct process_usage *ret_usage);
 uint64_t process_raise_open_files(void);
 /* Gives free heap memory back to the system. */
 void process_trim_memory(void);
+/* Whether somebody reads standard error on a terminal. */
+bool process_has_terminal(void);
 
 #endif

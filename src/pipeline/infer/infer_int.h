@@ -4,6 +4,7 @@
 #define WEIR_PIPELINE_INFER_INFER_INT_H
 
 #include "pipeline/infer/frame.h"
+#include "pipeline/infer/made_up.h"
 #include "pipeline/infer/ort.h"
 #include "pipeline/infer/pad.h"
 #include "pipeline/infer/shapes.h"
@@ -37,6 +38,7 @@ struct model {
     uint64_t idle_uses; /* in model_shrink_when_idle: model_uses when it was last seen to change, and when that was */
     uint64_t idle_since_ns;
     bool is_shrunk;             /* since then */
+    enum made_up made_up;       /* what integers it takes, as far as was tried */
     struct instance *instances; /* of executors and workers (batch.c) */
     struct lane *lane;
     struct model_cache *cache;

@@ -7,7 +7,6 @@
  * members of more than one row, gathered and scattered as requests are. */
 #include "lib/sys/clock.h"
 #include "pipeline/infer/infer_int.h"
-#include "pipeline/infer/made_up.h"
 
 #define PATTERNS        5 /* odd, so that sizes that are powers of two cut them differently */
 #define MEMBERS_MAX     8
@@ -114,7 +113,6 @@ static bool has_obstacle_at(const char *side, const struct tensor_spec *spec, st
 
 /* --- Alone -------------------------------------------------------------------------------------------------------- */
 
-static enum err fill_pattern(struct run *run, uint64_t seed, enum made_up made_up);
 static enum err run_pattern(struct proof *proof, uint32_t pattern, enum made_up made_up);
 
 static enum err create_runs(struct proof *proof)
@@ -152,7 +150,8 @@ static enum err run_patterns(struct proof *proof)
 static enum err run_pattern(struct proof *proof, uint32_t pattern, enum made_up made_up)
 {
     struct run *run = proof->alone[pattern];
-    TRY(fill_pattern(run, pattern + 1, made_up));
+    run->model->made_up = made_up;
+    TRY(run_make_up(run, 1, pattern + 1));
     TRY(run_execute(run));
     for (uint32_t i = 0; i < proof->model->info.output_count; i++)
         if (run_output(run, i)->rank == 0 || run_output(run, i)->dims[0] != 1) {
@@ -163,17 +162,20 @@ static enum err run_pattern(struct proof *proof, uint32_t pattern, enum made_up 
     return ERR_OK;
 }
 
-static enum err fill_pattern(struct run *run, uint64_t seed, enum made_up made_up)
+enum err run_make_up(struct run *run, uint32_t rows, uint64_t seed)
 {
-    for (uint32_t i = 0; i < run->model->info.input_count; i++) {
+    const struct model *model = run->model;
+    for (uint32_t i = 0; i < model->info.input_count; i++) {
+        const struct tensor_spec *spec = &model->info.inputs[i];
         int64_t dims[TENSOR_RANK_MAX];
         void *data = NULL;
-        warm_up_dims(run->model, i, dims);
-        dims[0] = 1;
-        for (uint32_t d = 1; d < run->model->info.inputs[i].rank; d++)
-            dims[d] = pads_size(&run->model->pads, i, d, dims[d]);
+        warm_up_dims(model, i, dims);
+        for (uint32_t d = 1; d < spec->rank; d++)
+            dims[d] = pads_size(&model->pads, i, d, dims[d]);
+        if (spec->rank && spec->dims[0] == TENSOR_DIM_ANY)
+            dims[0] = rows;
         TRY(run_input(run, i, dims, INPUT_BYTES_MAX, &data));
-        made_up_fill(&run->frame.in.tensors[i], seed * MODEL_TENSORS_MAX + i, made_up);
+        made_up_fill(&run->frame.in.tensors[i], seed * MODEL_TENSORS_MAX + i, model->made_up);
     }
     return ERR_OK;
 }

@@ -127,8 +127,11 @@ static const struct option_shape *find(const struct model_config *config, struct
 
 static enum err execute(struct model *model, struct run *run)
 {
-    for (uint32_t i = 0; i < WARM_UP_RUNS; i++)
+    for (uint32_t i = 0; i < WARM_UP_RUNS; i++) {
         TRY(run_execute(run));
+        if (i == 0)
+            model->info.first_run_ns = run_duration_ns(run);
+    }
     model->info.warm_run_ns = run_duration_ns(run);
     return ERR_OK;
 }

@@ -366,7 +366,7 @@ static void input_in_memory_of_others_is_read_there(void **state)
     (void)state;
     struct load load;
     struct model *model = load_good(&load, "identity");
-    static float values[8192 + 1];
+    static float values[8192 + 2];
     for (int64_t rows = 2048; rows >= 512; rows /= 2)
         for (size_t offset = 0; offset < 8; offset += 2) {
             struct run *run = acquire(model, 0);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/model_job.h"
+
+#include <string.h>
+
+/* The name may hold anything but the last "=". */
+bool model_job_shape(struct model_job *job, const char *word)
+{
+    const char *sizes = strrchr(word, '=');
+    uint32_t index = job->config.warm_up.count;
+    if (!sizes || sizes == word || index == ARRAY_LEN(job->shapes))
+        return false;
+    struct option_shape shape = {.name = slice_of(word, (size_t)(sizes - word))};
+    struct slice rest = slice_of_text(sizes + 1);
+    while (rest.ptr) {
+        uint64_t size = 0;
+        if (shape.rank == OPTION_SHAPE_RANK_MAX || text_parse_u64(slice_cut(&rest, ','), &size) != ERR_OK ||
+            size > INT32_MAX)
+            return false;
+        shape.dims[shape.rank++] = size;
+    }
+    job->shapes[index] = shape;
+    job->config.warm_up = (struct option_list){job->shapes, index + 1};
+    return true;
+}
+
+void model_job_name(struct model_job *job, const char *path)
+{
+    const char *base = strrchr(path, '/');
+    struct slice name = slice_of_text(base ? base + 1 : path);
+    if (name.len > 5 && slice_equal_nocase(slice_skip(name, name.len - 5), SLICE_LIT(".onnx")))
+        name.len -= 5;
+    job->config.name = name;
+    job->config.version = SLICE_LIT("1");
+    job->config.path = slice_of_text(path);
+    job->config.optimization = MODEL_OPTIMIZE_ALL;
+    job->config.threads = 1;
+    job->config.queue = 1;
+}
