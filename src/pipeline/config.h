@@ -175,8 +175,10 @@ struct config {
     struct ip_set trusted;              /* `trusted_proxies`, parsed */
     uint64_t workers;                   /* 0: one for each core */
     uint64_t executors;                 /* 0: one for each core */
-    struct slice onnxruntime;           /* path of the library; empty: search */
-    uint64_t inline_pixels;             /* larger images are decoded by an executor */
+    struct option_list worker_cpus;     /* of uint64_t; none: the system's choice */
+    struct option_list executor_cpus;
+    struct slice onnxruntime; /* path of the library; empty: search */
+    uint64_t inline_pixels;   /* larger images are decoded by an executor */
     struct limits_config limits;
     struct shutdown_config shutdown;
     bool server_header;                   /* names weir in responses */

@@ -23,6 +23,8 @@ struct scheduler_options {
     uint32_t worker_count;
     uint32_t ring_entries;     /* most jobs of one worker that are out */
     struct wake *const *wakes; /* of the workers; borrowed */
+    const uint64_t *cpus;      /* executors are pinned to these in turn; borrowed */
+    uint32_t cpu_count;        /* 0: they are not */
 };
 MUST_USE enum err scheduler_create(const struct scheduler_options *options, struct scheduler **ret_scheduler);
 /* Ends the executors after the batches they hold, then calls on_done, on this thread, for every job that no worker has
@@ -44,8 +46,10 @@ MUST_USE enum err scheduler_admit(struct scheduler *scheduler, uint32_t worker_i
  * itself. on_done is never called before this has returned. */
 MUST_USE enum err scheduler_submit(struct scheduler *scheduler, uint32_t worker_index, struct job *job,
                                    struct admission *ret_admission);
-/* At the end of a turn of the worker's loop, and before it does something long: tells the executors what was submitted. */
+/* At the end of a turn of the worker's loop: runs what is cheap, and tells the executors what was submitted. */
 void scheduler_turn(struct scheduler *scheduler, uint32_t worker_index);
+/* Tells them at once: for a worker that is about to do something long. */
+void scheduler_tell(struct scheduler *scheduler, uint32_t worker_index);
 /* Calls on_done of what has come back to this worker, as crew_collect does. True: there was some, and may be more. */
 bool scheduler_collect(struct scheduler *scheduler, uint32_t worker_index);
 /* Nobody wants the outcome any more: it leaves the queue, or is dropped when its batch is scattered; a batch whose members
@@ -69,6 +73,8 @@ struct lane_view {
     double error_ratio;     /* of the fit: mean of |T - (an + b)| / T over recent runs; 0: no run was seen */
     double arrivals_per_s;  /* rows, of late */
     uint32_t rows_max;      /* of a batch; 1: it is not batched */
+    uint32_t rows_knee;     /* the size that batches grow to; beyond it more rows hardly add throughput */
+    double capacity_per_s;  /* rows of one executor in batches of that size; 0: no run was seen */
     const char *why_single; /* NULL: it is batched */
     uint32_t queued;        /* jobs */
     uint32_t running;       /* batches */

@@ -25,6 +25,7 @@ models:
   - {name: shared, path: %(models)s/text-orientation.onnx, queue: 20}
 routes:
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
+  - {match: GET /scheduler, public: true, to: {endpoint: scheduler}}
   - {match: /v2, public: true, to: {endpoint: v2}}
   - {match: POST /hurried, public: true, deadline: 1ms, to: {model: orientation}}
   - {match: POST /shared, chain: [auth: {keys: keys.conf}], to: {model: shared}}
@@ -92,6 +93,15 @@ class Batching(unittest.TestCase):
                 self.assertAlmostEqual(x, y, delta=1e-4)
         self.assertEqual(runs, 10 * CROWD)
         self.assertLess(batches, runs * 0.8)
+
+    def test_tells_what_it_has_learned_and_what_follows(self):
+        self.together([infer("orientation")] * CROWD)
+        models = {model["name"]: model for model in weir.ask(self.port, "GET", "/scheduler").json()["models"]}
+        self.assertEqual(set(models), {"orientation", "narrow", "shared"})
+        model = models["orientation"]
+        rows = model["rows_knee"]
+        self.assertGreater(model["row_ns"] + model["run_ns"], 0)
+        self.assertAlmostEqual(model["capacity_per_s"], rows * 1e9 / (model["row_ns"] * rows + model["run_ns"]), delta=1)
 
     def test_an_odd_shape_stops_no_batch(self):
         """Every other request has another shape: the batches are as large as if there were two models."""

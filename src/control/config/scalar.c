@@ -9,7 +9,7 @@ struct unit {
 /* Ascending; the first is what a number without a unit means. */
 static const struct unit size_units[] = {{"", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}};
 static const struct unit duration_units[] = {
-    {"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000}};
+    {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000}};
 
 static enum err parse(struct slice text, const struct unit *units, size_t count, uint64_t *ret_value);
 static void format(uint64_t value, const struct unit *units, size_t count, struct text *out);

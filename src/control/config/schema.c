@@ -146,7 +146,7 @@ static void write_type(struct json_writer *out, const struct option *row)
         write_pattern(out, "^[0-9]+(KiB|MiB|GiB)?$");
         break;
     case OPTION_DURATION:
-        write_pattern(out, "^(0|[0-9]+(ms|s|m|h))$");
+        write_pattern(out, "^(0|[0-9]+(us|ms|s|m|h))$");
         break;
     case OPTION_REAL:
         write_text(out, "type", "number");

@@ -55,6 +55,14 @@ static const struct endpoint_row {
                              "\"ready\"},\"detail\":{\"type\":\"string\"}}}",
                          .not_ready = "{\"type\":\"object\",\"required\":[\"status\",\"detail\"],\"properties\":{"
                                       "\"status\":{\"const\":\"not ready\"},\"detail\":{\"type\":\"string\"}}}"},
+    [ENDPOINT_scheduler] =
+        {.tag = TAG_OPERATION,
+         .summary = "What runs of each model are seen to cost",
+         .schema = "{\"type\":\"object\",\"required\":[\"models\"],\"properties\":{\"models\":{\"type\":"
+                   "\"array\",\"items\":{\"type\":\"object\",\"required\":[\"name\",\"version\",\"row_ns\",\"run_ns\","
+                   "\"rows_knee\",\"capacity_per_s\"],\"properties\":{\"name\":{\"type\":\"string\"},\"version\":{"
+                   "\"type\":\"string\"},\"row_ns\":{\"type\":\"number\"},\"run_ns\":{\"type\":\"number\"},"
+                   "\"rows_knee\":{\"type\":\"integer\"},\"capacity_per_s\":{\"type\":\"number\"}}}}}}"},
     [ENDPOINT_metrics] = {.tag = TAG_OPERATION, .summary = "All meters, for a scraper", .places = AT_METRICS},
     [ENDPOINT_schemas] = {.tag = TAG_OPERATION, .summary = "Schemas that routes are bound to", .places = AT_SCHEMAS},
     [ENDPOINT_openapi_json] = {.tag = TAG_OPERATION, .summary = "This document", .places = AT_OPENAPI},

@@ -136,6 +136,8 @@ static enum err make_threads(struct server *server, struct wake *const *wakes)
         .worker_count = server->worker_count,
         .ring_entries = SCHEDULER_RING_ENTRIES,
         .wakes = wakes,
+        .cpus = server->config->executor_cpus.items,
+        .cpu_count = server->config->executor_cpus.count,
     };
     TRY(crew_create(&crew, &server->crew));
     return scheduler_create(&scheduler, &server->scheduler);
@@ -158,6 +160,14 @@ static enum err make_helpers(struct server *server)
     return err;
 }
 
+static enum err pin_workers(struct server *server)
+{
+    const uint64_t *cpus = server->config->worker_cpus.items;
+    for (uint32_t i = 0; server->config->worker_cpus.count && i < server->worker_count; i++)
+        TRY(thread_pin(&server->workers[i]->thread, cpus[i % server->config->worker_cpus.count]));
+    return ERR_OK;
+}
+
 static enum err start_workers(struct server *server)
 {
     TRY(told("the workers", make_workers(server)));
@@ -167,7 +177,7 @@ static enum err start_workers(struct server *server)
         TRY(told("a worker", worker_start(server->workers[i])));
         server->started_count++;
     }
-    return ERR_OK;
+    return told("the workers on worker_cpus", pin_workers(server));
 }
 
 void server_send_all(struct server *server, enum worker_order order, struct config *config)

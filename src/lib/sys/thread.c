@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -63,6 +64,21 @@ enum err thread_start(struct thread *thread, const char *name, void (*run)(void 
 void thread_join(struct thread *thread)
 {
     (void)pthread_join(thread->id, NULL);
+}
+
+enum err thread_pin(const struct thread *thread, uint64_t cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (cpu >= CPU_SETSIZE)
+        return ERR_INVALID;
+    CPU_SET(cpu, &set);
+    return pthread_setaffinity_np(thread->id, sizeof set, &set) ? ERR_INVALID : ERR_OK;
+}
+
+void thread_be_punctual(void)
+{
+    (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 }
 
 uint32_t thread_cpu_count(void)

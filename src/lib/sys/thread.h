@@ -20,6 +20,10 @@ struct thread {
  * least 8 MiB, whatever the limit of the process. The struct must live until the join. */
 MUST_USE enum err thread_start(struct thread *thread, const char *name, void (*run)(void *), void *argument);
 void thread_join(struct thread *thread);
+/* It runs on this CPU only from here on. ERR_INVALID: this process has no such CPU. */
+MUST_USE enum err thread_pin(const struct thread *thread, uint64_t cpu);
+/* Timed waits of the calling thread end when they are due, and not some 50 us later together with others'. */
+void thread_be_punctual(void);
 /* Threads worth starting: the cores that this process may run on, or what its control groups' CPU quota grants, rounded
  * up, where that is less (lib/sys/cpu_quota.h). At least 1. */
 uint32_t thread_cpu_count(void);

@@ -9,6 +9,9 @@
 #include "pipeline/grpc.h"
 #include "pipeline/model_meter.h"
 #include "pipeline/negotiate.h"
+#include "pipeline/scheduler.h"
+
+#define BODY_BYTES_SHORT 16384
 
 static enum verdict find_file(struct request *request);
 static void release_run(void *run);
@@ -34,6 +37,9 @@ enum verdict stage_decode(struct request *request)
     if (request->body.len == 0 && !request->form)
         return request_fail(request, PROBLEM_MISSING_INPUT, "The body is empty; %s is expected.",
                             request->decode.kind == DECODE_IMAGE ? "an image" : "a JSON object with \"inputs\"");
+    /* What came before in this turn need not wait for a long body. */
+    if (request->body.len > BODY_BYTES_SHORT && request->worker->scheduler)
+        scheduler_tell(request->worker->scheduler, request->worker->index);
     return request->decode.kind == DECODE_IMAGE ? decode_image(request, model) : decode_tensors(request, model);
 }
 

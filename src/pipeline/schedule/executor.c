@@ -40,6 +40,7 @@ void executor_run(void *argument)
 {
     struct executor *executor = argument;
     struct batch *batch = &executor->batch;
+    thread_be_punctual();
     while (lead(executor)) {
         if (!batch->lane) {
             wake_wait_until(&executor->wake, executor->wake_at_ns);

@@ -237,9 +237,15 @@ void lane_look(const struct lane *lane, struct lane_view *ret_view)
             inline_slot = &lane->slots[w];
     const _Atomic double *a_ns = inline_slot ? &inline_slot->a_ns : &lane->a_ns;
     const _Atomic double *b_ns = inline_slot ? &inline_slot->b_ns : &lane->b_ns;
+    const struct cost cost = {.a_ns = atomic_load_explicit(a_ns, memory_order_relaxed),
+                              .b_ns = atomic_load_explicit(b_ns, memory_order_relaxed)};
+    uint32_t rows_knee = form_rows_knee(&lane->config->batch, &cost, lane->rows_max);
+    double ns = cost_ns(&cost, rows_knee);
     *ret_view = (struct lane_view){
-        .a_ns = atomic_load_explicit(a_ns, memory_order_relaxed),
-        .b_ns = atomic_load_explicit(b_ns, memory_order_relaxed),
+        .a_ns = cost.a_ns,
+        .b_ns = cost.b_ns,
+        .rows_knee = rows_knee,
+        .capacity_per_s = ns > 0 ? rows_knee / ns * (double)NS_PER_S : 0,
         .error_ratio = atomic_load_explicit(&lane->error_ratio, memory_order_relaxed),
         .arrivals_per_s = arrivals_of(lane),
         .rows_max = info->rows_max,

@@ -60,6 +60,8 @@ static enum err make(struct scheduler *scheduler, const struct scheduler_options
     }
     for (uint32_t i = 0; i < options->executor_count; i++)
         TRY(make_executor(scheduler, i));
+    for (uint32_t i = 0; options->cpu_count && i < options->executor_count; i++)
+        TRY(thread_pin(&scheduler->executors[i].thread, options->cpus[i % options->cpu_count]));
     return ERR_OK;
 }
 
@@ -211,9 +213,14 @@ enum err scheduler_submit(struct scheduler *scheduler, uint32_t worker_index, st
 
 void scheduler_turn(struct scheduler *scheduler, uint32_t worker_index)
 {
-    struct inbox *inbox = &scheduler->inboxes[worker_index];
-    if (inbox->inline_jobs)
+    if (scheduler->inboxes[worker_index].inline_jobs)
         inline_run(scheduler, worker_index);
+    scheduler_tell(scheduler, worker_index);
+}
+
+void scheduler_tell(struct scheduler *scheduler, uint32_t worker_index)
+{
+    struct inbox *inbox = &scheduler->inboxes[worker_index];
     if (LIKELY(!inbox->has_news))
         return;
     inbox->has_news = false;

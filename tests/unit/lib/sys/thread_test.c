@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -111,6 +112,32 @@ static void usage_is_plausible(void **state)
     assert_true(later.cpu_ns > usage.cpu_ns);
 }
 
+static void wait_for_end(void *argument)
+{
+    const _Atomic bool *is_over = argument;
+    while (!atomic_load(is_over))
+        clock_sleep_ns(100000);
+}
+
+static void a_pinned_thread_has_one_cpu(void **state)
+{
+    (void)state;
+    struct thread thread;
+    cpu_set_t allowed, set;
+    uint64_t cpu = 0;
+    _Atomic bool is_over = false;
+    assert_int_equal(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    while (!CPU_ISSET(cpu, &allowed))
+        cpu++;
+    assert_int_equal(thread_start(&thread, "pinned", wait_for_end, &is_over), ERR_OK);
+    assert_int_equal(thread_pin(&thread, cpu), ERR_OK);
+    assert_int_equal(pthread_getaffinity_np(thread.id, sizeof set, &set), 0);
+    assert_true(CPU_ISSET(cpu, &set) && CPU_COUNT(&set) == 1);
+    assert_int_equal(thread_pin(&thread, 1 << 20), ERR_INVALID);
+    atomic_store(&is_over, true);
+    thread_join(&thread);
+}
+
 static void raises_the_soft_limit_of_files_to_the_hard_one(void **state)
 {
     (void)state;
@@ -130,6 +157,7 @@ int main(void)
         cmocka_unit_test(a_thread_has_a_stack_of_its_own_size_whatever_the_limit),
         cmocka_unit_test(the_cpu_count_follows_affinity_and_quota),
         cmocka_unit_test(usage_is_plausible),
+        cmocka_unit_test(a_pinned_thread_has_one_cpu),
         cmocka_unit_test(raises_the_soft_limit_of_files_to_the_hard_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
