@@ -17,7 +17,8 @@
 
 #define ALPHA            4
 #define PRIORITY_DEFAULT 4
-#define HOPELESS_MAX     16 /* then one is let in, should the cost model be mistaken */
+#define HOPELESS_MAX                                                                                                   \
+    16 /* then one is let in, should the cost model be mistaken: by request_admit and by the submit after it */
 
 static uint32_t level_of(const struct lane *lane, const struct job *job)
 {
@@ -43,6 +44,7 @@ void lane_enter(struct lane *lane, struct job *job)
     atomic_store_explicit(&slot->arrivals_per_ns, slot->arrivals.per_ns, memory_order_relaxed);
     atomic_store_explicit(&slot->arrivals_at_ns, slot->arrivals.at_ns, memory_order_relaxed);
     job->priority = level_of(lane, job) + 1;
+    slot->hopeless_count = 0;
     change(&slot->out, 1);
     change(&slot->levels[job->priority - 1], 1);
     if ((*tenant_of(slot, job))++ == 0)
@@ -117,14 +119,9 @@ static enum err admit_deadline(const struct lane *lane, const struct scheduler *
     double need_ns = wait_ns + cost_ns(&cost, 1) * fmax(1 - 2 * cost.error_ratio, 0);
     uint64_t now_ns = clock_now_ns();
     double left_ns = job->deadline_ns > now_ns ? (double)(job->deadline_ns - now_ns) : 0;
-    if (left_ns > 0 && need_ns <= left_ns) {
-        slot->hopeless_count = 0;
+    if (left_ns > 0 && (need_ns <= left_ns || slot->hopeless_count >= HOPELESS_MAX))
         return ERR_OK;
-    }
-    if (left_ns > 0 && ++slot->hopeless_count > HOPELESS_MAX) {
-        slot->hopeless_count = 0;
-        return ERR_OK;
-    }
+    slot->hopeless_count++;
     return refuse(REFUSAL_DEADLINE, need_ns - left_ns, ret_admission);
 }
 

@@ -125,8 +125,14 @@ static void lets_one_in_now_and_then(void **state)
 {
     (void)state;
     uint32_t taken = 0;
-    for (int i = 0; i < 170; i++)
-        taken += ask(wish(0, 0, 200)) == ERR_OK;
+    for (int i = 0; i < 170; i++) {
+        if (ask(wish(0, 0, 200)) != ERR_OK)
+            continue;
+        assert_int_equal(ask(wish(0, 0, 200)), ERR_OK); /* once more when it has its run */
+        enter(0, 0, 0, 1);
+        lane_leave(model.lane, &jobs[--job_count]);
+        taken++;
+    }
     assert_int_equal(taken, 10);
     struct job past = wish(0, 0, 0);
     past.deadline_ns = 1;
