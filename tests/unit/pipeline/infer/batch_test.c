@@ -587,6 +587,94 @@ static void a_warm_batch_takes_nothing_from_the_heap(void **state)
     model_unref(model);
 }
 
+/* --- Without memory --------------------------------------------------------------------------------------------------- */
+
+static void a_batch_without_room_in_the_models_memory_is_run_singly(void **state)
+{
+    (void)state;
+    struct load load;
+    load_init(&load, "identity");
+    load.config.batch = (struct batch_config){.max = 16};
+    assert_int_equal(load_run(&load), ERR_OK);
+    struct party party;
+    party_init(&party, load.model, 0, 8, 3);
+    party_execute(&party, load.model, 0); /* outputs have their memory now */
+    load.model->budget.bytes_max = model_memory_bytes(load.model);
+    party_execute(&party, load.model, 1); /* that instance has none */
+    assert_all_ok(&party);
+    assert_int_equal(party.times.gather_ns, 0);
+    assert_int_equal(count_wrong(&party, 3), 0);
+    party_release(&party);
+    model_unref(load.model);
+}
+
+/* Each time another allocation of ours fails, until none does. */
+static void members_of_a_batch_without_memory_are_right_or_say_so(void **state)
+{
+    (void)state;
+    if (!CAN_COUNT) {
+        print_message("skipped: the sanitizer has a heap of its own\n");
+        skip();
+    }
+    uint32_t failed = 0;
+    for (uint64_t n = 1; n < 200; n++) {
+        struct load load;
+        struct model *model = load_batched(&load, "identity");
+        struct party party;
+        party_init(&party, model, 0, 7, 5); /* of 10 rows: no size that was tried */
+        heap_fails_at = n;
+        party_execute(&party, model, 0);
+        bool is_over = heap_fails_at > 0;
+        heap_fails_at = 0;
+        for (uint32_t i = 0; i < party.count; i++) {
+            assert_true(party.members[i].err == ERR_OK || party.members[i].err == ERR_NOMEM);
+            failed += party.members[i].err != ERR_OK;
+        }
+        assert_int_equal(count_wrong(&party, 5), 0);
+        party_execute(&party, model, 0);
+        assert_all_ok(&party);
+        assert_int_equal(count_wrong(&party, 5), 0);
+        party_release(&party);
+        model_unref(model);
+        if (is_over)
+            break;
+        assert_true(n < 199);
+    }
+    assert_true(failed > 0);
+}
+
+static void loading_without_memory_fails_or_leaves_a_model_that_works(void **state)
+{
+    (void)state;
+    if (!CAN_COUNT) {
+        print_message("skipped: the sanitizer has a heap of its own\n");
+        skip();
+    }
+    uint32_t failed = 0;
+    for (uint64_t n = 1; n < 1000; n++) {
+        struct load load;
+        load_init(&load, "identity");
+        load.config.batch = (struct batch_config){.max = 4};
+        heap_fails_at = n;
+        enum err err = load_run(&load);
+        bool is_over = heap_fails_at > 0;
+        heap_fails_at = 0;
+        failed += err != ERR_OK;
+        if (err == ERR_OK) {
+            struct party party;
+            party_init(&party, load.model, 0, model_batch_info(load.model)->rows_max > 1 ? 2 : 1, 5);
+            party_execute(&party, load.model, 0);
+            assert_all_ok(&party);
+            assert_int_equal(count_wrong(&party, 5), 0);
+            party_release(&party);
+            model_unref(load.model);
+        }
+        if (is_over)
+            break;
+    }
+    assert_true(failed > 0);
+}
+
 /* --- Threads ---------------------------------------------------------------------------------------------------------- */
 
 struct client {
@@ -658,6 +746,9 @@ int main(void)
         cmocka_unit_test(a_mask_that_is_given_is_kept_and_padded),
         cmocka_unit_test(says_what_is_wrong_with_a_rule_for_padding),
         cmocka_unit_test(a_warm_batch_takes_nothing_from_the_heap),
+        cmocka_unit_test(a_batch_without_room_in_the_models_memory_is_run_singly),
+        cmocka_unit_test(members_of_a_batch_without_memory_are_right_or_say_so),
+        cmocka_unit_test(loading_without_memory_fails_or_leaves_a_model_that_works),
         cmocka_unit_test(two_instances_of_a_model_run_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #define WEIR_TESTS_UNIT_PIPELINE_INFER_HEAP_H
 
 #include "lib/base/asan.h"
+#include "lib/base/attr.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,8 +22,10 @@
 #define CAN_COUNT 1
 #endif
 
-/* What this thread asks of the heap while is_counting. The sanitizers bring a heap of their own. */
+/* What this thread asks of the heap while is_counting. The sanitizers bring a heap of their own. The nth time that memory is asked
+ * for as weir asks for it, and the runtime does not, there is none when heap_fails_at is n. */
 static _Thread_local bool is_counting;
+UNUSED static _Thread_local uint64_t heap_fails_at;
 static _Thread_local uint64_t heap_calls;
 
 #if CAN_COUNT
@@ -37,15 +40,24 @@ void *malloc(size_t bytes)
     return __libc_malloc(bytes);
 }
 
+static bool heap_fails(void)
+{
+    return heap_fails_at && --heap_fails_at == 0;
+}
+
 void *calloc(size_t count, size_t bytes)
 {
     heap_calls += is_counting;
+    if (heap_fails())
+        return NULL;
     return __libc_calloc(count, bytes);
 }
 
 void *aligned_alloc(size_t align, size_t bytes)
 {
     heap_calls += is_counting;
+    if (heap_fails())
+        return NULL;
     return __libc_memalign(align, bytes);
 }
 
