@@ -78,6 +78,20 @@ struct shutdown_config {
     uint64_t timeout_ns; /* then wait this long for running requests */
 };
 
+/* `shared_memory:` */
+struct shared_memory_config {
+    bool is_allowed;
+    struct slice prefix; /* of the objects' names, without a slash */
+    uint64_t regions;
+    uint64_t region_bytes;
+};
+
+/* `trace:` */
+struct trace_config {
+    struct slice file; /* empty: nothing is traced */
+    uint64_t bytes;
+};
+
 /* What `schemas:` says of every contract, and `contract:` of one route's. */
 struct contract_config {
     uint32_t mode;               /* enum contract_mode */
@@ -181,6 +195,9 @@ struct config {
     uint64_t inline_pixels;   /* larger images are decoded by an executor */
     struct limits_config limits;
     struct shutdown_config shutdown;
+    struct shared_memory_config shared_memory;
+    struct trace_config trace;
+    bool allows_log_settings;
     bool server_header;                   /* names weir in responses */
     struct slice via;                     /* as written; made use of as via_name */
     struct slice welcome;                 /* printed once ready */

@@ -53,6 +53,9 @@ bool receive_is_reading(const struct request *request);
 void receive_note_progress(struct request *request);
 /* Whether limits.body_rate holds. Beside a response it does not: then the two sides may well be talking to each other. */
 bool receive_rate_matters(const struct request *request);
+/* Memory for a body of so many bytes, aligned to TENSOR_ALIGN; where tensors stand behind JSON of a length that a header tells,
+ * so that they are. NULL when there is none. */
+MUST_USE char *receive_alloc(struct request *request, size_t bytes);
 /* Room for `bytes` more of a body that is collected, behind body_received; body_memory doubles when it has to grow. False
  * when there is no memory. */
 MUST_USE bool receive_reserve(struct request *request, size_t bytes);

@@ -8,10 +8,12 @@
 #include "pipeline/tensor.h"
 
 /* Part of a registered region of shared memory that a tensor is read from or written to; no region: not shared. */
+struct shared_region;
 struct shared_range {
     struct slice region;
     uint64_t offset;
     uint64_t bytes;
+    struct shared_region *held; /* of an output, while its request is under way */
 };
 
 /* One output that a response is to have. */

@@ -10,6 +10,9 @@
 #include "pipeline/access_record.h"
 
 struct config;
+struct shared_regions;
+struct trace_record;
+struct tracing;
 
 #define SCHEMAS_FAULTS_MAX 16
 
@@ -22,8 +25,16 @@ struct schemas_outcome {
     uint32_t fault_count;
 };
 
+/* What the server says of itself on standard error. */
+struct log_settings {
+    bool is_info;
+    bool is_error;
+};
+
 struct ports {
     void *owner;
+    struct shared_regions *shared_regions; /* of the process; NULL: shared memory is not to be had */
+    struct tracing *tracing;               /* of the process; NULL: nothing can be traced */
 
     /* Whether traffic should come; if not, why, for people. Any thread, quick. */
     bool (*is_ready)(void *owner, struct text *why);
@@ -46,6 +57,13 @@ struct ports {
     /* The place of the next record of this worker, or NULL when the log is behind; then log_commit. Workers only. */
     struct access_record *(*log_reserve)(void *owner, uint32_t worker_index);
     void (*log_commit)(void *owner, uint32_t worker_index);
+
+    /* An empty record for trace_commit, or NULL when the writer is behind. Workers only. */
+    struct trace_record *(*trace_reserve)(void *owner, uint32_t worker_index);
+    void (*trace_commit)(void *owner, uint32_t worker_index, struct trace_record *record);
+
+    /* Which messages of its own the server writes; with a change, from now on. Any thread, quick. */
+    struct log_settings (*log_settings)(void *owner, const struct log_settings *change);
 };
 
 /* A sink number for a log file ("-": standard output), the same for the same path. While a configuration loads. */

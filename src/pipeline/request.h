@@ -142,7 +142,10 @@ struct request {
     uint64_t begin_ns;       /* first byte of the head */
     uint64_t end_ns;         /* the response was handed over, or nobody waits for it any more */
     uint64_t stage_begin_ns; /* when the stage before ended */
-    uint64_t receive_ns;     /* spent in these stages, if is_timed */
+    uint64_t trace_id;       /* tracing.h; 0: it is not traced. The next two only then */
+    uint64_t trace_frequency;
+    uint64_t trace_received_ns;
+    uint64_t receive_ns; /* spent in these stages, if is_timed */
     uint64_t decode_ns;
     uint64_t received_bytes;
     uint64_t sent_bytes;

@@ -146,6 +146,7 @@ static inline bool endpoint_names_model(enum endpoint endpoint)
     case ENDPOINT_v2_infer:
     case ENDPOINT_v2_model_config:
     case ENDPOINT_v2_model_stats:
+    case ENDPOINT_v2_model_trace:
         return true;
     default:
         return false;

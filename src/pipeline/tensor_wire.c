@@ -66,6 +66,16 @@ uint64_t tensor_wire_bytes_of(enum tensor_type type, const int64_t *dims, uint32
     return (uint64_t)tensor_elements(dims, rank) * element_bytes;
 }
 
+enum err tensor_wire_check(enum tensor_type type, struct slice wire, struct text *fault)
+{
+    for (size_t i = 0; type == TENSOR_BOOL && i < wire.len; i++)
+        if ((unsigned char)wire.ptr[i] > 1) {
+            text_printf(fault, "Element %zu is %u; a BOOL is 0 or 1", i, (unsigned char)wire.ptr[i]);
+            return ERR_MISMATCH;
+        }
+    return ERR_OK;
+}
+
 enum err tensor_wire_read(const struct tensor_spec *spec, const int64_t *dims, struct slice wire, void *data,
                           struct text *fault)
 {
@@ -76,6 +86,7 @@ enum err tensor_wire_read(const struct tensor_spec *spec, const int64_t *dims, s
         text_printf(fault, "Expected %llu bytes, as the shape says; got %zu", (unsigned long long)bytes, wire.len);
         return ERR_MISMATCH;
     }
+    TRY(tensor_wire_check(spec->type, wire, fault));
     if (wire.len)
         memcpy(data, wire.ptr, wire.len);
     return ERR_OK;

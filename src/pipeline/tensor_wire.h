@@ -20,6 +20,9 @@ MUST_USE enum err tensor_wire_split(struct slice wire, struct slice *elements, s
 /* What a tensor of that type and these dims brings: exactly so many bytes, or, of BYTES, at least so many. The dims have
  * a product. */
 uint64_t tensor_wire_bytes_of(enum tensor_type type, const int64_t *dims, uint32_t rank);
+/* Whether the elements are values of their type, which all bytes are but for BOOL: a byte other than 0 and 1 is none, and a
+ * runtime that takes it for one does anything. ERR_MISMATCH. */
+MUST_USE enum err tensor_wire_check(enum tensor_type type, struct slice wire, struct text *fault);
 /* Fills an input's memory (run_input) with such a tensor; elements of BYTES point into `wire`. ERR_MISMATCH. */
 MUST_USE enum err tensor_wire_read(const struct tensor_spec *spec, const int64_t *dims, struct slice wire, void *data,
                                    struct text *fault);

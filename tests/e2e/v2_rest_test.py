@@ -19,7 +19,9 @@ CONFIG = """
 listen: [127.0.0.1:0]
 workers: 2
 executors: 1
+shared_memory: {allow: true, prefix: weir-test-}
 models:
+  - {name: string, path: %(models)s/string.onnx}
   - {name: two, path: %(models)s/two_inputs.onnx}
   - {name: mlp, path: %(models)s/mlp.onnx, labels: "{folder}/labels.txt"}
 routes:
@@ -109,6 +111,11 @@ class Rest(unittest.TestCase):
         self.assertEqual(problem["error"], problem["detail"])
         self.assertEqual(self.infer("mlp", b"{}", {LENGTH: "3"}).status, 400)
 
+    def test_what_is_not_there_is_told_where_clients_look(self):
+        for path in ("/v2/models/none", "/v2/models/mlp/versions/9", "/v2/models/mlp/unknown"):
+            response = self.ask("GET", path)
+            self.assertEqual((response.status, response.json()["error"]), (404, response.json()["detail"]))
+
     def test_codings_are_taken_off_before_the_body_is_split(self):
         body, headers = binary({"inputs": [tensor("x", [1, WIDTH], "FP32", binary_data_size=4 * WIDTH)],
                                 "parameters": {"binary_data_output": True}}, floats(*range(WIDTH)))
@@ -135,6 +142,99 @@ class Rest(unittest.TestCase):
     def test_bodies_that_clients_call_bytes_are_taken(self):
         body = json.dumps({"inputs": [tensor("x", [1, WIDTH], "FP32", [0.0] * WIDTH)]}).encode()
         self.assertEqual(self.infer("mlp", body, {"Content-Type": "application/octet-stream"}).status, 200)
+
+
+    def test_texts_go_both_ways(self):
+        texts = b"".join(struct.pack("<I", len(text)) + text for text in (b"a", b"\xff\0b"))
+        body, headers = binary({"inputs": [tensor("x", [2], "BYTES", binary_data_size=len(texts))],
+                                "parameters": {"binary_data_output": True}}, texts)
+        self.assertEqual(split(self.infer("string", body, headers))[1]["y"], texts)
+        plain = self.infer("string", json.dumps({"inputs": [tensor("x", [2], "BYTES", ["a", "\u00fc"])]}).encode())
+        self.assertEqual(plain.json()["outputs"][0]["data"], ["a", "\u00fc"])
+        raw = self.infer("string", b"whole body", {LENGTH: "0"})
+        self.assertEqual(split(raw)[1]["y"], struct.pack("<I", 10) + b"whole body")
+
+    def test_tensors_lie_in_shared_memory(self):
+        base = "/v2/systemsharedmemory"
+        with Object(100) as given, Object(100) as taken:
+            for name, item in (("in", given), ("out", taken)):
+                answer = self.ask("POST", base + "/region/%s/register" % name,
+                                  json.dumps({"key": "/" + item.name, "offset": 4, "byte_size": 96}).encode())
+                self.assertEqual(answer.status, 200, answer)
+            self.assertEqual([region["name"] for region in self.ask("GET", base + "/status").json()], ["in", "out"])
+            given.write(4 + 8, floats(1, 2) + floats(3, 4))
+            document = {"inputs": [tensor("left", [1, 2], "FP32", shared_memory_region="in", shared_memory_offset=8,
+                                          shared_memory_byte_size=8),
+                                   tensor("right", [1, 2], "FP32", shared_memory_region="in", shared_memory_offset=16,
+                                          shared_memory_byte_size=8)],
+                        "outputs": [{"name": "sum", "parameters": {"shared_memory_region": "out",
+                                                                   "shared_memory_byte_size": 8}},
+                                    {"name": "product"}]}
+            response = self.infer("two", json.dumps(document).encode())
+            self.assertEqual(response.status, 200, response)
+            shared, plain = response.json()["outputs"]
+            # No parameters either: Triton's C++ client takes any for those of binary data.
+            self.assertEqual(shared, {"name": "sum", "datatype": "FP32", "shape": [1, 2]})
+            self.assertEqual(plain["data"], [3.0, 8.0])
+            self.assertEqual(taken.read(4, 8), floats(4, 6))
+            # A client that cuts its objects short gets an answer, and nobody else notices.
+            taken.truncate(5)
+            self.assertEqual(self.infer("two", json.dumps(document).encode()).status, 422)
+            given.truncate(5)
+            self.assertEqual(self.infer("two", json.dumps(document).encode()).status, 422)
+            self.assertEqual(self.ask("POST", base + "/region/in/unregister").status, 200)
+            self.assertEqual(self.ask("GET", base + "/region/in/status").problem(), "region-not-found")
+            self.assertEqual(self.ask("POST", base + "/unregister").status, 200)
+            self.assertEqual(self.ask("GET", base + "/status").json(), [])
+
+    def test_only_objects_that_may_be_are_registered(self):
+        def register(**body):
+            return self.ask("POST", "/v2/systemsharedmemory/region/r/register", json.dumps(body).encode())
+        self.assertEqual(register(key="/other", byte_size=1).problem(), "not-enabled")
+        self.assertEqual(register(key="weir-test-/../x", byte_size=1).status, 400)
+        self.assertEqual(register(key="weir-test-none", byte_size=1).status, 400)
+        self.assertEqual(register(byte_size=1).json()["error"],
+                         "/key: Expected the name of a shared memory object, got nothing.")
+        self.assertEqual(self.ask("POST", "/v2/cudasharedmemory/region/r/register").status, 501)
+        self.assertEqual(self.ask("GET", "/v2/cudasharedmemory/status").json(), [])
+
+    def test_statistics_count_what_was_run(self):
+        def count():
+            stats = self.ask("GET", "/v2/models/two/versions/1/stats").json()["model_stats"]
+            return stats[0]["inference_stats"]["success"]["count"]
+        before = count()
+        data = [1.0, 2.0]
+        document = {"inputs": [tensor(name, [1, 2], "FP32", data) for name in ("left", "right")]}
+        self.assertEqual(self.infer("two", json.dumps(document).encode()).status, 200)
+        self.assertEqual(count(), before + 1)
+
+
+class Object:
+    """An object of POSIX shared memory, which Linux keeps as a file."""
+
+    count = 0
+
+    def __init__(self, size):
+        Object.count += 1
+        self.name = "weir-test-%d-%d" % (os.getpid(), Object.count)
+        self.file = open("/dev/shm/" + self.name, "w+b", buffering=0)
+        self.file.truncate(size)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        os.unlink("/dev/shm/" + self.name)
+
+    def write(self, offset, data):
+        os.pwrite(self.file.fileno(), data, offset)
+
+    def read(self, offset, size):
+        return os.pread(self.file.fileno(), size, offset)
+
+    def truncate(self, size):
+        os.ftruncate(self.file.fileno(), size)
 
 
 WIDTH = 8

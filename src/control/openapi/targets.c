@@ -22,6 +22,12 @@
     "\"name\":{\"type\":\"string\"},\"data_type\":{\"type\":\"string\"},\"dims\":{\"type\":\"array\",\"items\":{"      \
     "\"type\":"                                                                                                        \
     "\"integer\",\"minimum\":-1}}}}}"
+#define NOTHING "{\"type\":\"object\"}"
+#define REGIONS                                                                                                        \
+    "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"name\",\"key\",\"offset\",\"byte_size\"],"     \
+    "\"properties\":{"                                                                                                 \
+    "\"name\":{\"type\":\"string\"},\"key\":{\"type\":\"string\"},\"offset\":{\"type\":\"integer\",\"minimum\":0},"    \
+    "\"byte_size\":{\"type\":\"integer\",\"minimum\":0}}}}"
 #define STATISTICS                                                                                                     \
     "{\"type\":\"object\",\"required\":[\"model_stats\"],\"properties\":{\"model_stats\":{\"type\":\"array\","         \
     "\"items\":{"                                                                                                      \
@@ -41,6 +47,7 @@ static const struct endpoint_row {
     const char *help;
     uint32_t places;
     const char *schema;    /* of a 200 in JSON; NULL: made elsewhere */
+    const char *input;     /* of a body in JSON; NULL: made elsewhere, or there is none */
     const char *not_ready; /* of a 503 that is no problem document; NULL: there is none */
 } endpoints[ENDPOINT_COUNT] = {
     [ENDPOINT_livez] = {.tag = TAG_OPERATION,
@@ -108,6 +115,44 @@ static const struct endpoint_row {
                                  .places = AT_MODEL_NAME | AT_MODEL,
                                  .schema = STATISTICS},
     [ENDPOINT_v2_stats] = {.tag = TAG_INFERENCE, .summary = "What every model has done", .schema = STATISTICS},
+    [ENDPOINT_v2_shared_status] = {.tag = TAG_INFERENCE,
+                                   .summary = "Regions of shared memory",
+                                   .places = AT_SHARED_MEMORY,
+                                   .schema = REGIONS},
+    [ENDPOINT_v2_shared_register] = {.tag = TAG_INFERENCE,
+                                     .summary = "Register a region of shared memory",
+                                     .places = AT_SHARED_MEMORY,
+                                     .schema = NOTHING,
+                                     .input = "{\"type\":\"object\",\"required\":[\"key\",\"byte_size\"],"
+                                              "\"properties\":{\"key\":{\"type\":\"string\"},\"offset\":{\"type\":"
+                                              "\"integer\",\"minimum\":0},\"byte_size\":{\"type\":\"integer\","
+                                              "\"minimum\":0}}}"},
+    [ENDPOINT_v2_shared_unregister] = {.tag = TAG_INFERENCE,
+                                       .summary = "Forget regions of shared memory",
+                                       .schema = NOTHING},
+    [ENDPOINT_v2_cuda_status] = {.tag = TAG_INFERENCE,
+                                 .summary = "Regions of memory of a GPU",
+                                 .places = AT_CUDA,
+                                 .schema = REGIONS},
+    [ENDPOINT_v2_cuda_register] = {.tag = TAG_INFERENCE,
+                                   .summary = "Refused: memory of a GPU is not taken",
+                                   .places = AT_CUDA,
+                                   .schema = NOTHING},
+    [ENDPOINT_v2_cuda_unregister] = {.tag = TAG_INFERENCE,
+                                     .summary = "Forget regions of memory of a GPU",
+                                     .schema = NOTHING},
+    [ENDPOINT_v2_logging] = {.tag = TAG_OPERATION,
+                             .summary = "Which messages the server writes",
+                             .places = AT_SETTINGS,
+                             .schema = NOTHING,
+                             .input = NOTHING},
+    [ENDPOINT_v2_trace] =
+        {.tag = TAG_INFERENCE, .summary = "What is traced", .places = AT_SETTINGS, .schema = NOTHING, .input = NOTHING},
+    [ENDPOINT_v2_model_trace] = {.tag = TAG_INFERENCE,
+                                 .summary = "What is traced of a model",
+                                 .places = AT_MODEL_NAME | AT_SETTINGS,
+                                 .schema = NOTHING,
+                                 .input = NOTHING},
     [ENDPOINT_v2_infer] = {.tag = TAG_INFERENCE,
                            .summary = "Run a model on tensors",
                            .places = AT_MODEL_NAME | AT_MODEL | AT_RUN},
@@ -262,6 +307,10 @@ uint32_t target_inputs(const struct operation *operation, struct description_inp
             operation->api->err = ERR_NOMEM;
         memcpy(inputs, said.inputs, sizeof said.inputs);
         return said.input_count;
+    }
+    if (endpoints[route->endpoint].input && strcmp(operation->method, "post") == 0) {
+        inputs[0] = (struct description_input){JSON, slice_of_text(endpoints[route->endpoint].input)};
+        return 1;
     }
     if (!route->upstream)
         return 0;

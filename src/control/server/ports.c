@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the data plane asks of the control plane. */
 #include "control/openapi/openapi.h"
+#include "control/server/say.h"
 #include "control/server/server_int.h"
 
 static bool is_ready(void *owner, struct text *why)
@@ -70,11 +71,34 @@ static void commit(void *owner, uint32_t worker_index)
     access_log_commit(((struct server *)owner)->log, worker_index);
 }
 
+static struct trace_record *reserve_trace(void *owner, uint32_t worker_index)
+{
+    return trace_log_reserve(((struct server *)owner)->trace_log, worker_index);
+}
+
+static void commit_trace(void *owner, uint32_t worker_index, struct trace_record *record)
+{
+    trace_log_commit(((struct server *)owner)->trace_log, worker_index, record);
+}
+
+static struct log_settings log_settings(void *owner, const struct log_settings *change)
+{
+    struct log_settings now;
+    (void)owner;
+    if (change)
+        say_set(change->is_info, change->is_error);
+    say_look(&now.is_info, &now.is_error);
+    return now;
+}
+
 void server_ports_init(struct server *server)
 {
     server->ports = (struct ports){
         .owner = server,
         .is_ready = is_ready,
+        .trace_reserve = reserve_trace,
+        .trace_commit = commit_trace,
+        .log_settings = log_settings,
         .metrics_render = render,
         .openapi_render = render_openapi,
         .schemas_are_stale = are_stale,

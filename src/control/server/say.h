@@ -5,6 +5,12 @@
 
 #include "lib/base/attr.h"
 
+#include <stdbool.h>
+
+/* Turns lines of either kind off and on. Any thread, as the next. */
+void say_set(bool is_info, bool is_error);
+void say_look(bool *ret_is_info, bool *ret_is_error);
+
 void say(const char *format, ...) PRINTF_LIKE(1, 2);
 void say_error(const char *format, ...) PRINTF_LIKE(1, 2);
 

@@ -5,6 +5,7 @@
 #include "control/server/say.h"
 #include "control/server/server_int.h"
 #include "lib/sys/clock.h"
+#include "pipeline/shared_regions.h"
 
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ static enum err told(const char *what, enum err err);
 static enum err start(struct server *server, const struct server_options *options);
 static enum err start_loop(struct server *server);
 static enum err start_log(struct server *server);
+static enum err start_tracing(struct server *server);
 static enum err start_workers(struct server *server);
 static void stop(struct server *server);
 static bool on_mail(struct mailbox *mailbox);
@@ -66,6 +68,7 @@ static enum err start(struct server *server, const struct server_options *option
     server->begin_ns = clock_now_ns();
     server->worker_count = count_or_cores(server->config->workers);
     server_ports_init(server);
+    TRY(told("shared memory", shared_regions_create(&server->ports.shared_regions)));
     signals_block(signal_numbers);
     (void)process_raise_open_files();
     TRY(told("the control loop", start_loop(server)));
@@ -77,6 +80,7 @@ static enum err start(struct server *server, const struct server_options *option
     TRY(told("the models", server_attach(server, server->config)));
     models_expect(server->models, server->config);
     TRY(told("the access log", start_log(server)));
+    TRY(told("tracing", start_tracing(server)));
     TRY(start_workers(server));
     timer_set(&server->loop.timers, &server->watch_timer, server->begin_ns + WATCH_PERIOD_NS);
     return ERR_OK;
@@ -104,6 +108,21 @@ static enum err start_log(struct server *server)
     else
         access_log_destroy(log);
     return err;
+}
+
+static enum err start_tracing(struct server *server)
+{
+    const struct trace_config *config = &server->config->trace;
+    if (!config->file.len)
+        return ERR_OK;
+    /* The configuration may go; the path stays. */
+    server->trace_path = strdup(config->file.ptr);
+    if (!server->trace_path)
+        return ERR_NOMEM;
+    const struct trace_log_options options = {
+        .path = slice_of_text(server->trace_path), .bytes_max = config->bytes, .worker_count = server->worker_count};
+    TRY(trace_log_start(&options, &server->trace_log));
+    return tracing_create(&server->ports.tracing);
 }
 
 static enum err make_workers(struct server *server)
@@ -202,6 +221,10 @@ static void stop(struct server *server)
     for (uint32_t i = 0; server->workers && i < server->worker_count; i++)
         worker_destroy(server->workers[i]);
     places_destroy(server->places);
+    shared_regions_destroy(server->ports.shared_regions);
+    trace_log_stop(server->trace_log);
+    tracing_destroy(server->ports.tracing);
+    free(server->trace_path);
     config_unref(server->config);
     models_destroy(server->models);
     resolver_destroy(server->resolver);

@@ -4,6 +4,7 @@
 
 #include "control/config/report.h"
 #include "control/log/access_log.h"
+#include "control/log/trace_log.h"
 #include "control/metrics/metrics_render.h"
 #include "control/server/models.h"
 #include "control/server/server.h"
@@ -90,6 +91,8 @@ struct server {
     struct scheduler *scheduler;
     struct places *places;
     struct access_log *log;
+    struct trace_log *trace_log; /* NULL: nothing can be traced */
+    char *trace_path;
     struct meter_registry *registry;
     struct models *models;
     struct resolver *resolver; /* NULL while no upstream has a name */

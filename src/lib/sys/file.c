@@ -239,6 +239,29 @@ enum err file_append(int fd, struct slice content)
     return ERR_OK;
 }
 
+enum err file_write_at(int fd, uint64_t offset, struct slice content)
+{
+    while (content.len) {
+        ssize_t count = pwrite(fd, content.ptr, content.len, (off_t)offset);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return file_err_of(errno);
+        offset += (uint64_t)count;
+        content = slice_skip(content, (size_t)count);
+    }
+    return ERR_OK;
+}
+
+enum err file_open_empty(const char *path, int *ret_fd)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    if (fd < 0)
+        return file_err_of(errno);
+    *ret_fd = fd;
+    return ERR_OK;
+}
+
 enum err file_open_append(const char *path, int *ret_fd)
 {
     bool is_stdout = path[0] == '-' && path[1] == '\0';

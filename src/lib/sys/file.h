@@ -51,6 +51,10 @@ struct file_piece {
 
 /* Appends to a descriptor until all is written. */
 MUST_USE enum err file_append(int fd, struct slice content);
+/* Writes all of it at an offset. */
+MUST_USE enum err file_write_at(int fd, uint64_t offset, struct slice content);
+/* For writing, made if absent and emptied if not. */
+MUST_USE enum err file_open_empty(const char *path, int *ret_fd);
 /* For appending, made if absent; "-" is standard output. */
 MUST_USE enum err file_open_append(const char *path, int *ret_fd);
 void file_close(int fd);

@@ -4,6 +4,7 @@
 #include "lib/http/http.h"
 #include "lib/sys/clock.h"
 #include "pipeline/flow.h"
+#include "pipeline/tracing.h"
 
 static enum verdict begin(struct request *request);
 static enum verdict read_skip(struct request *request);
@@ -121,6 +122,8 @@ NOT_INLINE void chain_run_response_chunk(struct request *request, struct slice *
 void chain_complete(struct request *request)
 {
     request->end_ns = clock_now_ns();
+    if (UNLIKELY(request->trace_id))
+        trace_end(request);
     if (!request->chain_done)
         return;
     const struct chain_walk *walk = &request->route->walks[ROUTE_HOOK_COMPLETE];

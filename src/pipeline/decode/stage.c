@@ -12,6 +12,7 @@
 #include "pipeline/scheduler.h"
 
 #define BODY_BYTES_SHORT 16384
+#include "pipeline/tracing.h"
 
 static enum verdict find_file(struct request *request);
 static void release_run(void *run);
@@ -34,6 +35,7 @@ enum verdict stage_decode(struct request *request)
         verdict = model_need(request, &model);
     if (verdict != VERDICT_NEXT)
         return verdict;
+    trace_begin(request);
     if (request->body.len == 0 && !request->form)
         return request_fail(request, PROBLEM_MISSING_INPUT, "The body is empty; %s is expected.",
                             request->decode.kind == DECODE_IMAGE ? "an image" : "a JSON object with \"inputs\"");

@@ -5,11 +5,17 @@
 #include "pipeline/decode/decode_int.h"
 #include "pipeline/decode/tensors_int.h"
 #include "pipeline/flow.h"
+#include "pipeline/outputs.h"
+#include "pipeline/shared_regions.h"
+#include "pipeline/tensor_wire.h"
 
 static enum verdict read_body(struct request *request, struct tensors_plan *plan);
 static enum verdict check_media_type(struct request *request);
 static enum verdict fill_inputs(struct request *request, struct model *model, struct tensors_plan *plan);
-static enum verdict keep_inference(struct request *request, const struct tensors_plan *plan);
+static enum err fill_input(struct request *request, struct tensors_plan *plan, uint32_t i);
+static enum err read_shared(struct request *request, struct tensors_plan *plan, uint32_t i, void *data);
+static enum verdict keep_inference(struct request *request, struct tensors_plan *plan);
+static enum verdict hold_shared(struct request *request, struct tensors_plan *plan);
 static enum verdict refuse(struct request *request, const struct tensors_plan *plan);
 
 static struct tensors_plan plan_of(struct request *request, struct model *model)
@@ -33,7 +39,7 @@ static bool read_numbers(struct request *request, struct model *model, enum verd
     *ret_verdict = fill_inputs(request, model, &plan);
     if (*ret_verdict == VERDICT_NEXT && !plan.is_refused)
         *ret_verdict = keep_inference(request, &plan);
-    return !plan.is_refused;
+    return *ret_verdict == VERDICT_FAIL || !plan.is_refused;
 }
 
 enum verdict decode_tensors(struct request *request, struct model *model)
@@ -89,23 +95,69 @@ static enum verdict fill_inputs(struct request *request, struct model *model, st
     if (verdict != VERDICT_NEXT)
         return verdict;
     for (uint32_t i = 0; i < plan->model->input_count; i++) {
-        void *data;
         if (!plan->items[i].is_given)
             continue;
-        enum err err = run_input(request->run, i, plan->items[i].dims, plan->bytes_max, &data);
+        enum err err = fill_input(request, plan, i);
         if (err != ERR_OK)
             return err == ERR_LIMIT ? request_fail_too_large(request) : request_fail_memory(request);
-        if (!plan->items[i].cut) {
-            tensors_fill(plan, i, data);
-        } else if (!tensors_read(plan, i, data)) {
-            plan->is_refused = true;
+        if (plan->is_refused && plan->cuts.count)
             break;
-        }
     }
     return VERDICT_NEXT;
 }
 
-static enum verdict keep_inference(struct request *request, const struct tensors_plan *plan)
+/* What stands behind the JSON is read by the model where it is. */
+static enum err fill_input(struct request *request, struct tensors_plan *plan, uint32_t i)
+{
+    const struct tensor_item *item = &plan->items[i];
+    void *data;
+    if (item->source == TENSOR_IN_TAIL && plan->model->inputs[i].type != TENSOR_BYTES) {
+        tensors_check_binary(plan, i);
+        return run_wrap_input(request->run, i, item->dims, plan->bytes_max, item->binary.ptr);
+    }
+    TRY(run_input(request->run, i, item->dims, plan->bytes_max, &data));
+    if (item->source == TENSOR_IN_SHARED_MEMORY)
+        return read_shared(request, plan, i, data);
+    if (!item->cut)
+        tensors_fill(plan, i, data);
+    else if (!tensors_read(plan, i, data))
+        plan->is_refused = true;
+    return ERR_OK;
+}
+
+/* Copied, because the client may write to it at any moment, and may cut it short. */
+static enum err read_shared(struct request *request, struct tensors_plan *plan, uint32_t i, void *data)
+{
+    char memory[TENSORS_POINTER_BYTES];
+    char why[300];
+    struct text fault = text_init(why, sizeof why);
+    const struct tensor_item *item = &plan->items[i];
+    const struct tensor_spec *spec = &plan->model->inputs[i];
+    struct text pointer = tensors_pointer(memory, item->position, "parameters/shared_memory_region");
+    struct shared_region *region;
+    if (shared_region_acquire(outputs_regions(request), &item->shared, &region, &fault) != ERR_OK) {
+        tensors_fault(plan, &pointer, "%s", why);
+        return ERR_OK;
+    }
+    bool is_bytes = spec->type == TENSOR_BYTES;
+    void *place = is_bytes ? arena_alloc(&request->arena, item->shared.bytes) : data;
+    enum err err = place ? shared_region_read(region, &item->shared, place) : ERR_NOMEM;
+    shared_region_release(region);
+    if (err == ERR_NOMEM)
+        return ERR_NOMEM;
+    struct slice wire = slice_of(place, item->shared.bytes);
+    if (err != ERR_OK)
+        tensors_fault(plan, &pointer, "The object behind the region has become shorter than it was.");
+    else if (is_bytes)
+        err = tensor_wire_read(spec, item->dims, wire, data, &fault);
+    else
+        err = tensor_wire_check(spec->type, wire, &fault);
+    if (err == ERR_MISMATCH)
+        tensors_fault(plan, &pointer, "%s.", why);
+    return ERR_OK;
+}
+
+static enum verdict keep_inference(struct request *request, struct tensors_plan *plan)
 {
     uint32_t count = plan->inference.output_count;
     request->inference = plan->inference;
@@ -116,7 +168,21 @@ static enum verdict keep_inference(struct request *request, const struct tensors
         return request_fail_memory(request);
     memcpy(outputs, plan->outputs, count * sizeof *outputs);
     request->inference.outputs = outputs;
-    return VERDICT_NEXT;
+    return hold_shared(request, plan);
+}
+
+static enum verdict hold_shared(struct request *request, struct tensors_plan *plan)
+{
+    char memory[TENSORS_POINTER_BYTES];
+    char why[300];
+    uint32_t index;
+    struct text pointer = text_init(memory, sizeof memory);
+    struct text fault = text_init(why, sizeof why);
+    if (outputs_hold_shared(request, &index, &fault) == ERR_OK)
+        return VERDICT_NEXT;
+    text_printf(&pointer, "/outputs/%u/parameters/shared_memory_region", index);
+    tensors_fault(plan, &pointer, "%s", why);
+    return refuse(request, plan);
 }
 
 /* The detail repeats the first fault: clients of the protocol show one text only. */

@@ -55,6 +55,18 @@ void tensors_check_tail(struct tensors_plan *plan)
                       plan->tail.len);
 }
 
+void tensors_check_binary(struct tensors_plan *plan, uint32_t input)
+{
+    char memory[TENSORS_POINTER_BYTES];
+    char why[200];
+    struct text fault = text_init(why, sizeof why);
+    const struct tensor_item *item = &plan->items[input];
+    struct text pointer =
+        plan->is_raw ? tensors_pointer_to(memory, "") : tensors_pointer(memory, item->position, parameter_size);
+    if (tensor_wire_check(plan->model->inputs[input].type, item->binary, &fault) != ERR_OK)
+        tensors_fault(plan, &pointer, "%s.", why);
+}
+
 void tensors_fill_binary(struct tensors_plan *plan, uint32_t input, void *data)
 {
     char memory[TENSORS_POINTER_BYTES];

@@ -97,6 +97,8 @@ void tensors_take_shared(struct tensors_plan *plan, const struct tensor_spec *sp
                          const struct shared_range *range);
 /* Says what no input has taken. */
 void tensors_check_tail(struct tensors_plan *plan);
+/* Whether what stands there are values of the input's type; not of BYTES, which are looked at when they are taken apart. */
+void tensors_check_binary(struct tensors_plan *plan, uint32_t input);
 void tensors_fill_binary(struct tensors_plan *plan, uint32_t input, void *data);
 
 #endif

@@ -21,6 +21,15 @@ enum verdict endpoint_v2_model_ready(struct request *request);
 enum verdict endpoint_v2_model_config(struct request *request);
 enum verdict endpoint_v2_model_stats(struct request *request);
 enum verdict endpoint_v2_stats(struct request *request);
+enum verdict endpoint_v2_logging(struct request *request);
+enum verdict endpoint_v2_trace(struct request *request);
+enum verdict endpoint_v2_model_trace(struct request *request);
+enum verdict endpoint_v2_shared_status(struct request *request);
+enum verdict endpoint_v2_shared_register(struct request *request);
+enum verdict endpoint_v2_shared_unregister(struct request *request);
+enum verdict endpoint_v2_cuda_status(struct request *request);
+enum verdict endpoint_v2_cuda_register(struct request *request);
+enum verdict endpoint_v2_cuda_unregister(struct request *request);
 
 /* Ends the writer and answers with what it wrote; the writer grows in the request's arena. */
 struct json_writer;

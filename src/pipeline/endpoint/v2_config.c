@@ -3,10 +3,12 @@
  * others read to find out how to ask it.
  *
  * Where weir batches a model, `max_batch_size` is the most rows of a batch and `dims` are without the first dimension. Where
- * it does not, `max_batch_size` is 0 and `dims` are all dimensions, as Triton has it for models that do not batch. */
+ * it does not, `max_batch_size` is 0 and `dims` are all dimensions, as Triton has it for models that do not batch
+ * (v2_batch_size_max). */
 #include "lib/json/writer.h"
 #include "pipeline/endpoint/endpoint_int.h"
 #include "pipeline/model_find.h"
+#include "pipeline/v2_extensions.h"
 
 #define CONFIG_BYTES 2048
 
@@ -157,15 +159,15 @@ enum verdict endpoint_v2_model_config(struct request *request)
         return verdict;
     const struct model_info *info = model_info(model);
     const struct model_config *config = request->model_entry->config;
-    uint32_t rows_max = model_batch_info(model)->rows_max;
-    bool is_batched = rows_max > 1;
+    uint32_t rows_max = v2_batch_size_max(model);
+    bool is_batched = rows_max > 0;
     struct json_writer writer = json_writer_in_arena(&request->arena, CONFIG_BYTES);
     json_write_object_begin(&writer);
     put_text(&writer, SLICE_LIT("name"), info->name);
     put_text(&writer, SLICE_LIT("platform"), info->platform);
     put_text(&writer, SLICE_LIT("backend"), SLICE_LIT("onnxruntime"));
     put_versions(&writer, request);
-    put_u64(&writer, SLICE_LIT("max_batch_size"), is_batched ? rows_max : 0);
+    put_u64(&writer, SLICE_LIT("max_batch_size"), rows_max);
     put_inputs(&writer, info, is_batched);
     put_outputs(&writer, info, config->labels, is_batched);
     if (is_batched)

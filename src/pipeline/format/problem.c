@@ -69,7 +69,11 @@ static bool is_v2(const struct request *request)
 #include "pipeline/endpoints.def"
 #undef ENDPOINT
     };
-    const char *name = request->route ? names[request->route->endpoint] : NULL;
+    if (!request->route)
+        return false;
+    if (request->route == request->config->unmatched) /* what the protocol has and weir does not */
+        return slice_starts(request->path, SLICE_LIT("/v2/"));
+    const char *name = names[request->route->endpoint];
     return name && strncmp(name, "v2_", 3) == 0;
 }
 

@@ -28,7 +28,8 @@ enum verdict format_tensors(struct request *request)
     struct output outputs[MODEL_TENSORS_MAX];
     uint32_t count;
     if (outputs_collect(request, outputs, &count) == VERDICT_FAIL ||
-        check_types(request, outputs, count) == VERDICT_FAIL)
+        check_types(request, outputs, count) == VERDICT_FAIL ||
+        outputs_write_shared(request, outputs, count) == VERDICT_FAIL)
         return VERDICT_FAIL;
     struct json_writer writer = json_writer_in_arena(&request->arena, guess_bytes(outputs, count));
     write_head(&writer, request, outputs, count);
@@ -44,12 +45,17 @@ enum verdict format_tensors(struct request *request)
     return VERDICT_NEXT;
 }
 
+static bool is_shared(const struct output *output)
+{
+    return output->wish && output->wish->shared.held;
+}
+
 static enum verdict check_types(struct request *request, const struct output *outputs, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         const struct tensor_spec *spec = outputs[i].tensor->spec;
         bool is_silent = spec->type == TENSOR_F16 || spec->type == TENSOR_BF16;
-        if (spec->type == TENSOR_NONE || (is_silent && !outputs[i].is_binary))
+        if (spec->type == TENSOR_NONE || (is_silent && !outputs[i].is_binary && !is_shared(&outputs[i])))
             return request_fail(request, PROBLEM_NOT_IMPLEMENTED,
                                 "The output \"" SLICE_FMT "\" is %s, which has no form in JSON; ask for it in binary "
                                 "(parameter binary_data of the output, or binary_data_output of the request).",
@@ -66,7 +72,9 @@ static size_t guess_bytes(const struct output *outputs, uint32_t count)
         const struct tensor *tensor = outputs[i].tensor;
         size_t element_bytes = tensor_type_bytes(tensor->spec->type);
         bool is_counted = outputs[i].is_binary || !element_bytes;
-        bytes += HEAD_BYTES + (is_counted ? tensor_wire_bytes(tensor) : tensor->bytes / element_bytes * ELEMENT_BYTES);
+        bytes += HEAD_BYTES;
+        if (!is_shared(&outputs[i]))
+            bytes += is_counted ? tensor_wire_bytes(tensor) : tensor->bytes / element_bytes * ELEMENT_BYTES;
     }
     return bytes;
 }
@@ -119,6 +127,8 @@ static void write_binary_size(struct json_writer *writer, const struct tensor *t
     json_write_object_end(writer);
 }
 
+/* Of one that was written to shared memory nothing more is said: Triton's C++ client takes any `parameters` of an output for
+ * those of binary data. */
 static void write_output(struct json_writer *writer, const struct output *output)
 {
     const struct tensor *tensor = output->tensor;
@@ -126,7 +136,7 @@ static void write_output(struct json_writer *writer, const struct output *output
     tensor_write_members(writer, tensor->spec, tensor->dims, tensor->rank);
     if (output->is_binary) {
         write_binary_size(writer, tensor);
-    } else {
+    } else if (!is_shared(output)) {
         json_write_key(writer, SLICE_LIT("data"));
         write_data(writer, tensor);
     }

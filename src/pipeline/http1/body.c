@@ -69,7 +69,7 @@ static enum verdict begin_sized(struct request *request)
     uint64_t bytes = request->head.content_length;
     if (request->sink || bytes <= connection_room(connection))
         return VERDICT_NEXT;
-    request->body_memory = arena_alloc_aligned(&request->arena, bytes);
+    request->body_memory = receive_alloc(request, bytes);
     if (!request->body_memory)
         return request_fail_memory(request);
     request->body_capacity = bytes;
@@ -90,7 +90,7 @@ static enum verdict begin_chunked(struct request *request)
     };
     chunked_init(&request->chunked, &limits);
     if (!request->sink) {
-        request->body_memory = arena_alloc_aligned(&request->arena, CHUNKED_BYTES_FIRST);
+        request->body_memory = receive_alloc(request, CHUNKED_BYTES_FIRST);
         if (!request->body_memory)
             return request_fail_memory(request);
         request->body_capacity = CHUNKED_BYTES_FIRST;

@@ -140,7 +140,7 @@ static enum verdict begin(struct request *request)
     exchange->rated_ns = http2_now_ns(exchange);
     if (!request->sink) {
         request->body_capacity = head->has_content_length ? head->content_length : UNKNOWN_BYTES_FIRST;
-        request->body_memory = arena_alloc_aligned(&request->arena, request->body_capacity);
+        request->body_memory = receive_alloc(request, request->body_capacity);
         if (!request->body_memory)
             return request_fail_memory(request);
     }

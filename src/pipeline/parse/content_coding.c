@@ -124,7 +124,7 @@ static bool deliver(struct coded_body *body, struct slice bytes)
     }
     if (bytes.len > body->capacity - body->bytes) {
         size_t capacity = MAX(body->capacity * 2, MAX(body->bytes + bytes.len, (size_t)PIECE_BYTES));
-        char *memory = arena_alloc_aligned(&request->arena, capacity);
+        char *memory = receive_alloc(request, capacity);
         if (!memory)
             return request_fail_memory(request) == VERDICT_NEXT;
         if (body->bytes)

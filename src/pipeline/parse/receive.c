@@ -69,13 +69,24 @@ bool receive_rate_matters(const struct request *request)
     return !request->is_head_sent;
 }
 
+char *receive_alloc(struct request *request, size_t bytes)
+{
+    struct slice header = request_header(request, HTTP_FIELD_INFERENCE_HEADER_CONTENT_LENGTH);
+    uint64_t json_bytes = 0;
+    if (UNLIKELY(header.ptr) && text_parse_u64(header, &json_bytes) != ERR_OK)
+        json_bytes = 0;
+    size_t shift = (size_t)-json_bytes & (TENSOR_ALIGN - 1);
+    char *memory = arena_alloc_aligned(&request->arena, bytes + shift);
+    return memory ? memory + shift : NULL;
+}
+
 bool receive_reserve(struct request *request, size_t bytes)
 {
     size_t wanted = request->body_received + bytes;
     if (wanted <= request->body_capacity)
         return true;
     size_t capacity = MAX(wanted, request->body_capacity * 2);
-    char *memory = arena_alloc_aligned(&request->arena, capacity);
+    char *memory = receive_alloc(request, capacity);
     if (!memory)
         return false;
     memcpy(memory, request->body_memory, request->body_received);

@@ -108,6 +108,16 @@ enum err run_input(struct run *run, uint32_t index, const int64_t *dims, uint64_
     return ERR_OK;
 }
 
+/* Copied always, which may be done too. */
+enum err run_wrap_input(struct run *run, uint32_t index, const int64_t *dims, uint64_t bytes_max, const void *data)
+{
+    void *place;
+    TRY(run_input(run, index, dims, bytes_max, &place));
+    if (run->in[index].bytes)
+        memcpy(place, data, run->in[index].bytes);
+    return ERR_OK;
+}
+
 const struct tensor *run_output(const struct run *run, uint32_t index)
 {
     return &run->out[index];

@@ -202,11 +202,11 @@ static void describes_the_server(void **state)
 {
     (void)state;
     ask(ENDPOINT_v2_server);
-    expect_response(
-        &stand, 200, "application/json",
-        "{\"name\":\"weir\",\"version\":\"" WEIR_VERSION
-        "\",\"extensions\":[\"binary_tensor_data\",\"classification\",\"model_configuration\",\"parameters\","
-        "\"statistics\"]}");
+    expect_response(&stand, 200, "application/json",
+                    "{\"name\":\"weir\",\"version\":\"" WEIR_VERSION
+                    "\",\"extensions\":[\"binary_tensor_data\",\"classification\",\"logging\",\"model_configuration\","
+                    "\"parameters\","
+                    "\"statistics\"]}");
 }
 
 static void describes_a_model(void **state)
@@ -230,7 +230,7 @@ static void tells_how_a_model_is_served(void **state)
     (void)state;
     struct model_info *info = &fake.info;
     info->inputs[0] = SPEC("x", TENSOR_F32, -1, 3);
-    info->outputs[0] = SPEC("y", TENSOR_BYTES, -1);
+    info->outputs[0] = SPEC("y", TENSOR_BYTES, -1, 2);
     info->input_count = info->output_count = 1;
     info->platform = SLICE_LIT("onnxruntime_onnx");
     info->provider = SLICE_LIT("cpu");
@@ -246,13 +246,16 @@ static void tells_how_a_model_is_served(void **state)
     "\"cpu\"}" parameters "}}"
     ask(ENDPOINT_v2_model_config);
     expect_response(&stand, 200, "application/json",
-                    CONFIG("0", "[-1,3]", "[-1]", "", ",\"why_not_batched\":{\"string_value\":\"it is odd\"}"));
+                    CONFIG("0", "[-1,3]", "[-1,2]", "", ",\"why_not_batched\":{\"string_value\":\"it is odd\"}"));
     fake.batch = (struct batch_info){.rows_max = 8, .instances = 2};
     ask(ENDPOINT_v2_model_config);
     expect_response(&stand, 200, "application/json",
-                    CONFIG("8", "[3]", "[]",
+                    CONFIG("8", "[3]", "[2]",
                            "\"dynamic_batching\":{\"preferred_batch_size\":[],\"max_queue_delay_microseconds\":0},",
                            ""));
+    info->outputs[0] = SPEC("y", TENSOR_BYTES, -1); /* which "dims" without the batch could not tell */
+    ask(ENDPOINT_v2_model_config);
+    expect_response(&stand, 200, "application/json", CONFIG("0", "[-1,3]", "[-1]", "", ""));
 }
 
 static void tells_what_a_model_has_done(void **state)
