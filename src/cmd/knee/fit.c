@@ -11,7 +11,7 @@
 
 struct curve {
     double x[KNEE_POINTS_MAX];
-    double y[KNEE_POINTS_MAX]; /* log of the mean latency */
+    double y[KNEE_POINTS_MAX]; /* logarithm of latency */
     uint32_t count;
 };
 
@@ -34,10 +34,7 @@ double knee_mean_seconds(const struct knee_load *load)
 
 double knee_throughput(const struct knee_load *load)
 {
-    double answered = 0;
-    for (int i = 0; i < KNEE_SLICES; i++)
-        answered += (double)load->slices[i].answered;
-    return load->seconds > 0 ? answered / load->seconds : 0;
+    return load->seconds > 0 ? (double)load->completed / load->seconds : 0;
 }
 
 /* Solves the 3 by 3 normal equations by elimination with pivots; false when they are singular. */
@@ -133,34 +130,36 @@ static uint64_t draw(uint64_t *state)
     return z ^ z >> 31;
 }
 
-/* Mean latency over slices that are drawn, or over all when `random` is NULL; 0: nothing was answered in them. */
-static double mean_of(const struct knee_load *load, uint64_t *random)
+static int compare(const void *a, const void *b)
 {
-    double sum = 0, count = 0;
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Median of the mean latencies of slices that are drawn, or of all when `random` is NULL; 0: nothing was answered in them. */
+static double middle_of(const struct knee_load *load, uint64_t *random)
+{
+    double means[KNEE_SLICES];
+    uint32_t count = 0;
     for (uint32_t i = 0; i < KNEE_SLICES; i++) {
-        const struct knee_slice *slice = &load->slices[random ? draw(random) % KNEE_SLICES : i];
-        sum += (double)histogram_sum_ns(&slice->latency);
-        count += (double)histogram_count(&slice->latency);
+        const struct histogram *latency = &load->slices[random ? draw(random) % KNEE_SLICES : i].latency;
+        if (histogram_count(latency))
+            means[count++] = (double)histogram_sum_ns(latency) / (double)histogram_count(latency);
     }
-    return count > 0 ? sum / count : 0;
+    qsort(means, count, sizeof means[0], compare);
+    return count ? (means[(count - 1) / 2] + means[count / 2]) / 2 : 0;
 }
 
 static void make_curve(const struct knee_point *const *points, uint32_t count, uint64_t *random, struct curve *curve)
 {
     curve->count = 0;
     for (uint32_t i = 0; i < count && i < KNEE_POINTS_MAX; i++) {
-        double mean_ns = mean_of(&points[i]->load, random);
+        double mean_ns = middle_of(&points[i]->load, random);
         if (mean_ns <= 0)
             continue;
         curve->x[curve->count] = points[i]->rate;
         curve->y[curve->count++] = log(mean_ns);
     }
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 static void bootstrap(const struct knee_point *const *points, uint32_t count, uint64_t seed, struct knee_fit *fit)

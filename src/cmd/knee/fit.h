@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a latency takes off: the knee of a curve of mean latency over rate, and how sure that is.
+/* Where a latency takes off: the knee of a curve of latency over rate, and how sure that is.
  *
- * The logarithm of the mean latency is fitted with two straight lines that meet (a continuous piecewise-linear regression with
+ * The latency at a rate is the median over the mean latencies of its time slices, so that a moment in which the machine did
+ * something else does not decide. Its logarithm is fitted with two straight lines that meet (a continuous piecewise-linear regression with
  * one break, Muggeo, "Estimating regression models with unknown break-points", 2003): flat while there is room, steep when there
  * is none. The break with the least squares is the knee, found by trying many. How sure: a bootstrap (Efron, 1979) over the time slices of
  * each measurement. Latencies one after the other are not independent, slices of some tenths of a second nearly are; each

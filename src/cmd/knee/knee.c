@@ -22,7 +22,7 @@
 #define BLOCK_BYTES     65536
 #define PROBE_SHARE     0.25 /* of the seconds of a measurement */
 #define RATE_LOWEST     0.1  /* share of the most there can be; the highest is RATE_HIGHEST */
-#define RATE_HIGHEST    1.1
+#define RATE_HIGHEST    1.3
 #define MEASURE_SECONDS 3.0
 #define WARM_SHARE      0.2
 
@@ -50,7 +50,7 @@ static const struct cmd_flag flags[] = {
     [FLAG_WINDOWS] = {"windows", 'w', "MS,MS,…",
                       "batch windows to try, in a server of our own (0,1,5); auto: the scheduler's"},
     [FLAG_RATES] = {"rates", 'r', "N,N,…", "requests a second, instead of shares of the most there can be"},
-    [FLAG_STEPS] = {"steps", 0, "N", "how many rates, if they are not given (10)"},
+    [FLAG_STEPS] = {"steps", 0, "N", "how many rates, if they are not given (12)"},
     [FLAG_SECONDS] = {"seconds", 's', "S", "how long each rate is measured (3)"},
     [FLAG_SHAPE] = {"shape", 0, "NAME=N,N,…", "sizes of an input, such as x=1,3,48,192; may be repeated"},
     [FLAG_BATCH] = {"batch", 'b', "N", "most rows of a batch (32): of a server of our own, and for the prediction"},
@@ -207,7 +207,7 @@ int cmd_knee(int argc, char **argv)
 {
     static struct sweep sweep = {.csv_path = "knee.csv",
                                  .svg_path = "knee.svg",
-                                 .steps = 10,
+                                 .steps = 12,
                                  .seconds = MEASURE_SECONDS,
                                  .batch_max = 32,
                                  .executors = 1,

@@ -252,11 +252,14 @@ static enum err drive(struct generator *generator)
 static void count(struct generator *generator, uint64_t due_ns, int status)
 {
     struct knee_slice *slice = slice_at(generator, due_ns);
+    uint64_t now_ns = clock_now_ns();
+    if (status == 200 && slice_at(generator, now_ns))
+        generator->load->completed++;
     if (!slice)
         return;
     if (status == 200) {
         slice->answered++;
-        histogram_record(&slice->latency, clock_now_ns() - due_ns);
+        histogram_record(&slice->latency, now_ns - due_ns);
     } else if (status == 429 || status == 503) {
         slice->refused++;
     } else {

@@ -37,7 +37,8 @@ struct knee_load {
     struct knee_slice slices[KNEE_SLICES];
     struct histogram lag; /* from due to sent, where a connection was idle */
     uint64_t waiting_max; /* most requests that were due and had no idle connection */
-    double seconds;       /* measured, from the first due to the last answer counted */
+    uint64_t completed;   /* answers with 200 that came while it was measured, whenever they were due */
+    double seconds;       /* measured */
 };
 
 /* *load is cleared first; large, so on the heap. ERR_CANCELLED when stopped; ERR_CLOSED and others when no connection can be made;
