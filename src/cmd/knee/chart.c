@@ -155,7 +155,7 @@ static void write_legend(const struct knee_chart *chart, struct buffer *out)
     int x = WIDTH - RIGHT + 14, y = TOP + 6;
     for (uint32_t s = 0; s < chart->series_count; s++, y += 54) {
         const struct knee_series *series = &chart->series[s];
-        buffer_printf(out, "<text x=\"%d\" y=\"%d\" fill=\"%s\" font-weight=\"bold\">", x, y, colors[s % COLORS]);
+        buffer_printf(out, "<text x=\"%d\" y=\"%d\" style=\"fill:%s\" font-weight=\"bold\">", x, y, colors[s % COLORS]);
         if (series->window_ms < 0)
             buffer_add(out, SLICE_LIT("window as configured"));
         else
