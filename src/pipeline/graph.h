@@ -180,6 +180,7 @@ struct graph_step {
     uint32_t domain;       /* GRAPH_NO_DOMAIN: it runs once; else 1 + the step that gives the list */
     bool opens_domain;     /* 1 + its own index, that is */
     bool is_answered;      /* an answer is made of what it gives */
+    bool is_kept;          /* of a model: its outputs are copied, for they are read when all elements are done */
     int32_t feeds;         /* the step whose run it writes into; -1: none */
     uint32_t feeds_input;  /* and which input of it */
     uint64_t consumers;    /* a bit for each step that takes something of it */

@@ -41,9 +41,28 @@ models:
   - {name: text-detection, path: %(models)s/text-detection.onnx, warm_up: {x: [1, 3, 320, 320]}}
   - {name: text-recognition, path: %(models)s/text-recognition.onnx, warm_up: {x: [1, 3, 48, 320]}}
 %(pipelines)s
+  # Elements that wait for each other, though only one run may be out.
+  - name: sides
+    in_flight: 1
+    steps:
+      - {name: page, use: decode}
+      - {name: small, use: normalize, in: page, with: {side_max: 640}}
+      - {name: detect, model: text-detection, in: small}
+      - {name: find, use: text_boxes, in: {map: detect, image: page}}
+      - {name: cut, use: crop, in: {image: page, box: find.boxes}}
+      - {name: cut_small, use: normalize, in: cut, with: {size: [192, 48], mean: [0.5], std: [0.5]}}
+      - {name: orient, model: text-orientation, in: cut_small}
+      - {name: all, use: join, in: orient}
+      - {name: rows, use: split, in: all}
+      - {name: side, use: argmax, in: rows, with: {labels: ["0", "180"]}}
+    answer:
+      - {name: sides, from: side.label}
+      - {name: each, from: orient}
+      - {name: all, from: all}
 chain: [request_id, metrics]
 routes:
   - {match: POST /v1/ocr, public: true, to: {pipeline: ocr}}
+  - {match: POST /v1/sides, public: true, to: {pipeline: sides}}
   - {match: POST /v1/hasty, public: true, request_time: 30ms, to: {pipeline: ocr}}
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
 """ % {"models": weir.MODELS, "pipelines": pipelines()}
@@ -258,6 +277,12 @@ class Ocr(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(failures, [])
+
+    def test_lists_are_joined_and_taken_apart(self):
+        found = self.ask(page("upside-down-line.png"), path="/v1/sides").json()
+        self.assertEqual(found["sides"], ["0", "180", "0", "0"])
+        self.assertEqual(found["all"]["shape"], [4, 2])
+        self.assertEqual(found["all"]["data"], [number for one in found["each"] for number in one["data"]])
 
     def test_each_step_is_measured(self):
         self.ask(page("clean-letter.png"))

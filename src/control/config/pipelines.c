@@ -506,11 +506,14 @@ static void connect_steps(struct pipeline_draft *draft)
     for (uint32_t i = 0; i < pipeline->step_count; i++)
         for (uint32_t k = 0; k < pipeline->steps[i].input_count; k++) {
             const struct graph_input *input = &pipeline->steps[i].inputs[k];
-            if (input->is_given && input->from.step != GRAPH_BODY)
-                pipeline->steps[input->from.step].consumers |= 1ULL << i;
+            if (!input->is_given || input->from.step == GRAPH_BODY)
+                continue;
+            pipeline->steps[input->from.step].consumers |= 1ULL << i;
+            pipeline->steps[input->from.step].is_kept |= input->is_whole;
         }
     for (uint32_t i = 0; i < pipeline->step_count; i++) {
         feed(pipeline, i);
+        pipeline->steps[i].is_kept |= pipeline->steps[i].is_answered;
         if (!pipeline->steps[i].consumers && !pipeline->steps[i].is_answered)
             config_report_warning(draft->compile->report, draft->node->place,
                                   "pipeline \"" SLICE_FMT "\": nobody takes what step \"" SLICE_FMT "\" gives",

@@ -148,17 +148,31 @@ static bool pump_step(struct graph *graph, struct step_state *state)
     return has_begun;
 }
 
-void graph_pump(struct graph *graph)
+static bool is_at_work(const struct graph *graph)
+{
+    return graph->is_over || graph->outstanding || graph_is_done(graph);
+}
+
+static void pump_all(struct graph *graph)
 {
     bool has_begun = true;
-    graph->inline_ns = 0;
     while (has_begun && !graph->is_over) {
         has_begun = false;
         for (uint32_t s = graph->pipeline->step_count; s-- > 0;)
             if (graph->steps[s].is_laid_out)
                 has_begun |= pump_step(graph, &graph->steps[s]);
     }
-    if (graph->is_over || graph->outstanding || graph_is_done(graph))
+}
+
+void graph_pump(struct graph *graph)
+{
+    graph->inline_ns = 0;
+    pump_all(graph);
+    if (is_at_work(graph))
+        return;
+    graph->is_unbounded = true;
+    pump_all(graph);
+    if (is_at_work(graph))
         return;
     counter_add(&graph->request->worker->meter.runs_refused, 1);
     graph->request->retry_after_s = 1;
@@ -270,8 +284,6 @@ static void open_domain(struct cell *cell)
 static bool is_wanted(const struct graph *graph, uint32_t step, uint32_t index)
 {
     const struct graph_step *plan = &graph->pipeline->steps[step];
-    if (plan->is_answered)
-        return true;
     for (uint64_t rest = plan->consumers; rest; rest &= rest - 1) {
         uint32_t consumer = (uint32_t)__builtin_ctzll(rest);
         const struct step_state *state = &graph->steps[consumer];

@@ -63,6 +63,7 @@ struct graph {
     uint32_t finished_steps;
     uint64_t inline_ns; /* spent on cheap steps in this turn */
     bool is_over;       /* failed or given up: nothing is begun any more */
+    bool is_unbounded;  /* elements wait for each other: in_flight does not hold, or none would ever end */
 
     enum answer_form form;
     bool is_streaming; /* the answer has begun */

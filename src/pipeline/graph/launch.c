@@ -28,6 +28,7 @@ static enum start schedule(struct cell *cell);
 static void on_task_done(struct task *task);
 static void on_job_done(struct job *job);
 static void set_outputs(struct cell *cell);
+static void keep(struct cell *cell, struct graph_value *value);
 
 static const struct graph_step *step_of(const struct cell *cell)
 {
@@ -183,7 +184,7 @@ static enum start take_run(struct cell *cell)
     struct model *model;
     if (cell->run)
         return START_RUNNING;
-    if (state->run_count >= graph->pipeline->config->in_flight)
+    if (state->run_count >= graph->pipeline->config->in_flight && !graph->is_unbounded)
         return START_BUSY;
     graph->request->model_entry = state->model;
     if (model_need(graph->request, &model) != VERDICT_NEXT) {
@@ -305,7 +306,23 @@ static void set_outputs(struct cell *cell)
         memcpy(value->tensor.dims, tensor->dims, sizeof tensor->dims);
         value->tensor.data = tensor->data;
         value->tensor.bytes = tensor->bytes;
+        if (plan->is_kept)
+            keep(cell, value);
     }
+}
+
+/* A run that waited for all others of its step would keep them from being begun. */
+static void keep(struct cell *cell, struct graph_value *value)
+{
+    void *copy = arena_alloc_aligned(&cell->graph->request->arena, value->tensor.bytes);
+    if (!copy || value->tensor.type == TENSOR_BYTES) {
+        cell->call.fault = "texts of a model are not kept";
+        cell->err = copy ? ERR_UNSUPPORTED : ERR_NOMEM;
+        return;
+    }
+    if (value->tensor.bytes)
+        memcpy(copy, value->tensor.data, value->tensor.bytes);
+    value->tensor.data = copy;
 }
 
 /* --- There and back ----------------------------------------------------------------------------------------------- */
@@ -400,5 +417,7 @@ static void on_job_done(struct job *job)
     model_meter_job(model_meter_of(cell), job, graph->request->worker->loop.now_ns);
     if (cell->err == ERR_OK && !graph->is_over)
         set_outputs(cell);
+    if (cell->err == ERR_OK && step_of(cell)->is_kept)
+        cell_release_run(cell);
     go_on(cell);
 }
