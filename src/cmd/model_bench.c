@@ -263,6 +263,7 @@ static enum err measure(struct bench *bench)
     return ERR_OK;
 }
 
+/* The second of two: the first finds caches that another size has left. */
 static enum err measure_once(struct bench *bench, struct size *size)
 {
     static const _Atomic bool is_gone;
@@ -270,6 +271,7 @@ static enum err measure_once(struct bench *bench, struct size *size)
     struct batch_times times;
     for (uint32_t i = 0; i < size->rows; i++)
         members[i] = (struct batch_member){.run = bench->runs[i], .is_gone = &is_gone};
+    batch_execute(bench->model, 0, members, size->rows, &times);
     uint64_t begin_ns = clock_thread_cpu_ns();
     batch_execute(bench->model, 0, members, size->rows, &times);
     uint64_t ns = clock_thread_cpu_ns() - begin_ns;
