@@ -95,8 +95,12 @@ static int open_model(struct model_entry *entry, struct slice library)
     char notice_memory[FAULT_BYTES];
     struct text fault = text_init(fault_memory, sizeof fault_memory);
     struct text notices = text_init(notice_memory, sizeof notice_memory);
-    struct model_load_options options = {
-        .config = entry->config, .library = library, .worker_count = 1, .fault = &fault, .notices = &notices};
+    struct model_load_options options = {.config = entry->config,
+                                         .library = library,
+                                         .worker_count = 1,
+                                         .is_untried = true,
+                                         .fault = &fault,
+                                         .notices = &notices};
     struct model *model = NULL;
     enum err err = model_load(&options, &model);
     if (err != ERR_OK)

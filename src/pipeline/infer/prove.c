@@ -43,8 +43,8 @@ enum err prove_batches(struct model *model, const struct model_load_options *opt
                           .wanted = (uint32_t)MIN(model->config->batch.max, UINT32_MAX),
                           .why = text_init(model->why_single, sizeof(model->why_single))};
     TRY(instances_create(model));
-    if (proof.wanted <= 1) {
-        model->batch_info.why_single = "batch.max is 1";
+    if (proof.wanted <= 1 || options->is_untried) {
+        model->batch_info.why_single = proof.wanted <= 1 ? "batch.max is 1" : "it was not tried";
         return ERR_OK;
     }
     if (!has_obstacle(model, &proof.why)) {
