@@ -23,6 +23,8 @@ models:
   - {name: mlp, path: %(models)s/mlp.onnx}
   - {name: row_mean, path: %(models)s/row_mean.onnx}
   - {name: single, path: %(models)s/mlp.onnx, version: "2", batch: 1}
+  - {name: labels, path: %(models)s/labels.onnx}
+  - {name: string, path: %(models)s/string.onnx}
   - {name: lookup, path: %(models)s/lookup.onnx}
   - {name: small, path: %(models)s/identity.onnx, memory: 64KiB}
   - name: masked
@@ -78,6 +80,14 @@ class Batches(unittest.TestCase):
         response = self.infer("masked", tensor("mask", "FP32", [1, 3], [1, 0, 1]))
         self.assertEqual(response.status, 422)
         self.assertIn(b'\\"x\\"', response.body)
+
+    def test_texts_go_in_and_come_out(self):
+        self.assertEqual(self.outputs("labels", tensor("x", "INT64", [2, 2], [0, 1, 2, 3]))["y"]["data"],
+                         ["", "one", "a text of more than fifteen bytes", "Zürich"])
+        texts = ["", "a text of more than fifteen bytes", "Zürich", "a\u0000b"]
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for text, output in pool.map(lambda t: (t, self.outputs("string", tensor("x", "BYTES", [1], [t]))), texts * 20):
+                self.assertEqual(output["y"]["data"], [text])
 
     def test_one_bad_index_does_not_fail_those_that_came_with_it(self):
         def ask(index):

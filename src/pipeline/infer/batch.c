@@ -13,8 +13,9 @@
 
 #include <stdlib.h>
 
-#define FRAMES_MAX     64          /* some handles of the runtime and 4 KiB each */
-#define KEPT_BYTES_MAX (64U << 20) /* of an output of a batch; what is larger is left to the runtime */
+#define FRAMES_MAX       64          /* some handles of the runtime and 4 KiB each */
+#define KEPT_BYTES_MAX   (64U << 20) /* of an input, from batch to batch; a larger output is left to the runtime */
+#define GATHER_BYTES_MAX (256U << 20)
 
 struct instance {
     struct OrtRunOptions *options;
@@ -104,6 +105,7 @@ enum err instances_create(struct model *model)
     if (!instances)
         return ERR_NOMEM;
     memset(instances, 0, count * sizeof(*instances));
+    model->gather_bytes_max = GATHER_BYTES_MAX;
     model->instances = instances;
     for (uint32_t i = 0; i < count; i++) {
         mutex_init(&instances[i].terminating);
@@ -176,6 +178,7 @@ static enum err execute_together(struct instance *instance, struct batch_member 
                                  struct batch_times *times);
 static enum err lay_and_gather(struct instance *instance, const struct batch_member *members, uint32_t count,
                                uint32_t rows, struct frame **ret_frame);
+static void trim(struct instance *instance);
 static size_t gather(void *to, const struct shape *batch, const struct tensor *from, uint64_t value);
 static enum err check_outputs(const struct frame *frame, uint32_t rows);
 static void scatter(const struct frame *frame, struct batch_member *members, uint32_t count, uint32_t rows);
@@ -250,20 +253,26 @@ static enum err execute_together(struct instance *instance, struct batch_member 
     struct frame *frame = NULL;
     uint64_t begin_ns = clock_now_ns();
     instance->fault = text_init(instance->fault_memory, sizeof(instance->fault_memory));
-    TRY(lay_and_gather(instance, members, count, rows, &frame));
+    enum err err = lay_and_gather(instance, members, count, rows, &frame);
+    if (err != ERR_OK) {
+        trim(instance);
+        return err;
+    }
     uint64_t gathered_ns = clock_now_ns();
     times->gather_ns = gathered_ns - begin_ns;
-    enum err err = frame_execute(frame, instance->options, &instance->fault);
+    err = frame_execute(frame, instance->options, &instance->fault);
     times->run_ns = frame->duration_ns;
     if (err == ERR_OK)
         err = check_outputs(frame, rows);
     if (err != ERR_OK) {
         (void)clear_termination(instance);
+        trim(instance);
         return err;
     }
     uint64_t ran_ns = clock_now_ns();
     scatter(frame, members, count, rows);
     frame_drop_lent(frame);
+    trim(instance);
     times->scatter_ns = clock_now_ns() - ran_ns;
     return ERR_OK;
 }
@@ -277,10 +286,14 @@ static enum err lay_and_gather(struct instance *instance, const struct batch_mem
     TRY(find_frame(instance, first, rows, ret_frame));
     struct frame *frame = *ret_frame;
     for (uint32_t i = 0; i < first->model->info.input_count; i++) {
+        const struct tensor_spec *spec = &first->model->info.inputs[i];
         struct shape shape = shape_of(&first->frame.in.tensors[i]);
         shape.dims[0] = rows;
         for (uint32_t d = 1; d < shape.rank; d++)
             shape.dims[d] = batch_dim(first, i, d);
+        int64_t elements = tensor_elements(shape.dims, shape.rank);
+        if (elements < 0 || (uint64_t)elements > first->model->gather_bytes_max / tensor_element_bytes(spec->type))
+            return ERR_LIMIT;
         TRY(frame_lay_input(frame, i, &shape));
         char *at = frame->in.tensors[i].data;
         for (uint32_t m = 0; m < count; m++)
@@ -289,6 +302,14 @@ static enum err lay_and_gather(struct instance *instance, const struct batch_mem
         ASSERT(at == (char *)frame->in.tensors[i].data + frame->in.tensors[i].bytes, "members fit each other");
     }
     return ERR_OK;
+}
+
+/* Frames see by themselves that memory was replaced. */
+static void trim(struct instance *instance)
+{
+    for (uint32_t i = 0; i < MODEL_TENSORS_MAX; i++)
+        if (UNLIKELY(instance->memory.in.capacity[i] > KEPT_BYTES_MAX))
+            tensor_memory_release(&instance->memory.in, i);
 }
 
 /* Returns how many bytes it wrote. */

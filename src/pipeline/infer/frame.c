@@ -101,10 +101,16 @@ static enum err lay(struct tensor_set *set, uint32_t index, const struct shape *
     return ERR_OK;
 }
 
-static bool is_laid(const struct tensor_set *set, uint32_t index, const struct shape *shape)
+/* Memory that was let go may come back at the same place and smaller. */
+static bool has_memory(const struct tensor_set *set, uint32_t index)
 {
     const struct tensor *tensor = &set->tensors[index];
-    return tensor->data && tensor->data == set->memory->ptr[index] && shape_is_of(shape, tensor);
+    return tensor->data && tensor->data == set->memory->ptr[index] && tensor->bytes <= set->memory->capacity[index];
+}
+
+static bool is_laid(const struct tensor_set *set, uint32_t index, const struct shape *shape)
+{
+    return has_memory(set, index) && shape_is_of(shape, &set->tensors[index]);
 }
 
 enum err frame_lay_input(struct frame *frame, uint32_t index, const struct shape *shape)
@@ -263,7 +269,7 @@ static enum err bind(struct frame *frame, struct text *fault)
         struct tensor_set *out = &frame->out;
         if (frame->guesses[i] == GUESS_NONE)
             continue;
-        if (UNLIKELY(out->tensors[i].data != out->memory->ptr[i])) {
+        if (UNLIKELY(!has_memory(out, i))) {
             struct shape shape = shape_of(&out->tensors[i]);
             TRY(lay(out, i, &shape));
         }

@@ -33,6 +33,7 @@ struct model {
     struct model_info info;
     struct batch_info batch_info;
     char why_single[256];
+    size_t gather_bytes_max; /* of an input of a batch; runs that are more together go singly */
     struct pads pads;
     struct budget budget;
     uint64_t idle_uses; /* in model_shrink_when_idle: model_uses when it was last seen to change, and when that was */

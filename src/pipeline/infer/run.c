@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-/* A larger output is left to the runtime, which takes its memory back after the use; ours is kept with the run. */
+/* What is larger is not kept with the run; an output is left to the runtime then, which takes its memory back. */
 #define KEPT_BYTES_MAX (16U << 20)
 #define WRAP_BYTES_MIN 8192 /* the handle around other memory costs 0.16 µs each time, which copies about as much */
 
@@ -92,13 +92,18 @@ static void give_back(struct run *run)
     run->borrowed = 0;
 }
 
-/* What came out of a batch was copied, however large, and so are texts. */
+/* What came out of a batch was copied, however large, and so are texts; inputs are as large as clients may send them. */
 static void trim(struct run *run)
 {
     for (uint32_t i = 0; i < run->model->info.output_count; i++)
         if (UNLIKELY(run->memory.out.capacity[i] + run->memory.texts.capacity[i] > KEPT_BYTES_MAX)) {
             tensor_memory_release(&run->memory.out, i);
             tensor_memory_release(&run->memory.texts, i);
+        }
+    for (uint32_t i = 0; i < run->model->info.input_count; i++)
+        if (UNLIKELY(run->memory.in.capacity[i] > KEPT_BYTES_MAX)) {
+            frame_forget_input(&run->frame, i);
+            tensor_memory_release(&run->memory.in, i);
         }
 }
 

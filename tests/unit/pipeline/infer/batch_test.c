@@ -608,6 +608,53 @@ static void a_batch_without_room_in_the_models_memory_is_run_singly(void **state
     model_unref(load.model);
 }
 
+static void what_is_too_much_together_is_run_singly(void **state)
+{
+    (void)state;
+    struct load load;
+    struct model *model = load_batched(&load, "identity");
+    struct party party;
+    party_init(&party, model, 0, 8, 3);
+    model->gather_bytes_max = 12 * 16 - 1; /* there are 11 rows of 16 bytes */
+    party_execute(&party, model, 0);
+    assert_true(party.times.gather_ns > 0);
+    model->gather_bytes_max = 11 * 16 - 1;
+    party_execute(&party, model, 0);
+    assert_int_equal(party.times.gather_ns, 0);
+    assert_all_ok(&party);
+    assert_int_equal(count_wrong(&party, 3), 0);
+    party_release(&party);
+    model_unref(model);
+}
+
+static void memory_that_was_let_go_is_laid_anew(void **state)
+{
+    (void)state;
+    struct load load;
+    struct model *model = load_batched(&load, "masked"); /* rows of any length */
+    static const int64_t lengths[] = {1100000, 3, 1100000};
+    for (size_t l = 0; l < ARRAY_LEN(lengths); l++) {
+        struct party party = {.count = 8};
+        for (uint32_t i = 0; i < party.count; i++) {
+            party.runs[i] = acquire(model, 0);
+            for (uint32_t input = 0; input < 2; input++) {
+                void *data = NULL;
+                assert_int_equal(run_input(party.runs[i], input, (int64_t[]){2, lengths[l]}, UINT64_MAX, &data),
+                                 ERR_OK);
+                for (int64_t v = 0; v < 2 * lengths[l]; v++)
+                    ((float *)data)[v] = input ? (float)(v == (int64_t)i % 3) : (float)i;
+            }
+        }
+        party_execute(&party, model, 0);
+        assert_all_ok(&party);
+        assert_true(party.times.gather_ns > 0);
+        for (uint32_t i = 0; i < party.count; i++)
+            assert_true(((const float *)run_output(party.runs[i], 0)->data)[0] == (float)i);
+        party_release(&party);
+    }
+    model_unref(model);
+}
+
 /* Each time another allocation of ours fails, until none does. */
 static void members_of_a_batch_without_memory_are_right_or_say_so(void **state)
 {
@@ -747,6 +794,8 @@ int main(void)
         cmocka_unit_test(says_what_is_wrong_with_a_rule_for_padding),
         cmocka_unit_test(a_warm_batch_takes_nothing_from_the_heap),
         cmocka_unit_test(a_batch_without_room_in_the_models_memory_is_run_singly),
+        cmocka_unit_test(what_is_too_much_together_is_run_singly),
+        cmocka_unit_test(memory_that_was_let_go_is_laid_anew),
         cmocka_unit_test(members_of_a_batch_without_memory_are_right_or_say_so),
         cmocka_unit_test(loading_without_memory_fails_or_leaves_a_model_that_works),
         cmocka_unit_test(two_instances_of_a_model_run_at_once),

@@ -436,6 +436,24 @@ static void an_output_without_room_fails_its_run_only(void **state)
     model_unref(load.model);
 }
 
+static void a_large_input_is_not_kept(void **state)
+{
+    (void)state;
+    struct load load;
+    struct model *model = load_good(&load, "nonzero");
+    for (int64_t count = 5 << 20; count > 1 << 20; count /= 2) {
+        struct run *run = acquire(model, 0);
+        void *data = NULL;
+        assert_int_equal(run_input(run, 0, &count, UINT64_MAX, &data), ERR_OK);
+        memset(data, 0, (size_t)count * 4);
+        execute(run);
+        assert_int_equal(run_output(run, 0)->dims[1], 0);
+        run_release(run);
+        assert_true(model_memory_bytes(model) <= 16U << 20);
+    }
+    model_unref(model);
+}
+
 static void idle_runs_give_their_memory_back(void **state)
 {
     (void)state;
@@ -616,6 +634,7 @@ int main(void)
         cmocka_unit_test(input_in_memory_of_others_is_read_there),
         cmocka_unit_test(memory_of_a_model_has_a_limit),
         cmocka_unit_test(an_output_without_room_fails_its_run_only),
+        cmocka_unit_test(a_large_input_is_not_kept),
         cmocka_unit_test(idle_runs_give_their_memory_back),
         cmocka_unit_test(the_runtime_shrinks_once_when_idle),
         cmocka_unit_test(a_warm_run_takes_nothing_from_the_heap),
