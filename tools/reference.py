@@ -57,6 +57,7 @@ LABELS = [
     ("weir_http_requests_in_flight", "route"),
     ("weir_http_requests", "route, status"),
     ("weir_http_", "route"),
+    ("weir_model_loads", "result"),
     ("weir_model_run_failures", "model, version, reason"),
     ("weir_model_", "model, version"),
     ("nv_inference_request_failure", "model, version, reason"),

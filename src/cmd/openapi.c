@@ -76,7 +76,7 @@ int cmd_openapi(int argc, char **argv)
 static int print_document(const char *path, const char *const values[FLAG_COUNT])
 {
     struct models models = {NULL, 0};
-    struct config *config = config_load_printed(path, stderr);
+    struct config *config = config_load_printed(path, NULL, stderr);
     if (!config)
         return CMD_FAILED;
     int result = open_models(&models, config, !values[FLAG_NO_MODELS]);

@@ -28,7 +28,7 @@ int cmd_serve(int argc, char **argv)
     if (line.argument_count > 1)
         return cmd_misuse("serve", "takes one configuration, found %d", line.argument_count);
     const char *path = line.argument_count ? line.arguments[0] : DEFAULT_PATH;
-    struct config *config = config_load_printed(path, stderr);
+    struct config *config = config_load_printed(path, NULL, stderr);
     if (!config)
         return CMD_FAILED;
     struct server_options options = {.path = path, .config = config, .on_started = greet};

@@ -122,3 +122,12 @@ struct model_entry *config_model(const struct config *config, struct slice name)
             return range.entries[i];
     return range.count ? range.entries[0] : NULL;
 }
+
+bool config_is_explicit(const struct config *config)
+{
+    const struct repository_config *repositories = config->repositories.items;
+    for (uint32_t i = 0; i < config->repositories.count; i++)
+        if (repositories[i].control == REPOSITORY_EXPLICIT)
+            return true;
+    return false;
+}

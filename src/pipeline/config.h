@@ -162,8 +162,30 @@ struct route_config {
     struct target_config to;
 };
 
+/* An entry of `repository:` */
+enum repository_control { REPOSITORY_NONE, REPOSITORY_POLL, REPOSITORY_EXPLICIT };
+struct repository_config {
+    struct slice folder;     /* absolute */
+    uint32_t control;        /* enum repository_control */
+    uint64_t interval;       /* ns */
+    struct option_list load; /* of struct slice */
+    uint64_t latest;         /* versions; 0: all */
+};
+
+/* A model of a repository that is not as somebody wanted it. */
+struct repository_fault {
+    struct slice name;
+    struct slice repository; /* the folder */
+    struct slice reason;
+};
+
 /* A model of the configuration and what became of it. Shared by the snapshots that name the same file and options. */
-enum model_state { MODEL_LOADING, MODEL_READY, MODEL_FAILED };
+enum model_state {
+    MODEL_LOADING,
+    MODEL_READY,
+    MODEL_FAILED,
+    MODEL_ABSENT, /* a route leads to it, and no repository has it at the moment */
+};
 struct model_entry {
     const struct model_config *config;
     _Atomic(struct model *) model; /* set once, before state becomes READY */
@@ -202,6 +224,7 @@ struct config {
     struct slice via;                     /* as written; made use of as via_name */
     struct slice welcome;                 /* printed once ready */
     struct option_list models;            /* of struct model_config, in model_config_order */
+    struct option_list repositories;      /* of struct repository_config */
     struct option_list upstreams_written; /* of struct upstream_config */
     struct schemas_config schemas;
     struct openapi_config openapi;
@@ -209,7 +232,12 @@ struct config {
     struct slice via_name;                 /* in Via; empty: none */
     struct slice via_lines[VIA_PROTOCOLS]; /* "Via: 1.1 name" CRLF, by the protocol a message was received in */
     struct model_entry **model_entries;    /* parallel to models; filled by the control plane */
-    struct upstream **upstreams;           /* those of `upstreams:`, then those that routes make by `proxy:` */
+    struct model_entry **model_failures;   /* those of models_wanted that an older one is served in place of */
+    uint32_t model_failure_count;
+    struct option_list models_wanted; /* what `models` was before the control plane knew what can be loaded */
+    struct option_list model_faults;  /* of struct repository_fault: of repositories, as they were read */
+    bool has_growing_models;          /* a repository has files that were not taken yet because they change */
+    struct upstream **upstreams;      /* those of `upstreams:`, then those that routes make by `proxy:` */
     uint32_t upstream_count;
     struct pipeline **pipelines; /* of `pipelines:` */
     uint32_t pipeline_count;
@@ -233,6 +261,8 @@ struct model_range {
 struct model_range config_model_versions(const struct config *config, struct slice name);
 /* The highest version that is READY, else the highest. NULL: there is no such model. */
 struct model_entry *config_model(const struct config *config, struct slice name);
+/* Whether models are loaded and unloaded on request. */
+bool config_is_explicit(const struct config *config);
 /* Numbers by value, above all that is no number. As memcmp. */
 int model_version_order(struct slice a, struct slice b);
 /* The order of config->models, for qsort: by name, higher versions first. */

@@ -70,6 +70,12 @@ struct model_config {
     struct cache_config cache;
     bool is_single_flight;
     struct slice labels; /* path of a file of class names, one a line; empty: none */
+
+    /* Of a model of a repository. No rows: model_config_copy copies them too. */
+    struct slice repository;    /* the folder; empty: it stands in `models:` */
+    struct slice settings;      /* text of its config.pbtxt, or JSON in its place; {NULL, 0}: none */
+    struct slice settings_path; /* as it is shown */
+    uint64_t signature;         /* of its files, as they were; 0: they are looked at when it is attached */
 };
 
 struct model;

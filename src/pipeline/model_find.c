@@ -82,6 +82,10 @@ enum verdict model_need(struct request *request, struct model **ret_model)
         return request_fail(request, PROBLEM_MODEL_NOT_READY,
                             "The model \"" SLICE_FMT "\" could not be loaded; the server's own messages say why.",
                             SLICE_ARG(name));
+    case MODEL_ABSENT:
+        request->retry_after_s = FAILED_RETRY_S;
+        return request_fail(request, PROBLEM_MODEL_NOT_READY, "The model \"" SLICE_FMT "\" is not loaded.",
+                            SLICE_ARG(name));
     case MODEL_LOADING:
         break;
     }

@@ -47,6 +47,7 @@ enum option_flag {
     OPTION_REQUIRED = 1,
     OPTION_RESTART = 2,   /* a reload that changes it is refused */
     OPTION_SHORTHAND = 4, /* a scalar in place of the table's map is the value of this row */
+    OPTION_ALONE = 8,     /* of TABLES: an item may stand without a list around it */
 };
 
 struct option_table;

@@ -25,6 +25,37 @@ struct schemas_outcome {
     uint32_t fault_count;
 };
 
+/* What somebody wants of the repositories that are under explicit control. Texts are copied. */
+enum repository_wish { REPOSITORY_WISH_LOAD, REPOSITORY_WISH_UNLOAD };
+struct repository_request {
+    enum repository_wish wish;
+    struct slice name;
+    struct slice settings; /* JSON in place of the model's config.pbtxt; {NULL, 0}: none */
+};
+enum repository_result {
+    REPOSITORY_DONE,      /* it is in use, or is not any more */
+    REPOSITORY_NOT_FOUND, /* there is no such model */
+    REPOSITORY_REFUSED,   /* it is no good; what was served before goes on being served */
+    REPOSITORY_GIVEN_UP,  /* the server is shutting down */
+};
+struct repository_outcome {
+    enum repository_result result;
+    struct slice reason; /* in the arena; empty with REPOSITORY_DONE */
+};
+
+enum repository_state { REPOSITORY_READY, REPOSITORY_UNAVAILABLE, REPOSITORY_LOADING, REPOSITORY_UNLOADING };
+struct repository_row {
+    struct slice name;
+    struct slice version; /* empty: nobody knows one */
+    enum repository_state state;
+    struct slice reason; /* why it is not READY, or not the newest; may be empty */
+};
+/* One piece of heap memory. */
+struct repository_index {
+    uint32_t count;
+    struct repository_row rows[]; /* by name, higher versions first */
+};
+
 /* What the server says of itself on standard error. */
 struct log_settings {
     bool is_info;
@@ -53,6 +84,16 @@ struct ports {
     uint64_t (*schemas_reload)(void *owner);
     /* ERR_AGAIN: not yet; ERR_NOMEM. Texts are in the arena. Any thread; may wait for another that asks. */
     enum err (*schemas_outcome)(void *owner, uint64_t ticket, struct arena *arena, struct schemas_outcome *ret_outcome);
+
+    /* Has a model loaded or unloaded; the ticket is for asking what became of that. 0: too many wait already. Any thread,
+     * quick. */
+    uint64_t (*repository_ask)(void *owner, const struct repository_request *request);
+    /* ERR_AGAIN: not yet; ERR_NOMEM. An outcome that nobody asks for is forgotten after a while (REPOSITORY_GIVEN_UP). Any
+     * thread; may wait for another that asks. */
+    enum err (*repository_outcome)(void *owner, uint64_t ticket, struct arena *arena,
+                                   struct repository_outcome *ret_outcome);
+    /* All models, or those that are READY, into heap memory that the caller frees. Reads folders: any thread but a worker. */
+    enum err (*repository_index)(void *owner, bool is_ready_only, struct repository_index **ret_index);
 
     /* The place of the next record of this worker, or NULL when the log is behind; then log_commit. Workers only. */
     struct access_record *(*log_reserve)(void *owner, uint32_t worker_index);

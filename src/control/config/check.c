@@ -2,6 +2,7 @@
 /* What rows cannot say: values that are fine alone and wrong together, and names that must lead somewhere. */
 #include "control/config/compile_int.h"
 #include "control/config/scalar_int.h"
+#include "control/repository/scan.h"
 
 #include "lib/sys/file.h"
 #include "pipeline/contract.h"
@@ -18,16 +19,6 @@ void compile_check(struct compile *compile)
     check_models(compile);
     check_limits(compile);
     check_routes(compile);
-}
-
-static bool is_model_name(struct slice name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        char c = ascii_lower(name.ptr[i]);
-        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_' && c != '.' && c != '-')
-            return false;
-    }
-    return true;
 }
 
 static void check_name(struct compile *compile, uint32_t index, const struct yaml_node *item)
@@ -73,12 +64,12 @@ static void check_file(struct compile *compile, const struct model_config *model
 
 static void check_models(struct compile *compile)
 {
-    const struct option_list *models = &compile->config->models;
+    const struct model_config *models = compile->config->models.items;
     const struct yaml_node *node = yaml_find(compile->root, "models");
-    const struct yaml_node *item = node && node->count == models->count ? node->first : NULL;
-    for (uint32_t i = 0; i < models->count; i++, item = item ? item->next : NULL) {
+    const struct yaml_node *item = node && node->count == compile->written_models ? node->first : NULL;
+    for (uint32_t i = 0; i < compile->written_models; i++, item = item ? item->next : NULL) {
         check_name(compile, i, item);
-        check_file(compile, (const struct model_config *)models->items + i, item);
+        check_file(compile, &models[i], item);
     }
 }
 
@@ -201,7 +192,6 @@ static void check_files(struct compile *compile, const struct yaml_node *node)
 
 static void check_routes(struct compile *compile)
 {
-    const struct config *config = compile->config;
     const struct yaml_node *routes = yaml_find(compile->root, "routes");
     const struct yaml_node *models = yaml_find(compile->root, "models");
     for (const struct yaml_node *route = routes && routes->kind == YAML_LIST ? routes->first : NULL; route;
@@ -209,9 +199,9 @@ static void check_routes(struct compile *compile)
         check_body_bytes(compile, route);
         check_files(compile, route);
     }
-    if (compile->report->error_count || !models || models->count != config->models.count)
+    if (compile->report->error_count || !models || models->count != compile->written_models)
         return;
     const struct yaml_node *item = models->first;
-    for (uint32_t i = 0; i < config->models.count; i++, item = item->next)
+    for (uint32_t i = 0; i < compile->written_models; i++, item = item->next)
         check_use(compile, i, item);
 }

@@ -31,6 +31,8 @@ struct compile {
     struct map upstreams;        /* by name, and those of `proxy:` by their URL → struct upstream */
     struct contracts *contracts;
     struct draft *beside; /* routes to endpoint v2, which bring those of gRPC */
+    uint32_t written_models; /* those of `models:`, which stand before those of repositories until all is checked */
+    const struct repository_choice *choice;
     bool has_too_many_routes;
 };
 
@@ -49,6 +51,9 @@ void chain_check_order(struct compile *compile, const struct chain_owner *owner,
 /* Mandatory middlewares, and the length. */
 void chain_check_route(struct compile *compile, const struct chain_owner *owner, const struct chain *chain);
 
+/* The models of `repository:`, behind those of `models:`. What is wrong with one of them is a warning: others can be served.
+ * ERR_NOMEM. */
+MUST_USE enum err compile_repositories(struct compile *compile);
 /* `upstreams:` into config->upstreams. */
 MUST_USE enum err compile_upstreams(struct compile *compile);
 /* What `to: {upstream: name}` and `to: {proxy: url}` mean; NULL when it was wrong and has been reported. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/config/copy.h"
 
+#include "control/config/option_tables.h"
+#include "pipeline/model.h"
+
 static enum err copy_row(const struct option *row, struct arena *arena, void *field);
 
 /* The rows of a struct that was copied byte by byte. */
@@ -88,4 +91,12 @@ static enum err copy_row(const struct option *row, struct arena *arena, void *fi
         break;
     }
     return ERR_OK;
+}
+
+enum err model_config_copy(struct arena *arena, const struct model_config *from, struct model_config *to)
+{
+    TRY(option_table_copy(&option_table_model, arena, from, to));
+    TRY(copy_text(arena, &to->repository));
+    TRY(copy_text(arena, &to->settings));
+    return copy_text(arena, &to->settings_path);
 }

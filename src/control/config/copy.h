@@ -10,4 +10,8 @@
  * ERR_NOMEM: `to` is not to be used. */
 MUST_USE enum err option_table_copy(const struct option_table *table, struct arena *arena, const void *from, void *to);
 
+/* All of it, with what no row describes. */
+struct model_config;
+MUST_USE enum err model_config_copy(struct arena *arena, const struct model_config *from, struct model_config *to);
+
 #endif

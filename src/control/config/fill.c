@@ -398,16 +398,18 @@ static enum err read_table(struct fill *fill, const struct option *row, const st
 
 static enum err read_tables(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
 {
-    if (node->kind != YAML_LIST || !is_within(row, node->count))
+    bool is_alone = row->flags & OPTION_ALONE && node->kind != YAML_LIST && node->kind != YAML_NULL;
+    uint32_t count = is_alone ? 1 : node->count;
+    if ((node->kind != YAML_LIST && !is_alone) || !is_within(row, count))
         return ERR_INVALID;
-    char *items = arena_alloc_array(fill->arena, node->count, row->table->bytes);
+    char *items = arena_alloc_array(fill->arena, count, row->table->bytes);
     if (!items)
         return ERR_NOMEM;
-    uint32_t index = 0;
-    for (const struct yaml_node *item = node->first; item; item = item->next) {
+    const struct yaml_node *item = is_alone ? node : node->first;
+    for (uint32_t i = 0; i < count; i++, item = item->next) {
         struct fill_job job = {.table = row->table, .node = item, .place = item->place};
-        TRY(fill_table(fill, &job, items + row->table->bytes * index++));
+        TRY(fill_table(fill, &job, items + row->table->bytes * i));
     }
-    *(struct option_list *)field = (struct option_list){.items = items, .count = node->count};
+    *(struct option_list *)field = (struct option_list){.items = items, .count = count};
     return ERR_OK;
 }

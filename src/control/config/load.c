@@ -15,7 +15,8 @@ static void report_file(struct config_report *report, const char *path, enum err
 static enum err load(struct compile *compile, struct slice text, const char *path);
 static enum err find_folder(const char *path, struct arena *arena, struct slice *ret_folder);
 
-enum err config_load(const char *path, struct config_report *report, struct config **ret_config)
+static enum err load_file(const char *path, const struct repository_choice *choice, struct config_report *report,
+                          struct config **ret_config)
 {
     struct file_content content;
     enum err err = file_read(path, CONFIG_BYTES_MAX, &content);
@@ -24,19 +25,34 @@ enum err config_load(const char *path, struct config_report *report, struct conf
         report_file(report, path, err);
         return err == ERR_NOMEM ? ERR_NOMEM : ERR_INVALID;
     }
-    err = config_load_text(slice_of(content.data, content.bytes), path, report, ret_config);
+    err = config_load_chosen(slice_of(content.data, content.bytes), path, choice, report, ret_config);
     file_content_deinit(&content);
     return err;
 }
 
+enum err config_load(const char *path, struct config_report *report, struct config **ret_config)
+{
+    return load_file(path, NULL, report, ret_config);
+}
+
 enum err config_load_text(struct slice text, const char *path, struct config_report *report, struct config **ret_config)
 {
+    return config_load_chosen(text, path, NULL, report, ret_config);
+}
+
+enum err config_load_chosen(struct slice text, const char *path, const struct repository_choice *choice,
+                            struct config_report *report, struct config **ret_config)
+{
+    static const struct repository_choice look = {0};
     struct pool pool;
     struct arena scratch;
     pool_init(&pool, 0, 2 * (size_t)SCRATCH_BYTES_MAX);
     arena_init(&scratch, &pool, 65536, SCRATCH_BYTES_MAX);
     struct config *config = config_create();
-    struct compile compile = {.report = report, .config = config, .fill = {.report = report, .scratch = &scratch}};
+    struct compile compile = {.report = report,
+                              .config = config,
+                              .choice = choice ? choice : &look,
+                              .fill = {.report = report, .scratch = &scratch}};
     map_init(&compile.upstreams, (struct hash_key){.k0 = (uintptr_t)config, .k1 = text.len});
     map_init(&compile.names, (struct hash_key){.k0 = (uintptr_t)config, .k1 = text.len});
     enum err err = config ? load(&compile, text, path) : ERR_NOMEM;
@@ -57,7 +73,7 @@ enum err config_load_text(struct slice text, const char *path, struct config_rep
     return err;
 }
 
-struct config *config_load_printed(const char *path, FILE *out)
+struct config *config_load_printed(const char *path, const struct repository_choice *choice, FILE *out)
 {
     struct config *config = NULL;
     struct config_report *report = calloc(1, sizeof *report);
@@ -66,7 +82,7 @@ struct config *config_load_printed(const char *path, FILE *out)
         return NULL;
     }
     config_report_init(report);
-    enum err err = config_load(path, report, &config);
+    enum err err = load_file(path, choice, report, &config);
     config_report_print(report, out);
     config_report_deinit(report);
     free(report);
@@ -86,6 +102,12 @@ void config_attach_model(struct config *config, uint32_t index, struct model_ent
             flow_plan(route);
         }
     }
+}
+
+void config_attach_absent(struct route *route, struct model_entry *entry)
+{
+    route->model = entry;
+    flow_plan(route);
 }
 
 static void report_file(struct config_report *report, const char *path, enum err err)
@@ -135,6 +157,8 @@ static enum err load(struct compile *compile, struct slice text, const char *pat
     }
     struct fill_job job = {.table = &option_table_config, .node = compile->root, .others = others};
     TRY(fill_table(&compile->fill, &job, config));
+    compile->written_models = config->models.count;
+    TRY(compile_repositories(compile));
     config->model_entries = arena_alloc_array(&config->arena, config->models.count, sizeof(struct model_entry *));
     if (!config->model_entries)
         return ERR_NOMEM;
@@ -150,6 +174,7 @@ static enum err load(struct compile *compile, struct slice text, const char *pat
     compile_check(compile);
     if (config->models.count)
         qsort(config->models.items, config->models.count, sizeof(struct model_config), model_config_order);
+    config->models_wanted = config->models;
     return ERR_OK;
 }
 

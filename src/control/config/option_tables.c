@@ -71,6 +71,12 @@ static const char *const upstream_forwarded_choices[] = {
     [UPSTREAM_FORWARDED_OFF] = "off", [UPSTREAM_FORWARDED_OFF + 1] = NULL,
 };
 
+static const char *const repository_control_choices[] = {
+    [REPOSITORY_NONE] = "none",
+    [REPOSITORY_POLL] = "poll",
+    [REPOSITORY_EXPLICIT] = "explicit",
+    [REPOSITORY_EXPLICIT + 1] = NULL,
+};
 static const char *const contract_mode_choices[] = {
     [CONTRACT_ENFORCE] = "enforce",
     [CONTRACT_REPORT] = "report",

@@ -20,6 +20,7 @@ extern const struct option_table option_table_pipeline_step; /* pipelines.c's, a
 extern const struct option_table option_table_pipeline_answer;
 extern const struct option_table option_table_openapi;
 extern const struct option_table option_table_pad;
+extern const struct option_table option_table_repository;
 extern const struct option_table option_table_route;
 extern const struct option_table option_table_schemas;
 extern const struct option_table option_table_shutdown;

@@ -285,6 +285,13 @@ static bool resolve_model(struct compile *compile, const struct draft *draft, st
         names[i] = models[i].name.ptr ? models[i].name.ptr : "";
     if (names)
         nearest = text_nearest(name, names, count);
+    if (compile->config->repositories.count) {
+        config_report_warning(compile->report, place,
+                              "there is no model \"" SLICE_FMT "\" now%s%s%s; a repository may get it later",
+                              SLICE_ARG(slice_first(name, QUOTE_BYTES_MAX)), nearest ? "; did you mean \"" : "",
+                              nearest ? nearest : "", nearest ? "\"?" : "");
+        return true;
+    }
     const struct config_unknown unknown = {
         .kind = "model",
         .name = name,

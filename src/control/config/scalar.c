@@ -86,6 +86,8 @@ void option_describe(const struct option *option, struct text *out)
             text_add(out, SLICE_LIT(" bytes"));
     }
     text_add(out, slice_of_text(row->after));
+    if (option->flags & OPTION_ALONE)
+        text_add(out, SLICE_LIT(", or one alone"));
     if (option->type == OPTION_TABLES && option_shorthand(option->table))
         text_printf(out, ", or of the `%s` of each alone", option_shorthand(option->table)->name);
     if (option->type == OPTION_TABLE && option_shorthand(option->table))

@@ -128,6 +128,29 @@ static void write_shapes(struct json_writer *out, const struct option *row)
     write_bounds(out, row, "minProperties", "maxProperties");
 }
 
+static void write_table_list(struct json_writer *out, const struct option *row)
+{
+    write_text(out, "type", "array");
+    json_write_key(out, SLICE_LIT("items"));
+    write_map_or_shorthand(out, row->table);
+    write_bounds(out, row, "minItems", "maxItems");
+}
+
+static void write_tables(struct json_writer *out, const struct option *row)
+{
+    if (!(row->flags & OPTION_ALONE)) {
+        write_table_list(out, row);
+        return;
+    }
+    json_write_key(out, SLICE_LIT("anyOf"));
+    json_write_array_begin(out);
+    json_write_object_begin(out);
+    write_table_list(out, row);
+    json_write_object_end(out);
+    write_map_or_shorthand(out, row->table);
+    json_write_array_end(out);
+}
+
 /* YAML's plain scalars are texts to us where a text is wanted: 0 is as good a label as "0". */
 static void write_type(struct json_writer *out, const struct option *row)
 {
@@ -188,10 +211,7 @@ static void write_type(struct json_writer *out, const struct option *row)
         write_table(out, row->table);
         break;
     case OPTION_TABLES:
-        write_text(out, "type", "array");
-        json_write_key(out, SLICE_LIT("items"));
-        write_map_or_shorthand(out, row->table);
-        write_bounds(out, row, "minItems", "maxItems");
+        write_tables(out, row);
         break;
     }
 }

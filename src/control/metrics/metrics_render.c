@@ -43,6 +43,7 @@ static void render_tls_failures(struct rendering *rendering);
 static void render_stages(struct rendering *rendering);
 static void render_routes(struct rendering *rendering);
 static void render_reloads(struct rendering *rendering);
+static void render_loads(struct rendering *rendering);
 static void render_schemas(struct rendering *rendering);
 static enum err copy_out(struct rendering *rendering, char **ret_text, size_t *ret_bytes);
 
@@ -68,6 +69,8 @@ enum err metrics_render(const struct metrics_sources *sources, bool is_openmetri
         render_reloads(&rendering);
     if (sources->schemas)
         render_schemas(&rendering);
+    if (sources->loads)
+        render_loads(&rendering);
     enum err err = copy_out(&rendering, ret_text, ret_bytes);
     arena_reset(&arena);
     pool_deinit(&pool);
@@ -331,4 +334,10 @@ static void render_reloads(struct rendering *rendering)
     single(rendering, EXPOSITION_GAUGE, "weir_config_last_reload_success_timestamp_seconds", "seconds",
            "When the configuration being served was loaded, since 1970",
            (double)gauge_read(&reloads->last_success_ms) / 1e3);
+}
+
+static void render_loads(struct rendering *rendering)
+{
+    render_outcomes(rendering, "weir_model_loads", "Times that a model was opened and warmed",
+                    rendering->sources->loads);
 }

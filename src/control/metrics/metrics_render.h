@@ -35,6 +35,7 @@ struct metrics_sources {
     const struct config *config; /* the current one, for which models are ready; the caller holds a reference */
     const struct reload_meter *reloads;
     const struct reload_meter *schemas; /* reading schemas anew */
+    const struct reload_meter *loads;   /* of models */
     uint64_t log_lines_lost;            /* access_log_lost_lines */
     struct metrics_build build;
 };

@@ -27,6 +27,7 @@ static enum err render(void *owner, bool is_openmetrics, char **ret_text, size_t
         .config = config,
         .reloads = &server->reloads,
         .schemas = &server->schemas.meter,
+        .loads = models_loads(server->models),
         .log_lines_lost = access_log_lost_lines(server->log),
         .build = {.version = SLICE_LIT(WEIR_VERSION),
                   .compiler = SLICE_LIT(METRICS_COMPILER),
@@ -59,6 +60,22 @@ static enum err outcome_of_schemas(void *owner, uint64_t ticket, struct arena *a
                                    struct schemas_outcome *ret_outcome)
 {
     return schemas_outcome_of(owner, ticket, arena, ret_outcome);
+}
+
+static uint64_t ask_for_model(void *owner, const struct repository_request *request)
+{
+    return repository_ask(owner, request);
+}
+
+static enum err outcome_of_model(void *owner, uint64_t ticket, struct arena *arena,
+                                 struct repository_outcome *ret_outcome)
+{
+    return repository_outcome_of(owner, ticket, arena, ret_outcome);
+}
+
+static enum err list_models(void *owner, bool is_ready_only, struct repository_index **ret_index)
+{
+    return repository_index(owner, is_ready_only, ret_index);
 }
 
 static struct access_record *reserve(void *owner, uint32_t worker_index)
@@ -104,6 +121,9 @@ void server_ports_init(struct server *server)
         .schemas_are_stale = are_stale,
         .schemas_reload = ask_for_schemas,
         .schemas_outcome = outcome_of_schemas,
+        .repository_ask = ask_for_model,
+        .repository_outcome = outcome_of_model,
+        .repository_index = list_models,
         .log_reserve = reserve,
         .log_commit = commit,
     };

@@ -20,9 +20,11 @@
 static void load_first(void *argument);
 static void load_again(void *argument);
 static void load_schemas(void *argument);
+static void load_models(void *argument);
 static enum err start(struct server *server, void (*job)(void *));
 static void finish_reload(struct server *server);
 static void finish_schemas(struct server *server);
+static void finish_models(struct server *server);
 
 static enum err attach_steps(struct server *server, struct config *config)
 {
@@ -85,6 +87,24 @@ void server_reload_schemas(struct server *server)
     finish_schemas(server);
 }
 
+void server_reload_models(struct server *server)
+{
+    struct loader *loader = &server->loader;
+    if (loader->is_running) {
+        loader->wants_models = true;
+        return;
+    }
+    loader->job = LOADER_MODELS;
+    loader->config = NULL;
+    loader->is_unchanged = false;
+    server->repository.wish = repository_next(server);
+    loader->report = calloc(1, sizeof *loader->report);
+    if (loader->report && start(server, load_models) == ERR_OK)
+        return;
+    say_error("there is no memory or no thread to load models with");
+    finish_models(server);
+}
+
 static enum err start(struct server *server, void (*job)(void *))
 {
     atomic_store(&server->loader.is_done, false);
@@ -106,7 +126,8 @@ static void finish_job(struct server *server)
 static void load_first(void *argument)
 {
     struct server *server = argument;
-    (void)models_load(server->models, server->loader.config);
+    const struct models_round round = {.models = server->models, .config = server->loader.config, .tries_again = true};
+    (void)models_load(&round);
     (void)models_check_fit(server->loader.config);
     finish_job(server);
 }
@@ -127,9 +148,18 @@ static bool wants_restart(const struct config *old, const struct config *new)
 /* Takes over the reference, and gives back NULL when the configuration cannot be served. */
 static struct config *prepare(struct server *server, struct config *config)
 {
+    const struct loader *loader = &server->loader;
+    const struct wish *wish = loader->job == LOADER_MODELS ? server->repository.wish : NULL;
     struct config *old = server_config(server);
-    bool is_good = !wants_restart(old, config) && server_attach(server, config) == ERR_OK &&
-                   models_load(server->models, config) == 0 && models_check_fit(config) == 0;
+    const struct models_round round = {
+        .models = server->models,
+        .config = config,
+        .old = old,
+        .tries_again = loader->job == LOADER_CONFIG,
+        .name = wish ? slice_of_text(wish->name) : (struct slice){NULL, 0},
+    };
+    bool is_good = !wants_restart(old, config) && server_attach(server, config) == ERR_OK && models_load(&round) == 0 &&
+                   models_settle(&round) == ERR_OK && models_check_fit(config) == 0;
     schemas_keep_times(old, config);
     config_unref(old);
     if (is_good)
@@ -153,7 +183,10 @@ static void warn_of_lost(struct server *server, const struct config *config)
 static void load_again(void *argument)
 {
     struct server *server = argument;
-    struct config *config = config_load_printed(server->path, stderr);
+    struct config *old = server_config(server);
+    const struct repository_choice choice = repository_choose(REPOSITORY_LOOK, old);
+    struct config *config = config_load_printed(server->path, &choice, stderr);
+    config_unref(old);
     server->loader.config = config ? prepare(server, config) : NULL;
     if (server->loader.config)
         warn_of_lost(server, server->loader.config);
@@ -170,6 +203,16 @@ static void load_schemas(void *argument)
     finish_job(server);
 }
 
+static void load_models(void *argument)
+{
+    struct server *server = argument;
+    struct loader *loader = &server->loader;
+    struct config *config = NULL;
+    repository_load(server, loader->report, &config, &loader->is_unchanged);
+    loader->config = config ? prepare(server, config) : NULL;
+    finish_job(server);
+}
+
 static void swap(struct server *server, struct config *config)
 {
     mutex_lock(&server->config_lock);
@@ -180,6 +223,7 @@ static void swap(struct server *server, struct config *config)
     server_send_all(server, WORKER_RELOAD, config);
     config_unref(old);
     schemas_taken(server);
+    repository_taken(server);
 }
 
 /* The first configuration was good too, and is no reload. */
@@ -195,6 +239,7 @@ static void finish_first(struct server *server)
     config_unref(server->loader.config);
     note_outcome(server, true);
     schemas_taken(server);
+    repository_taken(server);
     if (server->on_started && server->phase == SERVER_SERVING)
         server->on_started(server->address, server->config);
 }
@@ -229,18 +274,34 @@ static void finish_schemas(struct server *server)
     schemas_conclude(server, config || server->loader.is_unchanged);
 }
 
+static void finish_models(struct server *server)
+{
+    struct config *config = server->loader.config;
+    if (server->phase != SERVER_SERVING) {
+        config_unref(config);
+        repository_give_up(server);
+        return;
+    }
+    if (config)
+        swap(server, config); /* before anyone is told that it is in use */
+    repository_conclude(server, config || server->loader.is_unchanged);
+}
+
 static void go_on(struct server *server)
 {
     struct loader *loader = &server->loader;
     bool wants_config = loader->wants_config;
     bool wants_schemas = loader->wants_schemas;
+    bool wants_models = loader->wants_models;
     if (server->phase != SERVER_SERVING)
         return;
-    loader->wants_config = loader->wants_schemas = false;
+    loader->wants_config = loader->wants_schemas = loader->wants_models = false;
     if (wants_config)
         server_reload(server);
     if (wants_schemas)
         server_reload_schemas(server);
+    if (wants_models)
+        server_reload_models(server);
 }
 
 void server_loaded(struct server *server)
@@ -254,8 +315,10 @@ void server_loaded(struct server *server)
         finish_first(server);
     else if (loader->job == LOADER_CONFIG)
         finish_reload(server);
-    else
+    else if (loader->job == LOADER_SCHEMAS)
         finish_schemas(server);
+    else
+        finish_models(server);
     loader->config = NULL;
     go_on(server);
 }

@@ -81,8 +81,8 @@ static bool was_said(const struct schema_state *schemas, uint64_t hash)
     return false;
 }
 
-/* Takes those warnings out that the reading before had too: whoever changes one file is not told of all others again. */
-static void drop_said(struct schema_state *schemas, struct config_report *report)
+/* Whoever changes one file is not told of all others again. */
+void schemas_drop_said(struct schema_state *schemas, struct config_report *report)
 {
     uint64_t hashes[CONFIG_NOTES_MAX];
     uint32_t hash_count = 0;
@@ -109,15 +109,16 @@ void schemas_load(struct server *server, struct config_report *report, struct co
 {
     struct config *old = server_config(server);
     struct config *config = NULL;
+    const struct repository_choice choice = repository_choose(REPOSITORY_KEEP, old);
     config_report_init(report);
-    enum err err = config_load_text(old->text, old->path.ptr, report, &config);
+    enum err err = config_load_chosen(old->text, old->path.ptr, &choice, report, &config);
     bool is_unchanged = err == ERR_OK && has_same_documents(old, config);
     if (err == ERR_OK)
         lost_schemas_report(old, config, CONFIG_ERROR, report);
     /* The first reading of those that are watched is right after the start, which has said all of it. */
     bool is_start = !server->schemas.has_read && old->schemas.is_watched && is_unchanged;
     server->schemas.has_read = true;
-    drop_said(&server->schemas, report);
+    schemas_drop_said(&server->schemas, report);
     if (!is_start)
         config_report_print(report, stderr);
     if (err == ERR_OK && !is_unchanged && report->error_count == 0)
@@ -183,7 +184,7 @@ static void answer_tickets(struct server *server, bool is_good)
     mutex_unlock(&schemas->lock);
 }
 
-static void forget_report(struct loader *loader)
+void loader_forget_report(struct loader *loader)
 {
     if (loader->report)
         config_report_deinit(loader->report);
@@ -214,7 +215,7 @@ void schemas_conclude(struct server *server, bool is_good)
     else if (!loader->is_unchanged || !was_good || was_asked)
         counter_add(&schemas->meter.succeeded, 1);
     answer_tickets(server, is_good);
-    forget_report(loader);
+    loader_forget_report(loader);
     if (!is_good || loader->is_unchanged)
         watch_files(server); /* there may be new folders in those that are watched */
 }
@@ -224,7 +225,7 @@ void schemas_give_up(struct server *server)
 {
     struct schema_state *schemas = &server->schemas;
     if (!server->loader.is_running)
-        forget_report(&server->loader);
+        loader_forget_report(&server->loader);
     mutex_lock(&schemas->lock);
     schemas->is_given_up = true;
     mutex_unlock(&schemas->lock);
@@ -259,6 +260,7 @@ static void add_folder(struct folders *folders, struct slice path, struct slice 
     struct watched_folder *folder = &folders->items[folders->count++];
     folder->path = strndup(path.ptr, path.len);
     folder->name = name.len ? strndup(name.ptr, name.len) : NULL;
+    folder->ending = ".json";
     folders->has_failed |= !folder->path || (name.len && !folder->name);
 }
 

@@ -39,6 +39,7 @@ enum err server_run(const struct server_options *options)
     server->loop.epoll = -1;
     mutex_init(&server->config_lock);
     schemas_init(server);
+    repository_init(server);
     enum err err = start(server, options);
     if (err == ERR_OK)
         err = told("the thread that loads models", server_load_first(server));
@@ -234,12 +235,14 @@ static void stop(struct server *server)
     access_sinks_close();
     meter_registry_destroy(server->registry);
     folder_watch_stop(&server->schemas.watch);
+    folder_watch_stop(&server->repository.watch);
     if (server->signals.watch.loop)
         signals_stop(&server->signals);
     if (server->loop.mailbox)
         mailbox_stop(&server->mailbox);
     loop_deinit(&server->loop);
     schemas_deinit(server);
+    repository_deinit(server);
     mutex_deinit(&server->config_lock);
     free(server->workers);
     free(server->meters);
@@ -251,6 +254,7 @@ static bool on_mail(struct mailbox *mailbox)
     struct server *server = CONTAINER_OF(mailbox, struct server, mailbox);
     server_loaded(server);
     schemas_heed(server);
+    repository_heed(server);
     return false;
 }
 

@@ -2,6 +2,7 @@
 #ifndef WEIR_CONTROL_SERVER_SERVER_INT_H
 #define WEIR_CONTROL_SERVER_SERVER_INT_H
 
+#include "control/config/load.h"
 #include "control/config/report.h"
 #include "control/log/access_log.h"
 #include "control/log/trace_log.h"
@@ -24,6 +25,7 @@ enum loader_job {
     LOADER_FIRST,   /* the first models */
     LOADER_CONFIG,  /* a whole new configuration, from its file */
     LOADER_SCHEMAS, /* the current configuration's text, with the schemas as they are now */
+    LOADER_MODELS,  /* the same, with other models of its repositories */
 };
 
 struct loader {
@@ -32,6 +34,7 @@ struct loader {
     enum loader_job job;
     bool wants_config; /* a SIGHUP came meanwhile */
     bool wants_schemas;
+    bool wants_models;
     struct config *config;        /* in: the one whose models to load (first); out: the new one, NULL when it was bad */
     struct config_report *report; /* of schemas; heap, NULL without memory */
     bool is_unchanged; /* the schemas are what they were: there is no new configuration, and none is needed */
@@ -54,6 +57,31 @@ struct schema_state {
     bool is_good;
     bool has_changed;
     char *faults; /* lines; heap */
+};
+
+#define REPOSITORY_WISHES_MAX 64
+
+enum wish_state { WISH_NONE, WISH_WAITING, WISH_RUNNING, WISH_DONE };
+struct wish {
+    enum wish_state state;
+    uint64_t ticket;
+    enum repository_wish wish;
+    char *name; /* heap, in one piece with the settings */
+    struct slice settings;
+    enum repository_result result;
+    char *reason; /* heap; NULL: none */
+    uint64_t done_ns;
+};
+
+struct repository_control_state {
+    struct folder_watch watch;
+    struct timer timer; /* the next look that nobody asked for */
+    struct wish *wish;  /* the one that the loader's job fulfils; NULL: it looks at the folders */
+    bool is_growing;    /* of the last job: files were changing */
+    struct mutex lock;  /* of what follows */
+    struct wish wishes[REPOSITORY_WISHES_MAX];
+    uint64_t last_ticket;
+    bool is_given_up;
 };
 
 /* Counters of all workers together, for what is said about them once a second. */
@@ -98,6 +126,7 @@ struct server {
     struct resolver *resolver; /* NULL while no upstream has a name */
     struct reload_meter reloads;
     struct schema_state schemas;
+    struct repository_control_state repository;
     struct ports ports;
 };
 
@@ -118,7 +147,40 @@ void server_loaded(struct server *server);
 /* Reads the schemas anew, or notes that it is wanted. */
 void server_reload_schemas(struct server *server);
 
+/* Has the models of repositories as they are now, or as the next wish says; or notes that it is wanted. */
+void server_reload_models(struct server *server);
+
+/* repository.c */
+void repository_init(struct server *server);
+void repository_deinit(struct server *server);
+/* From the mailbox: somebody may have asked for a model. */
+void repository_heed(struct server *server);
+/* The next that waits becomes the one that runs; NULL: none waits. */
+struct wish *repository_next(struct server *server);
+/* On the loader's thread: the current configuration made anew. NULL in *ret_config when that failed or, with *ret_is_unchanged,
+ * when there is nothing new. The report is the caller's. */
+void repository_load(struct server *server, struct config_report *report, struct config **ret_config,
+                     bool *ret_is_unchanged);
+/* Tells what became of a job that was about models. */
+void repository_conclude(struct server *server, bool is_good);
+/* A configuration is in use: watches its repositories. */
+void repository_taken(struct server *server);
+/* The server is shutting down: whoever waits for an outcome is told that there will be none. */
+void repository_give_up(struct server *server);
+/* How files that change are waited for when a configuration is made beside `like`. */
+struct repository_choice repository_choose(enum repository_action action, const struct config *like);
+/* Behind ports.h. */
+uint64_t repository_ask(struct server *server, const struct repository_request *request);
+MUST_USE enum err repository_outcome_of(struct server *server, uint64_t ticket, struct arena *arena,
+                                        struct repository_outcome *ret_outcome);
+/* repository_index.c */
+MUST_USE enum err repository_index(struct server *server, bool is_ready_only, struct repository_index **ret_index);
+
 /* schemas.c */
+/* The report of the job, if there is one. */
+void loader_forget_report(struct loader *loader);
+/* Takes those warnings out that the reading before had too. On the loader's thread. */
+void schemas_drop_said(struct schema_state *schemas, struct config_report *report);
 void schemas_init(struct server *server);
 void schemas_deinit(struct server *server);
 /* From the mailbox: somebody may have asked for the schemas to be read anew. */

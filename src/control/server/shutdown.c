@@ -22,6 +22,7 @@ void server_shutdown_begin(struct server *server)
     atomic_store(&server->is_draining, true);
     server->phase = SERVER_DELAYING;
     schemas_give_up(server);
+    repository_give_up(server);
     if (delay_ns == 0) {
         drain(server);
         return;

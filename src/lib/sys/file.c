@@ -186,6 +186,7 @@ static void take_status(const struct stat *status, struct file_status *ret_statu
     *ret_status = (struct file_status){
         .bytes = (uint64_t)status->st_size,
         .modified_ns = (uint64_t)status->st_mtim.tv_sec * 1000000000U + (uint64_t)status->st_mtim.tv_nsec,
+        .number = (uint64_t)status->st_ino,
         .mode = status->st_mode & 07777,
         .is_regular = S_ISREG(status->st_mode),
         .is_folder = S_ISDIR(status->st_mode),

@@ -34,7 +34,8 @@ void file_unlock(int lock);
 struct file_status {
     uint64_t bytes;
     uint64_t modified_ns;
-    unsigned mode; /* permission bits */
+    uint64_t number; /* inode: another one after a rename over it */
+    unsigned mode;   /* permission bits */
     bool is_regular;
     bool is_folder;
 };

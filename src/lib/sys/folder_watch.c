@@ -85,6 +85,7 @@ static enum err copy_folders(const struct watched_folder *folders, uint32_t coun
     for (uint32_t i = 0; is_whole && i < count; i++) {
         copy[i].path = strdup(folders[i].path);
         copy[i].name = folders[i].name ? strdup(folders[i].name) : NULL;
+        copy[i].ending = folders[i].ending;
         is_whole = copy[i].path && (copy[i].name || !folders[i].name);
     }
     if (is_whole)
@@ -163,11 +164,11 @@ static bool walk(const struct watched_folder *folder, folder_visit visit, void *
 
 static bool is_wanted(const struct watched_folder *folder, const char *name)
 {
-    static const char ending[] = ".json";
-    size_t len = strlen(name);
+    struct slice text = slice_of_text(name);
     if (folder->name)
         return strcmp(name, folder->name) == 0;
-    return name[0] != '.' && len >= sizeof ending && strcmp(name + len - (sizeof ending - 1), ending) == 0;
+    size_t ending = strlen(folder->ending);
+    return name[0] != '.' && text.len > ending && slice_is(slice_skip(text, text.len - ending), folder->ending);
 }
 
 /* --- inotify ----------------------------------------------------------------------------------------------------- */

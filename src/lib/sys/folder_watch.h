@@ -17,7 +17,9 @@
 
 struct watched_folder {
     char *path; /* absolute */
-    char *name; /* of the one file that counts; NULL: every *.json, with those of the folders below */
+    char *
+        name; /* of the one file that counts; NULL: all whose names end with `ending`, with those of the folders below */
+    const char *ending; /* static: ".json"; "": every file. What begins with a dot never counts */
 };
 
 /* A folder that inotify watches for folders[folder]. */

@@ -63,6 +63,12 @@ static struct config *make(const char *path, uint64_t queue)
     return config;
 }
 
+static uint32_t load(struct config *config)
+{
+    const struct models_round round = {.models = models, .config = config};
+    return models_load(&round);
+}
+
 static bool is_ready(char why[512])
 {
     struct text text = text_init(why, 512);
@@ -91,7 +97,7 @@ static void is_ready_only_when_the_current_configuration_has_its_models(void **s
     models_expect(models, current);
     assert_false(is_ready(why));
     assert_string_equal(why, "model net is loading");
-    assert_int_equal(models_load(models, current), 1);
+    assert_int_equal(load(current), 1);
     assert_false(is_ready(why));
     assert_string_equal(why, "model net could not be loaded");
     assert_int_equal(atomic_load(&current->model_entries[0]->state), MODEL_FAILED);
@@ -118,10 +124,10 @@ static void tries_a_failed_model_again(void **state)
 {
     (void)state;
     struct config *current = make(MISSING, 4);
-    assert_int_equal(models_load(models, current), 1);
+    assert_int_equal(load(current), 1);
     struct config *next = make(MISSING, 4);
     assert_ptr_equal(next->model_entries[0], current->model_entries[0]);
-    assert_int_equal(models_load(models, next), 1);
+    assert_int_equal(load(next), 1);
     assert_int_equal(atomic_load(&next->model_entries[0]->state), MODEL_FAILED);
     config_unref(next);
     config_unref(current);
@@ -136,14 +142,14 @@ static void keeps_a_loaded_model_until_the_last_configuration_goes(void **state)
         skip();
     struct config *first = make(TESTS_DIR "/data/models/identity.onnx", 4);
     struct model_entry *entry = first->model_entries[0];
-    assert_int_equal(models_load(models, first), 0);
+    assert_int_equal(load(first), 0);
     struct model *model = atomic_load(&entry->model);
     assert_non_null(model);
     struct config *second = make(TESTS_DIR "/data/models/identity.onnx", 4);
     assert_ptr_equal(second->model_entries[0], entry);
     config_unref(first);
     assert_ptr_equal(atomic_load(&entry->model), model);
-    assert_int_equal(models_load(models, second), 0);
+    assert_int_equal(load(second), 0);
     assert_ptr_equal(atomic_load(&entry->model), model);
     config_unref(second);
     assert_null(atomic_load(&entry->model));

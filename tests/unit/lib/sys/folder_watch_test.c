@@ -55,7 +55,7 @@ static void rename_file(const char *from, const char *to)
 
 static void begin(bool may_notify)
 {
-    const struct watched_folder folders[] = {{.path = base}};
+    const struct watched_folder folders[] = {{.path = base, .ending = ".json"}};
     changes = 0;
     memset(&watch, 0, sizeof watch);
     watch.on_change = on_change;
@@ -132,7 +132,7 @@ static void many_changes_in_a_row_are_one(void **state)
 
 static void folders_below_are_watched_and_new_ones_once_it_is_set_again(void **state)
 {
-    const struct watched_folder folders[] = {{.path = base}};
+    const struct watched_folder folders[] = {{.path = base, .ending = ".json"}};
     (void)state;
     make_folder("sub");
     begin(true);
@@ -219,7 +219,7 @@ static void a_folder_that_is_replaced_and_a_link_that_is_switched_are_followed(v
 {
     char path[200];
     char release[200];
-    const struct watched_folder folders[] = {{.path = path}};
+    const struct watched_folder folders[] = {{.path = path, .ending = ".json"}};
     (void)state;
     path_of("current", path);
     make_folder("one");
@@ -250,7 +250,7 @@ static void a_folder_that_is_replaced_and_a_link_that_is_switched_are_followed(v
 
 static void a_change_before_it_is_set_again_is_seen_by_looking(void **state)
 {
-    const struct watched_folder folders[] = {{.path = base}};
+    const struct watched_folder folders[] = {{.path = base, .ending = ".json"}};
     (void)state;
     begin(false);
     turn(1, 2500 * NS_PER_MS);
@@ -264,7 +264,7 @@ static void a_change_before_it_is_set_again_is_seen_by_looking(void **state)
 
 static void tells_whether_something_new_is_watched(void **state)
 {
-    const struct watched_folder folders[] = {{.path = base}};
+    const struct watched_folder folders[] = {{.path = base, .ending = ".json"}};
     (void)state;
     begin(true);
     assert_true(is_new);

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Models of `repository:`. A configuration is made with all of them each time; which ones those are, a choice says that whoever
+ * replaces a configuration by the next brings along (load.h). */
+#include "control/config/compile_int.h"
+#include "control/config/copy.h"
+#include "control/config/load.h"
+#include "control/config/option_tables.h"
+#include "control/repository/scan.h"
+#include "lib/sys/clock.h"
+
+#include <stdlib.h>
+
+#define MODELS_MAX 4096
+#define FAULTS_MAX 4096
+
+struct gathering {
+    struct compile *compile;
+    const struct repository_config *repository;
+    const struct yaml_node *node;
+    struct model_config *models; /* MODELS_MAX; the first are those of `models:` */
+    uint32_t count;
+    struct repository_fault *faults; /* FAULTS_MAX */
+    uint32_t fault_count;
+    bool is_cut; /* there is no memory */
+};
+
+static void gather(struct gathering *gathering);
+static void keep(struct gathering *gathering, struct slice only, struct slice but);
+
+static void take_note(void *context, bool is_error, struct slice path, struct slice text, struct option_place place,
+                      const char *words)
+{
+    struct gathering *gathering = context;
+    struct arena *scratch = gathering->compile->fill.scratch;
+    struct slice shown =
+        arena_printf(scratch, SLICE_FMT "/" SLICE_FMT, SLICE_ARG(gathering->repository->folder), SLICE_ARG(path));
+    const struct config_origin origin = {.path = shown.ptr ? shown : path, .text = text};
+    config_report_warning_in(gathering->compile->report, &origin, place, "%s%s", words,
+                             is_error ? "; the model is not served like this" : "");
+}
+
+static void add_fault(struct gathering *gathering, struct slice name, struct slice reason)
+{
+    struct arena *arena = &gathering->compile->config->arena;
+    if (gathering->fault_count == FAULTS_MAX)
+        return;
+    struct repository_fault *fault = &gathering->faults[gathering->fault_count++];
+    *fault = (struct repository_fault){.name = arena_copy(arena, name),
+                                       .repository = arena_copy(arena, gathering->repository->folder),
+                                       .reason = arena_copy(arena, reason)};
+    gathering->is_cut |= !fault->name.ptr || !fault->repository.ptr || !fault->reason.ptr;
+}
+
+/* The repository as a whole. */
+static void warn(struct gathering *gathering, const char *what)
+{
+    config_report_warning(gathering->compile->report, compile_place_of(gathering->node), "repository " SLICE_FMT ": %s",
+                          SLICE_ARG(gathering->repository->folder), what);
+}
+
+/* --- what a model says --------------------------------------------------------------------------------------------------- */
+
+static void set_providers(struct gathering *gathering, const struct model_settings *settings,
+                          struct model_config *model)
+{
+    struct arena *arena = &gathering->compile->config->arena;
+    struct slice *names = arena_alloc_array(arena, ARRAY_LEN(settings->accelerators) + 2, sizeof *names);
+    uint32_t count = 0;
+    gathering->is_cut |= !names;
+    if (!names)
+        return;
+    for (uint32_t i = 0; i < settings->accelerator_count; i++)
+        names[count++] = arena_copy(arena, settings->accelerators[i]);
+    if (settings->wants_gpu)
+        names[count++] = arena_copy(arena, SLICE_LIT("cuda"));
+    names[count++] = arena_copy(arena, SLICE_LIT("cpu"));
+    for (uint32_t i = 0; i < count; i++)
+        gathering->is_cut |= !names[i].ptr;
+    model->providers = (struct option_list){names, count};
+}
+
+static void set_warm_up(struct gathering *gathering, const struct model_settings *settings, struct model_config *model)
+{
+    struct arena *arena = &gathering->compile->config->arena;
+    struct option_shape *shapes = arena_alloc_array(arena, settings->warm_up_count, sizeof *shapes);
+    gathering->is_cut |= !shapes;
+    if (!shapes)
+        return;
+    for (uint32_t i = 0; i < settings->warm_up_count; i++) {
+        shapes[i] = settings->warm_up[i];
+        shapes[i].name = arena_copy(arena, shapes[i].name);
+        gathering->is_cut |= !shapes[i].name.ptr;
+    }
+    model->warm_up = (struct option_list){shapes, settings->warm_up_count};
+}
+
+static void set_labels(struct gathering *gathering, const struct scanned_model *scanned, struct model_config *model)
+{
+    const struct model_settings *settings = &scanned->settings;
+    for (uint32_t i = 0; i < settings->output_count && !model->labels.len; i++)
+        if (settings->outputs[i].labels.len)
+            model->labels = arena_printf(&gathering->compile->config->arena, SLICE_FMT "/" SLICE_FMT "/" SLICE_FMT,
+                                         SLICE_ARG(gathering->repository->folder), SLICE_ARG(scanned->name),
+                                         SLICE_ARG(settings->outputs[i].labels));
+}
+
+/* Whoever gives a model a batch dimension has it batched, up to so many rows; 0 says that it has none. */
+static void apply(struct gathering *gathering, const struct scanned_model *scanned, struct model_config *model)
+{
+    const struct model_settings *settings = &scanned->settings;
+    if (settings->has_batch_max)
+        model->batch.max = MAX(MIN(settings->batch_max, 4096), 1);
+    if (settings->threads)
+        model->threads = settings->threads;
+    if (settings->has_optimization)
+        model->optimization = settings->optimization;
+    if (settings->queue.size_max)
+        model->queue = MIN(settings->queue.size_max, 65536);
+    if (settings->accelerator_count || settings->wants_gpu)
+        set_providers(gathering, settings, model);
+    if (settings->warm_up_count)
+        set_warm_up(gathering, settings, model);
+    set_labels(gathering, scanned, model);
+}
+
+/* --- models that were found ---------------------------------------------------------------------------------------------- */
+
+static void add_version(struct gathering *gathering, const struct scanned_model *scanned,
+                        const struct scanned_version *version)
+{
+    struct compile *compile = gathering->compile;
+    struct arena *arena = &compile->config->arena;
+    struct model_config *model = &gathering->models[gathering->count];
+    *model = (struct model_config){0};
+    if (fill_table(&compile->fill, &(struct fill_job){.table = &option_table_model}, model) != ERR_OK) {
+        gathering->is_cut = true;
+        return;
+    }
+    model->name = arena_copy(arena, scanned->name);
+    model->version = arena_copy(arena, version->version);
+    model->path = arena_copy(arena, version->path);
+    model->repository = arena_copy(arena, gathering->repository->folder);
+    if (scanned->config.ptr) {
+        model->settings = arena_copy(arena, scanned->config);
+        model->settings_path = arena_copy(arena, scanned->config_path);
+        gathering->is_cut |= !model->settings.ptr || !model->settings_path.ptr;
+    }
+    model->signature = version->signature;
+    gathering->is_cut |= !model->name.ptr || !model->version.ptr || !model->path.ptr || !model->repository.ptr;
+    apply(gathering, scanned, model);
+    gathering->count++;
+}
+
+static bool has_name(const struct gathering *gathering, struct slice name)
+{
+    for (uint32_t i = 0; i < gathering->count; i++)
+        if (slice_equal(gathering->models[i].name, name))
+            return true;
+    return false;
+}
+
+/* What changes at this moment stays as it was, if it was there: it is looked at again. */
+static bool is_left_as_it_was(struct gathering *gathering, const struct scanned_model *scanned)
+{
+    if (!scanned->is_growing || !gathering->compile->choice->rest_ns)
+        return false;
+    gathering->compile->config->has_growing_models = true;
+    keep(gathering, scanned->name, (struct slice){NULL, 0});
+    return true;
+}
+
+static void add_model(struct gathering *gathering, const struct scanned_model *scanned)
+{
+    if (has_name(gathering, scanned->name)) {
+        add_fault(gathering, scanned->name,
+                  SLICE_LIT("there is a model of this name already, in `models:` or in another repository"));
+        return;
+    }
+    if (is_left_as_it_was(gathering, scanned))
+        return;
+    if (scanned->fault.len)
+        add_fault(gathering, scanned->name, scanned->fault);
+    else if (gathering->count + scanned->version_count > MODELS_MAX)
+        add_fault(gathering, scanned->name, SLICE_LIT("there are too many models"));
+    for (uint32_t i = 0; !scanned->fault.len && i < scanned->version_count && gathering->count < MODELS_MAX; i++)
+        add_version(gathering, scanned, &scanned->versions[i]);
+}
+
+/* --- models of the configuration before ------------------------------------------------------------------------------------ */
+
+/* Those of this repository: of the one name, or of all names but one. */
+static void keep(struct gathering *gathering, struct slice only, struct slice but)
+{
+    const struct config *like = gathering->compile->choice->like;
+    const struct model_config *models = like ? like->models_wanted.items : NULL;
+    const struct repository_fault *faults = like ? like->model_faults.items : NULL;
+    struct slice folder = gathering->repository->folder;
+    for (uint32_t i = 0; like && i < like->models_wanted.count && gathering->count < MODELS_MAX; i++) {
+        if (!slice_equal(models[i].repository, folder) || (only.ptr && !slice_equal(models[i].name, only)) ||
+            (but.ptr && slice_equal(models[i].name, but)))
+            continue;
+        gathering->is_cut |= model_config_copy(&gathering->compile->config->arena, &models[i],
+                                               &gathering->models[gathering->count++]) != ERR_OK;
+    }
+    for (uint32_t i = 0; like && i < like->model_faults.count; i++)
+        if (slice_equal(faults[i].repository, folder) && (!only.ptr || slice_equal(faults[i].name, only)) &&
+            !(but.ptr && slice_equal(faults[i].name, but)))
+            add_fault(gathering, faults[i].name, faults[i].reason);
+}
+
+/* --- looking ------------------------------------------------------------------------------------------------------------- */
+
+static void look(struct gathering *gathering, struct slice only, struct slice settings)
+{
+    static const char *const words[] = {[ERR_NOT_FOUND] = "there is no such folder",
+                                        [ERR_DENIED] = "this user may not read the folder",
+                                        [ERR_LIMIT] = "there are too many files in it, or folders too deep"};
+    const struct repository_choice *choice = gathering->compile->choice;
+    struct scan_options options = {.folder = gathering->repository->folder,
+                                   .only = only,
+                                   .config = settings,
+                                   .latest_count = gathering->repository->latest,
+                                   .now_ns = clock_wall_ns(),
+                                   .rest_ns = choice->action == REPOSITORY_LOOK ? choice->rest_ns : 0,
+                                   .arena = gathering->compile->fill.scratch,
+                                   .note = take_note,
+                                   .context = gathering};
+    struct scan scan = {0};
+    enum err err = repository_scan(&options, &scan);
+    gathering->is_cut |= err == ERR_NOMEM;
+    if (err != ERR_OK)
+        warn(gathering, (size_t)err < ARRAY_LEN(words) && words[err] ? words[err] : err_text(err));
+    for (uint32_t i = 0; i < scan.count && !gathering->is_cut; i++)
+        add_model(gathering, &scan.models[i]);
+}
+
+static bool is_all(const struct repository_config *repository)
+{
+    const struct slice *load = repository->load.items;
+    return repository->load.count == 1 && slice_is(load[0], "*");
+}
+
+/* What `load` says. */
+static void look_first(struct gathering *gathering)
+{
+    const struct repository_config *repository = gathering->repository;
+    const struct slice *names = repository->load.items;
+    if (is_all(repository)) {
+        look(gathering, (struct slice){NULL, 0}, (struct slice){NULL, 0});
+        return;
+    }
+    for (uint32_t i = 0; i < repository->load.count; i++) {
+        uint32_t before = gathering->count + gathering->fault_count;
+        look(gathering, names[i], (struct slice){NULL, 0});
+        if (gathering->count + gathering->fault_count == before)
+            add_fault(gathering, names[i], SLICE_LIT("there is no such model in the repository"));
+    }
+}
+
+static void gather_explicit(struct gathering *gathering)
+{
+    const struct repository_choice *choice = gathering->compile->choice;
+    const struct slice none = {NULL, 0};
+    switch (choice->action) {
+    case REPOSITORY_LOOK:
+        if (!choice->like)
+            look_first(gathering);
+        else
+            keep(gathering, none, none);
+        break;
+    case REPOSITORY_KEEP:
+        keep(gathering, none, none);
+        break;
+    case REPOSITORY_LOAD:
+        look(gathering, choice->name, choice->settings);
+        keep(gathering, none, choice->name);
+        break;
+    case REPOSITORY_UNLOAD:
+        keep(gathering, none, choice->name);
+        break;
+    }
+}
+
+static void gather(struct gathering *gathering)
+{
+    const struct repository_choice *choice = gathering->compile->choice;
+    if (gathering->repository->control == REPOSITORY_EXPLICIT)
+        gather_explicit(gathering);
+    else if (choice->action == REPOSITORY_LOOK)
+        look(gathering, (struct slice){NULL, 0}, (struct slice){NULL, 0});
+    else
+        keep(gathering, (struct slice){NULL, 0}, (struct slice){NULL, 0});
+}
+
+static bool is_second(const struct config *config, uint32_t index)
+{
+    const struct repository_config *repositories = config->repositories.items;
+    for (uint32_t i = 0; i < index; i++)
+        if (slice_equal(repositories[i].folder, repositories[index].folder))
+            return true;
+    return false;
+}
+
+static enum err make_room(struct gathering *gathering)
+{
+    struct config *config = gathering->compile->config;
+    gathering->models = arena_alloc_array(gathering->compile->fill.scratch, MODELS_MAX, sizeof *gathering->models);
+    gathering->faults = arena_alloc_array(gathering->compile->fill.scratch, FAULTS_MAX, sizeof *gathering->faults);
+    if (!gathering->models || !gathering->faults)
+        return ERR_NOMEM;
+    gathering->count = MIN(config->models.count, MODELS_MAX);
+    if (gathering->count)
+        memcpy(gathering->models, config->models.items, gathering->count * sizeof *gathering->models);
+    return ERR_OK;
+}
+
+static enum err copy_out(const struct gathering *gathering)
+{
+    struct config *config = gathering->compile->config;
+    struct model_config *models = arena_alloc_array(&config->arena, gathering->count, sizeof *models);
+    struct repository_fault *faults = arena_alloc_array(&config->arena, gathering->fault_count, sizeof *faults);
+    if (!models || !faults)
+        return ERR_NOMEM;
+    memcpy(models, gathering->models, gathering->count * sizeof *models);
+    memcpy(faults, gathering->faults, gathering->fault_count * sizeof *faults);
+    config->models = (struct option_list){models, gathering->count};
+    config->model_faults = (struct option_list){faults, gathering->fault_count};
+    return ERR_OK;
+}
+
+enum err compile_repositories(struct compile *compile)
+{
+    struct config *config = compile->config;
+    const struct repository_config *repositories = config->repositories.items;
+    const struct yaml_node *node = yaml_find(compile->root, "repository");
+    const struct yaml_node *item = node && node->kind == YAML_LIST ? node->first : node;
+    struct gathering gathering = {.compile = compile};
+    if (!config->repositories.count)
+        return ERR_OK;
+    TRY(make_room(&gathering));
+    for (uint32_t i = 0; i < config->repositories.count; i++, item = item ? item->next : NULL) {
+        gathering.repository = &repositories[i];
+        gathering.node = item;
+        if (!repositories[i].folder.len)
+            continue; /* reported */
+        if (is_second(config, i))
+            config_report_error(compile->report, compile_place_of(item), "repository " SLICE_FMT " is given twice",
+                                SLICE_ARG(repositories[i].folder));
+        else
+            gather(&gathering);
+    }
+    return gathering.is_cut ? ERR_NOMEM : copy_out(&gathering);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Models are opened, warmed and held against what is said of them, before anybody sees them. */
+#include "control/repository/scan.h"
+#include "control/server/models_int.h"
+#include "control/server/say.h"
+#include "lib/sys/clock.h"
+#include "pipeline/graph.h"
+#include "pipeline/route.h"
+
+#include <stdlib.h>
+
+/* A notice names its model. */
+static void print_notices(const char *notices)
+{
+    struct slice rest = slice_of_text(notices);
+    while (rest.len) {
+        struct slice notice = slice_cut(&rest, '\n');
+        if (notice.len)
+            say(SLICE_FMT, SLICE_ARG(notice));
+    }
+}
+
+/* Whether the middlewares of the route fit the model; the first that does not says why. */
+static bool fits_route(const struct route *route, const struct model_info *info, struct text *fault)
+{
+    for (uint32_t i = 0; i < route->chain_count; i++) {
+        const struct chain_link *link = &route->chain[i];
+        if (link->middleware->fits_model && !link->middleware->fits_model(link->options, info, fault))
+            return false;
+    }
+    return true;
+}
+
+static uint32_t bind_pipelines(const struct config *config)
+{
+    uint32_t misfits = 0;
+    for (uint32_t i = 0; i < config->pipeline_count; i++) {
+        char why[1024];
+        struct text fault = text_init(why, sizeof why);
+        enum err err = graph_bind(config->pipelines[i], config, &fault);
+        if (err == ERR_OK || err == ERR_AGAIN) /* that a model is not there was said */
+            continue;
+        say_error("pipeline " SLICE_FMT ": %s", SLICE_ARG(config->pipelines[i]->config->name),
+                  why[0] ? why : err_text(err));
+        misfits++;
+    }
+    return misfits;
+}
+
+uint32_t models_check_fit(const struct config *config)
+{
+    uint32_t misfits = 0;
+    for (uint32_t i = 0; i < config->route_count; i++) {
+        const struct route *route = config->routes[i];
+        char why[512];
+        struct text fault = text_init(why, sizeof why);
+        if (!route->model || !model_entry_is(route->model, MODEL_READY) || route->model->config->repository.len ||
+            fits_route(route, model_info(atomic_load(&route->model->model)), &fault))
+            continue;
+        say_error("route " SLICE_FMT ": %s", SLICE_ARG(route->name), why);
+        misfits++;
+    }
+    return misfits + bind_pipelines(config);
+}
+
+/* A model of a repository is held against each route that leads to it. */
+static bool fits_routes(const struct config *config, const struct model_info *info, struct text *fault)
+{
+    for (uint32_t i = 0; i < config->route_count; i++) {
+        const struct route *route = config->routes[i];
+        char why[512];
+        struct text words = text_init(why, sizeof why);
+        if (!route->model || !slice_equal(route->config->to.model, info->name) || fits_route(route, info, &words))
+            continue;
+        text_printf(fault, "route " SLICE_FMT ": %s", SLICE_ARG(route->name), why);
+        return false;
+    }
+    return true;
+}
+
+/* Its config.pbtxt was good when it was found, and is read again for what it declares. */
+static bool fits_settings(const struct model_config *config, const struct model_info *info, struct text *fault)
+{
+    struct pool pool;
+    struct arena arena;
+    struct model_settings settings;
+    pool_init(&pool, 0, 64U << 20);
+    arena_init(&arena, &pool, 4096, 32U << 20);
+    const struct settings_source source = {.path = config->settings_path,
+                                           .text = config->settings,
+                                           .is_json = slice_starts(config->settings, SLICE_LIT("{")),
+                                           .arena = &arena};
+    bool fits = true;
+    if (config->settings.ptr)
+        fits = model_settings_read(&source, &settings) == ERR_OK &&
+               model_settings_fit(&settings, info, config->settings_path, fault);
+    arena_reset(&arena);
+    pool_deinit(&pool);
+    return fits;
+}
+
+/* Loads and checks. ERR_INVALID with a fault. */
+static enum err open_model(const struct models_round *round, const struct model_slot *slot, struct text *fault,
+                           struct model **ret_model)
+{
+    char notice_memory[2048];
+    struct text notices = text_init(notice_memory, sizeof notice_memory);
+    const struct model_config *config = &slot->config;
+    bool is_found = config->repository.len != 0;
+    uint64_t before = model_file_signature(config->path);
+    struct model *model = NULL;
+    const struct model_load_options options = {
+        .config = config,
+        .library = round->config->onnxruntime,
+        .worker_count = round->models->worker_count,
+        .executor_count = round->models->executor_count,
+        .fault = fault,
+        .notices = &notices,
+    };
+    enum err err = model_load(&options, &model);
+    print_notices(notice_memory);
+    if (err != ERR_OK)
+        return err;
+    bool is_good = !is_found || (fits_settings(config, model_info(model), fault) &&
+                                 fits_routes(round->config, model_info(model), fault));
+    if (is_good && is_found && model_file_signature(config->path) != before) {
+        text_printf(fault, SLICE_FMT " changed while it was read", SLICE_ARG(config->path));
+        is_good = false;
+    }
+    if (is_good)
+        *ret_model = model;
+    else
+        model_unref(model);
+    return is_good ? ERR_OK : ERR_INVALID;
+}
+
+static void keep_fault(struct models *models, struct model_slot *slot, const char *words)
+{
+    mutex_lock(&models->lock);
+    struct text fault = text_init(slot->fault, sizeof slot->fault);
+    text_add(&fault, slice_of_text(words));
+    mutex_unlock(&models->lock);
+}
+
+static void load(const struct models_round *round, struct model_slot *slot)
+{
+    char fault_memory[MODEL_FAULT_BYTES];
+    struct text fault = text_init(fault_memory, sizeof fault_memory);
+    struct model *model = NULL;
+    atomic_store(&slot->entry.state, MODEL_LOADING);
+    atomic_store(&slot->is_loading, true);
+    enum err err = open_model(round, slot, &fault, &model);
+    atomic_store(&slot->is_loading, false);
+    counter_add(err == ERR_OK ? &round->models->loads.succeeded : &round->models->loads.failed, 1);
+    if (err != ERR_OK && !fault_memory[0])
+        text_add(&fault, slice_of_text(err_text(err)));
+    keep_fault(round->models, slot, fault_memory);
+    if (err != ERR_OK) {
+        atomic_store(&slot->entry.state, MODEL_FAILED);
+        say_error("model " SLICE_FMT " version " SLICE_FMT " cannot be served: %s", SLICE_ARG(slot->config.name),
+                  SLICE_ARG(slot->config.version), fault_memory);
+        return;
+    }
+    atomic_store(&slot->entry.model, model);
+    atomic_store(&slot->entry.state, MODEL_READY);
+    const struct model_info *info = model_info(model);
+    say("model " SLICE_FMT " version " SLICE_FMT " is ready on " SLICE_FMT
+        ": opened in %.0f ms, warmed in %.0f ms, a run takes %.2f ms",
+        SLICE_ARG(info->name), SLICE_ARG(info->version), SLICE_ARG(info->provider), (double)info->load_ns / 1e6,
+        (double)info->warm_up_ns / 1e6, (double)info->warm_run_ns / 1e6);
+}
+
+/* What failed in a repository fails again as long as its files are the same. */
+static bool is_to_load(const struct models_round *round, const struct model_slot *slot)
+{
+    if (model_entry_is(&slot->entry, MODEL_READY))
+        return false;
+    return round->tries_again || !slot->config.repository.len || !model_entry_is(&slot->entry, MODEL_FAILED) ||
+           (round->name.ptr && slice_equal(slot->config.name, round->name));
+}
+
+uint32_t models_load(const struct models_round *round)
+{
+    uint32_t failures = 0;
+    for (uint32_t i = 0; i < round->config->models.count; i++) {
+        struct model_slot *slot = model_slot_of(round->config->model_entries[i]);
+        if (is_to_load(round, slot))
+            load(round, slot);
+        failures += !slot->config.repository.len && !model_entry_is(&slot->entry, MODEL_READY);
+    }
+    return failures;
+}
+
+const struct reload_meter *models_loads(const struct models *models)
+{
+    return &models->loads;
+}

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Models of a repository come, change and go while requests run, and no request notices."""
+
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import weir  # noqa: E402
+
+DATA = os.path.join(weir.ROOT, "tests/data/models")
+CONFIG = """
+listen: [127.0.0.1:0]
+workers: 2
+executors: 1
+repository: %s
+routes:
+  - {match: /v2, public: true, to: {endpoint: v2}}
+  - {match: POST /run, public: true, to: {model: mlp}}
+  - {match: GET /metrics, public: true, to: {endpoint: metrics}}
+"""
+POLL = "{folder: models, control: poll, interval: 1s}"
+JSON = {"Content-Type": "application/json"}
+INFER = json.dumps({"inputs": [{"name": "x", "shape": [1, 8], "datatype": "FP32", "data": [0.5] * 8}]})
+
+
+def copy(server, source, name):
+    """Under a hidden name, then renamed: as rsync does."""
+    path = server.path("models/" + name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    hidden = os.path.join(os.path.dirname(path), ".%s.Xa3b" % os.path.basename(path))
+    shutil.copyfile(os.path.join(DATA, source), hidden)
+    os.rename(hidden, path)
+
+
+def write(server, name, content):
+    path = server.path("models/" + name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content)
+
+
+def make(repository=POLL, models=("mlp/1/model.onnx",)):
+    server = weir.Server(CONFIG % repository)
+    os.makedirs(server.path("models"))
+    for name in models:
+        copy(server, "mlp.onnx", name)
+    return server
+
+
+def ask(server, path, body=None):
+    return weir.ask(server.port, "GET" if body is None else "POST", path, JSON if body else None, (body or "").encode())
+
+
+def versions(server, name="mlp"):
+    answer = ask(server, "/v2/models/" + name)
+    return answer.json()["versions"] if answer.status == 200 else []
+
+
+def wait_for_versions(server, expected, name="mlp"):
+    weir.wait_until(lambda: versions(server, name) == expected, 20, "%s of %s" % (expected, name))
+
+
+def loads(server, result):
+    return weir.metrics(server.port)['weir_model_loads_total{result="%s"}' % result]
+
+
+class Traffic:
+    """Requests without a pause; what is not 200 is kept."""
+
+    def __init__(self, server, paths=("/v2/models/mlp/infer", "/run")):
+        self.failures = []
+        self.count = 0
+        self.is_over = False
+        self.threads = [threading.Thread(target=self.run, args=(server.port, path)) for path in paths]
+
+    def run(self, port, path):
+        while not self.is_over:
+            answer = weir.ask(port, "POST", path, JSON, INFER.encode())
+            self.count += 1
+            if answer.status != 200:
+                self.failures.append((answer.status, answer.body[:300]))
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over = True
+        for thread in self.threads:
+            thread.join()
+
+
+class Poll(unittest.TestCase):
+    def test_folder_of_files_is_a_repository(self):
+        with make("models", ("mlp.onnx", "other.onnx")) as server:
+            self.assertEqual(versions(server), ["1"])
+            self.assertEqual(versions(server, "other"), ["1"])
+
+    def test_no_request_fails_while_models_come_change_and_go(self):
+        with make() as server, Traffic(server) as traffic:
+            with self.subTest("a version is added"):
+                copy(server, "mlp.onnx", "mlp/2/model.onnx")
+                wait_for_versions(server, ["2"])
+            with self.subTest("a file is replaced by a rename"):
+                before = loads(server, "success")
+                copy(server, "mlp.onnx", "mlp/2/model.onnx")
+                weir.wait_until(lambda: loads(server, "success") > before, 20, "the new file")
+            with self.subTest("a file is written in place, slowly"):
+                before = loads(server, "success")
+                with open(os.path.join(DATA, "mlp.onnx"), "rb") as file:
+                    content = file.read()
+                with open(server.path("models/mlp/2/model.onnx"), "wb") as file:
+                    for at in range(0, len(content), len(content) // 8 + 1):
+                        file.write(content[at:at + len(content) // 8 + 1])
+                        file.flush()
+                        time.sleep(0.15)
+                weir.wait_until(lambda: loads(server, "success") > before, 20, "the whole file")
+                self.assertEqual(loads(server, "failure"), 0, "a file that was not whole was read")
+            with self.subTest("a version is broken"):
+                copy(server, "not_onnx.onnx", "mlp/3/model.onnx")
+                weir.wait_until(lambda: loads(server, "failure") == 1, 20, "the failure")
+                self.assertEqual(versions(server), ["2"])
+                self.assertEqual(ask(server, "/readyz").status, 200)
+            with self.subTest("a config.pbtxt is broken"):
+                write(server, "mlp/config.pbtxt", b"inputs {}")
+                time.sleep(2.5)
+                self.assertEqual(versions(server), ["2"])
+                write(server, "mlp/config.pbtxt", b"version_policy { specific { versions: [1, 2] } }")
+                wait_for_versions(server, ["1", "2"])
+                self.assertEqual(ask(server, "/v2/models/mlp/versions/1").status, 200)
+            with self.subTest("a version is deleted"):
+                shutil.rmtree(server.path("models/mlp/2"))
+                wait_for_versions(server, ["1"])
+        self.assertEqual(traffic.failures[:3], [])
+        self.assertGreater(traffic.count, 100)
+
+    def test_route_waits_for_a_model_that_is_not_there_yet(self):
+        with make(models=()) as server:
+            self.assertEqual(ask(server, "/readyz").status, 200)
+            answer = ask(server, "/run", INFER)
+            self.assertEqual(answer.status, 503)
+            self.assertIn("is not loaded", answer.json()["detail"])
+            copy(server, "mlp.onnx", "mlp.onnx")
+            weir.wait_until(lambda: ask(server, "/run", INFER).status == 200, 20, "the model")
+            os.remove(server.path("models/mlp.onnx"))
+            weir.wait_until(lambda: ask(server, "/run", INFER).status == 503, 20, "its end")
+
+    def test_model_that_fails_alone_leaves_the_others_ready(self):
+        with make() as server:
+            write(server, "bad/config.pbtxt", b'input { name: "nobody" }')
+            copy(server, "mlp.onnx", "bad/1/model.onnx")
+            weir.wait_until(lambda: "config.pbtxt:1:7: the model has no input" in server.stderr(), 20, "the message")
+            self.assertEqual(ask(server, "/v2/models/bad/infer", INFER).status, 503)
+            self.assertEqual(ask(server, "/v2/models/mlp/infer", INFER).status, 200)
+            self.assertEqual(ask(server, "/readyz").status, 200)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
