@@ -40,6 +40,7 @@ enum problem_place {
     AT_SHARED_MEMORY = 1 << 21, /* endpoints that register regions, and tell of them */
     AT_SETTINGS = 1 << 22,      /* endpoints that change what is logged and traced */
     AT_CUDA = 1 << 23,          /* those for memory of GPUs */
+    AT_REPOSITORY = 1 << 24,    /* endpoints of the model repository */
 };
 
 struct problem_row {

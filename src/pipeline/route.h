@@ -137,7 +137,7 @@ static inline void route_chain_add(struct route *route, struct chain_link link)
     route->chain[route->chain_count++] = link;
 }
 
-/* Whether the path has to name a model that there is, by {model}. */
+/* Whether the path has to name a model, by {model}. */
 static inline bool endpoint_names_model(enum endpoint endpoint)
 {
     switch (endpoint) {
@@ -147,6 +147,8 @@ static inline bool endpoint_names_model(enum endpoint endpoint)
     case ENDPOINT_v2_model_config:
     case ENDPOINT_v2_model_stats:
     case ENDPOINT_v2_model_trace:
+    case ENDPOINT_v2_repository_load:
+    case ENDPOINT_v2_repository_unload:
         return true;
     default:
         return false;

@@ -157,9 +157,82 @@ class Poll(unittest.TestCase):
             write(server, "bad/config.pbtxt", b'input { name: "nobody" }')
             copy(server, "mlp.onnx", "bad/1/model.onnx")
             weir.wait_until(lambda: "config.pbtxt:1:7: the model has no input" in server.stderr(), 20, "the message")
-            self.assertEqual(ask(server, "/v2/models/bad/infer", INFER).status, 503)
+            weir.wait_until(lambda: ask(server, "/v2/models/bad/infer", INFER).status == 503, 10, "the end of the load")
             self.assertEqual(ask(server, "/v2/models/mlp/infer", INFER).status, 200)
             self.assertEqual(ask(server, "/readyz").status, 200)
+
+
+EXPLICIT = "{folder: models, control: explicit, load: [mlp]}"
+
+
+def order(server, name, what, body=None):
+    return ask(server, "/v2/repository/models/%s/%s" % (name, what), json.dumps(body or {}))
+
+
+def index(server, is_ready=False):
+    answer = ask(server, "/v2/repository/index", json.dumps({"ready": is_ready}))
+    return [(row["name"], row.get("version"), row["state"], row["reason"]) for row in answer.json()]
+
+
+class Explicit(unittest.TestCase):
+    def test_loads_and_unloads_while_requests_run(self):
+        with make(EXPLICIT, ("mlp/1/model.onnx", "other.onnx")) as server, Traffic(server) as traffic:
+            self.assertEqual(index(server), [("mlp", "1", "READY", ""), ("other", None, "UNAVAILABLE", "unloaded")])
+            self.assertEqual(index(server, True), [("mlp", "1", "READY", "")])
+            for _ in range(3):
+                self.assertEqual(order(server, "other", "load").status, 200)
+                self.assertEqual(versions(server, "other"), ["1"])
+                self.assertEqual(order(server, "other", "unload", {"parameters": {"unload_dependents": True}}).status, 200)
+                self.assertEqual(ask(server, "/v2/models/other").status, 404)
+            copy(server, "mlp.onnx", "mlp/2/model.onnx")
+            time.sleep(0.5)
+            self.assertEqual(versions(server), ["1"], "nobody has asked for it")
+            self.assertEqual(order(server, "mlp", "load").status, 200)
+            self.assertEqual(versions(server), ["2"])
+        self.assertEqual(traffic.failures[:3], [])
+        self.assertGreater(traffic.count, 50)
+
+    def test_load_that_fails_says_why_and_leaves_the_model(self):
+        with make(EXPLICIT) as server:
+            copy(server, "not_onnx.onnx", "mlp/1/model.onnx")
+            answer = order(server, "mlp", "load")
+            self.assertEqual(answer.status, 400, answer)
+            self.assertIn("mlp/1/model.onnx", answer.json()["error"])
+            self.assertNotIn(server.folder, answer.json()["error"])
+            self.assertEqual(ask(server, "/v2/models/mlp/infer", INFER).status, 200)
+            (row,) = index(server)
+            self.assertEqual(row[:3], ("mlp", "1", "READY"))
+            self.assertIn("the file that is there now cannot be served", row[3])
+            copy(server, "mlp.onnx", "mlp/1/model.onnx")
+            self.assertEqual(order(server, "mlp", "load").status, 200)
+            self.assertEqual(index(server), [("mlp", "1", "READY", "")])
+
+    def test_load_takes_a_configuration_in_place_of_the_file(self):
+        with make(EXPLICIT, ("mlp/1/model.onnx", "mlp/2/model.onnx")) as server:
+            config = {"backend": "onnxruntime", "version_policy": {"all": {}}, "input": [{"name": "x", "dims": [-1, 8]}]}
+            answer = order(server, "mlp", "load", {"parameters": {"config": json.dumps(config)}})
+            self.assertEqual(answer.status, 200, answer)
+            self.assertEqual(versions(server), ["1", "2"])
+            answer = order(server, "mlp", "load", {"parameters": {"config": '{"platfrom": "x"}'}})
+            self.assertEqual(answer.status, 400)
+            self.assertEqual(order(server, "mlp", "load", {"parameters": {"file:1/model.onnx": ""}}).status, 501)
+            self.assertEqual(order(server, "nobody", "load").status, 404)
+            self.assertEqual(order(server, "nobody", "unload").status, 404)
+            self.assertEqual(versions(server), ["1", "2"])
+
+    def test_models_stay_as_they_were_asked_for_when_the_configuration_is_read_again(self):
+        with make(EXPLICIT, ("mlp/1/model.onnx", "other.onnx")) as server:
+            self.assertEqual(order(server, "other", "load").status, 200)
+            copy(server, "not_onnx.onnx", "other.onnx")
+            server.reload()
+            self.assertEqual(ask(server, "/v2/models/other/infer", INFER).status, 200)
+
+    def test_nobody_loads_without_explicit_control(self):
+        with make(POLL) as server:
+            answer = order(server, "mlp", "load")
+            self.assertEqual(answer.status, 403)
+            self.assertIn("control: explicit", answer.json()["error"])
+            self.assertEqual(index(server), [("mlp", "1", "READY", "")])
 
 
 if __name__ == "__main__":

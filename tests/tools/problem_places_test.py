@@ -22,7 +22,7 @@ PLACES = {
     "http2/": "AT_HEAD",
     "chain/": "AT_HEAD",  # X-Weir-Skip of debug routes
     "route/": "AT_ROUTING",
-    "body_json.c": "AT_CONTRACT AT_TENSORS AT_IMAGE",
+    "body_json.c": "AT_CONTRACT AT_TENSORS AT_IMAGE AT_REPOSITORY",
     "request.c": "AT_BODY",  # memory, which bodies take
     "model_find.c": "AT_MODEL_NAME AT_MODEL",
     "negotiate.c": "AT_RUN",
@@ -43,12 +43,13 @@ PLACES = {
     "files/": "AT_FILES",
     "endpoint/metrics.c": "AT_METRICS",
     "endpoint/openapi.c": "AT_OPENAPI",
-    "endpoint/render.c": "AT_METRICS AT_OPENAPI",
+    "endpoint/render.c": "AT_METRICS AT_OPENAPI AT_REPOSITORY",
     "endpoint/schemas.c": "AT_SCHEMAS",
     "endpoint/v2_logging.c": "AT_SETTINGS",
     "endpoint/v2_trace.c": "AT_SETTINGS",
     "endpoint/v2_shared_memory.c": "AT_SHARED_MEMORY AT_CUDA",
     "outputs.c": "AT_RUN",
+    "endpoint/v2_repository.c": "AT_REPOSITORY",
     "validate/": "AT_CONTRACT AT_PARAMETERS AT_RESPONSE",
     "middleware/auth.c": "AT_AUTH",
     "middleware/normalize_image.c": "AT_IMAGE",

@@ -190,8 +190,21 @@ static void check_files(struct compile *compile, const struct yaml_node *node)
                             "contract: {responses: report}, or off");
 }
 
+/* Whoever may load a model may replace one, and read what the log says of files. */
+static void check_public(struct compile *compile)
+{
+    const struct config *config = compile->config;
+    for (uint32_t i = 0; i < config->route_count && config_is_explicit(config); i++)
+        if (config->routes[i]->endpoint == ENDPOINT_v2_repository_load && config->routes[i]->config->is_public)
+            config_report_warning(
+                compile->report, compile->places[i],
+                "anyone may load and unload models by this route: a repository is under explicit control, "
+                "and the route is public");
+}
+
 static void check_routes(struct compile *compile)
 {
+    check_public(compile);
     const struct yaml_node *routes = yaml_find(compile->root, "routes");
     const struct yaml_node *models = yaml_find(compile->root, "models");
     for (const struct yaml_node *route = routes && routes->kind == YAML_LIST ? routes->first : NULL; route;

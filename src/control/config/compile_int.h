@@ -30,7 +30,7 @@ struct compile {
     struct map names;            /* of routes → their entry in places */
     struct map upstreams;        /* by name, and those of `proxy:` by their URL → struct upstream */
     struct contracts *contracts;
-    struct draft *beside; /* routes to endpoint v2, which bring those of gRPC */
+    struct draft *beside;    /* routes to endpoint v2, which bring those of gRPC */
     uint32_t written_models; /* those of `models:`, which stand before those of repositories until all is checked */
     const struct repository_choice *choice;
     bool has_too_many_routes;

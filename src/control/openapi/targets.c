@@ -41,6 +41,11 @@
     "stats\":{"                                                                                                        \
     "\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"batch_size\"]}}}}}}}"
 
+#define INDEX_BODY "{\"type\":\"object\",\"properties\":{\"ready\":{\"type\":\"boolean\"}}}"
+#define WISH_BODY                                                                                                      \
+    "{\"type\":\"object\",\"properties\":{\"parameters\":{\"type\":\"object\",\"properties\":{\"config\":{\"type\":"   \
+    "\"string\"},\"unload_dependents\":{\"type\":\"boolean\"}}}}}"
+
 static const struct endpoint_row {
     enum tag tag;
     const char *summary;
@@ -153,6 +158,25 @@ static const struct endpoint_row {
                                  .places = AT_MODEL_NAME | AT_SETTINGS,
                                  .schema = NOTHING,
                                  .input = NOTHING},
+    [ENDPOINT_v2_repository_index] =
+        {.tag = TAG_INFERENCE,
+         .summary = "Which models there are",
+         .places = AT_REPOSITORY,
+         .schema =
+             "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"name\",\"state\",\"reason\"],"
+             "\"properties\":{\"name\":{\"type\":\"string\"},\"version\":{\"type\":\"string\"},\"state\":{\"enum\":["
+             "\"READY\",\"UNAVAILABLE\",\"LOADING\",\"UNLOADING\"]},\"reason\":{\"type\":\"string\"}}}}",
+         .input = INDEX_BODY},
+    [ENDPOINT_v2_repository_load] = {.tag = TAG_INFERENCE,
+                                     .summary = "Load a model",
+                                     .places = AT_REPOSITORY,
+                                     .schema = "{\"type\":\"object\"}",
+                                     .input = WISH_BODY},
+    [ENDPOINT_v2_repository_unload] = {.tag = TAG_INFERENCE,
+                                       .summary = "Unload a model",
+                                       .places = AT_REPOSITORY,
+                                       .schema = "{\"type\":\"object\"}",
+                                       .input = WISH_BODY},
     [ENDPOINT_v2_infer] = {.tag = TAG_INFERENCE,
                            .summary = "Run a model on tensors",
                            .places = AT_MODEL_NAME | AT_MODEL | AT_RUN},
@@ -270,6 +294,12 @@ uint32_t target_places(const struct route *route)
 
 /* --- parameters and bodies --------------------------------------------------------------------------------------------- */
 
+/* What is not loaded can be named, too. */
+static bool is_wish(enum endpoint endpoint)
+{
+    return endpoint == ENDPOINT_v2_repository_load || endpoint == ENDPOINT_v2_repository_unload;
+}
+
 void target_parameter_schema(const struct operation *operation, struct slice name, struct json_writer *out)
 {
     const struct config *config = operation->api->config;
@@ -277,8 +307,8 @@ void target_parameter_schema(const struct operation *operation, struct slice nam
     bool is_version = slice_is(name, "version");
     json_write_object_begin(out);
     put_text(out, "type", SLICE_LIT("string"));
-    if (endpoint_names_model(operation->route->endpoint) && config->models.count &&
-        (is_version || slice_is(name, "model"))) {
+    if (endpoint_names_model(operation->route->endpoint) && !is_wish(operation->route->endpoint) &&
+        config->models.count && (is_version || slice_is(name, "model"))) {
         put_array(out, "enum");
         for (uint32_t i = 0; i < config->models.count; i++) {
             struct slice value = is_version ? models[i].version : models[i].name;
@@ -314,7 +344,6 @@ uint32_t target_inputs(const struct operation *operation, struct description_inp
     }
     if (!route->upstream)
         return 0;
-    inputs[0] = (struct description_input){"*/*", {NULL, 0}};
     return 1;
 }
 

@@ -134,11 +134,20 @@ static enum err open_model(const struct models_round *round, const struct model_
     return is_good ? ERR_OK : ERR_INVALID;
 }
 
+/* Clients may read it, and need not know where the repository lies. */
 static void keep_fault(struct models *models, struct model_slot *slot, const char *words)
 {
+    struct slice folder = slot->config.repository;
+    struct slice rest = slice_of_text(words);
     mutex_lock(&models->lock);
     struct text fault = text_init(slot->fault, sizeof slot->fault);
-    text_add(&fault, slice_of_text(words));
+    while (rest.len) {
+        bool is_folder =
+            folder.len && slice_starts(rest, folder) && rest.len > folder.len && rest.ptr[folder.len] == '/';
+        if (!is_folder)
+            text_add(&fault, slice_first(rest, 1));
+        rest = slice_skip(rest, is_folder ? folder.len + 1 : 1);
+    }
     mutex_unlock(&models->lock);
 }
 

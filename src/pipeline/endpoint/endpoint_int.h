@@ -18,6 +18,9 @@ enum verdict endpoint_v2_live(struct request *request);
 enum verdict endpoint_v2_ready(struct request *request);
 enum verdict endpoint_v2_model(struct request *request);
 enum verdict endpoint_v2_model_ready(struct request *request);
+enum verdict endpoint_v2_repository_index(struct request *request);
+enum verdict endpoint_v2_repository_load(struct request *request);
+enum verdict endpoint_v2_repository_unload(struct request *request);
 enum verdict endpoint_v2_model_config(struct request *request);
 enum verdict endpoint_v2_model_stats(struct request *request);
 enum verdict endpoint_v2_stats(struct request *request);
@@ -34,6 +37,18 @@ enum verdict endpoint_v2_cuda_unregister(struct request *request);
 /* Ends the writer and answers with what it wrote; the writer grows in the request's arena. */
 struct json_writer;
 enum verdict endpoint_answer(struct request *request, int status, const struct json_writer *writer);
+
+/* What the control plane does for a request, on a thread of its own: the request looks for the outcome now and then. Nothing has
+ * to be held for it, a worker's timer is all it takes, and such requests are rare. */
+struct endpoint_wait {
+    struct request *request;
+    struct timer timer;
+    uint64_t ticket;
+};
+/* WAIT, and then the endpoint is called again, with this as request->task_state; or FAIL. */
+enum verdict endpoint_wait_begin(struct request *request, uint64_t ticket);
+/* There is no outcome yet. */
+enum verdict endpoint_wait_on(struct endpoint_wait *waiting);
 
 /* A text that a crew thread makes. In the request's arena; with that thread while the request is held. */
 struct rendering;

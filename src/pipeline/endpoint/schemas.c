@@ -6,21 +6,12 @@
 #include "lib/sys/clock.h"
 #include "pipeline/contract.h"
 #include "pipeline/endpoint/endpoint_int.h"
-#include "pipeline/flow.h"
 
 #include "lib/json/writer.h"
 
 #include <stdlib.h>
 
-#define LIST_BYTES    4096
-#define LOOK_AGAIN_NS (20 * NS_PER_MS)
-
-/* In the request's arena. */
-struct waiting {
-    struct request *request;
-    struct timer timer;
-    uint64_t ticket;
-};
+#define LIST_BYTES 4096
 
 static enum verdict list(struct request *request);
 static enum verdict reload(struct request *request);
@@ -118,23 +109,6 @@ static enum verdict list(struct request *request)
 
 /* --- POST -------------------------------------------------------------------------------------------------------- */
 
-static void on_timer(struct timer *timer)
-{
-    flow_resume(CONTAINER_OF(timer, struct waiting, timer)->request);
-}
-
-static void stop_timer(void *waiting)
-{
-    timer_cancel(&((struct waiting *)waiting)->timer);
-}
-
-static enum verdict wait(struct waiting *waiting)
-{
-    struct loop *loop = &waiting->request->worker->loop;
-    timer_set(&loop->timers, &waiting->timer, loop->now_ns + LOOK_AGAIN_NS);
-    return VERDICT_WAIT;
-}
-
 static enum verdict refuse(struct request *request, const struct schemas_outcome *outcome)
 {
     for (uint32_t i = 0; i < outcome->fault_count; i++)
@@ -143,14 +117,14 @@ static enum verdict refuse(struct request *request, const struct schemas_outcome
                         "The schemas as they are now were not taken; those from before go on being used.");
 }
 
-static enum verdict look(struct waiting *waiting)
+static enum verdict look(struct endpoint_wait *waiting)
 {
     struct request *request = waiting->request;
     const struct ports *ports = request->worker->ports;
     struct schemas_outcome outcome;
     enum err err = ports->schemas_outcome(ports->owner, waiting->ticket, &request->arena, &outcome);
     if (err == ERR_AGAIN)
-        return wait(waiting);
+        return endpoint_wait_on(waiting);
     if (err != ERR_OK)
         return request_fail_memory(request);
     if (outcome.is_given_up)
@@ -166,16 +140,6 @@ static enum verdict look(struct waiting *waiting)
 static enum verdict reload(struct request *request)
 {
     const struct ports *ports = request->worker->ports;
-    struct waiting *waiting = request->task_state;
-    if (waiting)
-        return look(waiting);
-    waiting = arena_alloc_zero(&request->arena, sizeof *waiting);
-    if (!waiting)
-        return request_fail_memory(request);
-    waiting->request = request;
-    timer_init(&waiting->timer, on_timer);
-    request->task_state = waiting;
-    request_on_release(request, stop_timer, waiting);
-    waiting->ticket = ports->schemas_reload(ports->owner);
-    return wait(waiting);
+    struct endpoint_wait *waiting = request->task_state;
+    return waiting ? look(waiting) : endpoint_wait_begin(request, ports->schemas_reload(ports->owner));
 }
