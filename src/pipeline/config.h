@@ -170,6 +170,8 @@ struct repository_config {
     uint64_t interval;       /* ns */
     struct option_list load; /* of struct slice */
     uint64_t latest;         /* versions; 0: all */
+    uint64_t record;         /* as in model_config, and the next */
+    double difference_max;
 };
 
 /* A model of a repository that is not as somebody wanted it. */

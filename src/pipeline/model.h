@@ -69,7 +69,9 @@ struct model_config {
     struct option_list pad; /* of struct pad_config */
     struct cache_config cache;
     bool is_single_flight;
-    struct slice labels; /* path of a file of class names, one a line; empty: none */
+    struct slice labels;   /* path of a file of class names, one a line; empty: none */
+    uint64_t record;       /* inputs that each worker keeps for comparing */
+    double difference_max; /* of a model that is to take another's place; 0: any */
 
     /* Of a model of a repository. No rows: model_config_copy copies them too. */
     struct slice repository;    /* the folder; empty: it stands in `models:` */
@@ -139,6 +141,24 @@ static inline struct slice model_info_metadata(const struct model_info *info, st
             return info->metadata[i].value;
     return (struct slice){NULL, 0};
 }
+
+/* Keeps the inputs of a run that went well, where model_config.record asks for it: the last ones of each worker. The worker. */
+void run_record(const struct run *run);
+
+/* How a model comes out beside the one that it is to take the place of, on the inputs that the other has kept, else on made-up
+ * ones. */
+struct model_comparison {
+    uint32_t samples;  /* that both ran on */
+    bool is_recorded;  /* they were real */
+    double absolute;   /* largest difference of an element */
+    double relative;   /* the same, times 1 + the magnitude */
+    struct slice what; /* which output that was; of `after` */
+    char form[160];    /* how inputs or outputs are other ones; empty: they are the same */
+};
+/* Slow; any thread but a worker, while both may be in use. ERR_NOMEM; a model that does not run on what there is has 0
+ * samples. */
+MUST_USE enum err model_compare(struct model *before, struct model *after, struct model_comparison *ret_comparison);
+
 /* Immutable for the life of the model; any thread. */
 const struct model_info *model_info(const struct model *model);
 /* Index of an input by name, or -1. */

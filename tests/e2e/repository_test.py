@@ -205,7 +205,24 @@ class Explicit(unittest.TestCase):
             self.assertIn("the file that is there now cannot be served", row[3])
             copy(server, "mlp.onnx", "mlp/1/model.onnx")
             self.assertEqual(order(server, "mlp", "load").status, 200)
-            self.assertEqual(index(server), [("mlp", "1", "READY", "")])
+            (row,) = index(server)
+            self.assertEqual(row[:3], ("mlp", "1", "READY"))
+            self.assertTrue(row[3].startswith("compared with version 1 on 4 inputs that were made up: largest difference 0"))
+
+    def test_model_that_differs_too_much_is_not_taken(self):
+        repository = "{folder: models, control: explicit, load: [mlp], record: 4, difference_max: 0.0001}"
+        with make(repository) as server:
+            self.assertEqual(ask(server, "/run", INFER).status, 200)
+            copy(server, "mlp_shifted.onnx", "mlp/1/model.onnx")
+            answer = order(server, "mlp", "load")
+            self.assertEqual(answer.status, 400, answer)
+            self.assertIn("differs more than difference_max, 0.0001, lets it: compared with version 1 on 1 recorded inputs",
+                          answer.json()["error"])
+            self.assertEqual(ask(server, "/run", INFER).status, 200)
+            copy(server, "mlp.onnx", "mlp/1/model.onnx")
+            self.assertEqual(order(server, "mlp", "load").status, 200)
+            (row,) = index(server)
+            self.assertIn("largest difference 0, 0 of 1 + magnitude", row[3])
 
     def test_load_takes_a_configuration_in_place_of_the_file(self):
         with make(EXPLICIT, ("mlp/1/model.onnx", "mlp/2/model.onnx")) as server:

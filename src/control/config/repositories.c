@@ -108,6 +108,8 @@ static void set_labels(struct gathering *gathering, const struct scanned_model *
 static void apply(struct gathering *gathering, const struct scanned_model *scanned, struct model_config *model)
 {
     const struct model_settings *settings = &scanned->settings;
+    model->record = gathering->repository->record;
+    model->difference_max = gathering->repository->difference_max;
     if (settings->has_batch_max)
         model->batch.max = MAX(MIN(settings->batch_max, 4096), 1);
     if (settings->threads)

@@ -189,7 +189,7 @@ static enum err make(struct models *models, const struct model_config *config, u
     slot->config = (struct model_config){0}; /* until it is whole, it is that of nothing */
     slot->signature = signature;
     slot->retired_ns = 1;
-    slot->fault[0] = '\0';
+    slot->words[0] = '\0';
     atomic_store(&slot->entry.state, MODEL_LOADING);
     pool_init(&slot->pool, 0, 8U << 20);
     arena_init(&slot->arena, &slot->pool, 4096, 4U << 20);

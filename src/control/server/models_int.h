@@ -25,7 +25,7 @@ struct model_slot {
     _Atomic uint32_t wants;        /* configurations that name it; written under models.lock */
     _Atomic int role;              /* enum slot_role */
     uint64_t retired_ns;           /* when the last of them went; under models.lock */
-    char fault[MODEL_FAULT_BYTES]; /* of the last load; under models.lock */
+    char words[MODEL_FAULT_BYTES]; /* on the last load: why it failed, or how the model compares; under models.lock */
     _Atomic bool is_loading;
     _Atomic(struct model_slot *) next;
 };

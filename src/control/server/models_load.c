@@ -99,9 +99,54 @@ static bool fits_settings(const struct model_config *config, const struct model_
     return fits;
 }
 
+/* Whose place it is to take: of the same version, else the highest that runs. */
+static struct model *find_before(const struct models_round *round, const struct model_config *config)
+{
+    struct model_range range =
+        round->old ? config_model_versions(round->old, config->name) : (struct model_range){NULL, 0};
+    struct model *found = NULL;
+    for (uint32_t i = 0; i < range.count; i++) {
+        const struct model_entry *entry = range.entries[i];
+        if (!model_entry_is(entry, MODEL_READY) || (found && !slice_equal(entry->config->version, config->version)))
+            continue;
+        found = atomic_load(&entry->model);
+    }
+    return found;
+}
+
+static void describe(const struct model_comparison *comparison, const struct model_info *before, struct text *out)
+{
+    text_printf(out, "compared with version " SLICE_FMT " on %u %s", SLICE_ARG(before->version), comparison->samples,
+                comparison->is_recorded ? "recorded inputs" : "inputs that were made up");
+    if (comparison->samples)
+        text_printf(out, ": largest difference %.3g, %.3g of 1 + magnitude", comparison->absolute,
+                    comparison->relative);
+    if (comparison->what.len)
+        text_printf(out, " (output \"" SLICE_FMT "\")", SLICE_ARG(comparison->what));
+    if (comparison->form[0])
+        text_printf(out, "; %s", comparison->form);
+}
+
+/* False: it differs by more than it may. `note` says by how much in any case. */
+static bool is_like_before(const struct models_round *round, const struct model_config *config, struct model *model,
+                           struct text *note, struct text *fault)
+{
+    struct model *before = find_before(round, config);
+    struct model_comparison comparison;
+    if (!before || model_compare(before, model, &comparison) != ERR_OK)
+        return true;
+    describe(&comparison, model_info(before), note);
+    say("model " SLICE_FMT " version " SLICE_FMT ": %s", SLICE_ARG(config->name), SLICE_ARG(config->version),
+        note->ptr);
+    if (config->difference_max <= 0 || (comparison.relative <= config->difference_max && !comparison.form[0]))
+        return true;
+    text_printf(fault, "it differs more than difference_max, %g, lets it: %s", config->difference_max, note->ptr);
+    return false;
+}
+
 /* Loads and checks. ERR_INVALID with a fault. */
-static enum err open_model(const struct models_round *round, const struct model_slot *slot, struct text *fault,
-                           struct model **ret_model)
+static enum err open_model(const struct models_round *round, const struct model_slot *slot, struct text *note,
+                           struct text *fault, struct model **ret_model)
 {
     char notice_memory[2048];
     struct text notices = text_init(notice_memory, sizeof notice_memory);
@@ -127,6 +172,7 @@ static enum err open_model(const struct models_round *round, const struct model_
         text_printf(fault, SLICE_FMT " changed while it was read", SLICE_ARG(config->path));
         is_good = false;
     }
+    is_good = is_good && is_like_before(round, config, model, note, fault);
     if (is_good)
         *ret_model = model;
     else
@@ -135,12 +181,12 @@ static enum err open_model(const struct models_round *round, const struct model_
 }
 
 /* Clients may read it, and need not know where the repository lies. */
-static void keep_fault(struct models *models, struct model_slot *slot, const char *words)
+static void keep_words(struct models *models, struct model_slot *slot, const char *words)
 {
     struct slice folder = slot->config.repository;
     struct slice rest = slice_of_text(words);
     mutex_lock(&models->lock);
-    struct text fault = text_init(slot->fault, sizeof slot->fault);
+    struct text fault = text_init(slot->words, sizeof slot->words);
     while (rest.len) {
         bool is_folder =
             folder.len && slice_starts(rest, folder) && rest.len > folder.len && rest.ptr[folder.len] == '/';
@@ -154,16 +200,18 @@ static void keep_fault(struct models *models, struct model_slot *slot, const cha
 static void load(const struct models_round *round, struct model_slot *slot)
 {
     char fault_memory[MODEL_FAULT_BYTES];
+    char note_memory[MODEL_FAULT_BYTES];
     struct text fault = text_init(fault_memory, sizeof fault_memory);
+    struct text note = text_init(note_memory, sizeof note_memory);
     struct model *model = NULL;
     atomic_store(&slot->entry.state, MODEL_LOADING);
     atomic_store(&slot->is_loading, true);
-    enum err err = open_model(round, slot, &fault, &model);
+    enum err err = open_model(round, slot, &note, &fault, &model);
     atomic_store(&slot->is_loading, false);
     counter_add(err == ERR_OK ? &round->models->loads.succeeded : &round->models->loads.failed, 1);
     if (err != ERR_OK && !fault_memory[0])
         text_add(&fault, slice_of_text(err_text(err)));
-    keep_fault(round->models, slot, fault_memory);
+    keep_words(round->models, slot, err == ERR_OK ? note_memory : fault_memory);
     if (err != ERR_OK) {
         atomic_store(&slot->entry.state, MODEL_FAILED);
         say_error("model " SLICE_FMT " version " SLICE_FMT " cannot be served: %s", SLICE_ARG(slot->config.name),

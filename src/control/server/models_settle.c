@@ -155,7 +155,7 @@ static bool take_fault(const struct model_entry *entry, struct slice name, struc
     if (!slice_equal(entry->config->name, name) || model_entry_is(entry, MODEL_READY))
         return false;
     mutex_lock(&models->lock);
-    text_add(fault, slice_of_text(slot->fault));
+    text_add(fault, slice_of_text(slot->words));
     mutex_unlock(&models->lock);
     return true;
 }

@@ -46,11 +46,11 @@ static void add_slot(struct listing *listing, const struct model_slot *slot)
     const struct model_config *config = &slot->config;
     int role = atomic_load(&slot->role);
     if (role == SLOT_SERVED && model_entry_is(&slot->entry, MODEL_READY))
-        (void)add(listing, config->name, config->version, REPOSITORY_READY, none);
+        (void)add(listing, config->name, config->version, REPOSITORY_READY, slice_of_text(slot->words));
     else if (atomic_load(&slot->is_loading) || (role == SLOT_SERVED && model_entry_is(&slot->entry, MODEL_LOADING)))
         (void)add(listing, config->name, config->version, REPOSITORY_LOADING, none);
     else if (role == SLOT_SERVED)
-        (void)add(listing, config->name, config->version, REPOSITORY_UNAVAILABLE, slice_of_text(slot->fault));
+        (void)add(listing, config->name, config->version, REPOSITORY_UNAVAILABLE, slice_of_text(slot->words));
     else if (role == SLOT_UNUSED && slot->wants && model_entry_is(&slot->entry, MODEL_READY))
         (void)add(listing, config->name, config->version, REPOSITORY_UNLOADING,
                   SLICE_LIT("requests that have begun finish on it"));
@@ -64,10 +64,10 @@ static void add_failed_slot(struct listing *listing, const struct model_slot *sl
         return;
     struct repository_row *row = find(listing, config->name, config->version);
     if (!row) {
-        (void)add(listing, config->name, config->version, REPOSITORY_UNAVAILABLE, slice_of_text(slot->fault));
+        (void)add(listing, config->name, config->version, REPOSITORY_UNAVAILABLE, slice_of_text(slot->words));
         return;
     }
-    row->reason = arena_printf(listing->arena, "the file that is there now cannot be served: %s", slot->fault);
+    row->reason = arena_printf(listing->arena, "the file that is there now cannot be served: %s", slot->words);
     listing->is_cut |= !row->reason.ptr;
 }
 

@@ -43,6 +43,7 @@ struct model {
     struct instance *instances; /* of executors and workers (batch.c) */
     struct lane *lane;
     struct model_cache *cache;
+    struct recording *recordings; /* one for each worker; NULL: nothing is kept */
     const char *input_names[MODEL_TENSORS_MAX];
     const char *output_names[MODEL_TENSORS_MAX];
     struct shapes shapes;
@@ -90,6 +91,12 @@ MUST_USE enum err batch_try(struct model *model, uint32_t instance, struct batch
 uint32_t model_threads(const struct model_config *config);
 /* Sets the session, its provider and how long that took. */
 MUST_USE enum err session_open(struct model *model, const struct model_load_options *options);
+
+/* Room for what run_record keeps, if anything is to be kept. */
+MUST_USE enum err recordings_create(struct model *model);
+void recordings_destroy(struct model *model);
+/* Gives `run`, of a model with the same inputs, the inputs of the kept sample `index`; ERR_NOT_FOUND: there are fewer. */
+MUST_USE enum err recordings_fill(struct model *model, uint32_t index, struct run *run);
 
 /* Reads the file of labels, if there is one. */
 MUST_USE enum err labels_load(struct model *model, struct text *fault);

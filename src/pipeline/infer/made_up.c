@@ -110,6 +110,34 @@ static bool is_element_equal(enum tensor_type type, const char *a, const char *b
     return fabs(x - y) <= MAX(tolerance, last_place(type)) * (1 + fabs(y)) || (isnan(x) && isnan(y));
 }
 
+static double difference(enum tensor_type type, const char *a, const char *b, double *ret_scale)
+{
+    double x, y;
+    *ret_scale = 1;
+    if (is_element_equal(type, a, b, 0))
+        return 0;
+    if (!element_read(type, a, &x) || !element_read(type, b, &y))
+        return 1;
+    *ret_scale = 1 + fabs(x);
+    return isfinite(x) && isfinite(y) ? fabs(x - y) : INFINITY;
+}
+
+bool tensor_difference(const struct tensor *before, const struct tensor *after, double *absolute, double *relative)
+{
+    enum tensor_type type = before->spec->type;
+    size_t bytes = tensor_element_bytes(type);
+    if (before->rank != after->rank || before->bytes != after->bytes ||
+        memcmp(before->dims, after->dims, before->rank * sizeof(before->dims[0])) != 0)
+        return false;
+    for (size_t at = 0; at < before->bytes; at += bytes) {
+        double scale;
+        double apart = difference(type, (const char *)before->data + at, (const char *)after->data + at, &scale);
+        *absolute = MAX(*absolute, apart);
+        *relative = MAX(*relative, isfinite(apart) ? apart / scale : INFINITY);
+    }
+    return true;
+}
+
 static double last_place(enum tensor_type type)
 {
     return type == TENSOR_F16 ? 0x1p-9 : type == TENSOR_BF16 ? 0x1p-6 : 0;

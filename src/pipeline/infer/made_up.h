@@ -18,4 +18,8 @@ void made_up_fill(struct tensor *tensor, uint64_t seed, enum made_up made_up);
 bool is_row_equal(const struct tensor *tensor, uint32_t row, const struct tensor *alone, double tolerance,
                   struct text *how);
 
+/* The largest differences of two tensors of one type, as they are and times 1 + magnitude; elements that are no floats and differ
+ * count as 1. False: they have other shapes. */
+bool tensor_difference(const struct tensor *before, const struct tensor *after, double *absolute, double *relative);
+
 #endif

@@ -35,6 +35,8 @@ enum err model_load(const struct model_load_options *options, struct model **ret
     if (err == ERR_OK)
         err = model_cache_create(options->config, options->worker_count, &model->cache);
     if (err == ERR_OK)
+        err = recordings_create(model);
+    if (err == ERR_OK)
         err = lane_create(
             &(struct lane_options){.model = model, .config = options->config, .worker_count = options->worker_count},
             &model->lane);
@@ -157,6 +159,7 @@ static void destroy(struct model *model)
     model_cache_destroy(model->cache);
     for (uint32_t i = 0; i < model->worker_count; i++)
         run_pool_deinit(&model->pools[i]);
+    recordings_destroy(model);
     instances_destroy(model);
     ort_session_destroy(model->session);
     shapes_deinit(&model->shapes);

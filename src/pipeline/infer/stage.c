@@ -26,6 +26,7 @@ enum verdict stage_infer(struct request *request)
     request->run_ns = job->times.run_ns;
     if (job->err != ERR_OK)
         return fail(request);
+    run_record(request->run);
     request->has_outputs = true;
     return VERDICT_NEXT;
 }

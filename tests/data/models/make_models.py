@@ -115,6 +115,13 @@ MODELS = {
         [value_info("x", FLOAT, ["batch", 8])], [value_info("y", FLOAT, ["batch", 3])],
         [floats("A", [8, 16], weights(128, 5)), floats("a", [16], weights(16, 3)),
          floats("B", [16, 3], weights(48, 7)), floats("b", [3], [0.5, -0.25, 1.0])]),
+    # The same with 1/1024 added to the first output, as a model that was trained again may have.
+    "mlp_shifted": model(
+        "mlp_shifted",
+        [node("Gemm", ["x", "A", "a"], ["h"]), node("Relu", ["h"], ["r"]), node("Gemm", ["r", "B", "b"], ["y"])],
+        [value_info("x", FLOAT, ["batch", 8])], [value_info("y", FLOAT, ["batch", 3])],
+        [floats("A", [8, 16], weights(128, 5)), floats("a", [16], weights(16, 3)),
+         floats("B", [16, 3], weights(48, 7)), floats("b", [3], [0.5 + 1 / 1024, -0.25, 1.0])]),
     # sum = left + right and product = left · right.
     "two_inputs": model(
         "two_inputs",
