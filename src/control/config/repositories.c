@@ -12,6 +12,8 @@
 
 #define MODELS_MAX 4096
 #define FAULTS_MAX 4096
+#define CACHE_NS                                                                                                       \
+    (864 * UINT64_C(100000000000000)) /* of response_cache, which has no end in Triton: what `ttl` takes at most */
 
 struct gathering {
     struct compile *compile;
@@ -94,6 +96,20 @@ static void set_warm_up(struct gathering *gathering, const struct model_settings
     model->warm_up = (struct option_list){shapes, settings->warm_up_count};
 }
 
+/* Whoever gives rules wants them kept. */
+static void set_batching(struct gathering *gathering, const struct model_settings *settings, struct model_config *model)
+{
+    struct arena *arena = &gathering->compile->config->arena;
+    uint64_t *sizes = arena_alloc_array(arena, settings->preferred_count, sizeof *sizes);
+    gathering->is_cut |= !sizes;
+    if (!sizes)
+        return;
+    memcpy(sizes, settings->preferred, settings->preferred_count * sizeof *sizes);
+    model->batch.policy = BATCH_FIXED;
+    model->batch.max_delay = MIN(settings->delay_us * 1000, 60 * NS_PER_S);
+    model->batch.preferred = (struct option_list){sizes, settings->preferred_count};
+}
+
 static void set_labels(struct gathering *gathering, const struct scanned_model *scanned, struct model_config *model)
 {
     const struct model_settings *settings = &scanned->settings;
@@ -116,8 +132,16 @@ static void apply(struct gathering *gathering, const struct scanned_model *scann
         model->threads = settings->threads;
     if (settings->has_optimization)
         model->optimization = settings->optimization;
-    if (settings->queue.size_max)
-        model->queue = MIN(settings->queue.size_max, 65536);
+    if (settings->queue_max)
+        model->queue_total = MIN(settings->queue_max, 1048576);
+    if (settings->priority_default)
+        model->priority = MIN(settings->priority_default, 8);
+    if (settings->instances)
+        model->instances = MIN(settings->instances, 1024);
+    if (settings->has_cache)
+        model->cache.ttl_ns = CACHE_NS;
+    if (settings->delay_us || settings->preferred_count)
+        set_batching(gathering, settings, model);
     if (settings->accelerator_count || settings->wants_gpu)
         set_providers(gathering, settings, model);
     if (settings->warm_up_count)

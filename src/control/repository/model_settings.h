@@ -34,12 +34,6 @@ struct declared_tensor {
     struct option_place place;
 };
 
-struct queue_settings {
-    bool is_delayed; /* timeout_action DELAY */
-    uint64_t timeout_us;
-    uint64_t size_max;
-};
-
 struct model_settings {
     struct slice name; /* empty: not said, here and wherever a slice is */
     struct slice file; /* default_model_filename */
@@ -57,9 +51,8 @@ struct model_settings {
     uint64_t preferred[16];
     uint32_t preferred_count;
     uint64_t delay_us;
-    uint64_t priority_levels;
     uint64_t priority_default;
-    struct queue_settings queue;
+    uint64_t queue_max; /* max_queue_size; 0: not said */
     uint64_t instances; /* 0: not said */
     bool wants_gpu;
     uint64_t threads; /* of parameters; 0: not said */

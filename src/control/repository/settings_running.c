@@ -21,35 +21,19 @@ static void read_delay(struct reader *reader, const struct field *field, void *o
     (void)settings_count(reader, field, UINT64_C(3600000000), &((struct model_settings *)out)->delay_us);
 }
 
-static void read_levels(struct reader *reader, const struct field *field, void *out)
-{
-    (void)settings_count(reader, field, UINT32_MAX, &((struct model_settings *)out)->priority_levels);
-}
-
 static void read_level(struct reader *reader, const struct field *field, void *out)
 {
     (void)settings_count(reader, field, UINT32_MAX, &((struct model_settings *)out)->priority_default);
 }
 
-static void read_action(struct reader *reader, const struct field *field, void *out)
-{
-    static const char *const names[] = {"REJECT", "DELAY", NULL};
-    ((struct queue_settings *)out)->is_delayed = settings_choice(reader, field, names) == 1;
-}
-
-static void read_timeout(struct reader *reader, const struct field *field, void *out)
-{
-    (void)settings_count(reader, field, UINT64_C(86400000000), &((struct queue_settings *)out)->timeout_us);
-}
-
 static void read_queue_size(struct reader *reader, const struct field *field, void *out)
 {
-    (void)settings_count(reader, field, UINT32_MAX, &((struct queue_settings *)out)->size_max);
+    (void)settings_count(reader, field, UINT32_MAX, &((struct model_settings *)out)->queue_max);
 }
 
 static const struct rule queue_rules[] = {
-    {.name = "timeout_action", .read = read_action},
-    {.name = "default_timeout_microseconds", .read = read_timeout},
+    {.name = "timeout_action", .ignored = "a request that is too late is refused"},
+    {.name = "default_timeout_microseconds", .ignored = "`deadline` of a route bounds how long its requests wait"},
     {.name = "max_queue_size", .read = read_queue_size},
     {.name = "allow_timeout_override", .ignored = "a request may always ask for less time"},
     {0},
@@ -58,13 +42,13 @@ static const struct message queue_message = {"default_queue_policy", queue_rules
 
 static void read_queue(struct reader *reader, const struct field *field, void *out)
 {
-    settings_message(reader, &queue_message, field, &((struct model_settings *)out)->queue);
+    settings_message(reader, &queue_message, field, out);
 }
 
 static const struct rule batching_rules[] = {
     {.name = "preferred_batch_size", .read = read_preferred},
     {.name = "max_queue_delay_microseconds", .read = read_delay},
-    {.name = "priority_levels", .read = read_levels},
+    {.name = "priority_levels", .ignored = "there are 8"},
     {.name = "default_priority_level", .read = read_level},
     {.name = "default_queue_policy", .read = read_queue},
     {.name = "preserve_ordering", .ignored = "each request is answered when it is ready"},

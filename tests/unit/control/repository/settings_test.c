@@ -65,8 +65,8 @@ static const char full[] =
     "version_policy: { specific: { versions: [ 1, 3 ] } }\n"
     "dynamic_batching {\n"
     "  preferred_batch_size: [ 4, 8 ] max_queue_delay_microseconds: 100\n"
-    "  priority_levels: 3 default_priority_level: 2\n"
-    "  default_queue_policy { timeout_action: DELAY default_timeout_microseconds: 5000 max_queue_size: 64 }\n"
+    "  default_priority_level: 2\n"
+    "  default_queue_policy { max_queue_size: 64 }\n"
     "}\n"
     "instance_group [ { count: 2 kind: KIND_CPU }, { kind: KIND_GPU } ]\n"
     "parameters { key: \"intra_op_thread_count\" value: { string_value: \"4\" } }\n"
@@ -94,11 +94,8 @@ static void check_full(const struct model_settings *settings)
     assert_int_equal(settings->preferred_count, 2);
     assert_int_equal(settings->preferred[1], 8);
     assert_int_equal(settings->delay_us, 100);
-    assert_int_equal(settings->priority_levels, 3);
     assert_int_equal(settings->priority_default, 2);
-    assert_true(settings->queue.is_delayed);
-    assert_int_equal(settings->queue.timeout_us, 5000);
-    assert_int_equal(settings->queue.size_max, 64);
+    assert_int_equal(settings->queue_max, 64);
     assert_int_equal(settings->instances, 3);
     assert_true(settings->wants_gpu);
     assert_int_equal(settings->threads, 4);
@@ -128,8 +125,7 @@ static void reads_the_same_from_json(void **state)
         "\"output\":[{\"name\":\"y\",\"data_type\":\"TYPE_FP32\",\"dims\":[-1],\"label_filename\":\"labels.txt\"}],"
         "\"version_policy\":{\"specific\":{\"versions\":[1,\"3\"]}},"
         "\"dynamic_batching\":{\"preferred_batch_size\":[4,8],\"max_queue_delay_microseconds\":\"100\","
-        "\"priority_levels\":3,\"default_priority_level\":2,\"default_queue_policy\":{\"timeout_action\":\"DELAY\","
-        "\"default_timeout_microseconds\":5000,\"max_queue_size\":64}},"
+        "\"default_priority_level\":2,\"default_queue_policy\":{\"max_queue_size\":64}},"
         "\"instance_group\":[{\"count\":2,\"kind\":\"KIND_CPU\"},{\"kind\":\"KIND_GPU\"}],"
         "\"parameters\":{\"intra_op_thread_count\":{\"string_value\":\"4\"}},\"ensemble_scheduling\":null,"
         "\"optimization\":{\"graph\":{\"level\":-1},\"execution_accelerators\":{\"cpu_execution_accelerator\":"
