@@ -344,6 +344,7 @@ uint32_t target_inputs(const struct operation *operation, struct description_inp
     }
     if (!route->upstream)
         return 0;
+    inputs[0] = (struct description_input){"*/*", {NULL, 0}};
     return 1;
 }
 
