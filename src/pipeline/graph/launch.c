@@ -116,8 +116,13 @@ static enum start place_tensor(struct cell *cell, const struct graph_tensor *ten
     uint32_t feeds = (uint32_t)plan->feeds;
     struct cell *model = &graph->steps[feeds].cells[cell->index];
     enum start start = take_run(model);
+    if (start == START_DONE) {
+        cell->call.problem = model->call.problem;
+        cell->call.fault = model->call.fault;
+        return fail(cell, model->err);
+    }
     if (start != START_RUNNING)
-        return start == START_DONE ? fail(cell, model->err) : start;
+        return start;
     const struct graph_input *input = &graph->pipeline->steps[feeds].inputs[plan->feeds_input];
     int index = input->tensor.len ? model_input_index(run_model(model->run), input->tensor) : 0;
     const struct tensor_spec *spec = &model_info(run_model(model->run))->inputs[index < 0 ? 0 : index];
