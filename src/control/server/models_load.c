@@ -214,8 +214,10 @@ static void load(const struct models_round *round, struct model_slot *slot)
     keep_words(round->models, slot, err == ERR_OK ? note_memory : fault_memory);
     if (err != ERR_OK) {
         atomic_store(&slot->entry.state, MODEL_FAILED);
-        say_error("model " SLICE_FMT " version " SLICE_FMT " cannot be served: %s", SLICE_ARG(slot->config.name),
-                  SLICE_ARG(slot->config.version), fault_memory);
+        bool is_found = slot->config.repository.len != 0; /* one of `models:` is told by its file */
+        say_error("model " SLICE_FMT "%s" SLICE_FMT " cannot be served: %s", SLICE_ARG(slot->config.name),
+                  is_found ? " version " : "", SLICE_ARG(is_found ? slot->config.version : SLICE_LIT("")),
+                  fault_memory);
         return;
     }
     atomic_store(&slot->entry.model, model);
