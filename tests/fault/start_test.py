@@ -32,7 +32,7 @@ routes:
   - {match: /v2, public: true, to: {endpoint: v2}}
 """
 PLAIN = CONFIG % ""
-WITH_MODEL = CONFIG % ("models: [%s]\n" % weir.MODEL)
+WITH_MODEL = CONFIG % ("models: [%s, batch: 2}]\n" % weir.MODEL[:-1])  # larger batches are tried with the same allocations
 WITH_SCHEMAS = CONFIG % "schemas: schemas\n" + """  - match: PUT /v2/users/{id}
     public: true
     parameters: [{name: id, in: path, required: true, schema: {type: integer}}]
