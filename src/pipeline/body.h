@@ -25,6 +25,9 @@ struct body_source {
      * the owner calls flow_resume when there are. ERR_EOF: there were all. Any other: the body cannot be completed, and
      * the client is made to see that. */
     enum err (*read)(struct body_source *source, char *place, size_t capacity, size_t *ret_bytes);
+    /* NULL, or: the request has failed while the body is on its way, and request->problem says why. True: the body comes to
+     * an end that tells of it, after flow_resume; else it is broken off. */
+    bool (*fail)(struct body_source *source);
     /* NULL, or: instead of bytes a range of a file of up to bytes_max, to be sent without being read. A protocol that
      * can do that calls it instead of read, with the same results. The file stays open as long as the request. */
     enum err (*next_file)(struct body_source *source, uint64_t bytes_max, struct file_piece *ret_piece);

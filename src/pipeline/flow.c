@@ -26,13 +26,26 @@ static void record_time(struct request *request, enum stage stage);
 static void finish(struct request *request);
 static void start_total_timer(struct request *request);
 static void on_total_time(struct timer *timer);
-static void leave_connection(struct request *request);
+static void leave(struct request *request);
 static void abandon_work(struct request *request);
 
 void flow_start(struct request *request)
 {
     start_total_timer(request);
     run(request);
+}
+
+void flow_start_part(struct request *request, enum stage stage)
+{
+    request->stage = stage;
+    request->stage_begin_ns = request->worker->loop.now_ns;
+    run(request);
+}
+
+/* A part of another comes and goes by its connection. */
+static inline struct connection *connection_of(const struct request *request)
+{
+    return UNLIKELY(request->parent) ? request->parent->connection : request->connection;
 }
 
 void flow_resume(struct request *request)
@@ -46,11 +59,11 @@ void flow_resume(struct request *request)
         return;
     }
     /* While others have it only a pipeline can go on, and the answer: of one whose time was over, or as it comes. */
+    struct connection *connection = connection_of(request);
     bool is_in_parts = request->stage == STAGE_graph || request->stage >= STAGE_format;
-    bool is_held = request->holds && (!is_in_parts || !request->connection);
+    bool is_held = request->holds && (!is_in_parts || !connection);
     if (is_held || !request->is_waiting)
         return;
-    struct connection *connection = request->connection;
     if (!connection) {
         finish(request);
         return;
@@ -65,8 +78,8 @@ void flow_cancel(struct request *request)
     ASSERT(!request->is_running, "a connection does not end under a stage");
     counter_add(&request->worker->meter.requests_cancelled, 1);
     request->is_cancelled = true;
-    if (request->connection)
-        leave_connection(request);
+    request->parent = NULL;
+    leave(request);
     if (request->holds)
         abandon_work(request);
     else
@@ -75,11 +88,14 @@ void flow_cancel(struct request *request)
 
 void flow_fail(struct request *request)
 {
-    struct connection *connection = request->connection;
+    struct connection *connection = connection_of(request);
     ASSERT(request->problem && connection && !request->is_running, "who fails a request says why, and outside of it");
     bool is_outermost = connection_enter(connection);
     request->sink = NULL;
-    if (request->is_head_sent) {
+    struct body_source *source = request->response.source;
+    if (request->is_head_sent && source && source->fail && source->fail(source)) {
+        flow_resume(request);
+    } else if (request->is_head_sent) {
         connection->protocol->abort(request);
         finish(request);
     } else {
@@ -224,8 +240,7 @@ static void finish(struct request *request)
 {
     chain_complete(request);
     request->is_answered = true;
-    if (request->connection)
-        leave_connection(request);
+    leave(request);
     if (!request->holds)
         request_release(request);
 }
@@ -254,11 +269,13 @@ static void on_total_time(struct timer *timer)
     flow_expire(request, PROBLEM_DEADLINE);
 }
 
-static void leave_connection(struct request *request)
+static void leave(struct request *request)
 {
+    struct connection *connection = request->connection;
     if (request->total_timer.deadline_ns)
         timer_cancel(&request->total_timer);
-    struct connection *connection = request->connection;
+    if (!connection)
+        return;
     connection->protocol->detach(request);
     connection->open_requests--;
     request->connection = NULL;

@@ -11,6 +11,8 @@ void flow_plan(struct route *route);
 /* For protocols: the head of a request is there, or request->problem says why it was refused. Within a bracket. The
  * request may have ended on return. */
 void flow_start(struct request *request);
+/* The same for a part of another, of which everything is there that `stage` wants. */
+void flow_start_part(struct request *request, enum stage stage);
 /* The wait of a request is over: its stage is called again, and the rest after it. Too often does no harm. From a stage
  * of the same request, the stage is called again should it return WAIT. Request and connection may be gone on return. */
 void flow_resume(struct request *request);

@@ -22,6 +22,8 @@ enum verdict grpc_decode(struct request *request);
 enum verdict grpc_format(struct request *request);
 /* For the stage endpoint: all other procedures. */
 enum verdict grpc_endpoint(struct request *request);
+/* For the stage respond: hands the answer to a message of a stream to the stream. */
+enum verdict grpc_deliver(struct request *message);
 /* For the stage format: the response that says request->problem. Cannot fail: without memory it says less. */
 void grpc_problem(struct request *request);
 

@@ -125,7 +125,8 @@ struct request {
     struct worker *worker;
     struct connection *connection; /* NULL once the client has gone */
     struct http2_exchange *http2;  /* its stream, as long as there is a connection */
-    struct config *config;         /* held through the worker's generation */
+    struct request *parent; /* a message of a stream is a part of its request, and has no connection; NULL: whole */
+    struct config *config;  /* held through the worker's generation */
     struct worker_generation *generation;
     struct exchange *exchange; /* proxy/'s: with an upstream */
     struct grpc_call *grpc;    /* grpc/'s; NULL: its route is to no remote procedure */
@@ -294,6 +295,9 @@ enum verdict request_fail_admission(struct request *request, const struct admiss
 /* For protocols: from the worker's slab, with its arena and room for `header_count_max` header fields; NULL at the
  * worker's limit. */
 struct request *request_acquire(struct connection *connection, size_t header_count_max);
+/* A request for a message of one that is a stream: memory and run of its own, and all else of the stream's. It is whoever
+ * acquires it that sees that it does not outlive `parent`: then parent is to be NULL, by flow_cancel. NULL at the limit. */
+struct request *request_acquire_part(struct request *parent);
 /* The body comes from a source from now on; `bytes` UINT64_MAX when nobody knows how much. */
 void response_set_source(struct response *response, struct body_source *source, uint64_t bytes);
 /* Status and media type of a response whose body comes from a source; `bytes` UINT64_MAX when nobody knows how much. */

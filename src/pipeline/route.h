@@ -84,13 +84,15 @@ struct route {
     struct model_entry *model; /* of `to: {model: …}`; NULL for an endpoint. Resolved by the control plane */
     enum endpoint endpoint;
     enum rpc rpc;
-    struct pipeline *pipeline;       /* of `to: {pipeline: …}` */
+    struct pipeline *pipeline;   /* of `to: {pipeline: …}` */
+    const struct route *message; /* of a procedure that is a stream of messages: the route of each; NULL otherwise */
     const struct upstream *upstream; /* of `to: {upstream: …}` and `to: {proxy: …}`; NULL otherwise */
     const struct file_root *files;   /* of `to: {files: …}` */
     const struct asset *asset;       /* of `to: {asset: …}` */
     const struct contract *contract; /* what it takes and gives; NULL: nobody has said */
     bool is_streamed; /* the target takes the body as it comes, by flow_receive; `receive` does not wait for it */
     uint64_t body_bytes_max;
+    uint64_t body_time_ns;      /* limits.body_time, or what holds in its place */
     uint64_t request_time_ns;   /* ROUTE_TIME_NONE: an upstream's own times bound it */
     struct route_meter *meters; /* one for each worker; attached by the control plane, kept across reloads by name */
 };

@@ -22,7 +22,7 @@ CONFIG = """
 listen: [127.0.0.1:0]
 workers: 1
 executors: 1
-limits: {body_bytes: 1MiB, http2_streams: 200}
+limits: {body_bytes: 1MiB, http2_streams: 200, grpc_stream_requests: 8, grpc_idle_time: 2s}
 models:
   - {name: two, path: %(models)s/two_inputs.onnx}
   - {name: mlp, path: %(models)s/mlp.onnx, queue: 4000}
@@ -76,6 +76,16 @@ class Case(unittest.TestCase):
 
 
 class Answers(Case):
+    def test_configuration_and_statistics(self):
+        config = wire.fields(self.call("ModelConfig", wire.field(1, "two")).message[1][0])
+        self.assertEqual((config[1], config[17]), ([b"two"], [b"onnxruntime"]))
+        self.assertEqual([wire.fields(spec)[2] for spec in config[5]], [[11], [11]])
+        self.call("ModelInfer", two(3))
+        stats = [wire.fields(model) for model in self.call("ModelStatistics", wire.field(1, "two")).message[1]]
+        self.assertEqual([model[1] for model in stats], [[b"two"]])
+        self.assertGreaterEqual(stats[0][4][0], 3)
+        self.assertEqual(len(self.call("ModelStatistics").message[1]), 4)
+
     def test_health_and_metadata(self):
         self.assertEqual(self.call("ServerLive").message, {1: [1]})
         self.assertEqual(self.call("ServerReady").message, {1: [1]})
@@ -246,6 +256,155 @@ class Compression(Case):
         answer = self.call("ModelInfer", more=[("grpc-encoding", "gzip")],
                            body=wire.frame(gzip.compress(bytes(32 << 20)), flag=1))
         self.assertEqual(answer.status, wire.RESOURCE_EXHAUSTED)
+
+
+class Streams(Case):
+    """ModelStreamInfer."""
+
+    def stream(self, *messages_, **options):
+        body = b"".join(wire.frame(message) for message in messages_)
+        return self.call("ModelStreamInfer", body=body, **options)
+
+    def answers(self, answer):
+        """[(error, ModelInferResponse), …]"""
+        found = [wire.fields(message) for _, message in answer.messages]
+        return [(message.get(1, [b""])[0].decode(), wire.fields(message.get(2, [b""])[0])) for message in found]
+
+    def test_answers_come_in_the_order_of_the_messages(self):
+        messages = [two(1 + i % 6, wire.field(3, "id %d" % i)) for i in range(300)]
+        answer = self.stream(*messages)
+        self.assertEqual((answer.status, len(answer.messages)), (wire.OK, 300), answer)
+        for i, (error, response) in enumerate(self.answers(answer)):
+            self.assertEqual((error, response[3]), ("", [b"id %d" % i]))
+            self.assertEqual(len(response[6][0]), 8 * (1 + i % 6))
+
+    def test_a_quick_one_waits_for_a_slow_one(self):
+        answers = self.answers(self.stream(slow(), two()))
+        self.assertEqual([response[1] for _, response in answers], [[b"detection"], [b"two"]])
+
+    def test_a_stream_without_messages(self):
+        client = self.client()
+        number = client.open("POST", wire.SERVICE + "ModelStreamInfer", wire.FIELDS)
+        answer = wire.Answer(client.wait(number))
+        self.assertEqual((answer.status, answer.messages), (wire.OK, []))
+        self.assertEqual(self.stream().status, wire.OK)
+
+    def test_answers_come_while_the_stream_goes_on(self):
+        client = self.client()
+        number = wire.open_call(client, "ModelStreamInfer", two(), is_ended=False)
+        stream = client.streams[number]
+        for count in range(1, 6):
+            while len(wire.messages(stream.body) if len(stream.body) >= 5 else []) < count:
+                client.take()
+            client.raw(client.data_frames(number, wire.frame(two()), is_ended=count == 5))
+        self.assertEqual(len(wire.Answer(client.wait(number)).messages), 6)
+
+    def test_messages_in_pieces(self):
+        client = self.client()
+        body = b"".join(wire.frame(two(1, wire.field(3, "id %d" % i))) for i in range(20))
+        number = wire.open_call(client, "ModelStreamInfer", body=body[:3], is_ended=False)
+        for at in range(3, len(body), 7):
+            client.raw(client.data_frames(number, body[at:at + 7], is_ended=at + 7 >= len(body)))
+        answer = wire.Answer(client.wait(number))
+        self.assertEqual([response[3] for _, response in self.answers(answer)], [[b"id %d" % i] for i in range(20)])
+
+    def test_what_is_wrong_with_a_message_does_not_end_the_stream(self):
+        answer = self.stream(two(), two(1, wire.field(3, "bad"), model="none"), wire.field(1, b"\xff"), two())
+        self.assertEqual((answer.status, len(answer.messages)), (wire.OK, 4), answer)
+        errors = self.answers(answer)
+        self.assertEqual([bool(error) for error, _ in errors], [False, True, True, False])
+        self.assertIn("No model is named \"none\"", errors[1][0])
+        self.assertEqual(errors[1][1], {3: [b"bad"]})
+        self.assertIn("no ModelInferRequest", errors[2][0])
+
+    def test_a_message_that_is_too_large_ends_the_stream_behind_the_answers_before(self):
+        client = self.client()
+        number = wire.open_call(client, "ModelStreamInfer", body=wire.frame(two()) + b"\0\0\x10\0\1" + bytes(100),
+                                is_ended=False)
+        answer = wire.Answer(client.wait(number))
+        self.assertEqual((answer.status, len(answer.messages)), (wire.RESOURCE_EXHAUSTED, 1), answer)
+        self.assertIn("messages of up to 1048576 bytes", answer.text)
+
+    def test_a_stream_that_ends_in_the_middle_of_a_message(self):
+        for end in (b"\0\0", wire.frame(two())[:-1]):
+            answer = self.call("ModelStreamInfer", body=wire.frame(two()) + end)
+            self.assertEqual((answer.status, len(answer.messages)), (wire.INVALID_ARGUMENT, 1), answer)
+            self.assertIn("in the middle of a message", answer.text)
+        answer = self.call("ModelStreamInfer", body=wire.frame(b"", flag=7))
+        self.assertEqual(answer.status, wire.INVALID_ARGUMENT, answer)
+
+    def test_compressed_messages(self):
+        more = [("grpc-encoding", "gzip"), ("grpc-accept-encoding", "gzip")]
+        body = wire.frame(gzip.compress(two(200)), flag=1) + wire.frame(two())
+        answer = self.call("ModelStreamInfer", body=body, more=more)
+        self.assertEqual([flag for flag, _ in answer.messages], [1, 0], answer)
+        response = wire.fields(wire.fields(gzip.decompress(answer.messages[0][1]))[2][0])
+        self.assertEqual(len(response[6][0]), 1600)
+        self.assertEqual(answer.head["grpc-encoding"], "gzip")
+
+    def test_no_more_messages_are_under_way_than_the_limit_allows(self):
+        client = self.client()
+        wire.call(client, "ServerLive")  # windows are as the server says from here on
+        body = b"".join(wire.frame(slow()) for _ in range(30))  # of 768 KiB each
+        number = wire.open_call(client, "ModelStreamInfer", body=b"", is_ended=False)
+        window = 256 << 10
+        client.raw(client.data_frames(number, body[:window], is_ended=False))
+        sent = window
+        stream = client.streams[number]
+        hear, given = client.heard, [0]
+
+        def heard(kind, flags, on, payload):
+            if kind == http2.WINDOW_UPDATE and on == number:
+                given[0] += struct.unpack(">I", payload)[0]
+            hear(kind, flags, on, payload)
+        client.heard = heard
+        while sent < len(body):
+            client.take()
+            if given[0]:
+                piece = body[sent:sent + given[0]]
+                client.raw(client.data_frames(number, piece, is_ended=False))
+                sent += len(piece)
+                given[0] = 0
+            done = len(stream.body) // 1000
+            self.assertLessEqual(sent // (len(body) // 30), done + 8 + 3)
+        client.reset(number)
+        self.assertEqual(wire.call(client, "ModelInfer", two()).status, wire.OK)
+
+    def test_a_stream_has_the_time_that_it_says(self):
+        client = self.client()
+        number = wire.open_call(client, "ModelStreamInfer", two(), more=[("grpc-timeout", "300m")], is_ended=False)
+        answer = wire.Answer(client.wait(number))
+        self.assertEqual((answer.status, len(answer.messages)), (wire.DEADLINE_EXCEEDED, 1), answer)
+
+    def test_a_stream_without_a_message_for_long_ends(self):
+        client = self.client()
+        number = wire.open_call(client, "ModelStreamInfer", two(), is_ended=False)
+        answer = wire.Answer(client.wait(number))
+        self.assertEqual((answer.status, len(answer.messages)), (wire.UNAVAILABLE, 1), answer)
+
+    def test_a_stream_that_is_given_up_takes_its_messages_with_it(self):
+        for count in (0, 1, 8, 20):
+            client = self.client()
+            wire.call(client, "ServerLive")
+            number = wire.open_call(client, "ModelStreamInfer", body=b"", is_ended=False)
+            client.raw(client.data_frames(number, b"".join(wire.frame(slow()) for _ in range(count))[:200000] + b"\0\0",
+                                          is_ended=False))
+            client.raw(client.data_frames(number, b"".join(wire.frame(two()) for _ in range(count)), is_ended=False))
+            if count == 20:
+                client.close(is_reset=True)
+            else:
+                client.reset(number)
+                self.assertEqual(wire.call(client, "ModelInfer", two()).status, wire.OK)
+        self.assertEqual(self.call("ModelInfer", two()).status, wire.OK)
+
+    def test_many_streams_at_a_time(self):
+        client = self.client()
+        body = b"".join(wire.frame(two(1, wire.field(3, "id %d" % i))) for i in range(10))
+        numbers = [wire.open_call(client, "ModelStreamInfer", body=body) for _ in range(100)]
+        client.wait(*numbers)
+        for number in numbers:
+            answers = self.answers(wire.Answer(client.streams[number]))
+            self.assertEqual([response[3] for _, response in answers], [[b"id %d" % i] for i in range(10)])
 
 
 class Time(Case):

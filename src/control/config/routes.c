@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Routes: `match` taken apart, targets resolved, several methods, `v2` and `openapi` expanded into one struct route each. */
-#include "control/config/contract_int.h"
+#include "control/config/routes_int.h"
 
 #include "control/config/option_tables.h"
 #include "pipeline/files.h"
@@ -20,25 +20,10 @@ static const struct endpoint_row endpoints[] = {
     {"openapi", ENDPOINT_NONE},
 };
 
-/* Endpoints that stand for several routes below the path of `match`. */
-struct expansion_row {
-    const char *method;
-    const char *suffix;
-    enum endpoint endpoint;
-    const char *asset; /* in place of an endpoint */
-    enum rpc rpc;
-};
-
 static const struct expansion_row v2_rows[] = {
 #define V2_ROUTE(method, suffix, endpoint) {#method, suffix, ENDPOINT_##endpoint, NULL, RPC_NONE},
 #include "pipeline/v2_routes.def"
 #undef V2_ROUTE
-};
-
-static const struct expansion_row rpc_rows[] = {
-#define RPC(name, suffix) {"POST", suffix, ENDPOINT_rpc, NULL, RPC_##name},
-#include "pipeline/rpcs.def"
-#undef RPC
 };
 
 static const struct expansion_row openapi_rows[] = {
@@ -47,34 +32,10 @@ static const struct expansion_row openapi_rows[] = {
 #undef OPENAPI_ROUTE
 };
 
-static const struct expansion {
-    const char *name;
-    const struct expansion_row *rows;
-    size_t count;
-} expansions[] = {
+static const struct expansion expansions[] = {
     {"v2", v2_rows, ARRAY_LEN(v2_rows)},
-    {"v2_grpc", rpc_rows, ARRAY_LEN(rpc_rows)},
+    {"v2_grpc", rpc_rows, RPC_COUNT - 1},
     {"openapi", openapi_rows, ARRAY_LEN(openapi_rows)},
-};
-
-/* One entry of `routes:` on its way. */
-struct draft {
-    const struct yaml_node *node;
-    struct route_config *config;
-    struct chain chain;
-    struct option_place place; /* of `match` */
-    struct slice methods;      /* "GET,POST"; empty when none was written */
-    struct slice pattern;
-    struct slice host;
-    enum endpoint endpoint; /* ENDPOINT_NONE: another target */
-    struct pipeline *pipeline;
-    const struct upstream *upstream;
-    const struct file_root *files;
-    const struct asset *asset;
-    const struct expansion *expansion; /* NULL: the route is one */
-    enum rpc rpc;
-    struct draft *next; /* of compile->beside */
-    bool is_bare;       /* even the file's chain does not apply */
 };
 
 static enum err read_route(struct compile *compile, const struct yaml_node *node);
@@ -91,8 +52,6 @@ static uint64_t request_time_of(const struct config *config, const struct draft 
     return draft->upstream ? ROUTE_TIME_NONE : config->limits.request_time;
 }
 
-static enum err add(struct compile *compile, const struct draft *draft, struct slice method, struct slice pattern);
-static enum err add_beside(struct compile *compile);
 static enum err add_implicit(struct compile *compile);
 static enum err make_unmatched(struct compile *compile);
 
@@ -115,7 +74,7 @@ enum err compile_routes(struct compile *compile)
     for (const struct yaml_node *entry = node && node->kind == YAML_LIST ? node->first : NULL; entry;
          entry = entry->next)
         TRY(read_route(compile, entry));
-    TRY(add_beside(compile));
+    TRY(rpc_routes_add(compile));
     TRY(add_implicit(compile));
     return make_unmatched(compile);
 }
@@ -407,55 +366,16 @@ static enum err expand_rows(struct compile *compile, const struct draft *draft)
             part.asset = asset_find(slice_of_text(row->asset));
             ASSERT(part.asset, "what openapi_routes.def names is part of the program");
         }
-        TRY(add(compile, &part, slice_of_text(row->method), pattern.len ? pattern : SLICE_LIT("/")));
+        TRY(route_add(compile, &part, slice_of_text(row->method), pattern.len ? pattern : SLICE_LIT("/")));
     }
     return ERR_OK;
 }
 
 /* Series of metrics go by the name, so it holds all that tells one route from another. */
-static struct slice name_route(struct compile *compile, const struct route *route)
+struct slice route_name_make(struct compile *compile, const struct route *route)
 {
     return arena_printf(&compile->config->arena, SLICE_FMT " " SLICE_FMT SLICE_FMT, SLICE_ARG(route->method),
                         SLICE_ARG(route->host), SLICE_ARG(route->pattern));
-}
-
-/* Where the REST of the Open Inference Protocol is, its gRPC is expected, at the paths that its clients know: beside "/v2",
- * with the same chain. */
-static enum err remember_beside(struct compile *compile, const struct draft *draft)
-{
-    static const char rest[] = "/v2";
-    size_t len = sizeof rest - 1;
-    struct slice pattern = draft->pattern;
-    if (draft->expansion->rows != v2_rows || pattern.len < len ||
-        memcmp(pattern.ptr + pattern.len - len, rest, len) != 0)
-        return ERR_OK;
-    struct draft *beside = arena_alloc(compile->fill.scratch, sizeof *beside);
-    if (!beside)
-        return ERR_NOMEM;
-    *beside = *draft;
-    beside->pattern = slice_first(pattern, pattern.len - len);
-    beside->next = compile->beside;
-    compile->beside = beside;
-    return ERR_OK;
-}
-
-/* A route that somebody wrote for such a path stands. */
-static enum err add_beside(struct compile *compile)
-{
-    for (struct draft *draft = compile->beside; draft; draft = draft->next)
-        for (size_t i = 0; i < ARRAY_LEN(rpc_rows); i++) {
-            struct slice pattern =
-                arena_printf(&compile->config->arena, SLICE_FMT "%s", SLICE_ARG(draft->pattern), rpc_rows[i].suffix);
-            struct route named = {.method = SLICE_LIT("POST"), .pattern = pattern, .host = draft->host};
-            struct slice name = name_route(compile, &named);
-            if (!pattern.ptr || !name.ptr)
-                return ERR_NOMEM;
-            draft->endpoint = rpc_rows[i].endpoint;
-            draft->rpc = rpc_rows[i].rpc;
-            if (!map_find(&compile->names, name))
-                TRY(add(compile, draft, named.method, pattern));
-        }
-    return ERR_OK;
 }
 
 static enum err expand(struct compile *compile, const struct draft *draft)
@@ -463,7 +383,7 @@ static enum err expand(struct compile *compile, const struct draft *draft)
     struct slice methods = draft->methods;
     if (draft->expansion && methods.len == 0) {
         TRY(expand_rows(compile, draft));
-        return remember_beside(compile, draft);
+        return draft->expansion->rows == v2_rows ? rpc_routes_remember(compile, draft) : ERR_OK;
     }
     if (draft->expansion) {
         config_report_error(compile->report, draft->place,
@@ -480,7 +400,7 @@ static enum err expand(struct compile *compile, const struct draft *draft)
         return ERR_OK;
     }
     while (methods.ptr)
-        TRY(add(compile, draft, slice_cut(&methods, ','), draft->pattern));
+        TRY(route_add(compile, draft, slice_cut(&methods, ','), draft->pattern));
     return ERR_OK;
 }
 
@@ -493,8 +413,10 @@ static enum err make_unmatched(struct compile *compile)
     struct route_config *empty = arena_alloc_zero(&config->arena, sizeof *empty);
     if (!route || !empty)
         return ERR_NOMEM;
-    *route =
-        (struct route){.name = SLICE_LIT("unmatched"), .config = empty, .request_time_ns = config->limits.request_time};
+    *route = (struct route){.name = SLICE_LIT("unmatched"),
+                            .config = empty,
+                            .body_time_ns = config->limits.body_time,
+                            .request_time_ns = config->limits.request_time};
     for (uint32_t i = 0; i < compile->file_chain.count; i++)
         if (compile->file_chain.links[i].middleware->place <= PLACE_OBSERVE)
             route_chain_add(route, compile->file_chain.links[i]);
@@ -503,7 +425,7 @@ static enum err make_unmatched(struct compile *compile)
     return ERR_OK;
 }
 
-static enum err add(struct compile *compile, const struct draft *draft, struct slice method, struct slice pattern)
+enum err route_add(struct compile *compile, const struct draft *draft, struct slice method, struct slice pattern)
 {
     struct config *config = compile->config;
     const struct chain *file = &compile->file_chain;
@@ -529,9 +451,10 @@ static enum err add(struct compile *compile, const struct draft *draft, struct s
         .files = draft->files,
         .asset = draft->asset,
         .body_bytes_max = draft->config->body_bytes ? draft->config->body_bytes : config->limits.body_bytes,
+        .body_time_ns = config->limits.body_time,
         .request_time_ns = request_time_of(config, draft),
     };
-    route->name = name_route(compile, route);
+    route->name = route_name_make(compile, route);
     if (!route->name.ptr)
         return ERR_NOMEM;
     struct option_place *place = &compile->places[config->route_count];
@@ -556,6 +479,8 @@ static enum err add(struct compile *compile, const struct draft *draft, struct s
         route_chain_add(route, file->links[i]);
     for (uint32_t i = 0; i < draft->chain.count && !draft->is_bare; i++)
         route_chain_add(route, draft->chain.links[i]);
+    if (route->rpc == RPC_ModelStreamInfer)
+        TRY(rpc_route_make_stream(config, route));
     flow_plan(route);
     config->routes[config->route_count++] = route;
     return ERR_OK;
@@ -587,7 +512,7 @@ static enum err add_implicit(struct compile *compile)
         if (!draft.config)
             return ERR_NOMEM;
         draft.config->is_public = true;
-        TRY(add(compile, &draft, SLICE_LIT("GET"), rows[i].pattern));
+        TRY(route_add(compile, &draft, SLICE_LIT("GET"), rows[i].pattern));
     }
     return ERR_OK;
 }

@@ -36,6 +36,8 @@ void grpc_admit(struct request *request)
     struct slice subtype = grpc_content_subtype(request_header(request, HTTP_FIELD_CONTENT_TYPE));
     struct grpc_call *call = arena_alloc_zero(&request->arena, sizeof *call);
     request->grpc = call;
+    if (call)
+        call->request = request;
     if (!call) {
         (void)request_fail_memory(request);
     } else if (subtype.len && !slice_equal_nocase(subtype, SLICE_LIT("proto"))) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Procedures without tensors: health and metadata. */
-#include "pipeline/grpc/grpc_int.h"
+#include "pipeline/grpc/calls_int.h"
+#include "pipeline/v2_extensions.h"
 
 #define WHY_BYTES      512
 #define MESSAGE_BYTES  256
@@ -41,33 +42,42 @@ static enum verdict server_ready(struct request *request, struct slice message, 
 
 static enum verdict server_metadata(struct request *request, struct slice message, struct buffer *out)
 {
-    (void)request;
     (void)message;
     protobuf_write_text(out, 1, SLICE_LIT("weir"));
     protobuf_write_text(out, 2, SLICE_LIT(WEIR_VERSION));
+    for (uint32_t i = 0; v2_extension(request->config, i); i++)
+        protobuf_write_text(out, 3, slice_of_text(v2_extension(request->config, i)));
     return VERDICT_NEXT;
 }
 
-static enum verdict find_model(struct request *request, struct slice message, const char *message_name)
+enum verdict call_read_model(struct request *request, struct slice message, const char *message_name,
+                             struct model_key *ret_key)
 {
-    struct slice name = {"", 0};
-    struct slice version = {"", 0};
+    struct model_key key = {{"", 0}, {"", 0}};
     struct protobuf_field field;
     enum err err;
     while ((err = protobuf_next(&message, &field)) == ERR_OK) {
-        if (field.number == 1 && !protobuf_string(&field, &name))
+        if (field.number == 1 && !protobuf_string(&field, &key.name))
             return grpc_refuse_message(request, message_name);
-        if (field.number == 2 && !protobuf_string(&field, &version))
+        if (field.number == 2 && !protobuf_string(&field, &key.version))
             return grpc_refuse_message(request, message_name);
     }
     if (err != ERR_EOF)
         return grpc_refuse_message(request, message_name);
-    return model_find_named(request, name, version);
+    *ret_key = key;
+    return VERDICT_NEXT;
+}
+
+enum verdict call_find_model(struct request *request, struct slice message, const char *message_name)
+{
+    struct model_key key;
+    enum verdict verdict = call_read_model(request, message, message_name, &key);
+    return verdict == VERDICT_NEXT ? model_find_named(request, key.name, key.version) : verdict;
 }
 
 static enum verdict model_ready(struct request *request, struct slice message, struct buffer *out)
 {
-    enum verdict verdict = find_model(request, message, "ModelReadyRequest");
+    enum verdict verdict = call_find_model(request, message, "ModelReadyRequest");
     if (verdict != VERDICT_NEXT)
         return verdict;
     const struct model_entry *entry = request->model_entry;
@@ -89,7 +99,7 @@ static void write_specs(struct buffer *out, uint32_t number, const struct tensor
 static enum verdict model_metadata(struct request *request, struct slice message, struct buffer *out)
 {
     struct model *model;
-    enum verdict verdict = find_model(request, message, "ModelMetadataRequest");
+    enum verdict verdict = call_find_model(request, message, "ModelMetadataRequest");
     if (verdict == VERDICT_NEXT)
         verdict = model_need(request, &model);
     if (verdict != VERDICT_NEXT)
@@ -125,14 +135,22 @@ static enum verdict health_check(struct request *request, struct slice message, 
 }
 
 static const call_run calls[RPC_COUNT] = {
-    [RPC_ServerLive] = server_live, [RPC_ServerReady] = server_ready,     [RPC_ServerMetadata] = server_metadata,
-    [RPC_ModelReady] = model_ready, [RPC_ModelMetadata] = model_metadata, [RPC_HealthCheck] = health_check,
+    [RPC_ServerLive] = server_live,
+    [RPC_ServerReady] = server_ready,
+    [RPC_ServerMetadata] = server_metadata,
+    [RPC_ModelConfig] = call_model_config,
+    [RPC_ModelStatistics] = call_model_statistics,
+    [RPC_ModelReady] = model_ready,
+    [RPC_ModelMetadata] = model_metadata,
+    [RPC_HealthCheck] = health_check,
 };
 
 enum verdict grpc_endpoint(struct request *request)
 {
     call_run call = calls[request->route->rpc];
     struct slice message;
+    if (request->route->rpc == RPC_ModelStreamInfer)
+        return grpc_stream_begin(request);
     if (!call)
         return VERDICT_NEXT; /* the stages before have done it */
     enum verdict verdict = grpc_message(request, &message);

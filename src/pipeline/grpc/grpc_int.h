@@ -14,10 +14,16 @@
 #define GRPC_PIECES_MAX   (2 * MODEL_TENSORS_MAX + 2)
 #define GRPC_PIECE_ROOM   (GRPC_PREFIX_BYTES + 1 + PROTOBUF_VARINT_MAX)
 
+struct grpc_stream;
+
 /* What HTTP says of the messages of a request; in its arena. */
 struct grpc_call {
+    struct request *request;
     enum coding request_coding;  /* of messages that are compressed */
     enum coding response_coding; /* IDENTITY: ours are not */
+    struct grpc_stream *stream;  /* that the request is, or is a message of; NULL: neither */
+    struct list node;            /* of the messages of a stream */
+    bool is_ready;               /* the answer of a message is complete */
 };
 
 /* One message on its way to the client: pieces, most of which stay where they were made, such as the memory of a run. Lives
@@ -28,7 +34,8 @@ struct grpc_reply {
     uint32_t piece_count;
     uint32_t at; /* the piece that is being read, from which `taken` bytes have been */
     size_t taken;
-    uint64_t bytes; /* of all pieces */
+    uint64_t bytes;    /* of all pieces */
+    uint32_t envelope; /* the field that the message stands in; 0: it is whole */
     char prefix[GRPC_PIECE_ROOM];
 };
 
@@ -49,5 +56,16 @@ static inline void grpc_reply_add(struct grpc_reply *reply, struct slice piece)
 enum verdict grpc_reply_send(struct request *request, struct grpc_reply *reply);
 /* The same for a message that was written to a buffer. */
 enum verdict grpc_reply_buffer(struct request *request, const struct buffer *message);
+
+/* stream.c: ModelStreamInfer. NEXT: answers come by and by; or FAIL. */
+enum verdict grpc_stream_begin(struct request *request);
+
+/* problem.c: request->problem as values of grpc-status and grpc-message; no message without memory for it. */
+void grpc_problem_say(struct request *request, struct slice *ret_status, struct slice *ret_message);
+
+/* Fields of ModelStreamInferResponse. */
+enum { GRPC_STREAM_ERROR = 1, GRPC_STREAM_ANSWER = 2 };
+/* Of ModelInferResponse. */
+enum { GRPC_ANSWER_ID = 3 };
 
 #endif

@@ -39,6 +39,7 @@ enum verdict grpc_decode(struct request *request)
     if (verdict != VERDICT_NEXT)
         return verdict;
     enum err err = infer_parse(&message, bytes);
+    request->inference.id = message.inference.id; /* which the answer repeats, whatever it is */
     if (err != ERR_OK)
         return refuse(request, &message, err);
     verdict = model_find_named(request, message.model_name, message.model_version);

@@ -5,6 +5,7 @@
 
 #define DIGITS_BYTES 20
 #define MS_PER_S     1000
+#define PART_BYTES   32 /* of an answer beside its texts */
 
 /* The status of HTTP says it, but for what gRPC has a word of its own. A route that is not there is a procedure that is
  * not implemented, as everywhere in gRPC. */
@@ -52,6 +53,11 @@ static enum grpc_status status_of(enum problem problem)
     }
 }
 
+static struct slice text_of(const struct request *request)
+{
+    return request->problem_detail.len ? request->problem_detail : slice_of_text(problem_row(request->problem)->title);
+}
+
 static void add_pushback(struct request *request)
 {
     char *digits = request->retry_after_s ? arena_alloc(&request->arena, DIGITS_BYTES) : NULL;
@@ -60,20 +66,51 @@ static void add_pushback(struct request *request)
                            slice_of(digits, text_format_u64(digits, (uint64_t)request->retry_after_s * MS_PER_S)));
 }
 
+void grpc_problem_say(struct request *request, struct slice *ret_status, struct slice *ret_message)
+{
+    struct slice text = text_of(request);
+    struct buffer out = buffer_in_arena(&request->arena, text.len * 3);
+    grpc_message_write(&out, text);
+    *ret_status = grpc_status_text(status_of(request->problem));
+    if (buffer_finish(&out, ret_message) != ERR_OK)
+        *ret_message = (struct slice){NULL, 0};
+}
+
+/* Of a message of a stream, which goes on: the text alone, and which message it was. Without memory there is no answer, and
+ * the stream is broken off. */
+static void answer_part(struct request *request)
+{
+    struct slice text = text_of(request);
+    struct buffer out = buffer_in_arena(&request->arena, text.len + request->inference.id.len + PART_BYTES);
+    struct grpc_reply *reply = grpc_reply_make(request);
+    struct slice message;
+    protobuf_write_text(&out, GRPC_STREAM_ERROR, text);
+    size_t answer = protobuf_message_begin(&out, GRPC_STREAM_ANSWER);
+    protobuf_write_text(&out, GRPC_ANSWER_ID, request->inference.id);
+    protobuf_message_end(&out, answer);
+    request->response.source = NULL;
+    if (!reply || buffer_finish(&out, &message) != ERR_OK)
+        return;
+    reply->envelope = 0;
+    grpc_reply_add(reply, message);
+    (void)grpc_reply_send(request, reply);
+}
+
 void grpc_problem(struct request *request)
 {
-    struct slice text = request->problem_detail;
-    if (!text.len)
-        text = slice_of_text(problem_row(request->problem)->title);
-    struct buffer out = buffer_in_arena(&request->arena, text.len * 3);
+    struct slice status;
     struct slice message;
-    grpc_message_write(&out, text);
+    if (request->parent) {
+        answer_part(request);
+        return;
+    }
+    grpc_problem_say(request, &status, &message);
     response_set(request, 200, GRPC_CONTENT_TYPE, (struct slice){NULL, 0});
     request->response.source = NULL;
     request->response.trailer_count = 0;
     request->response.is_length_hidden = true;
-    response_field_add(request, "grpc-status", grpc_status_text(status_of(request->problem)));
-    if (buffer_finish(&out, &message) == ERR_OK)
+    response_field_add(request, "grpc-status", status);
+    if (message.len)
         response_field_add(request, "grpc-message", message);
     add_pushback(request);
 }

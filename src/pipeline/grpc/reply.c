@@ -20,18 +20,29 @@ struct grpc_reply *grpc_reply_make(struct request *request)
     reply->bytes = 0;
     reply->at = 0;
     reply->taken = 0;
+    reply->envelope = request->parent ? GRPC_STREAM_ANSWER : 0;
     return reply;
+}
+
+/* The first piece: the prefix, and what stands around the message. */
+static void begin_pieces(struct grpc_reply *reply)
+{
+    struct buffer envelope = buffer_in_memory(reply->prefix + GRPC_PREFIX_BYTES, GRPC_PIECE_ROOM - GRPC_PREFIX_BYTES);
+    if (reply->envelope)
+        protobuf_write_length(&envelope, reply->envelope, reply->bytes);
+    reply->pieces[0] = slice_of(reply->prefix, GRPC_PREFIX_BYTES + envelope.len);
+    reply->bytes += envelope.len;
 }
 
 enum verdict grpc_reply_send(struct request *request, struct grpc_reply *reply)
 {
+    begin_pieces(reply);
     bool is_compressed = request->grpc->response_coding != CODING_IDENTITY && reply->bytes >= COMPRESSED_BYTES_MIN;
     if (is_compressed && compress(request, reply) != ERR_OK)
         is_compressed = false;
     if (reply->bytes > UINT32_MAX)
         return request_fail(request, PROBLEM_NOT_IMPLEMENTED, "The response is larger than a message of gRPC may be.");
     grpc_prefix_write(reply->prefix, (struct grpc_prefix){is_compressed, (uint32_t)reply->bytes});
-    reply->pieces[0] = slice_of(reply->prefix, GRPC_PREFIX_BYTES);
     reply->bytes += GRPC_PREFIX_BYTES;
     if (is_compressed)
         response_field_add(request, "grpc-encoding", slice_of_text(coding_name(request->grpc->response_coding)));
@@ -95,12 +106,13 @@ static enum err compress(struct request *request, struct grpc_reply *reply)
         return ERR_NOMEM;
     TRY(encoder_acquire(&request->worker->codings, &config, &encoder));
     enum err err = ERR_OK;
-    for (uint32_t i = 1; i < reply->piece_count && err == ERR_OK; i++)
-        err = encode(encoder, reply->pieces[i], ENCODER_CONTINUE, &out);
+    for (uint32_t i = 0; i < reply->piece_count && err == ERR_OK; i++)
+        err = encode(encoder, slice_skip(reply->pieces[i], i ? 0 : GRPC_PREFIX_BYTES), ENCODER_CONTINUE, &out);
     if (err == ERR_OK)
         err = encode(encoder, (struct slice){NULL, 0}, ENCODER_FINISH, &out);
     encoder_release(encoder);
     TRY(err);
+    reply->pieces[0].len = GRPC_PREFIX_BYTES;
     reply->piece_count = 1;
     reply->bytes = 0;
     grpc_reply_add(reply, slice_of(out.ptr, out.len));

@@ -123,7 +123,7 @@ static struct wait waits_for(const struct http2_exchange *exchange)
     if (!exchange->stream.has_head)
         return (struct wait){exchange->begin_ns + limits->header_time, on_head_late};
     if (receive_is_reading(request))
-        return (struct wait){request->body_since_ns + limits->body_time, on_body_late};
+        return (struct wait){request->body_since_ns + request->route->body_time_ns, on_body_late};
     if (!request->is_head_sent && run_time_ns(request) == ROUTE_TIME_NONE)
         return (struct wait){UINT64_MAX, NULL};
     if (!request->is_head_sent)

@@ -133,6 +133,7 @@ static struct config *floor_config(const struct limits_config *limits)
         *route = (struct route){.config = plain,
                                 .name = SLICE_LIT("x"),
                                 .body_bytes_max = limits->body_bytes,
+                                .body_time_ns = limits->body_time,
                                 .request_time_ns = limits->request_time};
         flow_plan(route);
         if (i == FLOOR_ROUTES)

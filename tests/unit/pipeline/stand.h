@@ -364,8 +364,10 @@ static void stand_init(struct stand *stand)
     stand->model_entries[0] = &stand->model_entry;
     config->models = (struct option_list){&stand->model_config, 1};
     config->model_entries = stand->model_entries;
-    stand->route =
-        (struct route){.name = SLICE_LIT("POST /x"), .config = &stand->route_config, .body_bytes_max = 1 << 20};
+    stand->route = (struct route){.name = SLICE_LIT("POST /x"),
+                                  .config = &stand->route_config,
+                                  .body_bytes_max = 1 << 20,
+                                  .body_time_ns = UINT64_C(60000000000)};
     assert_int_equal(places_create(1, &stand->places), ERR_OK);
     const struct worker_options options = {.config = config, .places = stand->places, .ports = &stand->ports};
     assert_int_equal(worker_create(&options, &stand->worker), ERR_OK);
