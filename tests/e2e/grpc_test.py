@@ -92,6 +92,7 @@ class Answers(Case):
         self.assertEqual(self.call("ServerMetadata").message[1], [b"weir"])
         self.assertEqual(self.call("ModelReady", wire.field(1, "two")).message, {1: [1]})
         self.assertEqual(self.call("ModelReady", wire.field(1, "two") + wire.field(2, "1")).message, {1: [1]})
+        self.assertEqual(self.call("ModelReady", wire.field(1, "none")).message, {})
         self.assertEqual(self.call("/grpc.health.v1.Health/Check").message, {1: [1]})
         service = wire.field(1, "inference.GRPCInferenceService")
         self.assertEqual(self.call("/grpc.health.v1.Health/Check", service).message, {1: [1]})

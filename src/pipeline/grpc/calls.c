@@ -75,11 +75,17 @@ enum verdict call_find_model(struct request *request, struct slice message, cons
     return verdict == VERDICT_NEXT ? model_find_named(request, key.name, key.version) : verdict;
 }
 
+/* A model that is not there is not ready: clients ask about one before they load it. */
 static enum verdict model_ready(struct request *request, struct slice message, struct buffer *out)
 {
-    enum verdict verdict = call_find_model(request, message, "ModelReadyRequest");
+    struct model_key key;
+    enum verdict verdict = call_read_model(request, message, "ModelReadyRequest", &key);
     if (verdict != VERDICT_NEXT)
         return verdict;
+    if (model_find_named(request, key.name, key.version) != VERDICT_NEXT) {
+        request->problem = PROBLEM_NONE;
+        return VERDICT_NEXT;
+    }
     const struct model_entry *entry = request->model_entry;
     write_true(out, 1, atomic_load_explicit(&entry->state, memory_order_acquire) == MODEL_READY);
     return VERDICT_NEXT;
