@@ -18,6 +18,7 @@ import unittest
 import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import grpc_wire  # noqa: E402
 import http2  # noqa: E402
 import upstream  # noqa: E402
 import upstream_http2  # noqa: E402
@@ -219,6 +220,23 @@ class Allocations(unittest.TestCase):
             {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 3, 32, width], "data": [1] * 96 * width}]}).encode())
             for width in (32, 6400))
         self.assertEqual(self.measure_http2("JSON inference by HTTP/2", *small, slow=large), 0)
+
+    def test_inference_by_grpc(self):
+        def message(width):
+            return grpc_wire.infer("text-orientation", grpc_wire.tensor("x", "FP32", [1, 3, 32, width]),
+                                   raws=[bytes(4 * 3 * 32 * width)])
+
+        def request(procedure, body, *more):
+            return "POST", grpc_wire.SERVICE + procedure, [*grpc_wire.FIELDS, *more], body
+        slow = request("ModelInfer", grpc_wire.frame(message(1600)))
+        coded = grpc_wire.frame(gzip.compress(message(32)), flag=1)
+        coding = ("grpc-encoding", "gzip"), ("grpc-accept-encoding", "gzip")
+        stream = b"".join(grpc_wire.frame(message(8)) for _ in range(10))
+        for name, asked in (("ModelInfer", request("ModelInfer", grpc_wire.frame(message(32)))),
+                            ("ModelInfer in gzip", request("ModelInfer", coded, *coding)),
+                            ("ModelStreamInfer", request("ModelStreamInfer", stream)),
+                            ("ServerLive", request("ServerLive", grpc_wire.frame(b"")))):
+            self.assertEqual(self.measure_http2(name + " by gRPC", *asked, slow=slow), 0)
 
     def test_a_new_connection(self):
         request = weir.request_bytes("GET", "/livez", {"Connection": "close"})
