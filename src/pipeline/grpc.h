@@ -16,6 +16,8 @@ bool grpc_is_request(const struct request *request);
  * that nobody here knows; its deadline is set. */
 void grpc_admit(struct request *request);
 
+/* For the stage receive: the body is to be collected as a message. */
+enum verdict grpc_expect_body(struct request *request);
 /* For the stage decode: a ModelInferRequest into request->run and request->inference. */
 enum verdict grpc_decode(struct request *request);
 /* For the stage format: its outputs as a ModelInferResponse. */

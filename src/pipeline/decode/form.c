@@ -10,6 +10,7 @@
 #include "pipeline/decode/decode_int.h"
 #include "pipeline/flow.h"
 #include "pipeline/graph.h"
+#include "pipeline/grpc.h"
 #include "pipeline/image_body.h"
 
 #define HEAD_BYTES_MAX   4096
@@ -60,6 +61,8 @@ enum verdict decode_expect_body(struct request *request)
     bool is_unknown = request->head.has_body && !request->head.has_content_length;
     bool is_large = is_unknown || request->head.content_length > IN_PLACE_BYTES ||
                     http_head_find(&request->head, HTTP_FIELD_CONTENT_ENCODING);
+    if (request->grpc)
+        return grpc_expect_body(request);
     if (request->decode.kind != DECODE_IMAGE || !is_large || !(request->route->model || request->route->pipeline))
         return VERDICT_NEXT;
     if (media_type_parse(content_type, &type) != ERR_OK || !media_type_is(&type, "multipart/form-data"))

@@ -39,7 +39,15 @@ struct grpc_reply {
     char prefix[GRPC_PIECE_ROOM];
 };
 
-/* message.c: the one message that the body is, decompressed. */
+/* body.c: memory for a message and its prefix, at the end of which it is aligned; NULL without. */
+MUST_USE char *grpc_body_alloc(struct request *request, size_t bytes);
+/* Moves bytes on to *filled of memory that has room for `capacity` in all; returns how many. */
+size_t grpc_take(char *memory, size_t *filled, size_t capacity, struct slice bytes);
+
+/* message.c: a whole prefix. False: no such message is taken, and the request has failed. */
+MUST_USE bool grpc_read_prefix(struct request *request, struct slice bytes, uint64_t message_bytes_max,
+                               struct grpc_prefix *ret_prefix);
+/* The one message that the body is, decompressed. */
 enum verdict grpc_message(struct request *request, struct slice *ret_message);
 /* The message is not one of the procedure, because it is malformed. */
 enum verdict grpc_refuse_message(struct request *request, const char *name);

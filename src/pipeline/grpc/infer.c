@@ -23,6 +23,8 @@ enum { OUTPUT_NAME = 1, OUTPUT_DATATYPE, OUTPUT_SHAPE, OUTPUT_PARAMETERS };
 
 static enum verdict refuse(struct request *request, const struct infer_message *message, enum err err);
 static enum verdict fill_inputs(struct request *request, struct model *model, struct infer_message *message);
+static enum err fill_input(struct request *request, struct infer_message *message, const struct model_info *info,
+                           uint32_t index);
 static enum verdict keep_inference(struct request *request, const struct infer_message *message);
 
 enum verdict grpc_decode(struct request *request)
@@ -71,17 +73,28 @@ static enum verdict fill_inputs(struct request *request, struct model *model, st
         return verdict;
     for (uint32_t i = 0; i < info->input_count; i++) {
         const struct infer_input *input = &message->inputs[message->items[i]];
-        void *data;
-        enum err err = run_input(request->run, i, input->dims, request->config->limits.request_memory, &data);
-        if (err != ERR_OK)
-            return err == ERR_LIMIT ? request_fail_too_large(request) : request_fail_memory(request);
         if (input->parameters.shared.region.ptr)
             return request_fail(request, PROBLEM_NOT_IMPLEMENTED, "Inputs in shared memory are not taken.");
-        err = infer_fill(message, info, i, data);
-        if (err != ERR_OK)
+        enum err err = fill_input(request, message, info, i);
+        if (err == ERR_INVALID || err == ERR_SYNTAX)
             return refuse(request, message, err);
+        if (err != ERR_OK)
+            return err == ERR_LIMIT ? request_fail_too_large(request) : request_fail_memory(request);
     }
     return VERDICT_NEXT;
+}
+
+/* Raw contents are read by the model where they are. */
+static enum err fill_input(struct request *request, struct infer_message *message, const struct model_info *info,
+                           uint32_t index)
+{
+    const struct infer_input *input = &message->inputs[message->items[index]];
+    uint64_t bytes_max = request->config->limits.request_memory;
+    void *data;
+    if (input->has_raw && info->inputs[index].type != TENSOR_BYTES)
+        return run_wrap_input(request->run, index, input->dims, bytes_max, input->raw.ptr);
+    TRY(run_input(request->run, index, input->dims, bytes_max, &data));
+    return infer_fill(message, info, index, data);
 }
 
 /* Of the time of the call and that of the inference the shorter one holds. */

@@ -8,21 +8,28 @@
 
 static enum verdict decompress(struct request *request, struct slice coded, struct slice *ret_message);
 
+bool grpc_read_prefix(struct request *request, struct slice bytes, uint64_t message_bytes_max,
+                      struct grpc_prefix *ret_prefix)
+{
+    if (grpc_prefix_read(bytes, ret_prefix) != ERR_OK)
+        (void)request_fail(request, PROBLEM_BAD_REQUEST, "A message begins with a flag that is neither 0 nor 1.");
+    else if (ret_prefix->message_bytes > message_bytes_max)
+        (void)request_fail(request, PROBLEM_BODY_TOO_LARGE, "This route takes messages of up to %llu bytes.",
+                           (unsigned long long)message_bytes_max);
+    else
+        return true;
+    return false;
+}
+
 enum verdict grpc_message(struct request *request, struct slice *ret_message)
 {
     struct slice body = request->body;
     struct grpc_prefix prefix;
-    enum err err = grpc_prefix_read(body, &prefix);
-    if (err == ERR_SYNTAX)
-        return request_fail(request, PROBLEM_BAD_REQUEST, "A message begins with a flag that is neither 0 nor 1.");
-    if (err != ERR_OK || prefix.message_bytes > body.len - GRPC_PREFIX_BYTES)
+    if (grpc_prefix_read(body, &prefix) != ERR_OK || prefix.message_bytes > body.len - GRPC_PREFIX_BYTES)
         return request_fail(request, PROBLEM_BAD_REQUEST, "%s",
                             body.len ? "The request ends in the middle of a message." : "There is no message.");
-    struct slice rest = slice_skip(body, GRPC_PREFIX_BYTES);
-    if (prefix.message_bytes < rest.len)
-        return request_fail(request, PROBLEM_BAD_REQUEST, "There is more than one message, where one is taken.");
-    *ret_message = rest;
-    return prefix.is_compressed ? decompress(request, rest, ret_message) : VERDICT_NEXT;
+    *ret_message = slice_skip(body, GRPC_PREFIX_BYTES);
+    return prefix.is_compressed ? decompress(request, *ret_message, ret_message) : VERDICT_NEXT;
 }
 
 enum verdict grpc_refuse_message(struct request *request, const char *name)

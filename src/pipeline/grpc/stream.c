@@ -107,7 +107,7 @@ static struct request *make_message(struct grpc_stream *stream, uint32_t bytes)
     message->route = parent->route->message;
     message->grpc = arena_alloc_zero(&message->arena, sizeof *message->grpc);
     message->body_capacity = (size_t)bytes + GRPC_PREFIX_BYTES;
-    message->body_memory = arena_alloc_aligned(&message->arena, message->body_capacity);
+    message->body_memory = grpc_body_alloc(message, message->body_capacity);
     if (!message->grpc || !message->body_memory) {
         request_release(message);
         return NULL;
@@ -127,15 +127,9 @@ static bool begin_message(struct grpc_stream *stream)
     struct request *request = stream->request;
     struct grpc_prefix prefix;
     stream->prefix_bytes = 0;
-    if (grpc_prefix_read(slice_of(stream->prefix, GRPC_PREFIX_BYTES), &prefix) != ERR_OK) {
-        (void)request_fail(request, PROBLEM_BAD_REQUEST, "A message begins with a flag that is neither 0 nor 1.");
+    if (!grpc_read_prefix(request, slice_of(stream->prefix, GRPC_PREFIX_BYTES), request->route->message->body_bytes_max,
+                          &prefix))
         return false;
-    }
-    if (prefix.message_bytes > request->route->message->body_bytes_max) {
-        (void)request_fail(request, PROBLEM_BODY_TOO_LARGE, "This route takes messages of up to %llu bytes.",
-                           (unsigned long long)request->route->message->body_bytes_max);
-        return false;
-    }
     struct request *message = make_message(stream, prefix.message_bytes);
     if (!message) {
         request->retry_after_s = 1;
@@ -146,14 +140,6 @@ static bool begin_message(struct grpc_stream *stream)
     message->body_received = GRPC_PREFIX_BYTES;
     stream->partial = message;
     return true;
-}
-
-static size_t fill(char *memory, size_t *filled, size_t capacity, struct slice bytes)
-{
-    size_t taken = MIN(capacity - *filled, bytes.len);
-    memcpy(memory + *filled, bytes.ptr, taken);
-    *filled += taken;
-    return taken;
 }
 
 static void start_if_complete(struct grpc_stream *stream)
@@ -177,11 +163,11 @@ static size_t write(struct body_sink *sink, struct slice bytes)
         struct slice rest = slice_skip(bytes, taken);
         if (stream->partial) {
             struct request *message = stream->partial;
-            taken += fill(message->body_memory, &message->body_received, message->body_capacity, rest);
+            taken += grpc_take(message->body_memory, &message->body_received, message->body_capacity, rest);
         } else {
             if (stream->prefix_bytes == 0 && stream->message_count >= message_max)
                 break;
-            taken += fill(stream->prefix, &stream->prefix_bytes, GRPC_PREFIX_BYTES, rest);
+            taken += grpc_take(stream->prefix, &stream->prefix_bytes, GRPC_PREFIX_BYTES, rest);
             if (stream->prefix_bytes == GRPC_PREFIX_BYTES && !begin_message(stream))
                 break;
         }
