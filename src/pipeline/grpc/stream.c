@@ -197,6 +197,8 @@ enum verdict grpc_deliver(struct request *message)
     if (!list_is_linked(&call->node))
         return VERDICT_NEXT;
     call->is_ready = true;
+    if (message->total_timer.deadline_ns) /* from here on it is the client's time */
+        timer_cancel(&message->total_timer);
     if (call->stream->messages.next == &call->node)
         flow_resume(call->stream->request);
     return VERDICT_WAIT;
