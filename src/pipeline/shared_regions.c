@@ -263,3 +263,18 @@ enum err shared_region_write(const struct shared_region *region, uint64_t offset
 {
     return shared_memory_write(region->fd, region->offset + offset, bytes);
 }
+
+enum problem shared_regions_problem(enum err err)
+{
+    switch (err) {
+    case ERR_DENIED:
+        return PROBLEM_NOT_ENABLED;
+    case ERR_EXISTS:
+        return PROBLEM_REGION_EXISTS;
+    case ERR_LIMIT:
+    case ERR_BUSY:
+        return PROBLEM_OVERLOADED;
+    default:
+        return PROBLEM_BAD_REQUEST;
+    }
+}

@@ -14,6 +14,7 @@
 #include "lib/base/text.h"
 #include "pipeline/config.h"
 #include "pipeline/inference.h"
+#include "pipeline/problem.h"
 
 #define SHARED_REGIONS_MAX     1024
 #define SHARED_REGION_NAME_MAX 256
@@ -37,6 +38,8 @@ struct shared_region_view {
  * ERR_IO, ERR_BUSY. Any thread. */
 MUST_USE enum err shared_regions_register(struct shared_regions *regions, const struct shared_memory_config *config,
                                           const struct shared_region_view *view, struct text *fault);
+/* What a client hears of such an error. */
+enum problem shared_regions_problem(enum err err);
 /* One that is not there is gone already. An empty name: all. */
 void shared_regions_unregister(struct shared_regions *regions, struct slice name);
 /* The one at `index` or behind it; *index is then behind it. False: there is none. Texts are copies in the arena, empty

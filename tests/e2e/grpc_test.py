@@ -28,6 +28,7 @@ models:
   - {name: mlp, path: %(models)s/mlp.onnx, queue: 4000}
   - {name: int64, path: %(models)s/int64.onnx}
   - {name: detection, path: %(deps)s/text-detection.onnx, warm_up: {x: [1, 3, 32, 32]}}
+shared_memory: {allow: true, prefix: weir-test-}
 chain: [request_id, access_log: {path: access.log}, metrics, compress: {types: [application/*], min_bytes: 1}]
 routes:
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
@@ -149,6 +150,108 @@ class Answers(Case):
             message = wire.Answer(client.streams[number]).message
             self.assertEqual(message[3], [b"id %d" % i])
             self.assertEqual(len(message[6][0]), 8 * (1 + i % 7))
+
+
+class Object:
+    """An object of POSIX shared memory, which Linux keeps as a file."""
+
+    def __init__(self, name, size):
+        self.name = "weir-test-%s-%d" % (name, os.getpid())
+        self.file = open("/dev/shm/" + self.name, "w+b", buffering=0)
+        self.file.truncate(size)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        os.unlink("/dev/shm/" + self.name)
+
+
+class Extensions(Case):
+    def register(self, item, name, size, offset=0):
+        message = wire.field(1, name) + wire.field(2, "/" + item.name) + wire.field(3, offset) + wire.field(4, size)
+        return self.call("SystemSharedMemoryRegister", message)
+
+    def regions(self, name=""):
+        entries = self.call("SystemSharedMemoryStatus", wire.field(1, name)).message.get(1, [])
+        return {wire.fields(entry)[1][0]: wire.fields(wire.fields(entry)[2][0]) for entry in entries}
+
+    def place(self, number, region, size, offset=0):
+        return (wire.parameter(number, "shared_memory_region", region) +
+                wire.parameter(number, "shared_memory_byte_size", size) +
+                wire.parameter(number, "shared_memory_offset", offset))
+
+    def test_tensors_lie_in_shared_memory(self):
+        with Object("in", 64) as given, Object("out", 64) as taken:
+            self.assertEqual(self.register(given, "in", 60, 4).message, {})
+            self.assertEqual(self.register(taken, "out", 64).message, {})
+            self.assertEqual(self.register(taken, "out", 32).status, wire.ALREADY_EXISTS)
+            found = self.regions()
+            self.assertEqual(set(found), {b"in", b"out"})
+            self.assertEqual(found[b"in"], {1: [b"in"], 2: [b"/" + given.name.encode()], 3: [4], 4: [60]})
+            self.assertEqual(set(self.regions("out")), {b"out"})
+            os.pwrite(given.file.fileno(), floats(1, 2), 12)
+            message = wire.infer("two", wire.tensor("left", "FP32", [1, 2], self.place(4, "in", 8, 8)),
+                                 wire.tensor("right", "FP32", [1, 2]),
+                                 wire.field(6, wire.field(1, "sum") + self.place(2, "out", 8, 16)),
+                                 wire.field(6, wire.field(1, "product")), raws=[floats(3, 4)])
+            answer = self.call("ModelInfer", message).message
+            self.assertEqual(answer[6], [b"", floats(3, 8)])
+            self.assertEqual(os.pread(taken.file.fileno(), 8, 16), floats(4, 6))
+            taken.file.truncate(5)
+            self.assertEqual(self.call("ModelInfer", message).status, wire.INVALID_ARGUMENT)
+            given.file.truncate(5)
+            self.assertEqual(self.call("ModelInfer", message).status, wire.INVALID_ARGUMENT)
+            self.assertEqual(self.call("SystemSharedMemoryUnregister", wire.field(1, "in")).message, {})
+            self.assertEqual(self.call("SystemSharedMemoryStatus", wire.field(1, "in")).status, wire.NOT_FOUND)
+            self.assertEqual(self.call("SystemSharedMemoryUnregister").message, {})
+            self.assertEqual(self.regions(), {})
+
+    def test_what_may_not_be_shared(self):
+        refused = self.call("SystemSharedMemoryRegister",
+                            wire.field(1, "x") + wire.field(2, "/other") + wire.field(4, 8))
+        self.assertEqual(refused.status, wire.PERMISSION_DENIED)
+        left = wire.tensor("left", "FP32", [1, 2], self.place(4, "nowhere", 8))
+        right = wire.tensor("right", "FP32", [1, 2])
+        answer = self.call("ModelInfer", wire.infer("two", left, right, raws=[floats(1, 2)]))
+        self.assertEqual(answer.status, wire.INVALID_ARGUMENT)
+        self.assertIn("nowhere", answer.text)
+
+    def test_memory_of_gpus_is_not_there(self):
+        self.assertEqual(self.call("CudaSharedMemoryStatus").message, {})
+        self.assertEqual(self.call("CudaSharedMemoryUnregister").message, {})
+        self.assertEqual(self.call("CudaSharedMemoryRegister", wire.field(1, "x")).status, wire.UNIMPLEMENTED)
+
+    def settings(self, procedure, message=b""):
+        entries = [wire.fields(entry) for entry in self.call(procedure, message).message[1]]
+        return {entry[1][0].decode(): wire.fields(entry[2][0]) for entry in entries}
+
+    def setting(self, name, value):
+        return wire.field(1, wire.field(1, name) + wire.field(2, value))
+
+    def test_trace_settings(self):
+        found = self.settings("TraceSetting", wire.field(2, "two"))
+        self.assertEqual(found["trace_level"], {1: [b"OFF"]})
+        self.assertEqual(found["trace_rate"], {1: [b"1000"]})
+        self.assertEqual(self.call("TraceSetting", self.setting("trace_rate", wire.field(1, "0"))).status,
+                         wire.INVALID_ARGUMENT)
+        self.assertEqual(self.call("TraceSetting", self.setting("trace_file", wire.field(1, "/etc/x"))).status,
+                         wire.UNIMPLEMENTED)
+        answer = self.call("TraceSetting", self.setting("trace_level", wire.field(1, "TIMESTAMPS")))
+        self.assertEqual(answer.status, wire.PERMISSION_DENIED, answer)  # no file is configured
+        self.assertEqual(self.call("TraceSetting", wire.field(2, "none")).status, wire.NOT_FOUND)
+
+    def test_log_settings(self):
+        found = self.settings("LogSettings")
+        self.assertEqual((found["log_info"], found["log_verbose_level"]), ({1: [1]}, {2: [0]}))
+        self.assertEqual(self.settings("LogSettings", self.setting("log_info", wire.field(1, 1))), found)
+        self.assertEqual(self.call("LogSettings", self.setting("log_info", wire.field(1, 0))).status,
+                         wire.PERMISSION_DENIED)
+        self.assertEqual(self.call("LogSettings", self.setting("log_info", wire.field(2, 1))).status,
+                         wire.INVALID_ARGUMENT)
+        self.assertEqual(self.call("LogSettings", self.setting("log_file", wire.field(3, "x"))).status,
+                         wire.UNIMPLEMENTED)
 
 
 class Refusals(Case):

@@ -34,6 +34,8 @@ PLACES = {
     "cache/": "AT_RUN",
     "graph": "AT_PIPELINE",
     "image_body.c": "AT_IMAGE",
+    "shared_regions.c": "AT_SHARED_MEMORY",
+    "trace_change.c": "AT_SETTINGS",
     "schedule/": "AT_RUN",
     "infer/": "AT_RUN",
     "format/": "AT_RUN",

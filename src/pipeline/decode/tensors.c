@@ -6,8 +6,7 @@
 #include "pipeline/decode/tensors_int.h"
 #include "pipeline/flow.h"
 #include "pipeline/outputs.h"
-#include "pipeline/shared_regions.h"
-#include "pipeline/tensor_wire.h"
+#include "pipeline/shared_input.h"
 
 static enum verdict read_body(struct request *request, struct tensors_plan *plan);
 static enum verdict check_media_type(struct request *request);
@@ -125,35 +124,17 @@ static enum err fill_input(struct request *request, struct tensors_plan *plan, u
     return ERR_OK;
 }
 
-/* Copied, because the client may write to it at any moment, and may cut it short. */
 static enum err read_shared(struct request *request, struct tensors_plan *plan, uint32_t i, void *data)
 {
     char memory[TENSORS_POINTER_BYTES];
     char why[300];
     struct text fault = text_init(why, sizeof why);
     const struct tensor_item *item = &plan->items[i];
-    const struct tensor_spec *spec = &plan->model->inputs[i];
     struct text pointer = tensors_pointer(memory, item->position, "parameters/shared_memory_region");
-    struct shared_region *region;
-    if (shared_region_acquire(outputs_regions(request), &item->shared, &region, &fault) != ERR_OK) {
-        tensors_fault(plan, &pointer, "%s", why);
-        return ERR_OK;
-    }
-    bool is_bytes = spec->type == TENSOR_BYTES;
-    void *place = is_bytes ? arena_alloc(&request->arena, item->shared.bytes) : data;
-    enum err err = place ? shared_region_read(region, &item->shared, place) : ERR_NOMEM;
-    shared_region_release(region);
-    if (err == ERR_NOMEM)
-        return ERR_NOMEM;
-    struct slice wire = slice_of(place, item->shared.bytes);
-    if (err != ERR_OK)
-        tensors_fault(plan, &pointer, "The object behind the region has become shorter than it was.");
-    else if (is_bytes)
-        err = tensor_wire_read(spec, item->dims, wire, data, &fault);
-    else
-        err = tensor_wire_check(spec->type, wire, &fault);
-    if (err == ERR_MISMATCH)
-        tensors_fault(plan, &pointer, "%s.", why);
+    enum err err = shared_input_read(request, &item->shared, &plan->model->inputs[i], item->dims, data, &fault);
+    if (err != ERR_INVALID)
+        return err;
+    tensors_fault(plan, &pointer, "%s", why);
     return ERR_OK;
 }
 

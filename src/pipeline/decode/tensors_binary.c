@@ -3,6 +3,7 @@
  * stand the elements of those inputs that have a parameter binary_data_size, in the order of `inputs`. A body without any
  * JSON (the header says 0) is the elements of the one input that the model has. */
 #include "pipeline/decode/tensors_int.h"
+#include "pipeline/shared_input.h"
 #include "pipeline/tensor_wire.h"
 
 static const char parameter_size[] = "parameters/binary_data_size";
@@ -34,14 +35,13 @@ void tensors_take_shared(struct tensors_plan *plan, const struct tensor_spec *sp
                          const struct shared_range *range)
 {
     char memory[TENSORS_POINTER_BYTES];
+    char why[120];
+    struct text fault = text_init(why, sizeof why);
     struct text pointer = tensors_pointer(memory, item->position, "parameters/shared_memory_byte_size");
-    uint64_t wanted = tensor_wire_bytes_of(spec->type, item->dims, spec->rank);
-    bool is_bytes = spec->type == TENSOR_BYTES;
     item->source = TENSOR_IN_SHARED_MEMORY;
     item->shared = *range;
-    if (is_bytes ? range->bytes < wanted : range->bytes != wanted)
-        tensors_fault(plan, &pointer, "Expected %s%llu bytes, as the shape says; got %llu.",
-                      is_bytes ? "at least " : "", (unsigned long long)wanted, (unsigned long long)range->bytes);
+    if (shared_input_check(range, spec, item->dims, &fault) != ERR_OK)
+        tensors_fault(plan, &pointer, "%s", why);
 }
 
 /* Where something else is wrong, what is left may be for what was not understood. */

@@ -83,21 +83,6 @@ static enum verdict read_view(struct request *request, struct shared_region_view
     return VERDICT_NEXT;
 }
 
-static enum problem problem_of(enum err err)
-{
-    switch (err) {
-    case ERR_DENIED:
-        return PROBLEM_NOT_ENABLED;
-    case ERR_EXISTS:
-        return PROBLEM_REGION_EXISTS;
-    case ERR_LIMIT:
-    case ERR_BUSY:
-        return PROBLEM_OVERLOADED;
-    default:
-        return PROBLEM_BAD_REQUEST;
-    }
-}
-
 enum verdict endpoint_v2_shared_register(struct request *request)
 {
     struct shared_regions *regions = request->worker->ports->shared_regions;
@@ -112,7 +97,7 @@ enum verdict endpoint_v2_shared_register(struct request *request)
     enum err err = shared_regions_register(regions, &request->config->shared_memory, &view, &fault);
     if (err == ERR_OK)
         return answer_nothing(request);
-    return request_fail(request, problem_of(err), "%s", why);
+    return request_fail(request, shared_regions_problem(err), "%s", why);
 }
 
 /* What is not there need not be forgotten: clients begin with this, to be sure. */

@@ -18,5 +18,13 @@ enum verdict call_find_model(struct request *request, struct slice message, cons
 /* Each reads its message and writes the answer; FAIL says what is wrong. */
 enum verdict call_model_config(struct request *request, struct slice message, struct buffer *out);
 enum verdict call_model_statistics(struct request *request, struct slice message, struct buffer *out);
+enum verdict call_shared_status(struct request *request, struct slice message, struct buffer *out);
+enum verdict call_shared_register(struct request *request, struct slice message, struct buffer *out);
+enum verdict call_shared_unregister(struct request *request, struct slice message, struct buffer *out);
+enum verdict call_cuda_status(struct request *request, struct slice message, struct buffer *out);
+enum verdict call_cuda_register(struct request *request, struct slice message, struct buffer *out);
+enum verdict call_cuda_unregister(struct request *request, struct slice message, struct buffer *out);
+enum verdict call_trace_setting(struct request *request, struct slice message, struct buffer *out);
+enum verdict call_log_settings(struct request *request, struct slice message, struct buffer *out);
 
 #endif

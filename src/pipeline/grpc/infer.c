@@ -4,7 +4,9 @@
 #include "pipeline/grpc/grpc_int.h"
 #include "pipeline/grpc/infer_int.h"
 #include "pipeline/outputs.h"
+#include "pipeline/shared_input.h"
 #include "pipeline/tensor_wire.h"
+#include "pipeline/tracing.h"
 
 #define FAULT_BYTES    400
 #define META_BYTES     512
@@ -26,6 +28,7 @@ static enum verdict fill_inputs(struct request *request, struct model *model, st
 static enum err fill_input(struct request *request, struct infer_message *message, const struct model_info *info,
                            uint32_t index);
 static enum verdict keep_inference(struct request *request, const struct infer_message *message);
+static enum verdict hold_shared(struct request *request, const struct infer_message *message);
 
 enum verdict grpc_decode(struct request *request)
 {
@@ -49,6 +52,7 @@ enum verdict grpc_decode(struct request *request)
         verdict = model_need(request, &model);
     if (verdict != VERDICT_NEXT)
         return verdict;
+    trace_begin(request);
     err = infer_check(&message, model_info(model), request->config->limits.request_memory);
     if (err != ERR_OK)
         return refuse(request, &message, err);
@@ -72,9 +76,6 @@ static enum verdict fill_inputs(struct request *request, struct model *model, st
     if (verdict != VERDICT_NEXT)
         return verdict;
     for (uint32_t i = 0; i < info->input_count; i++) {
-        const struct infer_input *input = &message->inputs[message->items[i]];
-        if (input->parameters.shared.region.ptr)
-            return request_fail(request, PROBLEM_NOT_IMPLEMENTED, "Inputs in shared memory are not taken.");
         enum err err = fill_input(request, message, info, i);
         if (err == ERR_INVALID || err == ERR_SYNTAX)
             return refuse(request, message, err);
@@ -89,11 +90,16 @@ static enum err fill_input(struct request *request, struct infer_message *messag
                            uint32_t index)
 {
     const struct infer_input *input = &message->inputs[message->items[index]];
+    const struct tensor_spec *spec = &info->inputs[index];
     uint64_t bytes_max = request->config->limits.request_memory;
     void *data;
-    if (input->has_raw && info->inputs[index].type != TENSOR_BYTES)
+    if (input->has_raw && spec->type != TENSOR_BYTES) {
+        TRY(infer_check_raw(message, spec, input));
         return run_wrap_input(request->run, index, input->dims, bytes_max, input->raw.ptr);
+    }
     TRY(run_input(request->run, index, input->dims, bytes_max, &data));
+    if (input->parameters.shared.region.ptr)
+        return shared_input_read(request, &input->parameters.shared, spec, input->dims, data, message->fault);
     return infer_fill(message, info, index, data);
 }
 
@@ -113,7 +119,15 @@ static enum verdict keep_inference(struct request *request, const struct infer_m
         return request_fail_memory(request);
     memcpy(wishes, message->wishes, count * sizeof *wishes);
     inference->outputs = wishes;
-    return VERDICT_NEXT;
+    return hold_shared(request, message);
+}
+
+static enum verdict hold_shared(struct request *request, const struct infer_message *message)
+{
+    uint32_t index;
+    if (outputs_hold_shared(request, &index, message->fault) == ERR_OK)
+        return VERDICT_NEXT;
+    return refuse(request, message, ERR_INVALID);
 }
 
 /* --- the response ------------------------------------------------------------------------------------------------------ */
@@ -135,10 +149,13 @@ static void write_output(struct buffer *out, const struct tensor *tensor)
     protobuf_message_end(out, begin);
 }
 
-static enum err write_raw(struct request *request, struct layout *layout, const struct tensor *tensor)
+/* Each output has its part, in the same order: an empty one where it was written to shared memory. */
+static enum err write_raw(struct request *request, struct layout *layout, const struct output *output)
 {
+    const struct tensor *tensor = output->tensor;
     struct buffer *meta = &layout->meta;
-    uint64_t bytes = tensor_wire_bytes(tensor);
+    bool is_elsewhere = output->wish && output->wish->shared.held;
+    uint64_t bytes = is_elsewhere ? 0 : tensor_wire_bytes(tensor);
     bool is_as_in_memory = tensor->spec->type != TENSOR_BYTES;
     protobuf_write_length(meta, RESPONSE_RAW, bytes);
     if (bytes <= COPY_BYTES_MAX) {
@@ -180,14 +197,15 @@ enum verdict grpc_format(struct request *request)
 {
     struct output outputs[MODEL_TENSORS_MAX];
     uint32_t count;
-    if (outputs_collect(request, outputs, &count) == VERDICT_FAIL)
+    if (outputs_collect(request, outputs, &count) == VERDICT_FAIL ||
+        outputs_write_shared(request, outputs, count) == VERDICT_FAIL)
         return VERDICT_FAIL;
     struct layout layout = {.meta = buffer_in_arena(&request->arena, META_BYTES)};
     write_head(request, &layout.meta);
     for (uint32_t i = 0; i < count; i++)
         write_output(&layout.meta, outputs[i].tensor);
     for (uint32_t i = 0; i < count; i++)
-        if (write_raw(request, &layout, outputs[i].tensor) != ERR_OK)
+        if (write_raw(request, &layout, &outputs[i]) != ERR_OK)
             return request_fail_memory(request);
     struct grpc_reply *reply = grpc_reply_make(request);
     if (!reply)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Holds a ModelInferRequest against what the model declares. */
 #include "pipeline/grpc/infer_int.h"
+#include "pipeline/shared_input.h"
 #include "pipeline/tensor_wire.h"
 
 #define NAME_SHOWN  64
@@ -142,6 +143,18 @@ static enum err check_parameters(struct infer_message *message, const struct ten
     return ERR_INVALID;
 }
 
+static enum err check_shared(struct infer_message *message, const struct tensor_spec *spec,
+                             const struct infer_input *input)
+{
+    char memory[120];
+    struct text why = text_init(memory, sizeof memory);
+    if (shared_input_check(&input->parameters.shared, spec, input->dims, &why) == ERR_OK)
+        return ERR_OK;
+    text_printf(message->fault, "The input \"" SLICE_FMT "\" in shared memory: " SLICE_FMT, SLICE_ARG(spec->name),
+                SLICE_ARG(text_slice(&why)));
+    return ERR_INVALID;
+}
+
 static enum err check_input(struct infer_message *message, const struct model_info *model, uint32_t position,
                             uint64_t bytes_max)
 {
@@ -163,7 +176,7 @@ static enum err check_input(struct infer_message *message, const struct model_in
     TRY(check_shape(message, spec, input, bytes_max));
     TRY(check_parameters(message, spec, input));
     if (input->parameters.shared.region.ptr)
-        return ERR_OK;
+        return check_shared(message, spec, input);
     return input->has_raw ? check_raw(message, spec, input) : check_contents(message, spec, input);
 }
 
@@ -217,6 +230,20 @@ static enum err check_outputs(struct infer_message *message, const struct model_
     return ERR_OK;
 }
 
+static enum err refuse_raw(struct infer_message *message, const struct tensor_spec *spec, const struct text *why)
+{
+    text_printf(message->fault, "The input \"" SLICE_FMT "\": " SLICE_FMT ".", SLICE_ARG(spec->name),
+                SLICE_ARG(text_slice(why)));
+    return ERR_INVALID;
+}
+
+enum err infer_check_raw(struct infer_message *message, const struct tensor_spec *spec, const struct infer_input *input)
+{
+    char memory[200];
+    struct text why = text_init(memory, sizeof memory);
+    return tensor_wire_check(spec->type, input->raw, &why) == ERR_OK ? ERR_OK : refuse_raw(message, spec, &why);
+}
+
 enum err infer_fill(struct infer_message *message, const struct model_info *model, uint32_t index, void *data)
 {
     char memory[200];
@@ -225,9 +252,6 @@ enum err infer_fill(struct infer_message *message, const struct model_info *mode
     const struct infer_input *input = &message->inputs[message->items[index]];
     if (!input->has_raw)
         return infer_contents_fill(message, spec, input->contents, data);
-    if (tensor_wire_read(spec, input->dims, input->raw, data, &why) == ERR_OK)
-        return ERR_OK;
-    text_printf(message->fault, "The input \"" SLICE_FMT "\": " SLICE_FMT ".", SLICE_ARG(spec->name),
-                SLICE_ARG(text_slice(&why)));
-    return ERR_INVALID;
+    bool is_right = tensor_wire_read(spec, input->dims, input->raw, data, &why) == ERR_OK;
+    return is_right ? ERR_OK : refuse_raw(message, spec, &why);
 }

@@ -57,6 +57,10 @@ MUST_USE enum err infer_check(struct infer_message *message, const struct model_
  * message. ERR_INVALID. */
 MUST_USE enum err infer_fill(struct infer_message *message, const struct model_info *model, uint32_t index, void *data);
 
+/* Whether raw contents are values of their type. ERR_INVALID. */
+MUST_USE enum err infer_check_raw(struct infer_message *message, const struct tensor_spec *spec,
+                                  const struct infer_input *input);
+
 /* infer_contents.c: how many elements a datatype has in typed contents. ERR_INVALID: they stand in the field of another. */
 MUST_USE enum err infer_contents_count(struct infer_message *message, const struct tensor_spec *spec,
                                        struct slice contents, uint64_t *ret_count);

@@ -13,6 +13,7 @@ static enum grpc_status status_of(enum problem problem)
 {
     switch (problem) {
     case PROBLEM_MODEL_NOT_FOUND:
+    case PROBLEM_REGION_NOT_FOUND:
         return GRPC_NOT_FOUND;
     case PROBLEM_DEADLINE:
     case PROBLEM_GATEWAY_TIMEOUT:
