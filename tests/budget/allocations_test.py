@@ -263,6 +263,14 @@ class Allocations(unittest.TestCase):
         request = weir.request_bytes("POST", "/v2/models/text-orientation/infer", {}, body.encode())
         self.assertEqual(self.measure("small JSON inference", request), 0)
 
+    def test_binary_inference(self):
+        head = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 3, 48, 192],
+                                       "parameters": {"binary_data_size": 110592}}],
+                           "parameters": {"binary_data_output": True}}).encode()
+        request = weir.request_bytes("POST", "/v2/models/text-orientation/infer",
+                                     {"Inference-Header-Content-Length": str(len(head))}, head + bytes(110592))
+        self.assertEqual(self.measure("tensors in binary", request, 100), 0)
+
     def test_files(self):
         for name in ("small.txt", "large.txt"):
             self.assertEqual(self.measure(name, weir.request_bytes("GET", "/files/" + name)), 0)
