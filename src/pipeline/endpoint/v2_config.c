@@ -66,7 +66,7 @@ static void put_inputs(struct json_writer *writer, const struct model_info *info
         put_dims(writer, &info->inputs[i], is_batched);
         put_bool(writer, SLICE_LIT("is_shape_tensor"), false);
         put_bool(writer, SLICE_LIT("allow_ragged_batch"), false);
-        put_bool(writer, SLICE_LIT("optional"), false);
+        put_bool(writer, SLICE_LIT("optional"), info->written_inputs & 1U << i);
         json_write_object_end(writer);
     }
     json_write_array_end(writer);
@@ -112,6 +112,20 @@ static void put_versions(struct json_writer *writer, const struct request *reque
     }
     json_write_array_end(writer);
     json_write_object_end(writer);
+    json_write_object_end(writer);
+}
+
+static void put_batching(struct json_writer *writer, const struct batch_config *batch)
+{
+    const uint64_t *preferred = batch->preferred.items;
+    json_write_key(writer, SLICE_LIT("dynamic_batching"));
+    json_write_object_begin(writer);
+    json_write_key(writer, SLICE_LIT("preferred_batch_size"));
+    json_write_array_begin(writer);
+    for (uint32_t i = 0; i < batch->preferred.count; i++)
+        json_write_u64(writer, preferred[i]);
+    json_write_array_end(writer);
+    put_u64(writer, SLICE_LIT("max_queue_delay_microseconds"), batch->max_delay / 1000);
     json_write_object_end(writer);
 }
 
@@ -171,8 +185,7 @@ enum verdict endpoint_v2_model_config(struct request *request)
     put_inputs(&writer, info, is_batched);
     put_outputs(&writer, info, config->labels, is_batched);
     if (is_batched)
-        put_raw(&writer, SLICE_LIT("dynamic_batching"),
-                SLICE_LIT("{\"preferred_batch_size\":[],\"max_queue_delay_microseconds\":0}"));
+        put_batching(&writer, &config->batch);
     put_instances(&writer, model);
     put_text(&writer, SLICE_LIT("default_model_filename"), base_name(config->path));
     put_parameters(&writer, model);
