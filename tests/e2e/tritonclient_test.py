@@ -63,7 +63,10 @@ server = None
 
 def setUpModule():
     global server
-    server = weir.Server(CONFIG).start()
+    server = weir.Server(CONFIG)
+    os.makedirs(server.path("models/found/1"))
+    shutil.copyfile(os.path.join(MODELS, "mlp.onnx"), server.path("models/found/1/model.onnx"))
+    server.start()
 
 
 def tearDownModule():
@@ -194,16 +197,15 @@ class Both:
             shared_memory.destroy_shared_memory_region(region)
 
     def test_repository(self):
-        states = self.index()
-        self.assertEqual(states["mlp"], "READY")
-        self.client.unload_model("mlp")
-        weir.wait_until(lambda: not self.client.is_model_ready("mlp"), 10, "the model to go")
+        self.assertEqual(self.index()["found"], "READY")
+        self.client.unload_model("found")
+        weir.wait_until(lambda: not self.client.is_model_ready("found"), 10, "the model to go")
         with self.assertRaises(InferenceServerException):
-            self.client.infer("mlp", [self.input("x", rows(1, 8))])
-        self.assertNotEqual(self.index()["mlp"], "READY")
-        self.client.load_model("mlp")
-        self.assertTrue(self.client.is_model_ready("mlp"))
-        self.assertEqual(self.client.infer("mlp", [self.input("x", rows(1, 8))]).as_numpy("y").shape, (1, 3))
+            self.client.infer("found", [self.input("x", rows(1, 8))])
+        self.assertNotEqual(self.index().get("found"), "READY")
+        self.client.load_model("found")
+        self.assertTrue(self.client.is_model_ready("found"))
+        self.assertEqual(self.client.infer("found", [self.input("x", rows(1, 8))]).as_numpy("y").shape, (1, 3))
         with self.assertRaises(InferenceServerException):
             self.client.load_model("nothing")
 
