@@ -45,6 +45,7 @@ listen: [127.0.0.1:0]
 workers: 2
 executors: 2
 shared_memory: true
+repository: {folder: models, control: explicit, load: ["*"]}
 models:
   - {name: identity, path: %(models)s/identity.onnx}
   - {name: two_inputs, path: %(models)s/two_inputs.onnx}
