@@ -84,13 +84,12 @@ void tensors_fill_binary(struct tensors_plan *plan, uint32_t input, void *data)
 
 /* --- a body without JSON ------------------------------------------------------------------------------------------------ */
 
-static void refuse_raw(struct tensors_plan *plan, const char *what)
+static void refuse_raw(struct tensors_plan *plan, const struct tensor_spec *spec, const char *what)
 {
     char memory[TENSORS_POINTER_BYTES];
     char shape_memory[TENSOR_SHAPE_BYTES];
     struct text pointer = tensors_pointer_to(memory, "");
     struct text shape = text_init(shape_memory, sizeof shape_memory);
-    const struct tensor_spec *spec = &plan->model->inputs[0];
     tensor_shape_print(&shape, spec->dims, spec->rank);
     tensors_fault(plan, &pointer,
                   "A body without JSON is the data of one input%s; the input \"" SLICE_FMT "\" is %s %s.", what,
@@ -101,7 +100,7 @@ static void refuse_raw(struct tensors_plan *plan, const char *what)
 static void take_text(struct tensors_plan *plan, const struct tensor_spec *spec, struct tensor_item *item)
 {
     if (spec->rank != 1 || (spec->dims[0] != 1 && spec->dims[0] != TENSOR_DIM_ANY)) {
-        refuse_raw(plan, ", and one text only where the shape is [1]");
+        refuse_raw(plan, spec, ", and one text only where the shape is [1]");
         return;
     }
     item->dims[0] = 1;
@@ -117,7 +116,7 @@ static void take_numbers(struct tensors_plan *plan, const struct tensor_spec *sp
         if (spec->dims[i] != TENSOR_DIM_ANY)
             continue;
         if (open >= 0) {
-            refuse_raw(plan, ", of which one dimension at most may be of any size");
+            refuse_raw(plan, spec, ", of which one dimension at most may be of any size");
             return;
         }
         open = i;
@@ -132,24 +131,38 @@ static void take_numbers(struct tensors_plan *plan, const struct tensor_spec *sp
         struct text out = text_init(what, sizeof what);
         text_printf(&out, ", %s%llu bytes, and this one has %zu", open >= 0 ? "a multiple of " : "",
                     (unsigned long long)bytes, plan->tail.len);
-        refuse_raw(plan, what);
+        refuse_raw(plan, spec, what);
     }
     item->binary = plan->tail;
+}
+
+/* Inputs that are written here (masks) need not be given. Returns how many others there are. */
+static uint32_t find_wanted(const struct model_info *model, uint32_t *ret_index)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < model->input_count; i++) {
+        if (model->written_inputs & 1U << i)
+            continue;
+        *ret_index = i;
+        count++;
+    }
+    return count;
 }
 
 void tensors_check_raw(struct tensors_plan *plan)
 {
     char memory[TENSORS_POINTER_BYTES];
     struct text pointer = tensors_pointer_to(memory, "");
-    const struct tensor_spec *spec = &plan->model->inputs[0];
-    struct tensor_item *item = &plan->items[0];
+    uint32_t index = 0;
+    uint32_t count = find_wanted(plan->model, &index);
+    const struct tensor_spec *spec = &plan->model->inputs[index];
+    struct tensor_item *item = &plan->items[index];
     plan->is_raw = true;
     plan->inference.is_binary = true;
     item->is_given = true;
     item->source = TENSOR_IN_TAIL;
-    if (plan->model->input_count != 1)
-        tensors_fault(plan, &pointer, "A body without JSON is the data of one input; this model has %u.",
-                      plan->model->input_count);
+    if (count != 1)
+        tensors_fault(plan, &pointer, "A body without JSON is the data of one input; this model has %u.", count);
     else if (spec->type == TENSOR_BYTES)
         take_text(plan, spec, item);
     else

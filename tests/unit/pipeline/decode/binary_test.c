@@ -183,6 +183,16 @@ static void takes_a_body_that_is_the_one_input(void **state)
     expect_slice(*(const struct slice *)fake.run.in[0].data, "text");
 }
 
+static void a_body_without_json_leaves_out_what_is_written_here(void **state)
+{
+    (void)state;
+    fake.info.inputs[0] = SPEC("mask", TENSOR_I64, -1);
+    fake.info.inputs[1] = SPEC("x", TENSOR_F32, -1, 2);
+    fake.info.written_inputs = 1;
+    assert_int_equal(decode_with_header("Inference-Header-Content-Length: 0\r\n", slice_of(x, sizeof x)), VERDICT_NEXT);
+    assert_memory_equal(fake.run.in[1].data, x, sizeof x);
+}
+
 static void says_what_a_body_without_json_must_be(void **state)
 {
     (void)state;
@@ -309,6 +319,7 @@ int main(void)
         TEST(refuses_a_header_that_cannot_be),
         TEST(memory_of_a_body_has_its_tensors_aligned),
         TEST(takes_a_body_that_is_the_one_input),
+        TEST(a_body_without_json_leaves_out_what_is_written_here),
         TEST(says_what_a_body_without_json_must_be),
         TEST(takes_what_a_request_asks_for),
         TEST(says_which_parameter_is_not_as_it_must_be),
