@@ -73,6 +73,25 @@ void flow_resume(struct request *request)
     connection_leave(connection, is_outermost);
 }
 
+void flow_resume_later(struct request *request)
+{
+    list_remove(&request->due);
+    list_add_last(&request->worker->requests_due, &request->due);
+}
+
+/* What goes on may have others go on. */
+bool flow_turn(struct worker *worker)
+{
+    if (LIKELY(list_is_empty(&worker->requests_due)))
+        return false;
+    for (struct list *node; (node = list_pop_first(&worker->requests_due)) != NULL;) {
+        struct request *request = CONTAINER_OF(node, struct request, due);
+        if (request->is_waiting)
+            flow_resume(request);
+    }
+    return true;
+}
+
 void flow_cancel(struct request *request)
 {
     ASSERT(!request->is_running, "a connection does not end under a stage");
@@ -146,6 +165,8 @@ static bool takes_part(const struct route *route, enum stage stage, bool has_bod
         return route_runs_model(route) || route->pipeline;
     case STAGE_graph:
         return route->pipeline;
+    case STAGE_sequence:
+    case STAGE_remember:
     case STAGE_cache:
     case STAGE_keep:
     case STAGE_schedule:

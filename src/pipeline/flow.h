@@ -16,6 +16,10 @@ void flow_start_part(struct request *request, enum stage stage);
 /* The wait of a request is over: its stage is called again, and the rest after it. Too often does no harm. From a stage
  * of the same request, the stage is called again should it return WAIT. Request and connection may be gone on return. */
 void flow_resume(struct request *request);
+/* The same at the end of the loop's turn, if it still waits then: for whoever is in the middle of another request. */
+void flow_resume_later(struct request *request);
+/* At the end of a turn. True: some went on. */
+bool flow_turn(struct worker *worker);
 /* The client has gone, or its time is up without a response being possible. */
 void flow_cancel(struct request *request);
 /* The request is to be answered by `deadline_ns` of the loop's clock; then PROBLEM_DEADLINE, or the response ends. It may be

@@ -76,6 +76,10 @@ struct model_meter {
     struct counter failures[MODEL_FAILURE_COUNT]; /* jobs */
     struct counter success_ns;                    /* from submit to the end of scattering, summed */
     struct counter failure_ns;
+    struct counter sequences_begun;
+    struct counter sequences_expired;
+    struct counter sequences_refused;
+    struct gauge sequences; /* begun here less ended here: the sum of all workers is how many there are */
     struct counter cache_hits;
     struct counter cache_misses;
     struct counter cache_joined; /* waited for a request that ran already */

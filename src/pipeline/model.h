@@ -48,6 +48,20 @@ struct cache_config {
     uint64_t bytes;
 };
 
+/* An entry of `state:` of `sequence:` of a model. */
+struct sequence_state_config {
+    struct slice input;
+    struct slice output;
+    struct option_list dims; /* of uint64_t, of the first state; empty: the input's */
+};
+
+/* `sequence:` of a model. */
+struct sequence_config {
+    struct option_list states; /* of struct sequence_state_config; empty: the model has none */
+    uint64_t idle_ns;
+    uint64_t max;
+};
+
 /* One entry of `models:`; option rows in options.def. */
 struct model_config {
     struct slice name;
@@ -69,6 +83,7 @@ struct model_config {
     struct option_list pad; /* of struct pad_config */
     struct cache_config cache;
     bool is_single_flight;
+    struct sequence_config sequence;
     struct slice labels;   /* path of a file of class names, one a line; empty: none */
     uint64_t record;       /* inputs that each worker keeps for comparing */
     double difference_max; /* of a model that is to take another's place; 0: any */
@@ -203,6 +218,7 @@ void run_terminate(struct run *run);
 const struct tensor *run_output(const struct run *run, uint32_t index);
 /* The same for an input that was given. */
 const struct tensor *run_given_input(const struct run *run, uint32_t index);
+bool run_is_given(const struct run *run, uint32_t index);
 /* Makes an output of what somebody else has, who keeps it until run_release, in place of executing the run. */
 void run_lend_output(struct run *run, uint32_t index, const struct tensor *tensor);
 struct slice run_fault(const struct run *run);
@@ -263,6 +279,8 @@ struct lane;
 struct lane *model_lane(const struct model *model);
 /* What it keeps of its outputs (model_cache.h); NULL: nothing. */
 struct model_cache *model_cache(const struct model *model);
+/* Its sequences (sequences.h); NULL: it has no state. */
+struct sequences *model_sequences(const struct model *model);
 
 /* The runtime's version text, or an empty slice when it cannot be opened; opens it on the first call. */
 struct slice runtime_version(struct slice library, struct text *fault);

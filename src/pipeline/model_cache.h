@@ -11,7 +11,6 @@
 
 struct model_cache;
 struct request;
-struct worker;
 
 /* Made with the model. *ret_cache is NULL where the configuration asks for neither. */
 MUST_USE enum err model_cache_create(const struct model_config *config, uint32_t worker_count,
@@ -21,7 +20,5 @@ void model_cache_destroy(struct model_cache *cache);
 
 /* Nobody waits any more for what this request asked: if others wait with it, one of them takes its place. */
 void model_cache_abandon(struct request *request);
-/* At the end of a turn of the worker's loop: lets those go on that waited. True: there were some. */
-bool model_cache_turn(struct worker *worker);
 
 #endif

@@ -89,6 +89,7 @@ static NOT_INLINE void clean_up(struct request *request)
 
 void request_release(struct request *request)
 {
+    list_remove(&request->due);
     struct worker *worker = request->worker;
     ASSERT(!request->holds, "a request that a crew thread holds is not recycled");
     if (request->cleanup_count || request->block_count || request->arena.blocks)

@@ -200,10 +200,12 @@ struct request {
     bool was_submitted;
     uint64_t queue_ns;
     uint64_t run_ns;
-    void *task_state;                  /* of the stage that submitted */
-    enum err task_err;                 /* the crew thread's while the request is held */
-    bool has_outputs;                  /* the run's are there, executed or from the cache */
-    struct cache_ticket *cache_ticket; /* cache/'s; NULL: the cache has nothing to do with it */
+    void *task_state;                        /* of the stage that submitted */
+    enum err task_err;                       /* the crew thread's while the request is held */
+    bool has_outputs;                        /* the run's are there, executed or from the cache */
+    struct sequence_ticket *sequence_ticket; /* sequence/'s; NULL: it is of none */
+    struct list due;                         /* among those that flow_turn resumes */
+    struct cache_ticket *cache_ticket;       /* cache/'s; NULL: the cache has nothing to do with it */
 
     /* outcome */
     bool is_source_dry; /* HTTP/1: the source has nothing for now, and its owner will say when it has */

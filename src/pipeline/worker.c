@@ -8,9 +8,9 @@
 #include "lib/sys/clock.h"
 #include "lib/sys/crew.h"
 #include "pipeline/accept/accept.h"
+#include "pipeline/flow.h"
 #include "pipeline/http2/http2.h"
 #include "pipeline/http2_shared.h"
-#include "pipeline/model_cache.h"
 #include "pipeline/proxy/proxy.h"
 #include "pipeline/request.h"
 #include "pipeline/scheduler.h"
@@ -69,7 +69,7 @@ static enum err init(struct worker *worker, const struct worker_options *options
     slab_init(&worker->connections, sizeof(struct connection), CONNECTION_CHUNK, (uint32_t)limits->connections + 1);
     slab_init(&worker->requests, sizeof(struct request), REQUEST_CHUNK, (uint32_t)limits->connections + ORPHANS_MAX);
     proxy_worker_init(worker);
-    list_init(&worker->cache_due);
+    list_init(&worker->requests_due);
     list_init(&worker->open_connections);
     timer_init(&worker->tidy_timer, on_tidy);
     TRY(loop_init(&worker->loop));
@@ -184,7 +184,7 @@ static void on_turn(struct loop *loop)
     do {
         if (worker->scheduler)
             scheduler_turn(worker->scheduler, worker->index);
-    } while (model_cache_turn(worker));
+    } while (flow_turn(worker));
     if (!list_is_empty(&worker->upstream_links_due))
         proxy_worker_turn(worker);
 }

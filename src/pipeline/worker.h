@@ -72,7 +72,7 @@ struct worker {
     struct slab connections;
     struct slab requests;
     struct slab upstream_links;          /* proxy/'s connections */
-    struct list cache_due;               /* cache/'s: requests that waited for another and may go on */
+    struct list requests_due;            /* flow_resume_later */
     struct list upstream_links_due;      /* proxy/'s: with something to send at the end of the turn */
     char *upstream_input;                /* proxy/'s: where HTTP/2 is received; NULL until there was any */
     struct http2_worker *http2;          /* NULL until a client spoke HTTP/2 */

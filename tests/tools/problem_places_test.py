@@ -36,6 +36,7 @@ PLACES = {
     "image_body.c": "AT_IMAGE",
     "shared_regions.c": "AT_SHARED_MEMORY",
     "trace_change.c": "AT_SETTINGS",
+    "sequence/": "AT_RUN",
     "schedule/": "AT_RUN",
     "infer/": "AT_RUN",
     "format/": "AT_RUN",

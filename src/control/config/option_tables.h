@@ -23,6 +23,8 @@ extern const struct option_table option_table_pad;
 extern const struct option_table option_table_repository;
 extern const struct option_table option_table_route;
 extern const struct option_table option_table_schemas;
+extern const struct option_table option_table_sequence;
+extern const struct option_table option_table_sequence_state;
 extern const struct option_table option_table_shutdown;
 extern const struct option_table option_table_shared_memory;
 extern const struct option_table option_table_trace;

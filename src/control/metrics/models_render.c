@@ -24,6 +24,7 @@ typedef double (*model_value)(const struct model_meter *meter);
 
 static void render_counts(struct rendering *rendering);
 static void render_cache(struct rendering *rendering);
+static void render_sequences(struct rendering *rendering);
 static void render_phases(struct rendering *rendering);
 static void render_batches(struct rendering *rendering);
 static void render_triton(struct rendering *rendering);
@@ -35,6 +36,7 @@ void render_models(struct rendering *rendering)
     if (rendering->sources->registry) {
         render_counts(rendering);
         render_cache(rendering);
+        render_sequences(rendering);
         render_phases(rendering);
         render_batches(rendering);
         render_triton(rendering);
@@ -160,6 +162,36 @@ static double cache_entries(const struct model_meter *meter)
 static double cache_bytes(const struct model_meter *meter)
 {
     return (double)gauge_read(&meter->cache_bytes);
+}
+
+static double sequences(const struct model_meter *meter)
+{
+    return (double)gauge_read(&meter->sequences);
+}
+
+static double sequences_begun(const struct model_meter *meter)
+{
+    return (double)counter_read(&meter->sequences_begun);
+}
+
+static double sequences_expired(const struct model_meter *meter)
+{
+    return (double)counter_read(&meter->sequences_expired);
+}
+
+static double sequences_refused(const struct model_meter *meter)
+{
+    return (double)counter_read(&meter->sequences_refused);
+}
+
+static void render_sequences(struct rendering *rendering)
+{
+    values(rendering, EXPOSITION_GAUGE, "weir_model_sequences", "Sequences that the model has a state of", sequences);
+    values(rendering, EXPOSITION_COUNTER, "weir_model_sequences_begun", "Sequences begun", sequences_begun);
+    values(rendering, EXPOSITION_COUNTER, "weir_model_sequences_expired",
+           "Sequences dropped because nobody asked for them", sequences_expired);
+    values(rendering, EXPOSITION_COUNTER, "weir_model_sequences_refused",
+           "Sequences not begun because there were too many", sequences_refused);
 }
 
 static void render_cache(struct rendering *rendering)

@@ -80,7 +80,7 @@ struct cache_ticket {
     struct cache_key key;
     struct cache_ticket *next; /* of those that lead, in their bucket */
     struct list followers;     /* of one that leads */
-    struct list node;          /* among followers, or among those that may go on */
+    struct list node;          /* among followers */
     struct cache_entry *entry;
     struct timer timer; /* when a follower has waited long enough */
 };

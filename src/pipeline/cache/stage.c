@@ -7,7 +7,7 @@
  * runs. What the model itself says (outputs, or that it failed) is for all.
  *
  * Those that waited do not go on where the first one ends, which may be deep in somebody else's stage, but at the end of the
- * turn (worker->cache_due). */
+ * turn (flow_resume_later). */
 #include "lib/crypto/crypto.h"
 #include "lib/http/http.h"
 #include "pipeline/cache/cache_int.h"
@@ -221,7 +221,7 @@ static void release(struct cache_ticket *ticket, enum ticket_state state)
     list_remove(&ticket->node);
     timer_cancel(&ticket->timer);
     ticket->state = state;
-    list_add_last(&ticket->request->worker->cache_due, &ticket->node);
+    flow_resume_later(ticket->request);
 }
 
 static enum verdict go_on(struct cache_ticket *ticket)
@@ -240,18 +240,6 @@ static enum verdict go_on(struct cache_ticket *ticket)
     default:
         return VERDICT_NEXT;
     }
-}
-
-bool model_cache_turn(struct worker *worker)
-{
-    if (LIKELY(list_is_empty(&worker->cache_due)))
-        return false;
-    for (struct list *node; (node = list_pop_first(&worker->cache_due)) != NULL;) {
-        struct cache_ticket *ticket = CONTAINER_OF(node, struct cache_ticket, node);
-        if (still_waits(ticket))
-            flow_resume(ticket->request);
-    }
-    return true;
 }
 
 /* --- After the run ------------------------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "pipeline/model.h"
 #include "pipeline/model_cache.h"
 #include "pipeline/scheduler.h"
+#include "pipeline/sequences.h"
 
 /* Runs of one worker. Touched by that worker only, so it needs no lock; aligned so that neighbours share no line. */
 struct run_pool {
@@ -44,6 +45,7 @@ struct model {
     struct lane *lane;
     struct model_cache *cache;
     struct recording *recordings; /* one for each worker; NULL: nothing is kept */
+    struct sequences *sequences;
     const char *input_names[MODEL_TENSORS_MAX];
     const char *output_names[MODEL_TENSORS_MAX];
     struct shapes shapes;

@@ -100,7 +100,8 @@ static enum err inspect(struct model *model, struct text *fault)
     model->info.metadata_count = metadata.own_count;
     mark_passed_through(model);
     TRY(pads_init(&model->pads, model->config, &model->info, fault));
-    model->info.written_inputs = pads_masks(&model->pads);
+    TRY(sequences_create(model->config, &model->info, fault, &model->sequences));
+    model->info.written_inputs = pads_masks(&model->pads) | sequences_inputs(model->sequences);
     return shapes_init(&model->shapes, model->info.input_count, model->info.output_count);
 }
 
@@ -157,6 +158,7 @@ static void destroy(struct model *model)
 {
     lane_destroy(model->lane);
     model_cache_destroy(model->cache);
+    sequences_destroy(model->sequences);
     for (uint32_t i = 0; i < model->worker_count; i++)
         run_pool_deinit(&model->pools[i]);
     recordings_destroy(model);
@@ -176,6 +178,11 @@ struct lane *model_lane(const struct model *model)
 struct model_cache *model_cache(const struct model *model)
 {
     return model->cache;
+}
+
+struct sequences *model_sequences(const struct model *model)
+{
+    return model->sequences;
 }
 
 const struct model_info *model_info(const struct model *model)

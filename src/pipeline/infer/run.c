@@ -279,6 +279,11 @@ const struct tensor *run_given_input(const struct run *run, uint32_t index)
     return &run->frame.in.tensors[index];
 }
 
+bool run_is_given(const struct run *run, uint32_t index)
+{
+    return run->given & 1U << index;
+}
+
 void run_lend_output(struct run *run, uint32_t index, const struct tensor *tensor)
 {
     ASSERT(index < run->model->info.output_count, "an output of this model");
