@@ -174,7 +174,7 @@ class Cache(unittest.TestCase):
 
     def test_goes_on_for_the_others_when_the_first_one_leaves(self):
         joined = self.metric("weir_model_cache_joined_total", "slow")
-        clients = self.together("slow", slow(0.75, 2000), 4)
+        clients = self.together("slow", slow(0.75, 1200), 4)
         self.joined("slow", joined + 3)
         clients[0].close()
         answers = [client.receive() for client in clients[1:]]
@@ -183,10 +183,10 @@ class Cache(unittest.TestCase):
 
     def test_holds_each_to_its_own_deadline(self):
         joined = self.metric("weir_model_cache_joined_total", "slow")
-        clients = self.together("slow", slow(0.875, 2000), 2)
+        clients = self.together("slow", slow(0.875, 1200), 2)
         late = weir.Client(self.server.port)
         self.addCleanup(late.close)
-        late.send("POST", "/v2/models/slow/infer", {}, slow(0.875, 2000, parameters={"timeout": 1000}))
+        late.send("POST", "/v2/models/slow/infer", {}, slow(0.875, 1200, parameters={"timeout": 1000}))
         self.joined("slow", joined + 2)
         self.assertEqual(late.receive().status, 503)
         self.assertEqual([client.receive().status for client in clients], [200, 200])

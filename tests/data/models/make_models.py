@@ -180,6 +180,10 @@ MODELS = {
     "labels": model("labels", [node("Gather", ["T", "x"], ["y"])], [value_info("x", INT64, ["N", 2])],
                     [value_info("y", STRING, ["N", 2])],
                     [texts("T", [4], ["", "one", "a text of more than fifteen bytes", "Zürich"])]),
+    # A state: what was asked before, summed.
+    "running_sum": model("running_sum", [node("Add", ["sum", "x"], ["next"]), node("Identity", ["next"], ["y"])],
+                         [value_info("x", FLOAT, ["batch", 2]), value_info("sum", FLOAT, ["batch", 2])],
+                         [value_info("y", FLOAT, ["batch", 2]), value_info("next", FLOAT, ["batch", 2])]),
     # What weir does not serve.
     "sequence": model("sequence", [node("SequenceConstruct", ["x"], ["y"])], [value_info("x", FLOAT, ["N"])],
                       [sequence_info("y", FLOAT, ["N"])]),
