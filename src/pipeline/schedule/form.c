@@ -22,6 +22,7 @@
 #define SHARE         0.95 /* of the throughput without bound */
 #define ERRORS        2.0  /* mean errors of the cost model that a promise allows for */
 #define COUNT_TRUSTED 8    /* observations before anything waits on the word of the cost model */
+#define ERROR_TRUSTED 0.25 /* and its mean error, at most: a model that is off by more promises nothing */
 
 void arrivals_add(struct arrivals *arrivals, uint32_t rows, uint64_t now_ns)
 {
@@ -96,8 +97,8 @@ static uint64_t latest_start_ns(const struct situation *situation)
 static uint64_t adaptive_wait_until_ns(const struct situation *situation)
 {
     const struct cost *cost = situation->cost;
-    if (situation->servers > 1 || cost->count < COUNT_TRUSTED || situation->arrivals <= 0 ||
-        situation->rows >= form_rows_knee(situation->rules, cost, situation->rows_max))
+    if (situation->servers > 1 || cost->count < COUNT_TRUSTED || cost->error_ratio > ERROR_TRUSTED ||
+        situation->arrivals <= 0 || situation->rows >= form_rows_knee(situation->rules, cost, situation->rows_max))
         return 0;
     double next_ns = 1 / situation->arrivals;
     if (cost->b_ns - next_ns <= situation->rows * (next_ns + cost->a_ns))

@@ -104,6 +104,10 @@ static void does_not_trust_a_model_that_it_hardly_knows(void **state)
     struct situation s = situation(&cost, 1);
     s.arrivals = 1.0 / 3000;
     assert_int_equal(form_wait_until_ns(&s), 0);
+    cost.count = 100;
+    assert_int_not_equal(form_wait_until_ns(&s), 0);
+    cost.error_ratio = 0.3; /* a busy machine, on which runs take what they take */
+    assert_int_equal(form_wait_until_ns(&s), 0);
 }
 
 static void fixed_rules_are_kept_to_the_letter(void **state)
