@@ -167,7 +167,8 @@ static bool on_mail(struct mailbox *mailbox)
 {
     struct worker *worker = CONTAINER_OF(mailbox, struct worker, mailbox);
     bool has_found = worker->crew && crew_collect(worker->crew, worker->index);
-    has_found |= worker->scheduler && scheduler_collect(worker->scheduler, worker->index);
+    if (UNLIKELY(worker->jobs_out))
+        has_found |= scheduler_collect(worker->scheduler, worker->index);
     has_found |= accept_on_mail(worker);
     if (!worker_is_idle(worker)) {
         take_order(worker);
@@ -182,7 +183,7 @@ static void on_turn(struct loop *loop)
 {
     struct worker *worker = CONTAINER_OF(loop, struct worker, loop);
     do {
-        if (worker->scheduler)
+        if (UNLIKELY(worker->jobs_out))
             scheduler_turn(worker->scheduler, worker->index);
     } while (flow_turn(worker));
     if (!list_is_empty(&worker->upstream_links_due))

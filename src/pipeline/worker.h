@@ -59,6 +59,7 @@ struct worker {
     uint32_t index;
     struct crew *crew;           /* borrowed */
     struct scheduler *scheduler; /* borrowed */
+    uint32_t jobs_out;           /* with the scheduler: for most turns there is nothing to ask it */
     struct places *places;       /* borrowed */
     const struct ports *ports;
     struct worker_generation *generation; /* the current one first */

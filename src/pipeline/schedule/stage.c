@@ -125,6 +125,7 @@ enum err request_schedule(struct request *request, struct job *job, struct admis
     if (!request->jobs.next)
         list_init(&request->jobs);
     list_add_last(&request->jobs, &job->node);
+    worker->jobs_out++;
     request->holds++;
     return ERR_OK;
 }
@@ -133,6 +134,7 @@ void request_job_done(struct job *job)
 {
     struct request *request = job->owner;
     list_remove(&job->node);
+    request->worker->jobs_out--;
     request->holds--;
     flow_resume(request);
 }
