@@ -17,6 +17,20 @@ static bool has_trace(const struct config *config)
     return config->trace.file.len;
 }
 
+static bool has_repository(const struct config *config)
+{
+    return config->repositories.count;
+}
+
+static bool has_sequences(const struct config *config)
+{
+    const struct model_config *models = config->models.items;
+    for (uint32_t i = 0; i < config->models.count; i++)
+        if (models[i].sequence.states.count)
+            return true;
+    return false;
+}
+
 static const struct {
     const char *name;
     bool (*is_there)(const struct config *config);
@@ -25,7 +39,10 @@ static const struct {
     {"classification", always},
     {"logging", always},
     {"model_configuration", always},
+    {"model_repository", has_repository},
     {"parameters", always},
+    {"schedule_policy", always},
+    {"sequence", has_sequences},
     {"statistics", always},
     {"system_shared_memory", has_shared_memory},
     {"trace", has_trace},

@@ -186,6 +186,8 @@ enum verdict endpoint_v2_model_config(struct request *request)
     put_outputs(&writer, info, config->labels, is_batched);
     if (is_batched)
         put_batching(&writer, &config->batch);
+    if (model_sequences(model))
+        put_raw(&writer, SLICE_LIT("sequence_batching"), SLICE_LIT("{}"));
     put_instances(&writer, model);
     put_text(&writer, SLICE_LIT("default_model_filename"), base_name(config->path));
     put_parameters(&writer, model);

@@ -205,8 +205,7 @@ static void describes_the_server(void **state)
     expect_response(&stand, 200, "application/json",
                     "{\"name\":\"weir\",\"version\":\"" WEIR_VERSION
                     "\",\"extensions\":[\"binary_tensor_data\",\"classification\",\"logging\",\"model_configuration\","
-                    "\"parameters\","
-                    "\"statistics\"]}");
+                    "\"parameters\",\"schedule_policy\",\"statistics\"]}");
 }
 
 static void describes_a_model(void **state)
