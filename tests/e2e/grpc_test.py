@@ -6,6 +6,7 @@ cancelled calls, many calls at a time. clients_grpc_test.py asks the public clie
 import gzip
 import json
 import os
+import shutil
 import struct
 import sys
 import time
@@ -252,6 +253,58 @@ class Extensions(Case):
                          wire.INVALID_ARGUMENT)
         self.assertEqual(self.call("LogSettings", self.setting("log_file", wire.field(3, "x"))).status,
                          wire.UNIMPLEMENTED)
+
+
+REPOSITORY = """
+listen: [127.0.0.1:0]
+workers: 1
+executors: 1
+repository: {folder: models, control: explicit, load: [mlp]}
+routes:
+  - {match: /, public: true, to: {endpoint: v2_grpc}}
+"""
+
+
+class Repository(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = weir.Server(REPOSITORY)
+        os.mkdir(cls.server.path("models"))
+        for name in ("mlp", "two_inputs", "not_onnx"):
+            shutil.copy(os.path.join(MODELS, name + ".onnx"), cls.server.path("models/%s.onnx" % name))
+        cls.server.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__(None, None, None)
+
+    def call(self, procedure, message=b""):
+        with http2.Client(self.server.port) as client:
+            return wire.call(client, procedure, message)
+
+    def index(self, message=b""):
+        rows = [wire.fields(row) for row in self.call("RepositoryIndex", message).message.get(1, [])]
+        return {row[1][0].decode(): row[3][0].decode() for row in rows}
+
+    def test_models_come_and_go_on_request(self):
+        self.assertEqual(self.index(wire.field(2, 1)), {"mlp": "READY"})
+        self.assertEqual(self.index()["two_inputs"], "UNAVAILABLE")
+        self.assertEqual(self.call("ModelReady", wire.field(1, "two_inputs")).message, {})
+        self.assertEqual(self.call("RepositoryModelLoad", wire.field(2, "two_inputs")).message, {})
+        self.assertEqual(self.call("ModelReady", wire.field(1, "two_inputs")).message, {1: [1]})
+        self.assertEqual(self.call("ModelInfer", two(model="two_inputs")).status, wire.OK)
+        self.assertEqual(self.call("RepositoryModelUnload", wire.field(2, "two_inputs")).message, {})
+        self.assertEqual(self.call("ModelReady", wire.field(1, "two_inputs")).message, {})
+        self.assertEqual(self.index(wire.field(2, 1)), {"mlp": "READY"})
+
+    def test_what_cannot_be_loaded(self):
+        self.assertEqual(self.call("RepositoryModelLoad", wire.field(2, "none")).status, wire.NOT_FOUND)
+        self.assertEqual(self.call("RepositoryModelLoad", wire.field(2, "not_onnx")).status, wire.INVALID_ARGUMENT)
+        entry = wire.field(3, wire.field(1, "file:1/model.onnx") + wire.field(2, wire.field(4, b"x")))
+        self.assertEqual(self.call("RepositoryModelLoad", wire.field(2, "mlp") + entry).status, wire.UNIMPLEMENTED)
+        entry = wire.field(3, wire.field(1, "config") + wire.field(2, wire.field(2, 1)))
+        self.assertEqual(self.call("RepositoryModelLoad", wire.field(2, "mlp") + entry).status, wire.INVALID_ARGUMENT)
+        self.assertEqual(self.index(wire.field(2, 1)), {"mlp": "READY"})
 
 
 class Refusals(Case):

@@ -16,6 +16,11 @@ static const char *const states[] = {
     [REPOSITORY_UNLOADING] = "UNLOADING",
 };
 
+const char *repository_state_name(enum repository_state state)
+{
+    return states[state];
+}
+
 static void put(struct json_writer *writer, const char *key, struct slice value)
 {
     json_write_key(writer, slice_of_text(key));
@@ -28,7 +33,7 @@ static void write_row(struct json_writer *writer, const struct repository_row *r
     put(writer, "name", row->name);
     if (row->version.len)
         put(writer, "version", row->version);
-    put(writer, "state", slice_of_text(states[row->state]));
+    put(writer, "state", slice_of_text(repository_state_name(row->state)));
     put(writer, "reason", row->reason);
     json_write_object_end(writer);
 }
@@ -53,7 +58,7 @@ static enum err copy_text(struct slice text, struct rendering *rendering)
     return ERR_OK;
 }
 
-static enum err render(struct rendering *rendering)
+enum err repository_render(struct rendering *rendering, repository_write write)
 {
     const struct ports *ports = rendering->ports;
     struct repository_index *index;
@@ -63,13 +68,18 @@ static enum err render(struct rendering *rendering)
     TRY(ports->repository_index(ports->owner, rendering->form, &index));
     pool_init(&pool, 0, SIZE_MAX);
     arena_init(&arena, &pool, 65536, 64U << 20);
-    enum err err = write_rows(&arena, index, &text);
+    enum err err = write(&arena, index, &text);
     if (err == ERR_OK)
         err = copy_text(text, rendering);
     arena_reset(&arena);
     pool_deinit(&pool);
     free(index);
     return err;
+}
+
+static enum err render(struct rendering *rendering)
+{
+    return repository_render(rendering, write_rows);
 }
 
 /* A body may be left out. FAIL when it is no object. */
@@ -103,9 +113,9 @@ enum verdict endpoint_v2_repository_index(struct request *request)
 
 /* --- load, unload ------------------------------------------------------------------------------------------------ */
 
-static enum verdict look(struct endpoint_wait *waiting)
+enum verdict repository_look(struct request *request)
 {
-    struct request *request = waiting->request;
+    struct endpoint_wait *waiting = request->task_state;
     const struct ports *ports = request->worker->ports;
     struct repository_outcome outcome;
     enum err err = ports->repository_outcome(ports->owner, waiting->ticket, &request->arena, &outcome);
@@ -123,8 +133,21 @@ static enum verdict look(struct endpoint_wait *waiting)
     case REPOSITORY_GIVEN_UP:
         return request_fail(request, PROBLEM_OVERLOADED, "The server is shutting down and loads no models any more.");
     }
-    response_set(request, 200, "application/json", SLICE_LIT("{}"));
     return VERDICT_NEXT;
+}
+
+static enum verdict look(struct request *request)
+{
+    enum verdict verdict = repository_look(request);
+    if (verdict == VERDICT_NEXT)
+        response_set(request, 200, "application/json", SLICE_LIT("{}"));
+    return verdict;
+}
+
+enum verdict repository_refuse_file(struct request *request)
+{
+    return request_fail(request, PROBLEM_NOT_IMPLEMENTED,
+                        "Files of a model are not taken from a request: put them into the repository.");
 }
 
 /* The parameters of a load: `config`; contents of files are not taken. */
@@ -139,8 +162,7 @@ static enum verdict read_parameters(struct request *request, yyjson_val *root, s
     yyjson_obj_foreach(parameters, index, count, key, value)
     {
         if (slice_starts(json_text(key), SLICE_LIT("file:")))
-            return request_fail(request, PROBLEM_NOT_IMPLEMENTED,
-                                "Files of a model are not taken from a request: put them into the repository.");
+            return repository_refuse_file(request);
     }
     if (config && !yyjson_is_str(config))
         return request_fail(request, PROBLEM_INVALID_JSON,
@@ -149,33 +171,36 @@ static enum verdict read_parameters(struct request *request, yyjson_val *root, s
     return VERDICT_NEXT;
 }
 
-static enum verdict ask(struct request *request, enum repository_wish wish)
+enum verdict repository_begin(struct request *request, const struct repository_request *wanted)
 {
     const struct ports *ports = request->worker->ports;
-    struct repository_request wanted = {.wish = wish, .name = route_param(&request->match, "model")};
-    yyjson_val *root;
     if (!config_is_explicit(request->config))
         return request_fail(
             request, PROBLEM_NOT_ENABLED,
             "Models are loaded and unloaded on request only from a repository with `control: explicit`.");
-    enum verdict verdict = read_body(request, &root);
-    if (verdict == VERDICT_NEXT && wish == REPOSITORY_WISH_LOAD)
-        verdict = read_parameters(request, root, &wanted.settings);
-    if (verdict != VERDICT_NEXT)
-        return verdict;
-    uint64_t ticket = ports->repository_ask(ports->owner, &wanted);
+    uint64_t ticket = ports->repository_ask(ports->owner, wanted);
     if (ticket)
         return endpoint_wait_begin(request, ticket);
     request->retry_after_s = 1;
     return request_fail(request, PROBLEM_OVERLOADED, "Too many models wait to be loaded or unloaded; try again.");
 }
 
+static enum verdict ask(struct request *request, enum repository_wish wish)
+{
+    struct repository_request wanted = {.wish = wish, .name = route_param(&request->match, "model")};
+    yyjson_val *root;
+    enum verdict verdict = read_body(request, &root);
+    if (verdict == VERDICT_NEXT && wish == REPOSITORY_WISH_LOAD)
+        verdict = read_parameters(request, root, &wanted.settings);
+    return verdict == VERDICT_NEXT ? repository_begin(request, &wanted) : verdict;
+}
+
 enum verdict endpoint_v2_repository_load(struct request *request)
 {
-    return request->task_state ? look(request->task_state) : ask(request, REPOSITORY_WISH_LOAD);
+    return request->task_state ? look(request) : ask(request, REPOSITORY_WISH_LOAD);
 }
 
 enum verdict endpoint_v2_repository_unload(struct request *request)
 {
-    return request->task_state ? look(request->task_state) : ask(request, REPOSITORY_WISH_UNLOAD);
+    return request->task_state ? look(request) : ask(request, REPOSITORY_WISH_UNLOAD);
 }

@@ -163,8 +163,17 @@ enum verdict grpc_endpoint(struct request *request)
 {
     call_run call = calls[request->route->rpc];
     struct slice message;
-    if (request->route->rpc == RPC_ModelStreamInfer)
+    switch (request->route->rpc) {
+    case RPC_ModelStreamInfer:
         return grpc_stream_begin(request);
+    case RPC_RepositoryIndex:
+        return grpc_repository_index(request);
+    case RPC_RepositoryModelLoad:
+    case RPC_RepositoryModelUnload:
+        return grpc_repository_wish(request, request->route->rpc == RPC_RepositoryModelLoad);
+    default:
+        break;
+    }
     if (!call)
         return VERDICT_NEXT; /* the stages before have done it */
     enum verdict verdict = grpc_message(request, &message);

@@ -27,4 +27,8 @@ enum verdict call_cuda_unregister(struct request *request, struct slice message,
 enum verdict call_trace_setting(struct request *request, struct slice message, struct buffer *out);
 enum verdict call_log_settings(struct request *request, struct slice message, struct buffer *out);
 
+/* repository.c: procedures that wait for what they answer. */
+enum verdict grpc_repository_index(struct request *request);
+enum verdict grpc_repository_wish(struct request *request, bool is_load);
+
 #endif
