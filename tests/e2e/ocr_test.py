@@ -38,8 +38,9 @@ workers: 1
 executors: 2
 models:
   - {name: text-orientation, path: %(models)s/text-orientation.onnx, warm_up: {x: [1, 3, 48, 192]}}
-  - {name: text-detection, path: %(models)s/text-detection.onnx, warm_up: {x: [1, 3, 320, 320]}}
-  - {name: text-recognition, path: %(models)s/text-recognition.onnx, warm_up: {x: [1, 3, 48, 320]}}
+  - {name: text-detection, path: %(models)s/text-detection.onnx, warm_up: {x: [1, 3, 320, 320]}, batch: 1}
+  - {name: text-recognition, path: %(models)s/text-recognition.onnx, warm_up: {x: [1, 3, 48, 320]},
+     batch: {max: 8, trial_time: 1s}}
 %(pipelines)s
   # Elements that wait for each other, though only one run may be out.
   - name: sides
@@ -59,9 +60,23 @@ models:
       - {name: sides, from: side.label}
       - {name: each, from: orient}
       - {name: all, from: all}
+  # What no shape can tell beforehand: argmax takes one row, and a line has many. It fails when lines are out already.
+  - name: broken
+    steps:
+      - {name: page, use: decode}
+      - {name: small, use: normalize, in: page, with: {side_max: 640}}
+      - {name: detect, model: text-detection, in: small}
+      - {name: find, use: text_boxes, in: {map: detect, image: page}}
+      - {name: cut, use: crop, in: {image: page, box: find.boxes}}
+      - {name: line, use: normalize, in: cut, with: {height: 48, multiple: 32}}
+      - {name: recognize, model: text-recognition, in: line}
+      - {name: best, use: argmax, in: recognize}
+    answer:
+      - {name: lines, each: {box: find.boxes, best: best.label}, event: line}
 chain: [request_id, metrics]
 routes:
   - {match: POST /v1/ocr, public: true, to: {pipeline: ocr}}
+  - {match: POST /v1/broken, public: true, to: {pipeline: broken}}
   - {match: POST /v1/sides, public: true, to: {pipeline: sides}}
   - {match: POST /v1/hasty, public: true, request_time: 30ms, to: {pipeline: ocr}}
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
@@ -142,10 +157,10 @@ class Ocr(unittest.TestCase):
     def ask(self, body, fields=None, path="/v1/ocr"):
         return weir.ask(self.server.port, "POST", path, fields or {"Content-Type": "image/png"}, body, timeout=60)
 
-    def stream(self, body, accept):
+    def stream(self, body, accept, path="/v1/ocr"):
         """(status, media type, body): its chunks are taken together by the standard library."""
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
-        connection.request("POST", "/v1/ocr", body, {"Content-Type": "image/png", "Accept": accept})
+        connection.request("POST", path, body, {"Content-Type": "image/png", "Accept": accept})
         response = connection.getresponse()
         found = response.status, response.getheader("Content-Type"), response.read()
         connection.close()
@@ -278,6 +293,17 @@ class Ocr(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(failures, [])
+
+    def test_what_fails_in_a_stream_is_its_last_event(self):
+        problem = "urn:weir:problem:pipeline-failed"
+        answer = self.ask(page("clean-letter.png"), path="/v1/broken")
+        self.assertEqual((answer.status, answer.json()["type"]), (500, problem))
+        for accept, read in ((SSE, events), (LINES, json_lines)):
+            status, _, body = self.stream(page("clean-letter.png"), accept, "/v1/broken")
+            name, data = read(body)[-1]
+            self.assertEqual((status, name, data["type"], data["status"]), (200, "error", problem, 500))
+            self.assertIn('"best"', data["detail"])
+        self.idle()
 
     def test_lists_are_joined_and_taken_apart(self):
         found = self.ask(page("upside-down-line.png"), path="/v1/sides").json()
