@@ -20,8 +20,8 @@
 #define WINDOWS_MAX     8
 #define MEMORY_MAX      ((size_t)1 << 30)
 #define BLOCK_BYTES     65536
-#define PROBE_SHARE     0.25 /* of the seconds of a measurement */
-#define RATE_LOWEST     0.1  /* share of the most there can be; the highest is RATE_HIGHEST */
+#define PROBE_SHARE     1.0 /* of the seconds of a measurement: a batch of a slow model takes a while */
+#define RATE_LOWEST     0.1 /* share of the most there can be; the highest is RATE_HIGHEST */
 #define RATE_HIGHEST    1.3
 #define MEASURE_SECONDS 3.0
 #define WARM_SHARE      0.2
