@@ -63,14 +63,21 @@ int cmd_check(int argc, char **argv)
                       : print_generated(is_set[FLAG_SCHEMA]);
 }
 
-/* Entries of `routes:`. Each gives one route or several, side by side; the implicit ones have no `match`. */
+static bool is_entry_before(const struct config *config, uint32_t end)
+{
+    for (uint32_t i = 0; i < end; i++)
+        if (config->routes[i]->config == config->routes[end]->config)
+            return true;
+    return false;
+}
+
+/* Entries of `routes:`. Each gives one route or several, not all side by side (procedures of gRPC stand behind all others); the
+ * implicit ones have no `match`. */
 static uint32_t count_routes(const struct config *config)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < config->route_count; i++) {
-        const struct route_config *entry = config->routes[i]->config;
-        count += entry->match.len && (i == 0 || config->routes[i - 1]->config != entry);
-    }
+    for (uint32_t i = 0; i < config->route_count; i++)
+        count += config->routes[i]->config->match.len && !is_entry_before(config, i);
     return count;
 }
 
