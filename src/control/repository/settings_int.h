@@ -36,6 +36,8 @@ void settings_refuse(struct reader *reader, const struct field *field, const cha
 bool settings_count(struct reader *reader, const struct field *field, uint64_t max, uint64_t *ret_value);
 bool settings_dim(struct reader *reader, const struct field *field, int64_t *ret_dim);
 void settings_text(struct reader *reader, const struct field *field, struct slice *text);
+/* Of a file right in a folder; empty for none. Requests bring configurations, too, and no name may lead out of the model's folder. */
+void settings_file(struct reader *reader, const struct field *field, const char *expected, struct slice *name);
 bool settings_bool(struct reader *reader, const struct field *field);
 /* The index of the name, or -1. */
 int settings_choice(struct reader *reader, const struct field *field, const char *const *names);

@@ -111,6 +111,16 @@ void settings_text(struct reader *reader, const struct field *field, struct slic
         *text = field->text;
 }
 
+void settings_file(struct reader *reader, const struct field *field, const char *expected, struct slice *name)
+{
+    struct slice text = SLICE_LIT("");
+    settings_text(reader, field, &text);
+    if (text.len && (text.ptr[0] == '.' || slice_find(text, '/') < text.len))
+        settings_refuse(reader, field, expected);
+    else
+        *name = text;
+}
+
 bool settings_bool(struct reader *reader, const struct field *field)
 {
     bool is_true = slice_is(field->text, "true") || slice_is(field->text, "True") || slice_is(field->text, "t") ||
@@ -249,12 +259,8 @@ static void read_platform(struct reader *reader, const struct field *field, void
 
 static void read_file(struct reader *reader, const struct field *field, void *out)
 {
-    struct slice name = SLICE_LIT("");
-    settings_text(reader, field, &name);
-    if (!name.len || name.ptr[0] == '.' || slice_find(name, '/') < name.len)
-        settings_refuse(reader, field, "the name of a file in the folder of a version");
-    else
-        ((struct model_settings *)out)->file = name;
+    settings_file(reader, field, "the name of a file in the folder of a version",
+                  &((struct model_settings *)out)->file);
 }
 
 static void read_batch_max(struct reader *reader, const struct field *field, void *out)

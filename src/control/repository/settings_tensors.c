@@ -28,7 +28,8 @@ static void read_tensor_dim(struct reader *reader, const struct field *field, vo
 
 static void read_labels(struct reader *reader, const struct field *field, void *out)
 {
-    settings_text(reader, field, &((struct declared_tensor *)out)->labels);
+    settings_file(reader, field, "the name of a file in the folder of the model",
+                  &((struct declared_tensor *)out)->labels);
 }
 
 static void read_optional(struct reader *reader, const struct field *field, void *out)

@@ -172,6 +172,9 @@ static void says_what_is_unknown_refused_or_without_effect(void **state)
                 "1:17: \"max_batch_size\" takes a whole number from 0 to 2147483647, found -1\n"
                 "2:7: \"name\" takes a text in quotes, found x\n");
     assert_said("model_transaction_policy { decoupled: true }", "1:39: \"decoupled\" cannot be true here\n");
+    assert_said("output { name: \"y\" label_filename: \"../../secret\" }",
+                "1:36: \"label_filename\" takes the name of a file in the folder of the model, found the text "
+                "\"../../secret\"\n");
     assert_said("default_model_filename: \"../x\"", "1:25: \"default_model_filename\" takes the name of a file in the "
                                                     "folder of a version, found the text \"../x\"\n");
     assert_said("input { data_type: FP32 name: \"x\" }",
