@@ -302,6 +302,12 @@ class Repository(unittest.TestCase):
         self.assertEqual(self.call("RepositoryModelLoad", wire.field(2, "not_onnx")).status, wire.INVALID_ARGUMENT)
         entry = wire.field(3, wire.field(1, "file:1/model.onnx") + wire.field(2, wire.field(4, b"x")))
         self.assertEqual(self.call("RepositoryModelLoad", wire.field(2, "mlp") + entry).status, wire.UNIMPLEMENTED)
+        self.assertEqual(self.call("RepositoryModelLoad", wire.field(2, "mlp\0x")).status, wire.NOT_FOUND)
+        config = json.dumps({"output": [{"name": "y", "label_filename": "../../weir.yaml"}]})
+        entry = wire.field(3, wire.field(1, "config") + wire.field(2, wire.field(3, config)))
+        answer = self.call("RepositoryModelLoad", wire.field(2, "mlp") + entry)
+        self.assertEqual(answer.status, wire.INVALID_ARGUMENT, "no file outside of the model's folder is read")
+        self.assertIn('"label_filename" takes the name of a file in the folder of the model', answer.text)
         entry = wire.field(3, wire.field(1, "config") + wire.field(2, wire.field(2, 1)))
         self.assertEqual(self.call("RepositoryModelLoad", wire.field(2, "mlp") + entry).status, wire.INVALID_ARGUMENT)
         self.assertEqual(self.index(wire.field(2, 1)), {"mlp": "READY"})
@@ -473,6 +479,13 @@ class Streams(Case):
         self.assertIn("No model is named \"none\"", errors[1][0])
         self.assertEqual(errors[1][1], {3: [b"bad"]})
         self.assertIn("no ModelInferRequest", errors[2][0])
+
+    def test_names_that_are_shown_in_part_leave_the_answer_utf8(self):
+        """A name is cut within a character; a client would refuse the whole answer, and with it the stream."""
+        wrong = wire.infer("two", wire.tensor("a" + "\u00e9" * 40, "FP32", [1, 2]), raws=[floats(1, 2)])
+        errors = self.answers(self.stream(wrong, two()))
+        self.assertIn("The model has no input", errors[0][0])
+        self.assertEqual(errors[1][0], "")
 
     def test_a_message_that_is_too_large_ends_the_stream_behind_the_answers_before(self):
         client = self.client()

@@ -10,6 +10,7 @@ import math
 import os
 import random
 import shutil
+import struct
 import subprocess
 import sys
 import tarfile
@@ -19,6 +20,8 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import grpc_wire as wire  # noqa: E402
+import http2  # noqa: E402
 import weir  # noqa: E402
 
 MODELS = os.path.join(weir.ROOT, "tests/data/models")
@@ -94,6 +97,18 @@ class Sequences(unittest.TestCase):
         self.refused(400, "unknown-sequence", 1, [1, 1])
         self.assertEqual(self.sum("two", [1, 1], start=True), [1, 1])
         self.assertEqual(self.sum("two", [1, 1], end=True), [2, 2])
+
+    def test_goes_on_over_grpc_too(self):
+        def add(*values, **parameters):
+            parts = [wire.parameter(4, name, value) for name, value in parameters.items()]
+            message = wire.infer("sum", wire.tensor("x", "FP32", [1, 2]), wire.parameter(4, "sequence_id", "wire"), *parts,
+                                 raws=[struct.pack("<2f", *values)])
+            with http2.Client(self.server.port) as client:
+                return list(struct.unpack("<2f", wire.call(client, "ModelInfer", message).message[6][0]))
+
+        self.assertEqual(add(1, 10, sequence_start=True), [1, 10])
+        self.assertEqual(add(2, 20), [3, 30])
+        self.assertEqual(self.sum("wire", [3, 30], end=True), [6, 60])
 
     def test_begins_with_as_many_rows_as_the_request_has(self):
         self.assertEqual(self.sum("rows", [1, 2, 3, 4], rows=2, start=True), [1, 2, 3, 4])

@@ -20,6 +20,7 @@ static const struct model_info model = {
             {.name = {"s", 1}, .type = TENSOR_BYTES, .rank = 1, .dims = {TENSOR_DIM_ANY}},
             {.name = {"h", 1}, .type = TENSOR_F16, .rank = 1, .dims = {TENSOR_DIM_ANY}},
         },
+    .written_inputs = 1U << 1,
     .output_count = 2,
     .outputs =
         {
@@ -41,6 +42,10 @@ static void check_texts(struct slice whole, const struct slice *texts, size_t co
 static bool fill(struct infer_message *message, struct slice whole, uint32_t index)
 {
     const struct tensor_spec *spec = &model.inputs[index];
+    if (message->items[index] == INFER_ITEM_NONE) {
+        ASSERT(model.written_inputs & 1U << index, "an input that is needed and missing is refused");
+        return true;
+    }
     const struct infer_input *input = &message->inputs[message->items[index]];
     if (input->parameters.shared.region.ptr)
         return true;

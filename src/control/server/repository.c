@@ -14,10 +14,9 @@
 #include <stdlib.h>
 
 /* Files that changed less than this ago may not be whole. */
-#define REST_NS        (1 * NS_PER_S)
-#define FORGET_NS      (60 * NS_PER_S) /* outcomes that nobody asked for */
-#define REASON_BYTES   2048
-#define NAME_BYTES_MAX 256
+#define REST_NS      (1 * NS_PER_S)
+#define FORGET_NS    (60 * NS_PER_S) /* outcomes that nobody asked for */
+#define REASON_BYTES 2048
 
 static void on_change(struct folder_watch *watch);
 static void on_timer(struct timer *timer);
@@ -301,11 +300,12 @@ static struct wish *find_room(struct repository_control_state *repository)
 
 static bool keep_texts(struct wish *wish, const struct repository_request *request)
 {
-    size_t name_len = MIN(request->name.len, NAME_BYTES_MAX);
+    size_t name_len = request->name.len;
     wish->name = malloc(name_len + request->settings.len + 2);
     if (!wish->name)
         return false;
-    memcpy(wish->name, request->name.ptr, name_len);
+    if (name_len)
+        memcpy(wish->name, request->name.ptr, name_len);
     wish->name[name_len] = '\0';
     char *settings = wish->name + name_len + 1;
     if (request->settings.ptr)

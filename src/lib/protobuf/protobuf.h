@@ -75,12 +75,9 @@ static inline void protobuf_write_i64(struct buffer *out, uint32_t number, int64
 void protobuf_write_f32(struct buffer *out, uint32_t number, float value);
 void protobuf_write_f64(struct buffer *out, uint32_t number, double value);
 void protobuf_write_bytes(struct buffer *out, uint32_t number, struct slice bytes);
-/* The same, left out when empty. */
-static inline void protobuf_write_text(struct buffer *out, uint32_t number, struct slice text)
-{
-    if (text.len)
-        protobuf_write_bytes(out, number, text);
-}
+/* A string, left out when empty. What is no UTF-8, as a text that was cut within a character, is replaced: readers refuse a
+ * whole message for one such string. */
+void protobuf_write_text(struct buffer *out, uint32_t number, struct slice text);
 /* Packed; left out when there is none. */
 void protobuf_write_i64_packed(struct buffer *out, uint32_t number, const int64_t *values, size_t count);
 

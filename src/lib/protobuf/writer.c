@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/protobuf/protobuf.h"
 
+#include "lib/base/utf8.h"
+
+#define REPLACEMENT SLICE_LIT("\xef\xbf\xbd")
+
 static void put_varint(char *place, uint64_t value)
 {
     for (; value >= 0x80; value >>= 7)
@@ -51,6 +55,30 @@ void protobuf_write_bytes(struct buffer *out, uint32_t number, struct slice byte
 {
     protobuf_write_length(out, number, bytes.len);
     buffer_add(out, bytes);
+}
+
+/* The next character or, where there is none, what stands for it. */
+static struct slice take_character(struct slice *text)
+{
+    int len = utf8_measure(*text);
+    struct slice character = len > 0 ? slice_first(*text, (size_t)len) : REPLACEMENT;
+    *text = slice_skip(*text, (size_t)(len > 0 ? len : -len));
+    return character;
+}
+
+void protobuf_write_text(struct buffer *out, uint32_t number, struct slice text)
+{
+    uint64_t bytes = 0;
+    if (LIKELY(utf8_is_valid(text))) {
+        if (text.len)
+            protobuf_write_bytes(out, number, text);
+        return;
+    }
+    for (struct slice rest = text; rest.len;)
+        bytes += take_character(&rest).len;
+    protobuf_write_length(out, number, bytes);
+    while (text.len)
+        buffer_add(out, take_character(&text));
 }
 
 void protobuf_write_i64_packed(struct buffer *out, uint32_t number, const int64_t *values, size_t count)

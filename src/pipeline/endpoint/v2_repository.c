@@ -159,6 +159,8 @@ static enum verdict read_parameters(struct request *request, yyjson_val *root, s
     size_t count;
     yyjson_val *key;
     yyjson_val *value;
+    if (parameters && !yyjson_is_obj(parameters))
+        return request_fail(request, PROBLEM_INVALID_JSON, "parameters is an object, found %s.", json_kind(parameters));
     yyjson_obj_foreach(parameters, index, count, key, value)
     {
         if (slice_starts(json_text(key), SLICE_LIT("file:")))
@@ -178,6 +180,8 @@ enum verdict repository_begin(struct request *request, const struct repository_r
         return request_fail(
             request, PROBLEM_NOT_ENABLED,
             "Models are loaded and unloaded on request only from a repository with `control: explicit`.");
+    if (slice_find(wanted->name, '\0') < wanted->name.len)
+        return request_fail(request, PROBLEM_MODEL_NOT_FOUND, "No model has a name with a NUL in it.");
     uint64_t ticket = ports->repository_ask(ports->owner, wanted);
     if (ticket)
         return endpoint_wait_begin(request, ticket);

@@ -76,6 +76,8 @@ static enum verdict fill_inputs(struct request *request, struct model *model, st
     if (verdict != VERDICT_NEXT)
         return verdict;
     for (uint32_t i = 0; i < info->input_count; i++) {
+        if (message->items[i] == INFER_ITEM_NONE)
+            continue;
         enum err err = fill_input(request, message, info, i);
         if (err == ERR_INVALID || err == ERR_SYNTAX)
             return refuse(request, message, err);

@@ -6,7 +6,6 @@
 
 #define NAME_SHOWN  64
 #define NAMES_BYTES 300
-#define ITEM_NONE   UINT32_MAX
 
 static enum err assign_raws(struct infer_message *message);
 static enum err check_input(struct infer_message *message, const struct model_info *model, uint32_t position,
@@ -17,7 +16,7 @@ static enum err check_outputs(struct infer_message *message, const struct model_
 enum err infer_check(struct infer_message *message, const struct model_info *model, uint64_t bytes_max)
 {
     for (uint32_t i = 0; i < model->input_count; i++)
-        message->items[i] = ITEM_NONE;
+        message->items[i] = INFER_ITEM_NONE;
     TRY(assign_raws(message));
     for (uint32_t i = 0; i < message->input_count; i++)
         TRY(check_input(message, model, i, bytes_max));
@@ -163,7 +162,7 @@ static enum err check_input(struct infer_message *message, const struct model_in
     if (index < 0)
         return fail_name(message, "input", model->inputs, model->input_count, input->name);
     const struct tensor_spec *spec = &model->inputs[index];
-    if (message->items[index] != ITEM_NONE) {
+    if (message->items[index] != INFER_ITEM_NONE) {
         text_printf(message->fault, "The input \"" SLICE_FMT "\" is given twice.", SLICE_ARG(spec->name));
         return ERR_INVALID;
     }
@@ -185,7 +184,7 @@ static enum err check_missing(struct infer_message *message, const struct model_
     char memory[TENSOR_SHAPE_BYTES];
     for (uint32_t i = 0; i < model->input_count; i++) {
         const struct tensor_spec *spec = &model->inputs[i];
-        if (message->items[i] != ITEM_NONE)
+        if (message->items[i] != INFER_ITEM_NONE || (model->written_inputs & 1U << i))
             continue;
         struct text shape = text_init(memory, sizeof memory);
         tensor_shape_print(&shape, spec->dims, spec->rank);

@@ -11,6 +11,8 @@
 #include "pipeline/inference_parameter.h"
 #include "pipeline/model.h"
 
+#define INFER_ITEM_NONE UINT32_MAX
+
 struct infer_input {
     struct slice name;
     struct slice datatype;
@@ -43,14 +45,14 @@ struct infer_message {
     struct slice raws[MODEL_TENSORS_MAX];
 
     /* Of infer_check. */
-    uint32_t items[MODEL_TENSORS_MAX];            /* by index of the model's input: which of `inputs` it is */
+    uint32_t items[MODEL_TENSORS_MAX]; /* by index of the model's input: which of `inputs` it is, or INFER_ITEM_NONE */
     struct output_wish wishes[MODEL_TENSORS_MAX]; /* as many as inference.output_count */
 };
 
 /* `arena` and `fault` are set, all before `inputs` is zero. ERR_SYNTAX: it is no such message; ERR_INVALID: `fault` says
  * what is wrong; ERR_NOMEM. */
 MUST_USE enum err infer_parse(struct infer_message *message, struct slice bytes);
-/* Then every input of the model has an item, whose dims fit, and whose data have as many elements, each of no more than
+/* Then every input of the model, but for those that are written where they are not given, has an item, whose dims fit, and whose data have as many elements, each of no more than
  * bytes_max. ERR_INVALID. */
 MUST_USE enum err infer_check(struct infer_message *message, const struct model_info *model, uint64_t bytes_max);
 /* Writes the elements of the model's input `index` to `data`, which has room for them; those of BYTES point into the

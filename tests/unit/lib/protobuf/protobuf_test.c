@@ -100,6 +100,22 @@ static void demands_utf8_of_strings_and_not_of_bytes(void **state)
     assert_false(protobuf_bytes(&field, &text));
 }
 
+static void writes_a_text_that_was_cut_as_utf8(void **state)
+{
+    (void)state;
+    char memory[32];
+    struct buffer out = buffer_in_memory(memory, sizeof memory);
+    struct slice written;
+    protobuf_write_text(&out, 1, slice_of("a\xc3\xa9\xc3", 4));
+    assert_int_equal(buffer_finish(&out, &written), ERR_OK);
+    struct protobuf_field field;
+    struct slice text;
+    assert_int_equal(protobuf_next(&written, &field), ERR_OK);
+    assert_true(protobuf_string(&field, &text));
+    assert_true(slice_equal(text, SLICE_LIT("a\xc3\xa9\xef\xbf\xbd")));
+    assert_int_equal(written.len, 0);
+}
+
 static void takes_repeated_numbers_packed_and_single(void **state)
 {
     (void)state;
@@ -213,6 +229,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_field),
         cmocka_unit_test(skips_groups_in_groups),
         cmocka_unit_test(demands_utf8_of_strings_and_not_of_bytes),
+        cmocka_unit_test(writes_a_text_that_was_cut_as_utf8),
         cmocka_unit_test(takes_repeated_numbers_packed_and_single),
         cmocka_unit_test(makes_room_for_lengths_of_long_messages),
         cmocka_unit_test(writes_nothing_beyond_the_memory_it_has),
