@@ -4,6 +4,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 import unittest
@@ -29,6 +30,7 @@ models:
 routes:
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
   - {match: /v2, public: true, to: {endpoint: v2}}
+  - {match: POST /mine, chain: [auth: {keys: keys.conf}], to: {model: mlp}}
 """ % {"models": MODELS, "demo": weir.MODELS}
 MLP = {"name": "x", "datatype": "FP32", "shape": [1, 8]}
 
@@ -47,6 +49,9 @@ class Cache(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server = weir.Server(CONFIG)
+        cls.keys = [subprocess.run([weir.BINARY, "keys", "add", "--file", cls.server.path("keys.conf"), "--tenant", tenant],
+                                   check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1]
+                    for tenant in ("one", "other")]
         cls.server.start()
 
     @classmethod
@@ -62,6 +67,14 @@ class Cache(unittest.TestCase):
 
     def metric(self, name, model):
         return weir.metrics(self.server.port)['%s{model="%s",version="1"}' % (name, model)]
+
+    def test_tells_no_tenant_what_another_has_asked(self):
+        def status(key):
+            response = weir.ask(self.server.port, "POST", "/mine", {"X-API-Key": key}, json.dumps(mlp(77)).encode())
+            self.assertEqual(response.status, 200, response)
+            return response.field("Cache-Status").split(";")[1].strip()
+
+        self.assertEqual([status(key) for key in (*self.keys, *self.keys)], ["fwd=miss", "fwd=miss", "hit", "hit"])
 
     def test_gives_outputs_again_in_whatever_form_they_are_asked_for(self):
         runs = self.metric("weir_model_runs_total", "mlp")

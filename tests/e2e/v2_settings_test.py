@@ -96,6 +96,18 @@ class Settings(unittest.TestCase):
             self.assertEqual(len(traces(server.path("trace.json.0"), 2)), 2)
             self.assertEqual(len(traces(server.path("trace.json.1"), 2)), 2)
 
+    def test_there_are_no_more_files_than_a_thousand_whatever_the_frequency(self):
+        body = json.dumps({"inputs": [{"name": "x", "shape": [1, 8], "datatype": "FP32", "data": [0.5] * 8}]}).encode()
+        with weir.Server(ALLOWED) as server:
+            change(server, TRACE, trace_level="TIMESTAMPS", trace_rate=1, log_frequency=1)
+            with weir.Client(server.port) as client:
+                for i in range(1010):
+                    client.request("POST", "/v2/models/mlp/infer", {}, body)
+                    if i % 100 == 99:
+                        weir.wait_until(lambda: os.path.exists(server.path("trace.json.%d" % min(i, 999))), 10, "the files")
+            server.wait_for_line("traces cannot be written", 10)
+            self.assertFalse(os.path.exists(server.path("trace.json.1000")))
+
     def test_what_cannot_be_set_is_said(self):
         with weir.Server(ALLOWED) as server:
             for settings, status in (({"trace_file": "other"}, 501), ({"trace_mode": "opentelemetry"}, 501),

@@ -14,6 +14,7 @@
 
 #define RECORDS    256 /* of a worker */
 #define PATH_BYTES 4128
+#define FILES_MAX  1000 /* clients choose how many records are in one */
 
 struct trace_rings {
     struct ring empty;
@@ -201,6 +202,8 @@ static enum err choose_file(struct trace_log *log, uint64_t frequency)
     if (log->fd >= 0 && frequency == log->frequency && !is_full)
         return ERR_OK;
     close_file(log);
+    if (is_full && log->file_index == FILES_MAX - 1)
+        return ERR_LIMIT;
     log->file_index += is_full;
     log->frequency = frequency;
     return open_file(log);

@@ -16,7 +16,8 @@ struct cache_key {
     uint8_t bytes[CACHE_KEY_BYTES];
 };
 
-/* Of all inputs, their types and shapes; which outputs are wanted does not matter, since all are kept. ERR_NOMEM. */
+/* Of the tenant and all inputs, their types and shapes; which outputs are wanted does not matter, since all are kept.
+ * ERR_NOMEM. */
 MUST_USE enum err cache_key_make(struct request *request, const uint8_t secret[CACHE_KEY_BYTES],
                                  struct cache_key *ret_key);
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each input goes in with its type, shape and length in front, so that no two requests are one row of bytes. */
+/* Each input goes in with its type, shape and length in front, so that no two requests are one row of bytes. The tenant
+ * goes in, too: a hit says that somebody has asked this before, which is for nobody else to know. */
 #include "lib/crypto/crypto.h"
 #include "pipeline/cache/cache_int.h"
 #include "pipeline/tensor_wire.h"
 
-#define PARTS_MAX (1 + 2 * MODEL_TENSORS_MAX)
+#define PARTS_MAX (3 + 2 * MODEL_TENSORS_MAX)
 
 struct input_head {
     uint64_t index;
@@ -35,8 +36,11 @@ enum err cache_key_make(struct request *request, const uint8_t secret[CACHE_KEY_
     struct slice parts[PARTS_MAX];
     struct input_head heads[MODEL_TENSORS_MAX];
     uint32_t inputs = model_info(run_model(request->run))->input_count;
+    uint64_t tenant_bytes = request->identity.tenant.len;
     size_t count = 0;
     parts[count++] = slice_of(secret, CACHE_KEY_BYTES);
+    parts[count++] = slice_of(&tenant_bytes, sizeof tenant_bytes);
+    parts[count++] = request->identity.tenant;
     for (uint32_t i = 0; i < inputs; i++) {
         const struct tensor *tensor = run_given_input(request->run, i);
         struct slice bytes;
