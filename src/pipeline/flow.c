@@ -13,6 +13,7 @@
 #include "pipeline/model_meter.h"
 #include "pipeline/protocol.h"
 #include "pipeline/scheduler.h"
+#include "pipeline/sequences.h"
 #include "pipeline/worker.h"
 
 static const stage_run stages[STAGE_COUNT] = {
@@ -28,6 +29,7 @@ static void start_total_timer(struct request *request);
 static void on_total_time(struct timer *timer);
 static void leave(struct request *request);
 static void abandon_work(struct request *request);
+static void let_others_go_on(struct request *request);
 
 void flow_start(struct request *request)
 {
@@ -118,6 +120,7 @@ void flow_fail(struct request *request)
         connection->protocol->abort(request);
         finish(request);
     } else {
+        let_others_go_on(request);
         request->stage = STAGE_format;
         request->stage_begin_ns = request->worker->loop.now_ns;
         run(request);
@@ -226,6 +229,7 @@ static void run(struct request *request)
             if (!step->run && request->stage == STAGE_route)
                 step = step_at(request, STAGE_route + 1);
         } else if (verdict != VERDICT_WAIT) {
+            let_others_go_on(request);
             step = step_at(request, request->stage < STAGE_format ? STAGE_format : STAGE_COUNT);
         } else if (!request->is_resumed || request->holds) {
             request->is_waiting = true;
@@ -305,10 +309,17 @@ static void leave(struct request *request)
 
 static RARELY_CALLED void abandon_work(struct request *request)
 {
-    model_cache_abandon(request);
+    let_others_go_on(request);
     atomic_store_explicit(&request->task.is_cancelled, true, memory_order_relaxed);
     for (struct list *node = request->jobs.next; node && node != &request->jobs; node = node->next)
         job_cancel(CONTAINER_OF(node, struct job, node));
     if (request->graph)
         graph_abandon(request);
+}
+
+/* Those that wait for this one, which has no outcome for them, need not wait for its answer to leave. */
+static RARELY_CALLED void let_others_go_on(struct request *request)
+{
+    model_cache_abandon(request);
+    sequences_abandon(request);
 }

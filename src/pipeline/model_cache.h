@@ -18,7 +18,8 @@ MUST_USE enum err model_cache_create(const struct model_config *config, uint32_t
 /* When no run of the model is out any more. NULL is accepted. */
 void model_cache_destroy(struct model_cache *cache);
 
-/* Nobody waits any more for what this request asked: if others wait with it, one of them takes its place. */
+/* The request has failed, or nobody waits for it any more: of others that wait with it one takes its place, or, where it was the
+ * model that failed, they fail too. They do not wait for its answer to leave. */
 void model_cache_abandon(struct request *request);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "pipeline/model.h"
 
+struct request;
 struct sequences;
 
 /* *ret_sequences is NULL where the configuration names no state. ERR_INVALID: it does not fit the model, and `fault` says how. */
@@ -18,5 +19,7 @@ MUST_USE enum err sequences_create(const struct model_config *config, const stru
 void sequences_destroy(struct sequences *sequences);
 /* One bit for each input that is a state: a request need not bring it. */
 uint32_t sequences_inputs(const struct sequences *sequences);
+/* The request has failed, or nobody waits for it any more: the next one of its sequence has the turn. */
+void sequences_abandon(struct request *request);
 
 #endif

@@ -4,12 +4,15 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import grpc_wire as wire  # noqa: E402
+import http2  # noqa: E402
 import weir  # noqa: E402
 
 MODELS = os.path.join(weir.ROOT, "tests/data/models")
@@ -193,6 +196,37 @@ class Cache(unittest.TestCase):
         answers = [client.receive() for client in clients[1:]]
         self.assertEqual([answer.status for answer in answers], [200] * 3)
         self.assertEqual(len({answer.body for answer in answers}), 1)
+
+    def test_goes_on_for_messages_of_streams_when_the_first_one_leaves(self):
+        joined = self.metric("weir_model_cache_joined_total", "slow")
+        bodies = [slow(0.625 + i / 64, 3200) for i in range(2)] + [slow(0.625, 1200)]
+        message = wire.infer("slow", wire.tensor("x", "FP32", [1, 3, 48, 1200]),
+                             raws=[struct.pack("<f", 0.625) * (3 * 48 * 1200)])
+        before = [weir.Client(self.server.port) for _ in bodies]
+        for client, body in zip(before, bodies):
+            self.addCleanup(client.close)
+            client.send("POST", "/v2/models/slow/infer", {}, body)
+        client = http2.Client(self.server.port)
+        self.addCleanup(client.close)
+        number = wire.open_call(client, "ModelStreamInfer", body=wire.frame(message))
+        self.joined("slow", joined + 1)
+        before[-1].close()
+        answer = wire.Answer(client.wait(number))
+        self.assertEqual((answer.status, len(answer.messages)), (wire.OK, 1), answer)
+        self.assertEqual(list(wire.fields(answer.messages[0][1])), [2], "without an error")
+
+    def test_waits_for_no_answer_that_is_not_read(self):
+        """The first one has failed, and its client lets the server send nothing."""
+        body = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [5], "data": [1] * 5}]}).encode()
+        silent = http2.Client(self.server.port, window=0)
+        self.addCleanup(silent.close)
+        number = silent.open("POST", "/v2/models/broken/infer", [("content-type", "application/json")], body)
+        while silent.streams[number].status is None:
+            silent.take()
+        client = weir.Client(self.server.port, timeout=5)
+        self.addCleanup(client.close)
+        client.send("POST", "/v2/models/broken/infer", {}, body)
+        self.assertEqual(client.receive().status, 500)
 
     def test_holds_each_to_its_own_deadline(self):
         joined = self.metric("weir_model_cache_joined_total", "slow")

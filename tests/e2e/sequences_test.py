@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import struct
 import threading
 import time
 import unittest
@@ -29,10 +30,12 @@ CONFIG = """
 listen: [127.0.0.1:0]
 workers: 2
 executors: 2
+limits: {body_bytes: 64KiB, request_memory: 256KiB}
 models:
   - {name: sum, path: %(models)s/running_sum.onnx, sequence: {state: [{input: sum, output: next}]}}
   - {name: brief, path: %(models)s/running_sum.onnx, sequence: {state: [{input: sum, output: next}], idle: 3s, max: 2}}
   - {name: cached, path: %(models)s/running_sum.onnx, cache: 60s, sequence: {state: [{input: sum, output: next}]}}
+  - {name: large, path: %(models)s/running_sum.onnx, sequence: {state: [{input: sum, output: next, dims: [100000, 2]}]}}
 routes:
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
   - {match: /v2, public: true, to: {endpoint: v2}}
@@ -140,6 +143,24 @@ class Sequences(unittest.TestCase):
     def test_is_never_answered_from_the_cache(self):
         for total in (1, 2, 3):
             self.assertEqual(self.sum("kept", [1, 1], start=total == 1, model="cached"), [total, total])
+
+    def test_begins_nothing_when_the_first_state_cannot_be_made(self):
+        self.refused(413, "request-too-large", 1, [1, 1], start=True, model="large")
+        self.assertEqual(self.metric("weir_model_sequences", "large"), 0)
+        self.refused(400, "unknown-sequence", 1, [1, 1], model="large")
+
+    def test_goes_on_over_grpc(self):
+        client = http2.Client(self.server.port)
+        self.addCleanup(client.close)
+        sums = []
+        for values in ((1, 10), (2, 20)):
+            message = wire.infer("sum", wire.parameter(4, "sequence_id", 77), wire.parameter(4, "sequence_start", not sums),
+                                 wire.tensor("x", "FP32", [1, 2]), raws=[struct.pack("<2f", *values)])
+            answer = wire.call(client, "ModelInfer", message)
+            self.assertEqual(answer.status, wire.OK, answer)
+            sums.append(struct.unpack("<2f", answer.message[6][0]))
+        self.assertEqual(sums, [(1, 10), (3, 30)])
+        self.assertEqual(self.sum(77, [3, 30], end=True), [6, 60])
 
     def test_runs_one_after_the_other_whoever_asks(self):
         """All at once over as many connections, on both workers: every sum comes out once."""

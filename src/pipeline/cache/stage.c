@@ -210,10 +210,11 @@ static void on_time_over(struct timer *timer)
     flow_expire(ticket->request, PROBLEM_DEADLINE);
 }
 
-/* One that was failed meanwhile is on its way out of here. */
+/* One that was failed meanwhile is on its way out of here. A message of a stream has its stream for a connection. */
 static bool still_waits(const struct cache_ticket *ticket)
 {
-    return ticket->request->stage == STAGE_cache && ticket->request->is_waiting && ticket->request->connection;
+    const struct request *request = ticket->request;
+    return request->stage == STAGE_cache && request->is_waiting && (request->connection || request->parent);
 }
 
 static void release(struct cache_ticket *ticket, enum ticket_state state)
@@ -324,7 +325,11 @@ enum verdict stage_keep(struct request *request)
 void model_cache_abandon(struct request *request)
 {
     struct cache_ticket *ticket = request->cache_ticket;
-    if (ticket && ticket->state == TICKET_LEADS)
+    if (!ticket || ticket->state != TICKET_LEADS)
+        return;
+    if (request->problem == PROBLEM_MODEL_FAILED)
+        settle(ticket, NULL);
+    else
         hand_over(ticket);
 }
 
@@ -333,12 +338,7 @@ static void leave(void *argument)
 {
     struct cache_ticket *ticket = argument;
     timer_cancel(&ticket->timer);
-    if (ticket->state == TICKET_LEADS) {
-        if (ticket->request->problem == PROBLEM_MODEL_FAILED)
-            settle(ticket, NULL);
-        else
-            hand_over(ticket);
-    }
+    model_cache_abandon(ticket->request);
     list_remove(&ticket->node);
     if (ticket->entry)
         store_unref(&ticket->part->store, ticket->entry);

@@ -415,6 +415,7 @@ static void on_job_done(struct job *job)
     struct cell *cell = CONTAINER_OF(job, struct cell, job);
     struct graph *graph = cell->graph;
     list_remove(&job->node);
+    graph->request->worker->jobs_out--;
     graph->request->holds--;
     graph->outstanding--;
     cell->has_job = false;

@@ -140,9 +140,12 @@ static enum verdict take_turn(struct sequence_ticket *ticket)
     timer_cancel(&ticket->timer);
     if (ticket->slot->has_ended && !is_start)
         return refuse(request, ticket->sequences, ENTRANCE_UNKNOWN);
-    ticket->slot->has_ended = false;
+    /* Before its states are its own they are those of whoever had the slot before. */
+    if (is_start)
+        ticket->slot->has_ended = true;
     switch (sequence_feed(ticket, request->run, is_start, request->config->limits.request_memory)) {
     case ERR_OK:
+        ticket->slot->has_ended = false;
         return hide_states(request, ticket->sequences);
     case ERR_LIMIT:
         return request_fail_too_large(request);
@@ -199,11 +202,17 @@ enum verdict stage_remember(struct request *request)
     return err == ERR_OK ? VERDICT_NEXT : request_fail_memory(request);
 }
 
+/* A run that is under way has a state of its own, a copy. */
+void sequences_abandon(struct request *request)
+{
+    if (request->sequence_ticket && !request->sequence_ticket->has_left)
+        let_next(request->sequence_ticket);
+}
+
 /* At the end of a request that did not come to its outputs: the state is what it was. */
 static void leave(void *argument)
 {
     struct sequence_ticket *ticket = argument;
     timer_cancel(&ticket->timer);
-    if (!ticket->has_left)
-        let_next(ticket);
+    sequences_abandon(ticket->request);
 }
