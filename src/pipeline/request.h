@@ -284,6 +284,8 @@ MUST_USE enum err request_submit(struct request *request);
 /* schedule/: before there is a run. Takes note of the deadlines that the client and the route have set; FAIL when a run of the
  * model would not be admitted now. */
 enum verdict request_admit(struct request *request, struct model *model);
+/* What the route and the client say of its time; part of request_admit. */
+enum verdict request_note_timeouts(struct request *request);
 /* schedule/: gives a job to the scheduler, which holds the request until it is done: its `run` must be set, and `on_done` is
  * request_job_done unless somebody set another, which calls that in the end. Deadline, tenant and priority are the request's.
  * ERR_BUSY: it was not taken, for a reason. A request may have many jobs, but goes on only when none of them is out. */

@@ -79,6 +79,7 @@ routes:
   - {match: POST /v1/broken, public: true, to: {pipeline: broken}}
   - {match: POST /v1/sides, public: true, to: {pipeline: sides}}
   - {match: POST /v1/hasty, public: true, request_time: 30ms, to: {pipeline: ocr}}
+  - {match: POST /v1/brief, public: true, deadline: 30ms, to: {pipeline: ocr}}
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
   - {match: /, public: true, to: {endpoint: openapi}}
 """ % {"models": weir.MODELS, "pipelines": pipelines()}
@@ -86,6 +87,7 @@ routes:
 MISFIT = """
 listen: [127.0.0.1:0]
 models:
+  - {name: types, path: %s/tests/data/models/pixel_types.onnx}
   - {name: text-orientation, path: %s/text-orientation.onnx, warm_up: {x: [1, 3, 48, 192]}}
 pipelines:
   - name: wrong
@@ -105,11 +107,27 @@ pipelines:
     answer:
       - {name: classes, each: {label: top.labels, score: top.scores}}
       - {name: raw, from: orient}
+  - name: types
+    steps:
+      - {name: page, use: decode}
+      - {name: small, use: normalize, in: page, with: {size: [2, 2], dtype: u8, layout: nhwc}}
+      - {name: cast, model: types, in: small}
+    answer:
+      - {name: whole, from: cast.whole}
+      - {name: is_lit, from: cast.is_lit}
+      - {name: text, from: cast.text}
+  - name: half
+    steps:
+      - {name: page, use: decode}
+      - {name: small, use: normalize, in: page, with: {size: [2, 2], dtype: u8, layout: nhwc}}
+      - {name: cast, model: types, in: small}
+    answer: [{name: half, from: cast.half}]
 chain: [request_id, metrics]
 routes:
   - {match: POST /wrong, public: true, to: {pipeline: wrong}}
   - {match: POST /classes, public: true, to: {pipeline: classes}}
-""" % weir.MODELS
+  - {match: POST /types, public: true, to: {pipeline: types}}
+""" % (weir.ROOT, weir.MODELS)
 
 
 def page(name):
@@ -157,10 +175,10 @@ class Ocr(unittest.TestCase):
     def ask(self, body, fields=None, path="/v1/ocr"):
         return weir.ask(self.server.port, "POST", path, fields or {"Content-Type": "image/png"}, body, timeout=60)
 
-    def stream(self, body, accept, path="/v1/ocr"):
+    def stream(self, body, accept, path="/v1/ocr", fields=None):
         """(status, media type, body): its chunks are taken together by the standard library."""
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
-        connection.request("POST", path, body, {"Content-Type": "image/png", "Accept": accept})
+        connection.request("POST", path, body, dict({"Content-Type": "image/png", "Accept": accept}, **(fields or {})))
         response = connection.getresponse()
         found = response.status, response.getheader("Content-Type"), response.read()
         connection.close()
@@ -271,9 +289,12 @@ class Ocr(unittest.TestCase):
         return data
 
     def test_a_deadline_ends_it_and_harms_nobody(self):
-        for _ in range(3):
-            answer = self.ask(page("clean-letter.png"), path="/v1/hasty")
-            self.assertEqual((answer.status, answer.json()["type"]), (503, "urn:weir:problem:deadline-exceeded"))
+        png = {"Content-Type": "image/png"}
+        for path, fields in (("/v1/hasty", png), ("/v1/brief", png),
+                             ("/v1/ocr", dict(png, **{"X-Request-Timeout": "30ms"}))):
+            for _ in range(3):
+                answer = self.ask(page("clean-letter.png"), fields, path)
+                self.assertEqual((answer.status, answer.json()["type"]), (503, "urn:weir:problem:deadline-exceeded"))
         self.idle()
         self.assertEqual(self.ask(page("clean-letter.png")).json()["text"], text_of("clean-letter.png"))
 
@@ -303,6 +324,21 @@ class Ocr(unittest.TestCase):
             name, data = read(body)[-1]
             self.assertEqual((status, name, data["type"], data["status"]), (200, "error", problem, 500))
             self.assertIn('"best"', data["detail"])
+        self.idle()
+
+    def test_a_stream_whose_time_is_over_says_so(self):
+        begin = time.monotonic()
+        self.stream(page("clean-letter.png"), SSE)
+        whole_ms = (time.monotonic() - begin) * 1000
+        for part in range(30, 100, 3):
+            fields = {"X-Request-Timeout": "%dms" % (whole_ms * part / 100)}
+            status, media_type, body = self.stream(page("clean-letter.png"), SSE, fields=fields)
+            if status == 200 and media_type == SSE and events(body)[-1][0] == "error":
+                break
+        self.assertEqual(status, 200, "no stream was cut by its deadline")
+        found = events(body)
+        self.assertEqual([name for name, _ in found], ["line"] * (len(found) - 1) + ["error"])
+        self.assertEqual((found[-1][1]["type"], found[-1][1]["status"]), ("urn:weir:problem:deadline-exceeded", 503))
         self.idle()
 
     def test_lists_are_joined_and_taken_apart(self):
@@ -346,6 +382,17 @@ class Misfit(unittest.TestCase):
             self.assertEqual({one["label"] for one in found["classes"]}, {"0", "180"})
             self.assertGreaterEqual(found["classes"][0]["score"], found["classes"][1]["score"])
             self.assertEqual((found["raw"]["datatype"], len(found["raw"]["data"])), ("FP32", 2))
+
+    def test_tensors_of_every_type_that_json_can_say_are_written_and_others_refused_at_start(self):
+        with weir.Server(MISFIT) as server:
+            server.wait_for_line('pipeline half: answer "half": "cast.half" gives FP16, which has no form in JSON')
+            found = weir.ask(server.port, "POST", "/types", {"Content-Type": "image/png"}, page("clean-letter.png")).json()
+            self.assertEqual({name: one["datatype"] for name, one in found.items()},
+                             {"whole": "INT32", "is_lit": "BOOL", "text": "BYTES"})
+            for one in found.values():
+                self.assertEqual((one["shape"], len(one["data"])), ([1, 2, 2, 3], 12))
+            self.assertEqual(found["is_lit"]["data"], [value != 0 for value in found["whole"]["data"]])
+            self.assertEqual(found["text"]["data"], [str(value) for value in found["whole"]["data"]])
 
 
 if __name__ == "__main__":

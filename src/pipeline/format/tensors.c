@@ -21,7 +21,6 @@ static void write_head(struct json_writer *writer, const struct request *request
 static enum verdict write_tail(struct request *request, struct json_writer *writer, const struct output *outputs,
                                uint32_t count, struct slice *ret_body);
 static void write_output(struct json_writer *writer, const struct output *output);
-static void write_data(struct json_writer *writer, const struct tensor *tensor);
 
 enum verdict format_tensors(struct request *request)
 {
@@ -54,8 +53,8 @@ static enum verdict check_types(struct request *request, const struct output *ou
 {
     for (uint32_t i = 0; i < count; i++) {
         const struct tensor_spec *spec = outputs[i].tensor->spec;
-        bool is_silent = spec->type == TENSOR_F16 || spec->type == TENSOR_BF16;
-        if (spec->type == TENSOR_NONE || (is_silent && !outputs[i].is_binary && !is_shared(&outputs[i])))
+        bool is_in_json = !outputs[i].is_binary && !is_shared(&outputs[i]);
+        if (spec->type == TENSOR_NONE || (is_in_json && !tensor_type_has_json(spec->type)))
             return request_fail(request, PROBLEM_NOT_IMPLEMENTED,
                                 "The output \"" SLICE_FMT "\" is %s, which has no form in JSON; ask for it in binary "
                                 "(parameter binary_data of the output, or binary_data_output of the request).",
@@ -138,62 +137,7 @@ static void write_output(struct json_writer *writer, const struct output *output
         write_binary_size(writer, tensor);
     } else if (!is_shared(output)) {
         json_write_key(writer, SLICE_LIT("data"));
-        write_data(writer, tensor);
+        tensor_write_data(writer, tensor->spec->type, tensor->data, tensor->bytes);
     }
     json_write_object_end(writer);
-}
-
-static void write_whole(struct json_writer *writer, const struct tensor *tensor, size_t i)
-{
-    const void *data = tensor->data;
-    switch (tensor->spec->type) {
-    case TENSOR_BOOL:
-        json_write_bool(writer, ((const uint8_t *)data)[i]);
-        break;
-    case TENSOR_U8:
-        json_write_u64(writer, ((const uint8_t *)data)[i]);
-        break;
-    case TENSOR_U16:
-        json_write_u64(writer, ((const uint16_t *)data)[i]);
-        break;
-    case TENSOR_U32:
-        json_write_u64(writer, ((const uint32_t *)data)[i]);
-        break;
-    case TENSOR_U64:
-        json_write_u64(writer, ((const uint64_t *)data)[i]);
-        break;
-    case TENSOR_I8:
-        json_write_i64(writer, ((const int8_t *)data)[i]);
-        break;
-    case TENSOR_I16:
-        json_write_i64(writer, ((const int16_t *)data)[i]);
-        break;
-    case TENSOR_I32:
-        json_write_i64(writer, ((const int32_t *)data)[i]);
-        break;
-    case TENSOR_I64:
-        json_write_i64(writer, ((const int64_t *)data)[i]);
-        break;
-    case TENSOR_F64:
-        json_write_f64(writer, ((const double *)data)[i]);
-        break;
-    case TENSOR_BYTES:
-        json_write_string(writer, ((const struct slice *)data)[i]);
-        break;
-    default:
-        ASSERT(false, "check_types lets only types with a form in JSON pass");
-    }
-}
-
-static void write_data(struct json_writer *writer, const struct tensor *tensor)
-{
-    size_t count = tensor->bytes / tensor_element_bytes(tensor->spec->type);
-    if (tensor->spec->type == TENSOR_F32) {
-        json_write_f32_array(writer, tensor->data, count);
-        return;
-    }
-    json_write_array_begin(writer);
-    for (size_t i = 0; i < count; i++)
-        write_whole(writer, tensor, i);
-    json_write_array_end(writer);
 }

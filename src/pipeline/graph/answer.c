@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The answer of a pipeline as JSON: the members that the configuration names. */
 #include "pipeline/graph/graph_int.h"
+#include "pipeline/tensor_json.h"
 
 #define FIRST_BYTES 4096
 
@@ -118,7 +119,7 @@ static void write_box(const struct quad *box, struct json_writer *writer)
     json_write_array_end(writer);
 }
 
-/* {"datatype", "shape", "data"}: what the configuration lets an answer be made of is of 32 bits. */
+/* {"datatype", "shape", "data"}. Types without a form in JSON are refused when the models are there (graph_bind). */
 static void write_tensor(const struct graph_tensor *tensor, struct json_writer *writer)
 {
     json_write_object_begin(writer);
@@ -130,14 +131,10 @@ static void write_tensor(const struct graph_tensor *tensor, struct json_writer *
         json_write_i64(writer, tensor->dims[i]);
     json_write_array_end(writer);
     json_write_key(writer, SLICE_LIT("data"));
-    if (tensor->type == TENSOR_F32) {
-        json_write_f32_array(writer, tensor->data, tensor->bytes / sizeof(float));
-    } else {
-        json_write_array_begin(writer);
-        for (size_t i = 0; tensor->type == TENSOR_I64 && i < tensor->bytes / sizeof(int64_t); i++)
-            json_write_i64(writer, ((const int64_t *)tensor->data)[i]);
-        json_write_array_end(writer);
-    }
+    if (tensor_type_has_json(tensor->type))
+        tensor_write_data(writer, tensor->type, tensor->data, tensor->bytes);
+    else
+        json_write_null(writer);
     json_write_object_end(writer);
 }
 
@@ -180,7 +177,7 @@ static const char *schema_of(enum graph_type type)
         return "{\"type\":\"object\",\"required\":[\"datatype\",\"shape\",\"data\"],\"properties\":{\"datatype\":{"
                "\"type\":\"string\"},\"shape\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}},\"data\":{"
                "\"type\":"
-               "\"array\",\"items\":{\"type\":[\"number\",\"null\"]}}}}";
+               "\"array\",\"items\":{\"type\":[\"number\",\"null\",\"string\",\"boolean\"]}}}}";
     }
 }
 

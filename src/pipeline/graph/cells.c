@@ -202,6 +202,9 @@ static void fail_cell(struct cell *cell)
     if (cell->err == ERR_NOMEM) {
         (void)request_fail_memory(graph->request);
         graph_fail(graph, graph->request->problem, SLICE_FMT, SLICE_ARG(graph->request->problem_detail));
+    } else if (cell->err == ERR_TIMEOUT) {
+        graph_fail(graph, PROBLEM_DEADLINE, "The model of the step \"" SLICE_FMT "\" was not begun in time.",
+                   SLICE_ARG(plan->name));
     } else if (cell->call.problem) {
         counter_add(&graph->request->worker->meter.images_refused, plan->kind && plan->kind->decodes_images);
         graph_fail(graph, cell->call.problem, SLICE_FMT ".", SLICE_ARG(fault));

@@ -319,15 +319,19 @@ static void set_outputs(struct cell *cell)
 /* A run that waited for all others of its step would keep them from being begun. */
 static void keep(struct cell *cell, struct graph_value *value)
 {
-    void *copy = arena_alloc_aligned(&cell->graph->request->arena, value->tensor.bytes);
-    if (!copy || value->tensor.type == TENSOR_BYTES) {
-        cell->call.fault = "texts of a model are not kept";
-        cell->err = copy ? ERR_UNSUPPORTED : ERR_NOMEM;
-        return;
-    }
-    if (value->tensor.bytes)
+    struct arena *arena = &cell->graph->request->arena;
+    void *copy = arena_alloc_aligned(arena, value->tensor.bytes);
+    cell->err = copy ? ERR_OK : ERR_NOMEM;
+    if (copy && value->tensor.bytes)
         memcpy(copy, value->tensor.data, value->tensor.bytes);
     value->tensor.data = copy;
+    if (value->tensor.type != TENSOR_BYTES)
+        return;
+    struct slice *texts = copy;
+    for (size_t i = 0; cell->err == ERR_OK && i < value->tensor.bytes / sizeof *texts; i++) {
+        texts[i] = arena_copy(arena, texts[i]);
+        cell->err = texts[i].ptr ? ERR_OK : ERR_NOMEM;
+    }
 }
 
 /* --- There and back ----------------------------------------------------------------------------------------------- */

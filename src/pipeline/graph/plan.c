@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What can be said of a pipeline without a request: its kinds, and whether the tensors fit once the models are there. */
 #include "pipeline/graph/graph_int.h"
+#include "pipeline/tensor_json.h"
 
 #define KIND(name) extern const struct graph_kind graph_kind_##name;
 #define GRAPH_KIND KIND
@@ -198,12 +199,31 @@ static enum err bind_kind(struct binding *binding, uint32_t index)
     return ERR_OK;
 }
 
+/* What clients are to get has a form in JSON. */
+static enum err bind_answer(const struct binding *binding, const struct graph_answer *answer)
+{
+    for (uint32_t i = 0; i < answer->field_count; i++) {
+        struct graph_source from = answer->fields[i].from;
+        const struct graph_shape *shape = shape_at(binding, from);
+        if (graph_output_of(binding->pipeline, from)->type != GRAPH_TENSOR || !shape->is_known ||
+            tensor_type_has_json(shape->type))
+            continue;
+        text_printf(binding->fault, "answer \"" SLICE_FMT "\": \"", SLICE_ARG(answer->name));
+        name_source(binding->pipeline, from, binding->fault);
+        text_printf(binding->fault, "\" gives %s, which has no form in JSON", tensor_type_name(shape->type));
+        return ERR_MISMATCH;
+    }
+    return ERR_OK;
+}
+
 enum err graph_bind(struct pipeline *pipeline, const struct config *config, struct text *fault)
 {
     struct binding binding = {.pipeline = pipeline, .config = config, .fault = fault};
     enum err err = ERR_OK;
     for (uint32_t i = 0; i < pipeline->step_count && err == ERR_OK; i++)
         err = pipeline->steps[i].kind ? bind_kind(&binding, i) : bind_model(&binding, i);
+    for (uint32_t i = 0; i < pipeline->answer_count && err == ERR_OK; i++)
+        err = bind_answer(&binding, &pipeline->answers[i]);
     enum graph_state state = err == ERR_OK ? GRAPH_BOUND : err == ERR_AGAIN ? GRAPH_UNBOUND : GRAPH_MISFIT;
     atomic_store_explicit(&pipeline->state, state, memory_order_release);
     return err;

@@ -34,6 +34,8 @@ static enum verdict begin(struct request *request)
     enum verdict verdict = choose_form(request, &form);
     if (verdict == VERDICT_NEXT)
         verdict = need_models(request);
+    if (verdict == VERDICT_NEXT)
+        verdict = request_note_timeouts(request);
     if (verdict != VERDICT_NEXT)
         return verdict;
     size_t bytes = sizeof(struct graph) + pipeline->step_count * sizeof(struct step_state);

@@ -12,6 +12,7 @@
 
 static void send_event(struct graph *graph, struct slice event, const struct json_writer *data);
 static enum err read(struct body_source *source, char *place, size_t capacity, size_t *ret_bytes);
+static bool fail(struct body_source *source);
 
 const char *stream_media_type(enum answer_form form)
 {
@@ -20,7 +21,7 @@ const char *stream_media_type(enum answer_form form)
 
 enum verdict stream_begin(struct graph *graph)
 {
-    graph->source = (struct body_source){.read = read};
+    graph->source = (struct body_source){.read = read, .fail = fail};
     response_field_add(graph->request, "Cache-Control", SLICE_LIT("no-cache"));
     request_respond_from(graph->request, 200, stream_media_type(graph->form), &graph->source, UINT64_MAX);
     return VERDICT_NEXT;
@@ -126,4 +127,11 @@ static enum err read(struct body_source *source, char *place, size_t capacity, s
     if (bytes)
         return ERR_OK;
     return graph->is_ended ? ERR_EOF : ERR_AGAIN;
+}
+
+/* Its time is over, or what it was made of has failed: nothing is begun any more, and `read` says why it ends. */
+static bool fail(struct body_source *source)
+{
+    graph_stop(CONTAINER_OF(source, struct graph, source));
+    return true;
 }

@@ -81,7 +81,7 @@ static void describe(struct request *request, struct job *job)
     job->deadline_ns = deadline_of(request);
 }
 
-static enum verdict note_timeouts(struct request *request)
+enum verdict request_note_timeouts(struct request *request)
 {
     uint64_t timeout_ns = request->route->config->deadline;
     struct slice text = request_header(request, HTTP_FIELD_X_REQUEST_TIMEOUT);
@@ -102,7 +102,7 @@ enum verdict request_admit(struct request *request, struct model *model)
 {
     struct job job = {0};
     struct admission admission;
-    enum verdict verdict = note_timeouts(request);
+    enum verdict verdict = request_note_timeouts(request);
     if (verdict != VERDICT_NEXT || !request->worker->scheduler)
         return verdict;
     describe(request, &job);

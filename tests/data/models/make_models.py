@@ -11,7 +11,7 @@ import pathlib
 import struct
 import sys
 
-FLOAT, INT64, STRING, BOOL, FLOAT16 = 1, 7, 8, 9, 10
+FLOAT, UINT8, INT32, INT64, STRING, BOOL, FLOAT16 = 1, 2, 6, 7, 8, 9, 10
 OPSET = 13
 
 
@@ -180,6 +180,14 @@ MODELS = {
     "labels": model("labels", [node("Gather", ["T", "x"], ["y"])], [value_info("x", INT64, ["N", 2])],
                     [value_info("y", STRING, ["N", 2])],
                     [texts("T", [4], ["", "one", "a text of more than fifteen bytes", "Zürich"])]),
+    # An image as bytes in; the same in other types out.
+    "pixel_types": model(
+        "pixel_types",
+        [node("Cast", ["x"], ["whole"], to=INT32), node("Cast", ["x"], ["is_lit"], to=BOOL),
+         node("Cast", ["x"], ["half"], to=FLOAT16), node("Cast", ["x"], ["text"], to=STRING)],
+        [value_info("x", UINT8, [1, 2, 2, 3])],
+        [value_info("whole", INT32, [1, 2, 2, 3]), value_info("is_lit", BOOL, [1, 2, 2, 3]),
+         value_info("half", FLOAT16, [1, 2, 2, 3]), value_info("text", STRING, [1, 2, 2, 3])]),
     # A state: what was asked before, summed.
     "running_sum": model("running_sum", [node("Add", ["sum", "x"], ["next"]), node("Identity", ["next"], ["y"])],
                          [value_info("x", FLOAT, ["batch", 2]), value_info("sum", FLOAT, ["batch", 2])],
