@@ -179,6 +179,7 @@ struct repository_fault {
     struct slice name;
     struct slice repository; /* the folder */
     struct slice reason;
+    bool is_served; /* models of this name that were loaded before are, and stay */
 };
 
 /* A model of the configuration and what became of it. Shared by the snapshots that name the same file and options. */

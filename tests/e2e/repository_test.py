@@ -14,6 +14,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import weir  # noqa: E402
 
 DATA = os.path.join(weir.ROOT, "tests/data/models")
+sys.path.insert(0, DATA)
+import make_models  # noqa: E402
+
 CONFIG = """
 listen: [127.0.0.1:0]
 workers: 2
@@ -24,6 +27,18 @@ routes:
   - {match: POST /run, public: true, to: {model: mlp}}
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
 """
+PIPELINE = CONFIG + """
+  - {match: POST /chained, public: true, to: {pipeline: chained}}
+pipelines:
+  - name: chained
+    steps:
+      - {name: page, use: decode}
+      - {name: values, use: normalize, in: page, with: {size: [2, 2]}}
+      - {name: mean, model: tiles, in: values}
+    answer: [{name: y, from: mean}]
+"""
+TILES = make_models.one("tiles", "ReduceMean", make_models.FLOAT, ["N", 3, "h", "w"], make_models.FLOAT, ["N", 3],
+                        axes=[2, 3], keepdims=0)
 POLL = "{folder: models, control: poll, interval: 1s}"
 JSON = {"Content-Type": "application/json"}
 INFER = json.dumps({"inputs": [{"name": "x", "shape": [1, 8], "datatype": "FP32", "data": [0.5] * 8}]})
@@ -45,9 +60,11 @@ def write(server, name, content):
         file.write(content)
 
 
-def make(repository=POLL, models=("mlp/1/model.onnx",)):
-    server = weir.Server(CONFIG % repository)
+def make(repository=POLL, models=("mlp/1/model.onnx",), has_pipeline=False):
+    server = weir.Server((PIPELINE if has_pipeline else CONFIG) % repository)
     os.makedirs(server.path("models"))
+    if has_pipeline:
+        write(server, "tiles/1/model.onnx", TILES)
     for name in models:
         copy(server, "mlp.onnx", name)
     return server
@@ -70,8 +87,14 @@ def loads(server, result):
     return weir.metrics(server.port)['weir_model_loads_total{result="%s"}' % result]
 
 
+with open(os.path.join(weir.ROOT, "tests/data/images/grey.png"), "rb") as png:
+    PNG = png.read()
+
+
 class Traffic:
     """Requests without a pause; what is not 200 is kept."""
+
+    BODIES = {"/chained": ({"Content-Type": "image/png"}, PNG)}
 
     def __init__(self, server, paths=("/v2/models/mlp/infer", "/run")):
         self.failures = []
@@ -81,7 +104,7 @@ class Traffic:
 
     def run(self, port, path):
         while not self.is_over:
-            answer = weir.ask(port, "POST", path, JSON, INFER.encode())
+            answer = weir.ask(port, "POST", path, *self.BODIES.get(path, (JSON, INFER.encode())))
             self.count += 1
             if answer.status != 200:
                 self.failures.append((answer.status, answer.body[:300]))
@@ -152,6 +175,42 @@ class Poll(unittest.TestCase):
             os.remove(server.path("models/mlp.onnx"))
             weir.wait_until(lambda: ask(server, "/run", INFER).status == 503, 20, "its end")
 
+    def test_model_of_a_pipeline_stays_when_its_files_go(self):
+        with make(models=("other.onnx",), has_pipeline=True) as server, Traffic(server, ("/chained",)) as traffic:
+            shutil.rmtree(server.path("models/tiles"))
+            gone = 'its files are gone; it stays loaded, because pipeline "chained" has a step with it'
+            weir.wait_until(lambda: ("tiles", "1", "READY", gone) in index(server), 20, "the word of it")
+            with self.subTest("what else changes is taken"):
+                copy(server, "mlp.onnx", "third.onnx")
+                wait_for_versions(server, ["1"], "third")
+                os.remove(server.path("models/other.onnx"))
+                wait_for_versions(server, [], "other")
+            self.assertEqual(server.stderr().count(gone), 1)
+            with self.subTest("a config.pbtxt is broken"):
+                write(server, "tiles/1/model.onnx", TILES)
+                write(server, "tiles/config.pbtxt", b"inputs {}")
+                weir.wait_until(lambda: any("config.pbtxt" in row[3] for row in index(server)), 20, "the fault")
+                os.remove(server.path("models/third.onnx"))
+                wait_for_versions(server, [], "third")
+            with self.subTest("it comes back"):
+                os.remove(server.path("models/tiles/config.pbtxt"))
+                write(server, "tiles/2/model.onnx", TILES)
+                wait_for_versions(server, ["2"], "tiles")
+                self.assertNotIn("gone", str(index(server)))
+        self.assertEqual(traffic.failures[:3], [])
+        self.assertGreater(traffic.count, 10)
+
+    def test_folder_that_cannot_be_read_takes_no_models_along(self):
+        with make() as server, Traffic(server) as traffic:
+            os.rename(server.path("models"), server.path("elsewhere"))
+            weir.wait_until(lambda: "there is no such folder" in server.stderr(), 20, "the word of it")
+            time.sleep(1.5)
+            self.assertEqual(versions(server), ["1"])
+            os.rename(server.path("elsewhere"), server.path("models"))
+            copy(server, "mlp.onnx", "mlp/2/model.onnx")
+            wait_for_versions(server, ["2"])
+        self.assertEqual(traffic.failures[:3], [])
+
     def test_model_that_fails_alone_leaves_the_others_ready(self):
         with make() as server:
             write(server, "bad/config.pbtxt", b'input { name: "nobody" }')
@@ -175,6 +234,16 @@ def index(server, is_ready=False):
 
 
 class Explicit(unittest.TestCase):
+    def test_load_of_what_is_gone_leaves_the_model(self):
+        with make(EXPLICIT) as server:
+            shutil.rmtree(server.path("models/mlp"))
+            answer = order(server, "mlp", "load")
+            self.assertEqual(answer.status, 400, answer)
+            self.assertIn("its files are gone; it stays loaded", answer.json()["error"])
+            self.assertEqual(index(server), [("mlp", "1", "READY", "its files are gone; it stays loaded")])
+            self.assertEqual(order(server, "mlp", "unload").status, 200)
+            self.assertEqual(index(server), [])
+
     def test_loads_and_unloads_while_requests_run(self):
         with make(EXPLICIT, ("mlp/1/model.onnx", "other.onnx")) as server, Traffic(server) as traffic:
             self.assertEqual(index(server), [("mlp", "1", "READY", ""), ("other", None, "UNAVAILABLE", "unloaded")])

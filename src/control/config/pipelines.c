@@ -377,8 +377,9 @@ static bool has_model(struct pipeline_draft *draft, const struct yaml_node *node
         if (slice_equal(models[i].name, name))
             return true;
     pipeline_report(draft, yaml_find(node, "model")->place,
-                    "no model is named \"" SLICE_FMT "\"; models are declared in the list \"models\"",
-                    SLICE_ARG(slice_first(name, QUOTE_BYTES_MAX)));
+                    "no model is named \"" SLICE_FMT "\"; models are declared in the list \"models\"%s",
+                    SLICE_ARG(slice_first(name, QUOTE_BYTES_MAX)),
+                    draft->compile->config->repositories.count ? ", or are in a repository" : "");
     return false;
 }
 

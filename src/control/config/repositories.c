@@ -41,7 +41,7 @@ static void take_note(void *context, bool is_error, struct slice path, struct sl
                              is_error ? "; the model is not served like this" : "");
 }
 
-static void add_fault(struct gathering *gathering, struct slice name, struct slice reason)
+static void put_fault(struct gathering *gathering, struct slice name, struct slice reason, bool is_served)
 {
     struct arena *arena = &gathering->compile->config->arena;
     if (gathering->fault_count == FAULTS_MAX)
@@ -49,8 +49,14 @@ static void add_fault(struct gathering *gathering, struct slice name, struct sli
     struct repository_fault *fault = &gathering->faults[gathering->fault_count++];
     *fault = (struct repository_fault){.name = arena_copy(arena, name),
                                        .repository = arena_copy(arena, gathering->repository->folder),
-                                       .reason = arena_copy(arena, reason)};
+                                       .reason = arena_copy(arena, reason),
+                                       .is_served = is_served};
     gathering->is_cut |= !fault->name.ptr || !fault->repository.ptr || !fault->reason.ptr;
+}
+
+static void add_fault(struct gathering *gathering, struct slice name, struct slice reason)
+{
+    put_fault(gathering, name, reason, false);
 }
 
 /* The repository as a whole. */
@@ -231,7 +237,7 @@ static void keep(struct gathering *gathering, struct slice only, struct slice bu
     for (uint32_t i = 0; like && i < like->model_faults.count; i++)
         if (slice_equal(faults[i].repository, folder) && (!only.ptr || slice_equal(faults[i].name, only)) &&
             !(but.ptr && slice_equal(faults[i].name, but)))
-            add_fault(gathering, faults[i].name, faults[i].reason);
+            put_fault(gathering, faults[i].name, faults[i].reason, faults[i].is_served);
 }
 
 /* --- looking ------------------------------------------------------------------------------------------------------------- */
@@ -254,8 +260,12 @@ static void look(struct gathering *gathering, struct slice only, struct slice se
     struct scan scan = {0};
     enum err err = repository_scan(&options, &scan);
     gathering->is_cut |= err == ERR_NOMEM;
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         warn(gathering, (size_t)err < ARRAY_LEN(words) && words[err] ? words[err] : err_text(err));
+        /* A disk that is away for a moment takes no models along. */
+        if (choice->action == REPOSITORY_LOOK)
+            keep(gathering, (struct slice){NULL, 0}, (struct slice){NULL, 0});
+    }
     for (uint32_t i = 0; i < scan.count && !gathering->is_cut; i++)
         add_model(gathering, &scan.models[i]);
 }
@@ -318,6 +328,81 @@ static void gather(struct gathering *gathering)
         keep(gathering, (struct slice){NULL, 0}, (struct slice){NULL, 0});
 }
 
+/* --- what must not go ---------------------------------------------------------------------------------------------------- */
+
+/* The `model` of a step of a pipeline that says this name; NULL: none does. */
+static const struct yaml_node *find_step(const struct compile *compile, struct slice name, struct slice *ret_pipeline)
+{
+    const struct yaml_node *list = yaml_find(compile->root, "pipelines");
+    for (const struct yaml_node *entry = list ? list->first : NULL; entry; entry = entry->next) {
+        const struct yaml_node *steps = yaml_find(entry, "steps");
+        for (const struct yaml_node *step = steps ? steps->first : NULL; step; step = step->next) {
+            const struct yaml_node *model = yaml_find(step, "model");
+            const struct yaml_node *pipeline = yaml_find(entry, "name");
+            if (!model || !slice_equal(model->text, name))
+                continue;
+            *ret_pipeline = pipeline ? pipeline->text : (struct slice){"", 0};
+            return model;
+        }
+    }
+    return NULL;
+}
+
+static bool has_fault(const struct gathering *gathering, struct slice name)
+{
+    for (uint32_t i = 0; i < gathering->fault_count; i++)
+        if (slice_equal(gathering->faults[i].name, name))
+            return true;
+    return false;
+}
+
+/* Whether the model may not go although it was not found, and that it was not found, once. */
+static bool is_held(struct gathering *gathering, struct slice name)
+{
+    struct compile *compile = gathering->compile;
+    const struct repository_choice *choice = compile->choice;
+    bool is_asked = choice->name.ptr && slice_equal(choice->name, name);
+    struct slice pipeline = {"", 0};
+    const struct yaml_node *step = find_step(compile, name, &pipeline);
+    char memory[512];
+    struct text reason = text_init(memory, sizeof memory);
+    if (is_asked ? choice->action != REPOSITORY_LOAD : !step)
+        return false;
+    if (has_fault(gathering, name))
+        return true;
+    text_add(&reason, SLICE_LIT("its files are gone; it stays loaded"));
+    if (step) {
+        text_printf(&reason, ", because pipeline \"" SLICE_FMT "\" has a step with it",
+                    SLICE_ARG(slice_first(pipeline, QUOTE_BYTES_MAX)));
+        config_report_warning(compile->report, compile_place_of(step), "model \"" SLICE_FMT "\": %s",
+                              SLICE_ARG(slice_first(name, QUOTE_BYTES_MAX)), memory);
+    }
+    put_fault(gathering, name, slice_of_text(memory), true);
+    return true;
+}
+
+/* Models of the configuration before that were not found again, and without which there would be no configuration, or that
+ * somebody wanted to load. Those that are served, which need not be those that were wanted. */
+static void keep_held(struct gathering *gathering)
+{
+    const struct config *like = gathering->compile->choice->like;
+    const struct repository_config *repositories = gathering->compile->config->repositories.items;
+    const struct model_config *models = like ? like->models.items : NULL;
+    for (uint32_t i = 0, end; like && i < like->models.count; i = end) {
+        gathering->repository = NULL;
+        for (uint32_t r = 0; r < gathering->compile->config->repositories.count; r++)
+            if (slice_equal(repositories[r].folder, models[i].repository))
+                gathering->repository = &repositories[r];
+        for (end = i; end < like->models.count && slice_equal(models[end].name, models[i].name);)
+            end++;
+        if (!gathering->repository || has_name(gathering, models[i].name) || !is_held(gathering, models[i].name))
+            continue;
+        for (uint32_t k = i; k < end && gathering->count < MODELS_MAX; k++)
+            gathering->is_cut |= model_config_copy(&gathering->compile->config->arena, &models[k],
+                                                   &gathering->models[gathering->count++]) != ERR_OK;
+    }
+}
+
 static bool is_second(const struct config *config, uint32_t index)
 {
     const struct repository_config *repositories = config->repositories.items;
@@ -375,5 +460,6 @@ enum err compile_repositories(struct compile *compile)
         else
             gather(&gathering);
     }
+    keep_held(&gathering);
     return gathering.is_cut ? ERR_NOMEM : copy_out(&gathering);
 }

@@ -81,11 +81,26 @@ static void add_slots(struct listing *listing, struct models *models)
     mutex_unlock(&models->lock);
 }
 
+/* Beside what is served of that name, or about it. */
+static void add_fault(struct listing *listing, const struct repository_fault *fault)
+{
+    struct slice reason = arena_copy(listing->arena, fault->reason);
+    uint32_t told = 0;
+    listing->is_cut |= !reason.ptr;
+    for (uint32_t i = 0; fault->is_served && i < listing->count; i++)
+        if (slice_equal(listing->rows[i].name, fault->name) && listing->rows[i].state == REPOSITORY_READY) {
+            listing->rows[i].reason = reason;
+            told++;
+        }
+    if (!told)
+        (void)add(listing, fault->name, SLICE_LIT(""), REPOSITORY_UNAVAILABLE, fault->reason);
+}
+
 static void add_faults(struct listing *listing, const struct config *config)
 {
     const struct repository_fault *faults = config->model_faults.items;
     for (uint32_t i = 0; i < config->model_faults.count; i++)
-        (void)add(listing, faults[i].name, SLICE_LIT(""), REPOSITORY_UNAVAILABLE, faults[i].reason);
+        add_fault(listing, &faults[i]);
 }
 
 /* What lies in a folder and was not asked for. */
