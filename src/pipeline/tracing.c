@@ -180,7 +180,7 @@ static uint8_t put(char *out, size_t capacity, struct slice text)
     return (uint8_t)text.len;
 }
 
-/* A run that was refused, or given up, has no times. */
+/* A run that was refused, given up, or not needed since its outputs were kept, has no times. */
 static void fill_times(struct trace_record *record, const struct request *request)
 {
     uint64_t *at_ns = record->at_ns;
@@ -189,7 +189,7 @@ static void fill_times(struct trace_record *record, const struct request *reques
     at_ns[TRACE_HTTP_RECV_START] = request->begin_ns;
     at_ns[TRACE_HTTP_RECV_END] = at_ns[TRACE_REQUEST_START] = request->trace_received_ns;
     at_ns[TRACE_REQUEST_END] = at_ns[TRACE_HTTP_SEND_START] = at_ns[TRACE_HTTP_SEND_END] = request->end_ns;
-    if (!request->has_outputs || !job->submit_ns)
+    if (!request->has_outputs || !request->has_job)
         return;
     at_ns[TRACE_QUEUE_START] = job->submit_ns;
     at_ns[TRACE_COMPUTE_START] = job->submit_ns + job->times.queue_ns;

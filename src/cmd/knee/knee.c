@@ -64,6 +64,20 @@ static const struct cmd_flag flags[] = {
     [FLAG_VERBOSE] = {"verbose", 'v', NULL, "lets a server of our own speak"},
 };
 
+/* What those take that not every text will do for. */
+static const char *const wants[FLAG_COUNT] = {
+    [FLAG_MODEL] = "a name",
+    [FLAG_WINDOWS] = "up to 8 whole numbers of milliseconds, such as 0,1,5, or auto",
+    [FLAG_RATES] = "5 to 64 numbers, such as 100,200,400,800,1600",
+    [FLAG_STEPS] = "a whole number from 5 to 64",
+    [FLAG_SECONDS] = "a number from 0.1 to 600",
+    [FLAG_SHAPE] = "a name and whole numbers, such as x=1,3,48,192",
+    [FLAG_BATCH] = "a whole number from 1 to 4096",
+    [FLAG_EXECUTORS] = "a whole number from 1 to 1024",
+    [FLAG_CONNECTIONS] = "a whole number from 1 to 10000",
+    [FLAG_SEED] = "a whole number",
+};
+
 struct sweep {
     /* What was asked for. */
     const char *where; /* an address, or the file of a model */
@@ -227,7 +241,7 @@ int cmd_knee(int argc, char **argv)
     cmd_begin(&line, argc, argv);
     while ((flag = cmd_next(&line, &value)) >= 0)
         if (!take_flag(&sweep, flag, value))
-            return cmd_misuse("knee", "--%s does not take \"%s\"", flags[flag].name, value);
+            return cmd_misuse("knee", "--%s takes %s, found \"%s\"", flags[flag].name, wants[flag], value);
     if (flag == CMD_EXIT)
         return line.exit;
     int result = check(&sweep, &line);

@@ -2,75 +2,22 @@
 /* What rows cannot say: values that are fine alone and wrong together, and names that must lead somewhere. */
 #include "control/config/compile_int.h"
 #include "control/config/scalar_int.h"
-#include "control/repository/scan.h"
-
 #include "lib/sys/file.h"
 #include "pipeline/contract.h"
 #include "pipeline/graph.h"
 
 #define PIXEL_BYTES 3
 
-static void check_models(struct compile *compile);
 static void check_limits(struct compile *compile);
+static void check_clients(struct compile *compile);
 static void check_routes(struct compile *compile);
 
 void compile_check(struct compile *compile)
 {
-    check_models(compile);
+    compile_check_models(compile);
     check_limits(compile);
+    check_clients(compile);
     check_routes(compile);
-}
-
-static void check_name(struct compile *compile, uint32_t index, const struct yaml_node *item)
-{
-    const struct model_config *models = compile->config->models.items;
-    struct slice name = models[index].name;
-    struct option_place place = compile_place_of(yaml_find(item, "name"));
-    if (!is_model_name(name))
-        config_report_error(compile->report, place,
-                            "a model's name is made of A-Z a-z 0-9 _ . -, as it stands in URLs; found \"" SLICE_FMT
-                            "\"",
-                            SLICE_ARG(name));
-    for (uint32_t i = 0; i < index; i++)
-        if (name.len && slice_equal(models[i].name, name) && slice_equal(models[i].version, models[index].version)) {
-            config_report_error(compile->report, place,
-                                "there is a model \"" SLICE_FMT "\" of version \"" SLICE_FMT "\" already",
-                                SLICE_ARG(name), SLICE_ARG(models[i].version));
-            return;
-        }
-}
-
-static void check_file(struct compile *compile, const struct model_config *model, const struct yaml_node *item)
-{
-    struct file_status status;
-    struct option_place place = compile_place_of(yaml_find(item, "path"));
-    if (model->path.len == 0)
-        return;
-    enum err err = file_status(model->path.ptr, &status);
-    const char *fault = NULL;
-    if (err == ERR_NOT_FOUND)
-        fault = "does not exist";
-    else if (err == ERR_DENIED || (err == ERR_OK && status.is_regular && !file_is_readable(model->path.ptr)))
-        fault = "may not be read by this user";
-    else if (err != ERR_OK)
-        fault = "cannot be read";
-    else if (!status.is_regular)
-        fault = "is not a regular file";
-    else if (status.bytes == 0)
-        fault = "is empty";
-    if (fault)
-        config_report_error(compile->report, place, "model file " SLICE_FMT " %s", SLICE_ARG(model->path), fault);
-}
-
-static void check_models(struct compile *compile)
-{
-    const struct model_config *models = compile->config->models.items;
-    const struct yaml_node *node = yaml_find(compile->root, "models");
-    const struct yaml_node *item = node && node->count == compile->written_models ? node->first : NULL;
-    for (uint32_t i = 0; i < compile->written_models; i++, item = item ? item->next : NULL) {
-        check_name(compile, i, item);
-        check_file(compile, &models[i], item);
-    }
 }
 
 struct order {
@@ -119,6 +66,38 @@ static void check_limits(struct compile *compile)
             "an image of limits.image_pixels takes %llu bytes, more than limits.request_memory: the largest images "
             "will be refused for want of memory",
             (unsigned long long)limits->image_pixels * PIXEL_BYTES);
+}
+
+static struct slice folder_of(struct slice path)
+{
+    while (path.len > 1 && path.ptr[path.len - 1] != '/')
+        path.len--;
+    return path;
+}
+
+/* The file is made when the first trace comes, which may be long after anybody looked. */
+static void check_trace(struct compile *compile)
+{
+    struct slice file = compile->config->trace.file;
+    struct slice folder = file.len ? arena_copy(compile->fill.scratch, folder_of(file)) : file;
+    struct file_status status;
+    if (folder.len && (file_status(folder.ptr, &status) != ERR_OK || status.is_regular))
+        config_report_error(compile->report, compile_place_of(yaml_find(compile->root, "trace")),
+                            "the folder of the trace file " SLICE_FMT " does not exist", SLICE_ARG(file));
+}
+
+/* What clients may have the server do, where it can do that at all. */
+static void check_clients(struct compile *compile)
+{
+    const struct config *config = compile->config;
+    const struct yaml_node *prefix = yaml_find(yaml_find(compile->root, "shared_memory"), "prefix");
+    check_trace(compile);
+    if (prefix && slice_find(config->shared_memory.prefix, '/') < config->shared_memory.prefix.len)
+        config_report_error(
+            compile->report, prefix->place,
+            "\"prefix\" is how names begin, without the slash in front, and they have no other; found \"" SLICE_FMT
+            "\"",
+            SLICE_ARG(config->shared_memory.prefix));
 }
 
 static bool serves_any_model(const struct route *route)

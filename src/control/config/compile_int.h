@@ -88,6 +88,8 @@ MUST_USE enum err files_open(struct compile *compile, const struct files_config 
 const struct asset *asset_resolve(struct compile *compile, struct slice name, struct option_place place);
 /* What rows cannot say: models, limits that contradict each other. After compile_routes. */
 void compile_check(struct compile *compile);
+/* Its part that is about `models:`. */
+void compile_check_models(struct compile *compile);
 /* Of a value, or of the file when it was not written. */
 static inline struct option_place compile_place_of(const struct yaml_node *node)
 {

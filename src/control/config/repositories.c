@@ -288,8 +288,11 @@ static void look_first(struct gathering *gathering)
     for (uint32_t i = 0; i < repository->load.count; i++) {
         uint32_t before = gathering->count + gathering->fault_count;
         look(gathering, names[i], (struct slice){NULL, 0});
-        if (gathering->count + gathering->fault_count == before)
-            add_fault(gathering, names[i], SLICE_LIT("there is no such model in the repository"));
+        if (gathering->count + gathering->fault_count != before)
+            continue;
+        config_report_warning(gathering->compile->report, compile_place_of(yaml_find(gathering->node, "load")),
+                              "there is no model \"" SLICE_FMT "\" in the repository", SLICE_ARG(names[i]));
+        add_fault(gathering, names[i], SLICE_LIT("there is no such model in the repository"));
     }
 }
 
@@ -320,7 +323,12 @@ static void gather_explicit(struct gathering *gathering)
 static void gather(struct gathering *gathering)
 {
     const struct repository_choice *choice = gathering->compile->choice;
-    if (gathering->repository->control == REPOSITORY_EXPLICIT)
+    const struct yaml_node *load = yaml_find(gathering->node, "load");
+    bool is_explicit = gathering->repository->control == REPOSITORY_EXPLICIT;
+    if (load && !is_explicit && choice->action == REPOSITORY_LOOK)
+        config_report_warning(gathering->compile->report, load->place,
+                              "\"load\" has no effect without `control: explicit`: all models are loaded");
+    if (is_explicit)
         gather_explicit(gathering);
     else if (choice->action == REPOSITORY_LOOK)
         look(gathering, (struct slice){NULL, 0}, (struct slice){NULL, 0});

@@ -153,11 +153,20 @@ static enum err add_model(struct scanning *scanning, struct slice name, struct s
     return ERR_OK;
 }
 
-static enum err refuse(const struct scanning *scanning, struct scanned_model *model, const char *words)
+static enum err keep_fault(const struct scanning *scanning, struct scanned_model *model, const char *words)
 {
     if (!model->fault.len)
         model->fault = arena_copy(scanning->options->arena, slice_of_text(words));
     return model->fault.ptr ? ERR_OK : ERR_NOMEM;
+}
+
+/* Of the model as a whole; what is wrong in a line of its config.pbtxt is told by take_note. */
+static enum err refuse(const struct scanning *scanning, struct scanned_model *model, const char *words)
+{
+    const struct scan_options *options = scanning->options;
+    if (options->note && !model->fault.len)
+        options->note(options->context, true, model->name, (struct slice){NULL, 0}, (struct option_place){0}, words);
+    return keep_fault(scanning, model, words);
 }
 
 struct noting {
@@ -180,7 +189,7 @@ static void take_note(void *context, bool is_error, struct option_place place, c
         text_printf(&text, ":%u:%u", place.line, place.column);
     text_printf(&text, ": %s", words);
     if (is_error && noting->err == ERR_OK)
-        noting->err = refuse(noting->scanning, model, memory);
+        noting->err = keep_fault(noting->scanning, model, memory);
 }
 
 static enum err read_settings(struct scanning *scanning, struct scanned_model *model, bool is_json)

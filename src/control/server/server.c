@@ -191,7 +191,8 @@ static enum err pin_workers(struct server *server)
 static enum err start_workers(struct server *server)
 {
     TRY(told("the workers", make_workers(server)));
-    TRY(told("the executors", make_helpers(server)));
+    TRY(told(server->config->executor_cpus.count ? "the executors on executor_cpus" : "the executors",
+             make_helpers(server)));
     TRY(server_listen(server));
     for (uint32_t i = 0; i < server->worker_count; i++) {
         TRY(told("a worker", worker_start(server->workers[i])));

@@ -140,6 +140,11 @@ static enum err execute(struct model *model, struct run *run)
 static enum err report(struct run *run, const struct model_load_options *options)
 {
     struct slice words = run_fault(run);
+    if (!words.len && options->config->memory) {
+        text_printf(options->fault, SLICE_FMT ": `memory` (%llu bytes) has no room for a single run",
+                    SLICE_ARG(options->config->path), (unsigned long long)options->config->memory);
+        return ERR_INVALID;
+    }
     if (options->config->warm_up.count) {
         text_printf(options->fault, SLICE_FMT ": it does not run on the sizes of warm_up (" SLICE_FMT ")",
                     SLICE_ARG(options->config->path), SLICE_ARG(words));

@@ -3,8 +3,8 @@
  * show in their network panel.
  *
  * Milliseconds. Of what ran a model its phases: decode (body to tensors), queue, gather, run, scatter, format (outputs to the
- * body); of every response total: from the first byte of the request to here. A member of a batch has the times of the whole
- * batch, since it has waited for all of it. Nobody asks the clock for this but the middleware itself, once. */
+ * body), of outputs from the cache decode and format; of every response total: from the first byte of the request to here. A
+ * member of a batch has the times of the whole batch, since it has waited for all of it. Nobody asks the clock for this but the middleware itself, once. */
 #include "lib/sys/clock.h"
 #include "pipeline/description.h"
 #include "pipeline/request.h"
@@ -48,10 +48,12 @@ static void on_response_head(struct request *request, const void *options, void 
     if (request->has_outputs) {
         const struct job_times *times = &request->job.times;
         add(&value, "decode", request->decode_ns);
-        add(&value, "queue", times->queue_ns);
-        add(&value, "gather", times->gather_ns);
-        add(&value, "run", times->run_ns);
-        add(&value, "scatter", times->scatter_ns);
+        if (request->has_job) {
+            add(&value, "queue", times->queue_ns);
+            add(&value, "gather", times->gather_ns);
+            add(&value, "run", times->run_ns);
+            add(&value, "scatter", times->scatter_ns);
+        }
         add(&value, "format", now_ns - request->stage_begin_ns);
     }
     text_printf(&value, "total;dur=%.4f", (double)(now_ns - request->begin_ns) / (double)NS_PER_MS);

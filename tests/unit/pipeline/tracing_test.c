@@ -122,6 +122,7 @@ static void notes_when_what_happened(void **state)
     request->trace_received_ns = 20;
     request->inference.id = SLICE_LIT("q");
     request->has_outputs = true;
+    request->has_job = true;
     request->job.submit_ns = 30;
     request->job.times = (struct job_times){.queue_ns = 1, .gather_ns = 2, .run_ns = 3, .scatter_ns = 4};
     request->stage_begin_ns = 50;

@@ -706,6 +706,39 @@ static void checks_models(void **state)
                   "4:23: error: model file " TESTS_DIR " is not a regular file\n");
 }
 
+#define MODEL "models:\n  - name: a\n    path: " TESTS_DIR "/data/config/model.onnx\n    "
+#define TO_A  "\nroutes:\n  - {match: POST /a, public: true, to: {model: a}}\n"
+
+static void checks_options_of_a_model_that_mean_nothing_together(void **state)
+{
+    (void)state;
+    assert_report(MODEL "batch: {preferred: [4]}" TO_A,
+                  "4:24: warning: \"preferred\" has no effect without `policy: fixed`\n");
+    assert_report(MODEL "batch: {policy: fixed, max: 32, preferred: [8, 64]}" TO_A,
+                  "4:48: error: no batch reaches a preferred size of 64 rows: `max` is 32\n");
+    assert_report(MODEL "pad: [{input: x, dim: 1, buckets: [4, 8]}, {input: y, dim: 1, buckets: [8, 8]}]" TO_A,
+                  "4:76: error: \"buckets\" are ascending; found 8 behind 8\n");
+    assert_report(MODEL "cache: {entries: 10}" TO_A,
+                  "4:12: error: cache lacks \"ttl\", such as 60s: without it outputs are not kept\n");
+    assert_report(MODEL "cache: 0s" TO_A, "");
+    assert_report(MODEL "sequence: {idle: 5s}" TO_A,
+                  "4:15: error: sequence lacks \"state\", such as [{input: state, output: next_state}]: without it the "
+                  "model has none\n");
+    assert_report(MODEL "labels: /nonexistent/labels" TO_A,
+                  "4:13: error: labels file /nonexistent/labels does not exist\n");
+}
+
+static void checks_what_clients_may_name(void **state)
+{
+    (void)state;
+    assert_report(
+        "shared_memory: {allow: true, prefix: /a}\nroutes:\n  - {match: GET /, " PUBLIC,
+        "1:38: error: \"prefix\" is how names begin, without the slash in front, and they have no other; found "
+        "\"/a\"\n");
+    assert_report("trace: /nonexistent/trace.json\nroutes:\n  - {match: GET /, " PUBLIC,
+                  "1:8: error: the folder of the trace file /nonexistent/trace.json does not exist\n");
+}
+
 static void takes_several_versions_of_a_model(void **state)
 {
     (void)state;
@@ -861,6 +894,8 @@ int main(void)
         cmocka_unit_test(checks_unix_sockets),
         cmocka_unit_test(checks_who_may_speak_for_clients),
         cmocka_unit_test(checks_models),
+        cmocka_unit_test(checks_options_of_a_model_that_mean_nothing_together),
+        cmocka_unit_test(checks_what_clients_may_name),
         cmocka_unit_test(takes_several_versions_of_a_model),
         cmocka_unit_test(warns_of_a_model_without_a_route),
         cmocka_unit_test(refuses_limits_that_contradict_each_other),

@@ -93,6 +93,18 @@ static void loads_what_was_asked_for_under_explicit_control(void **state)
     config_unref(config);
 }
 
+static void says_which_words_of_load_lead_nowhere(void **state)
+{
+    (void)state;
+    assert_report("repository:\n  folder: " FOLDER "\n  control: explicit\n  load: [none]\nroutes:\n"
+                  "  - {match: GET /, public: true, to: {endpoint: livez}}\n",
+                  "4:9: warning: there is no model \"none\" in the repository\n");
+    assert_report("repository:\n  folder: " TESTS_DIR "/none\n  load: [none]\nroutes:\n"
+                  "  - {match: GET /, public: true, to: {endpoint: livez}}\n",
+                  "2:3: warning: repository " TESTS_DIR "/none: there is no such folder\n"
+                  "3:9: warning: \"load\" has no effect without `control: explicit`: all models are loaded\n");
+}
+
 static void prefers_models_that_are_listed(void **state)
 {
     (void)state;
@@ -110,6 +122,7 @@ int main(void)
         cmocka_unit_test(takes_a_folder_a_map_or_a_list),
         cmocka_unit_test(makes_options_of_what_config_pbtxt_says),
         cmocka_unit_test(loads_what_was_asked_for_under_explicit_control),
+        cmocka_unit_test(says_which_words_of_load_lead_nowhere),
         cmocka_unit_test(prefers_models_that_are_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

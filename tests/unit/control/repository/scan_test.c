@@ -138,9 +138,11 @@ static void passes_over_what_is_no_model_and_says_so(void **state)
     assert_string_equal(said_memory,
                         "README.md:0: no model: files of models end with .onnx\n"
                         "bad name.onnx:0: no model: its name would stand in URLs, and is made of A-Z a-z 0-9 _ . -\n"
+                        "! empty:0: no version has a model.onnx\n"
                         "half/2/weights.bin:0: no model of this version: there is no model.onnx beside it\n"
                         "notes:0: no model: there is neither a .onnx file nor a config.pbtxt in this folder\n"
-                        "upload.onnx.part:0: no model: files of models end with .onnx\n");
+                        "upload.onnx.part:0: no model: files of models end with .onnx\n"
+                        "! zeros:0: no version has a model.onnx\n");
 }
 
 static void says_what_is_wrong_with_a_model_and_goes_on(void **state)
@@ -161,6 +163,8 @@ static void says_what_is_wrong_with_a_model_and_goes_on(void **state)
                   "folder) c:(none of the versions that version_policy names is there) d:1");
     assert_string_equal(said_memory, "! a/config.pbtxt:2: weir runs models of ONNX (platform \"onnxruntime_onnx\", "
                                      "backend \"onnxruntime\"), not of \"tensorflow_graphdef\"\n"
+                                     "! b:0: the name in config.pbtxt is not that of the folder\n"
+                                     "! c:0: none of the versions that version_policy names is there\n"
                                      "d:0: there is a file and a folder of this name; the file is taken\n");
 }
 

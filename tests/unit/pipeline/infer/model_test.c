@@ -194,6 +194,15 @@ static void refuses_sizes_on_which_the_model_fails(void **state)
     assert_says(load_bad(&load, ERR_INVALID), "does not run on the sizes of warm_up");
 }
 
+static void refuses_a_model_whose_memory_has_no_room_for_a_run(void **state)
+{
+    (void)state;
+    struct load load;
+    load_init(&load, "mlp");
+    load.config.memory = 64;
+    assert_says(load_bad(&load, ERR_INVALID), "`memory` (64 bytes) has no room for a single run");
+}
+
 static void serves_a_model_that_fails_on_ones_with_a_notice(void **state)
 {
     (void)state;
@@ -256,6 +265,7 @@ int main(void)
         cmocka_unit_test(refuses_sizes_on_which_the_model_fails),
         cmocka_unit_test(serves_a_model_that_fails_on_ones_with_a_notice),
         cmocka_unit_test(refuses_warm_up_sizes_that_do_not_fit),
+        cmocka_unit_test(refuses_a_model_whose_memory_has_no_room_for_a_run),
         cmocka_unit_test(tells_the_version_of_the_runtime),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

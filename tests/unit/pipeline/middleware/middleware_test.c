@@ -178,6 +178,7 @@ static void tells_what_the_phases_of_a_run_took(void **state)
     stand_add(&stand, "server_timing", NULL);
     enter(GET);
     stand.request->has_outputs = true;
+    stand.request->has_job = true;
     stand.request->decode_ns = 1500000;
     stand.request->job.times =
         (struct job_times){.queue_ns = 25000, .gather_ns = 100, .run_ns = 12345678, .scatter_ns = 49};
@@ -185,6 +186,19 @@ static void tells_what_the_phases_of_a_run_took(void **state)
     struct slice value = stand_field(&stand, "Server-Timing");
     assert_true(slice_starts(value, SLICE_LIT("decode;dur=1.5000, queue;dur=0.0250, gather;dur=0.0001, "
                                               "run;dur=12.3457, scatter;dur=0.0000, format;dur=")));
+}
+
+/* The job is whatever the request before left there. */
+static void tells_no_phases_of_a_run_that_was_not_needed(void **state)
+{
+    (void)state;
+    stand_add(&stand, "server_timing", NULL);
+    enter(GET);
+    stand.request->has_outputs = true;
+    stand.request->decode_ns = 1500000;
+    stand.request->job.times = (struct job_times){.queue_ns = 25000, .run_ns = 12345678};
+    chain_response_head(stand.request);
+    assert_true(slice_starts(stand_field(&stand, "Server-Timing"), SLICE_LIT("decode;dur=1.5000, format;dur=")));
 }
 
 static void tells_the_total_of_what_ran_no_model(void **state)
@@ -493,6 +507,7 @@ int main(void)
         TEST(counts_requests_by_status_and_what_is_in_flight),
         TEST(does_without_meters),
         TEST(tells_what_the_phases_of_a_run_took),
+        TEST(tells_no_phases_of_a_run_that_was_not_needed),
         TEST(tells_the_total_of_what_ran_no_model),
         TEST(gives_way_where_there_is_no_room_for_a_field),
         TEST(lets_in_who_has_a_key),
