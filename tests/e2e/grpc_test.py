@@ -462,6 +462,34 @@ class Streams(Case):
             client.raw(client.data_frames(number, wire.frame(two()), is_ended=count == 5))
         self.assertEqual(len(wire.Answer(client.wait(number)).messages), 6)
 
+    def test_a_client_may_open_its_windows_as_grpc_s_own_library_does(self):
+        """That is, for each message four times: before it comes and when its size is known, of stream and connection. Calls that
+        fail have the first two as well."""
+        client = self.client(is_holding=True)
+
+        def give(number, size):
+            client.raw(b"".join(http2.frame(http2.WINDOW_UPDATE, 0, on, struct.pack(">I", size)) for on in (number, 0)))
+
+        number = wire.open_call(client, "ModelStreamInfer", body=b"", is_ended=False)
+        stream = client.streams[number]
+        size = 0
+        for i in range(800):
+            before = len(stream.body)
+            client.raw(client.data_frames(number, wire.frame(two()), is_ended=False))
+            give(number, 5)
+            while len(stream.body) == before or len(stream.body) < before + size:
+                self.assertTrue(client.take(), "closed after %d messages; GOAWAYs %r" % (i, client.goaways))
+            size = len(stream.body) - before
+            give(number, size - 5)
+        client.raw(client.data_frames(number, b""))
+        self.assertEqual(len(wire.Answer(client.wait(number)).messages), 800)
+        for _ in range(800):
+            number = wire.open_call(client, "ModelInfer", two(model="none"))
+            give(number, 5)
+            self.assertEqual(wire.Answer(client.wait(number)).status, wire.NOT_FOUND)
+            del client.streams[number]
+        self.assertEqual(client.goaways, [])
+
     def test_messages_in_pieces(self):
         client = self.client()
         body = b"".join(wire.frame(two(1, wire.field(3, "id %d" % i))) for i in range(20))

@@ -3,6 +3,11 @@
  * nothing of nghttp2. */
 #include "lib/http2/session_int.h"
 
+/* By a frame of ours. The library that most clients of gRPC are made of opens two windows, of the stream and of the connection,
+ * twice for each message: by the five bytes before it when it begins to wait for one, also where an error comes instead,
+ * and by what these say is to follow. */
+#define UPDATES_EARNED 4
+
 bool http2_is_greeted(const struct http2_session *session)
 {
     return session->guard.has_begun;
@@ -60,10 +65,11 @@ void http2_frame_sent(struct http2_session *session, struct http2_stream *stream
 {
     if (type == HTTP2_FRAME_RST_STREAM && is_their_fault(code))
         (void)http2_count(session, HTTP2_ABUSE_RESETS);
-    if (type == HTTP2_FRAME_DATA && !session->is_frame_tiny) {
-        http2_guard_earn_updates(&session->guard, 2 + length / 1024, session->now_ns);
+    bool is_data = type == HTTP2_FRAME_DATA && !session->is_frame_tiny;
+    if (is_data || type == HTTP2_FRAME_HEADERS)
+        http2_guard_earn_updates(&session->guard, UPDATES_EARNED + (is_data ? length / 1024 : 0), session->now_ns);
+    if (is_data)
         http2_guard_earn(&session->guard, HTTP2_ABUSE_PINGS, 1);
-    }
     if (type == HTTP2_FRAME_HEADERS && session->is_client)
         http2_guard_earn(&session->guard, HTTP2_ABUSE_RESETS,
                          1); /* a request that is reset has cost its server as much */
