@@ -180,7 +180,7 @@ const struct model_info *model_info(const struct model *model);
 int model_input_index(const struct model *model, struct slice name);
 int model_output_index(const struct model *model, struct slice name);
 
-/* From the worker's own pool. ERR_BUSY at model_config.queue, ERR_NOMEM without memory. The run holds a reference to the
+/* From the worker's own pool. ERR_BUSY at model_config.queue (twice that, where a cache may answer), ERR_NOMEM without memory. The run holds a reference to the
  * model. */
 MUST_USE enum err run_acquire(struct model *model, uint32_t worker_index, struct run **ret_run);
 /* Gives all inputs made-up values, of the sizes of warm_up (padded, where that is asked for) and so many rows, where the model

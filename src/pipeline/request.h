@@ -282,7 +282,7 @@ static inline struct slice request_header(const struct request *request, enum ht
 MUST_USE enum err request_submit(struct request *request);
 
 /* schedule/: before there is a run. Takes note of the deadlines that the client and the route have set; FAIL when a run of the
- * model would not be admitted now. */
+ * model would not be admitted now, unless outputs may come from a cache. */
 enum verdict request_admit(struct request *request, struct model *model);
 /* What the route and the client say of its time; part of request_admit. */
 enum verdict request_note_timeouts(struct request *request);

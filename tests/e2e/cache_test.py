@@ -29,6 +29,7 @@ models:
   - {name: texts, path: %(models)s/labels.onnx, cache: 60s}
   - {name: slow, path: %(demo)s/text-recognition.onnx, single_flight: true, batch: 1, warm_up: {x: [1, 3, 48, 640]}}
   - {name: slow-kept, path: %(demo)s/text-recognition.onnx, single_flight: true, cache: 60s, batch: 1, warm_up: {x: [1, 3, 48, 640]}}
+  - {name: crowded, path: %(demo)s/text-recognition.onnx, cache: 60s, queue: 1, batch: 1, warm_up: {x: [1, 3, 48, 640]}}
   - {name: broken, path: %(models)s/reshape.onnx, single_flight: true, batch: 1}
 routes:
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
@@ -155,6 +156,19 @@ class Cache(unittest.TestCase):
         large = {"datatype": "FP32", "shape": [20000, 2], "data": [1] * 40000}
         response = self.ask("small", {"inputs": [dict(large, name="left"), dict(large, name="right")]})
         self.assertEqual(response.field("Cache-Status"), "weir; fwd=miss")
+
+    def test_gives_what_is_kept_when_the_queue_is_full(self):
+        self.ask("crowded", slow(0.5))
+        busy = weir.Client(self.server.port)
+        self.addCleanup(busy.close)
+        bodies = [slow(0.25, 3200), slow(0.5), slow(0.75)]
+        path = "/v2/models/crowded/infer"
+        busy.send("POST", path, {}, bodies[0])
+        weir.wait_until(lambda: self.metric("weir_model_runs_in_flight", "crowded") == 1, 5, "one runs")
+        kept, other = [weir.ask(self.server.port, "POST", path, {}, body) for body in bodies[1:]]
+        self.assertEqual((kept.status, other.status), (200, 503), (kept, other))
+        self.assertIn("hit", kept.field("Cache-Status"))
+        self.assertEqual(busy.receive().status, 200)
 
     # --- Requests that wait for one like them ---------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ models:
   - {name: brief, path: %(models)s/running_sum.onnx, sequence: {state: [{input: sum, output: next}], idle: 3s, max: 2}}
   - {name: cached, path: %(models)s/running_sum.onnx, cache: 60s, sequence: {state: [{input: sum, output: next}]}}
   - {name: large, path: %(models)s/running_sum.onnx, sequence: {state: [{input: sum, output: next, dims: [100000, 2]}]}}
+  - {name: heavy, path: %(models)s/running_sum.onnx, batch: 1, memory: 1MiB,
+     sequence: {state: [{input: sum, output: next, dims: [8000, 2]}]}}
 routes:
   - {match: GET /metrics, public: true, to: {endpoint: metrics}}
   - {match: /v2, public: true, to: {endpoint: v2}}
@@ -148,6 +150,14 @@ class Sequences(unittest.TestCase):
         self.refused(413, "request-too-large", 1, [1, 1], start=True, model="large")
         self.assertEqual(self.metric("weir_model_sequences", "large"), 0)
         self.refused(400, "unknown-sequence", 1, [1, 1], model="large")
+
+    def test_keeps_states_within_the_memory_of_the_model(self):
+        for name in range(1, 17):
+            self.assertEqual(len(self.sum(name, [1, 1], start=True, model="heavy")), 16000)
+        self.refused(503, "out-of-memory", 17, [1, 1], start=True, model="heavy")
+        self.assertEqual(self.sum(2, [1, 1], end=True, model="heavy")[:2], [2, 2])
+        self.assertEqual(self.sum(17, [3, 3], start=True, model="heavy")[:2], [3, 3])
+        self.refused(503, "out-of-memory", 18, [1, 1], start=True, model="heavy")
 
     def test_goes_on_over_grpc(self):
         client = http2.Client(self.server.port)

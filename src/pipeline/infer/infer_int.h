@@ -16,7 +16,7 @@
 /* Runs of one worker. Touched by that worker only, so it needs no lock; aligned so that neighbours share no line. */
 struct run_pool {
     struct run *free;
-    uint32_t made_count;   /* free and out; at most model_config.queue */
+    uint32_t made_count;   /* free and out; at most model_config.queue, twice that with a cache */
     uint32_t out_count;    /* while it is not 0 the pool holds a reference to the model */
     uint64_t uses_seen;    /* by model_tidy */
     _Atomic uint64_t uses; /* written by the worker only */

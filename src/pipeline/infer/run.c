@@ -21,6 +21,12 @@ static enum err write_masks(struct run *run, uint32_t index, uint64_t bytes_max)
 static void give_back(struct run *run);
 static void trim(struct run *run);
 
+/* What is answered from the cache, or waits for another to run, needs a run to be filled, and takes nobody's place in the queue. */
+static uint64_t count_max(const struct model *model)
+{
+    return model->cache ? 2 * model->config->queue : model->config->queue;
+}
+
 /* One reference for all runs of a worker that are out: the count is shared by all workers, and a busy one would pull its
  * cache line over with every request. */
 enum err run_acquire(struct model *model, uint32_t worker_index, struct run **ret_run)
@@ -31,7 +37,7 @@ enum err run_acquire(struct model *model, uint32_t worker_index, struct run **re
     if (LIKELY(run)) {
         pool->free = run->next_free;
     } else {
-        if (pool->made_count >= model->config->queue)
+        if (pool->made_count >= count_max(model))
             return ERR_BUSY;
         TRY(run_create(model, &run));
         run->worker_index = worker_index;

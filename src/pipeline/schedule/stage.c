@@ -105,6 +105,9 @@ enum verdict request_admit(struct request *request, struct model *model)
     enum verdict verdict = request_note_timeouts(request);
     if (verdict != VERDICT_NEXT || !request->worker->scheduler)
         return verdict;
+    if (model_cache(
+            model)) /* the outputs may be there, or be on their way: whether there must be a run is known later */
+        return VERDICT_NEXT;
     describe(request, &job);
     if (scheduler_admit(request->worker->scheduler, request->worker->index, model, &job, &admission) == ERR_OK)
         return VERDICT_NEXT;

@@ -58,6 +58,8 @@ struct sequence_ticket {
 
 struct sequences {
     struct mutex mutex;
+    _Atomic size_t bytes; /* of all states, also those of free slots; by whoever has a turn */
+    size_t bytes_max;     /* 0: no limit */
     uint64_t idle_ns;
     uint32_t count_max;
     uint32_t count;
@@ -91,6 +93,7 @@ struct request *sequence_leave(struct sequence_ticket *ticket, bool ends, uint64
  * them from its outputs. ERR_NOMEM, ERR_LIMIT; ERR_MISMATCH: what the model gave does not fit as an input. */
 MUST_USE enum err sequence_feed(struct sequence_ticket *ticket, struct run *run, bool is_start, uint64_t bytes_max);
 MUST_USE enum err sequence_take(struct sequence_ticket *ticket, const struct run *run);
-void states_free(struct state *states, uint32_t count);
+/* Frees what is larger than `kept_bytes`; nobody has the turn. */
+void states_trim(struct sequences *sequences, struct state *states, size_t kept_bytes);
 
 #endif

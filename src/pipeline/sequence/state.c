@@ -31,13 +31,17 @@ static bool resolve_dims(const struct sequences *sequences, const struct run *ru
     return tensor_elements(dims, spec->rank) >= 0;
 }
 
-static enum err reserve(struct state *state, size_t bytes)
+static enum err reserve(struct sequences *sequences, struct state *state, size_t bytes)
 {
     if (bytes <= state->capacity)
         return ERR_OK;
-    void *data = realloc(state->data, bytes);
-    if (!data)
+    size_t more = bytes - state->capacity;
+    size_t sum = atomic_fetch_add_explicit(&sequences->bytes, more, memory_order_relaxed) + more;
+    void *data = !sequences->bytes_max || sum <= sequences->bytes_max ? realloc(state->data, bytes) : NULL;
+    if (!data) {
+        atomic_fetch_sub_explicit(&sequences->bytes, more, memory_order_relaxed);
         return ERR_NOMEM;
+    }
     state->data = data;
     state->capacity = bytes;
     return ERR_OK;
@@ -45,7 +49,7 @@ static enum err reserve(struct state *state, size_t bytes)
 
 static enum err reset(const struct sequence_ticket *ticket, const struct run *run, uint32_t index, uint64_t bytes_max)
 {
-    const struct sequences *sequences = ticket->sequences;
+    struct sequences *sequences = ticket->sequences;
     const struct state_link *link = &sequences->links[index];
     const struct tensor_spec *spec = &model_info(run_model(run))->inputs[link->input];
     struct state *state = &ticket->slot->states[index];
@@ -54,8 +58,9 @@ static enum err reset(const struct sequence_ticket *ticket, const struct run *ru
     uint64_t elements = (uint64_t)tensor_elements(state->dims, spec->rank);
     if (elements > bytes_max / tensor_type_bytes(spec->type))
         return ERR_LIMIT;
-    state->bytes = elements * tensor_type_bytes(spec->type);
-    TRY(reserve(state, state->bytes));
+    size_t bytes = elements * tensor_type_bytes(spec->type);
+    TRY(reserve(sequences, state, bytes));
+    state->bytes = bytes;
     memset(state->data, 0, state->bytes);
     return ERR_OK;
 }
@@ -80,14 +85,14 @@ enum err sequence_feed(struct sequence_ticket *ticket, struct run *run, bool is_
 /* All or none: a state that does not fit leaves the sequence as it was. */
 enum err sequence_take(struct sequence_ticket *ticket, const struct run *run)
 {
-    const struct sequences *sequences = ticket->sequences;
+    struct sequences *sequences = ticket->sequences;
     const struct model_info *info = model_info(run_model(run));
     for (uint32_t i = 0; i < sequences->state_count; i++) {
         const struct state_link *link = &sequences->links[i];
         const struct tensor *output = run_output(run, link->output);
         if (!tensor_dims_fit(&info->inputs[link->input], output->dims, output->rank))
             return ERR_MISMATCH;
-        TRY(reserve(&ticket->slot->states[i], output->bytes));
+        TRY(reserve(sequences, &ticket->slot->states[i], output->bytes));
     }
     for (uint32_t i = 0; i < sequences->state_count; i++) {
         struct state *state = &ticket->slot->states[i];
@@ -100,8 +105,13 @@ enum err sequence_take(struct sequence_ticket *ticket, const struct run *run)
     return ERR_OK;
 }
 
-void states_free(struct state *states, uint32_t count)
+void states_trim(struct sequences *sequences, struct state *states, size_t kept_bytes)
 {
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < sequences->state_count; i++) {
+        if (states[i].capacity <= kept_bytes)
+            continue;
         free(states[i].data);
+        atomic_fetch_sub_explicit(&sequences->bytes, states[i].capacity, memory_order_relaxed);
+        states[i] = (struct state){0};
+    }
 }

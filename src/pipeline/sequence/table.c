@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sequences by name, each with a queue in which the first one has the turn. Those that have been idle for too long go when
- * somebody asks for one; a slot that goes keeps its memory for the next. */
+ * somebody asks for one; a slot that goes keeps its memory for the next, unless that is much. */
 #include "lib/crypto/crypto.h"
 #include "pipeline/sequence/sequence_int.h"
 
 #include <stdlib.h>
 
-#define BUCKETS_MAX 65536
+#define BUCKETS_MAX    65536
+#define KEPT_BYTES_MAX 16384 /* of a state, in a slot without a sequence */
 
 static enum err resolve(struct sequences *sequences, const struct sequence_state_config *config,
                         const struct model_info *info, struct text *fault);
@@ -29,6 +30,7 @@ enum err sequences_create(const struct model_config *config, const struct model_
     list_init(&sequences->recent);
     sequences->idle_ns = options->idle_ns;
     sequences->count_max = (uint32_t)options->max;
+    sequences->bytes_max = config->memory;
     sequences->bucket_mask = 15;
     while (sequences->bucket_mask < options->max && sequences->bucket_mask < BUCKETS_MAX - 1)
         sequences->bucket_mask = sequences->bucket_mask * 2 + 1;
@@ -106,7 +108,7 @@ void sequences_destroy(struct sequences *sequences)
     while (sequences->free) {
         struct slot *slot = sequences->free;
         sequences->free = slot->next;
-        states_free(slot->states, sequences->state_count);
+        states_trim(sequences, slot->states, 0);
         free(slot);
     }
     free(sequences->buckets);
@@ -145,6 +147,7 @@ static void drop(struct sequences *sequences, struct slot *slot)
     *link = slot->next;
     list_remove(&slot->node);
     sequences->count--;
+    states_trim(sequences, slot->states, KEPT_BYTES_MAX);
     slot->next = sequences->free;
     sequences->free = slot;
 }
