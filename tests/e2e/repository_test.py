@@ -252,6 +252,8 @@ class Explicit(unittest.TestCase):
                 self.assertEqual(order(server, "other", "load").status, 200)
                 self.assertEqual(versions(server, "other"), ["1"])
                 self.assertEqual(order(server, "other", "unload", {"parameters": {"unload_dependents": True}}).status, 200)
+                self.assertIn("model other was loaded on request", server.stderr())
+                self.assertIn("model other was unloaded on request", server.stderr())
                 self.assertEqual(ask(server, "/v2/models/other").status, 404)
             copy(server, "mlp.onnx", "mlp/2/model.onnx")
             time.sleep(0.5)

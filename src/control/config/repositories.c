@@ -36,7 +36,8 @@ static void take_note(void *context, bool is_error, struct slice path, struct sl
     struct arena *scratch = gathering->compile->fill.scratch;
     struct slice shown =
         arena_printf(scratch, SLICE_FMT "/" SLICE_FMT, SLICE_ARG(gathering->repository->folder), SLICE_ARG(path));
-    const struct config_origin origin = {.path = shown.ptr ? shown : path, .text = text};
+    bool is_of_request = text.ptr && text.ptr == gathering->compile->choice->settings.ptr;
+    const struct config_origin origin = {.path = shown.ptr && !is_of_request ? shown : path, .text = text};
     config_report_warning_in(gathering->compile->report, &origin, place, "%s%s", words,
                              is_error ? "; the model is not served like this" : "");
 }

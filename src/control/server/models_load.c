@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#define WHY_BYTES 512
+
 /* A notice names its model. */
 static void print_notices(const char *notices)
 {
@@ -20,15 +22,16 @@ static void print_notices(const char *notices)
     }
 }
 
-/* Whether the middlewares of the route fit the model; the first that does not says why. */
-static bool fits_route(const struct route *route, const struct model_info *info, struct text *fault)
+/* The next of the route's middlewares, from *at on, that does not fit the model; `why` says why. False: there is none. */
+static bool next_misfit(const struct route *route, const struct model_info *info, uint32_t *at, char why[WHY_BYTES])
 {
-    for (uint32_t i = 0; i < route->chain_count; i++) {
-        const struct chain_link *link = &route->chain[i];
-        if (link->middleware->fits_model && !link->middleware->fits_model(link->options, info, fault))
-            return false;
+    while (*at < route->chain_count) {
+        const struct chain_link *link = &route->chain[(*at)++];
+        struct text fault = text_init(why, WHY_BYTES);
+        if (link->middleware->fits_model && !link->middleware->fits_model(link->options, info, &fault))
+            return true;
     }
-    return true;
+    return false;
 }
 
 static uint32_t bind_pipelines(const struct config *config)
@@ -52,13 +55,14 @@ uint32_t models_check_fit(const struct config *config)
     uint32_t misfits = 0;
     for (uint32_t i = 0; i < config->route_count; i++) {
         const struct route *route = config->routes[i];
-        char why[512];
-        struct text fault = text_init(why, sizeof why);
-        if (!route->model || !model_entry_is(route->model, MODEL_READY) || route->model->config->repository.len ||
-            fits_route(route, model_info(atomic_load(&route->model->model)), &fault))
+        char why[WHY_BYTES];
+        uint32_t at = 0;
+        if (!route->model || !model_entry_is(route->model, MODEL_READY) || route->model->config->repository.len)
             continue;
-        say_error("route " SLICE_FMT ": %s", SLICE_ARG(route->name), why);
-        misfits++;
+        while (next_misfit(route, model_info(atomic_load(&route->model->model)), &at, why)) {
+            say_error("route " SLICE_FMT ": %s", SLICE_ARG(route->name), why);
+            misfits++;
+        }
     }
     return misfits + bind_pipelines(config);
 }
@@ -68,9 +72,9 @@ static bool fits_routes(const struct config *config, const struct model_info *in
 {
     for (uint32_t i = 0; i < config->route_count; i++) {
         const struct route *route = config->routes[i];
-        char why[512];
-        struct text words = text_init(why, sizeof why);
-        if (!route->model || !slice_equal(route->config->to.model, info->name) || fits_route(route, info, &words))
+        char why[WHY_BYTES];
+        uint32_t at = 0;
+        if (!route->model || !slice_equal(route->config->to.model, info->name) || !next_misfit(route, info, &at, why))
             continue;
         text_printf(fault, "route " SLICE_FMT ": %s", SLICE_ARG(route->name), why);
         return false;

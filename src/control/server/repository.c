@@ -193,14 +193,14 @@ static enum repository_result judge(const struct server *server, const struct wi
     }
     if (wish->wish == REPOSITORY_WISH_UNLOAD) {
         if (wish->result == REPOSITORY_NOT_FOUND)
-            text_printf(reason, "no model \"" SLICE_FMT "\" is loaded", SLICE_ARG(name));
+            text_printf(reason, "No model \"" SLICE_FMT "\" is loaded", SLICE_ARG(name));
         return wish->result;
     }
     if (models_fault(server->config, name, reason))
         return REPOSITORY_REFUSED;
     if (names_model(server->config, name))
         return REPOSITORY_DONE;
-    text_printf(reason, "no repository under explicit control has a model \"" SLICE_FMT "\"", SLICE_ARG(name));
+    text_printf(reason, "No repository under explicit control has a model \"" SLICE_FMT "\"", SLICE_ARG(name));
     return REPOSITORY_NOT_FOUND;
 }
 
@@ -213,10 +213,12 @@ void repository_conclude(struct server *server, bool is_good)
     repository->wish = NULL;
     if (!is_good)
         say_error("models were not taken; those from before go on being served");
-    else if (!server->loader.is_unchanged)
+    else if (!server->loader.is_unchanged && !wish)
         say("models of repositories are those that were found now");
     if (wish) {
         enum repository_result result = judge(server, wish, is_good, &reason);
+        if (result == REPOSITORY_DONE && !server->loader.is_unchanged)
+            say("model %s was %s on request", wish->name, wish->wish == REPOSITORY_WISH_LOAD ? "loaded" : "unloaded");
         mutex_lock(&repository->lock);
         wish->result = result;
         wish->reason = strdup(memory);
