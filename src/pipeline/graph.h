@@ -227,6 +227,15 @@ uint32_t graph_domain_of(const struct pipeline *pipeline, struct graph_source so
 
 /* Holds the shapes of tensors against those of the models, and prepares the steps. ERR_MISMATCH, and `fault` says step, edge, what is expected and what was found; ERR_AGAIN while a model is not loaded. Any thread but a worker, one at a time. */
 MUST_USE enum err graph_bind(struct pipeline *pipeline, const struct config *config, struct text *fault);
+/* Models that are taken from another configuration. */
+struct graph_others {
+    const struct config *config;
+    const struct slice *names;
+    uint32_t count;
+};
+/* What graph_bind would say, with other models where `others` is not NULL; binds nothing. */
+MUST_USE enum err graph_try(struct pipeline *pipeline, const struct config *config, const struct graph_others *others,
+                            struct text *fault);
 /* Frees what graph_bind has made. */
 void graph_unbind(struct pipeline *pipeline);
 

@@ -200,6 +200,33 @@ class Poll(unittest.TestCase):
         self.assertEqual(traffic.failures[:3], [])
         self.assertGreater(traffic.count, 10)
 
+    def test_version_that_does_not_fit_a_pipeline_fails_alone(self):
+        with make(has_pipeline=True) as server, Traffic(server, ("/chained", "/run")) as traffic:
+            with self.subTest("a version whose input is another one"):
+                copy(server, "mlp.onnx", "tiles/2/model.onnx")
+                weir.wait_until(lambda: loads(server, "failure") == 1, 20, "the failure")
+                weir.wait_until(lambda: ("tiles", "1", "READY", "") in index(server), 5, "version 1")
+                (row,) = [row for row in index(server) if row[1] == "2"]
+                self.assertEqual(row[2], "UNAVAILABLE")
+                self.assertIn('pipeline chained: step "mean", input "x": expects FP32 [batch, 8], but "values', row[3])
+            with self.subTest("it is not read again, and other changes are taken"):
+                before = loads(server, "success")
+                copy(server, "mlp.onnx", "mlp/2/model.onnx")
+                wait_for_versions(server, ["2"])
+                time.sleep(1.5)
+                self.assertEqual((loads(server, "success"), loads(server, "failure")), (before + 1, 1))
+            with self.subTest("one that fits"):
+                write(server, "tiles/3/model.onnx", TILES)
+                wait_for_versions(server, ["3"], "tiles")
+            with self.subTest("a file of the version that is served"):
+                copy(server, "mlp.onnx", "tiles/3/model.onnx")
+                weir.wait_until(lambda: any("cannot be served: pipeline chained" in row[3] for row in index(server)
+                                            if row[:3] == ("tiles", "3", "READY")), 20, "the reason")
+                self.assertEqual(loads(server, "failure"), 2)
+                self.assertEqual(ask(server, "/readyz").status, 200)
+        self.assertEqual(traffic.failures[:3], [])
+        self.assertNotIn("models were not taken", server.stderr())
+
     def test_folder_that_cannot_be_read_takes_no_models_along(self):
         with make() as server, Traffic(server) as traffic:
             os.rename(server.path("models"), server.path("elsewhere"))
@@ -234,6 +261,18 @@ def index(server, is_ready=False):
 
 
 class Explicit(unittest.TestCase):
+    def test_load_of_what_has_not_changed_loads_it_anew(self):
+        with make(EXPLICIT) as server, Traffic(server) as traffic:
+            for count in range(2, 5):
+                self.assertEqual(order(server, "mlp", "load").status, 200)
+                self.assertEqual(loads(server, "success"), count)
+            ready = [row for row in index(server) if row[2] == "READY"]
+            self.assertEqual(ready[0][:2], ("mlp", "1"))
+            self.assertIn("compared with version 1", ready[0][3])
+            server.reload()
+            self.assertEqual(loads(server, "success"), 4, "a reload shares what is in use")
+        self.assertEqual(traffic.failures[:3], [])
+
     def test_load_of_what_is_gone_leaves_the_model(self):
         with make(EXPLICIT) as server:
             shutil.rmtree(server.path("models/mlp"))

@@ -63,13 +63,14 @@ enum err model_slot_hold(struct config *config, struct model_slot *slot)
     return ERR_OK;
 }
 
-enum err models_attach(struct models *models, struct config *config)
+enum err models_attach(struct models *models, struct config *config, struct slice anew)
 {
     const struct model_config *wanted = config->models.items;
     for (uint32_t i = 0; i < config->models.count; i++) {
         uint64_t signature = wanted[i].signature ? wanted[i].signature : model_file_signature(wanted[i].path);
         struct model_slot *slot = find(models, &wanted[i], signature);
-        if (!slot)
+        bool is_anew = wanted[i].repository.len && anew.ptr && slice_equal(wanted[i].name, anew);
+        if (!slot || (is_anew && model_entry_is(&slot->entry, MODEL_READY)))
             TRY(make(models, &wanted[i], signature, &slot));
         TRY(model_slot_hold(config, slot));
         config_attach_model(config, i, &slot->entry);
@@ -142,12 +143,19 @@ static bool is_of(const struct model_slot *slot, const struct model_config *conf
            slice_equal(slot->config.settings, config->settings);
 }
 
+/* Of several, since somebody asked to load it anew, the last that is in use. */
 static struct model_slot *find(struct models *models, const struct model_config *config, uint64_t signature)
 {
-    for (struct model_slot *slot = models->first; slot; slot = slot->next)
-        if (is_of(slot, config, signature))
-            return slot;
-    return NULL;
+    struct model_slot *found = NULL;
+    for (struct model_slot *slot = models->first; slot; slot = slot->next) {
+        if (!is_of(slot, config, signature))
+            continue;
+        bool is_used = atomic_load(&slot->wants) != 0;
+        bool was_used = found && atomic_load(&found->wants) != 0;
+        if (!found || (is_used != was_used ? is_used : slot->number > found->number))
+            found = slot;
+    }
+    return found;
 }
 
 static void empty(struct model_slot *slot)
@@ -188,6 +196,7 @@ static enum err make(struct models *models, const struct model_config *config, u
         return ERR_NOMEM;
     slot->config = (struct model_config){0}; /* until it is whole, it is that of nothing */
     slot->signature = signature;
+    slot->number = ++models->made;
     slot->retired_ns = 1;
     slot->words[0] = '\0';
     atomic_store(&slot->entry.state, MODEL_LOADING);

@@ -23,8 +23,8 @@ MUST_USE enum err models_create(const struct models_options *options, struct mod
 void models_destroy(struct models *models);
 
 /* Gives every model of the configuration its slot, shared or new; new ones are LOADING. Released with the
- * configuration. */
-MUST_USE enum err models_attach(struct models *models, struct config *config);
+ * configuration. Models of repositories named `anew` that are READY get a new one all the same; {NULL, 0}: none. */
+MUST_USE enum err models_attach(struct models *models, struct config *config, struct slice anew);
 /* Gives routes to models that no repository has an entry of their own that is ABSENT. With models_attach. */
 MUST_USE enum err models_attach_absent(struct models *models, struct config *config);
 
@@ -39,12 +39,15 @@ struct models_round {
 /* Loads what is LOADING, one after the other; says how each went. Slow. Returns how many models of `models:` failed: the next
  * configuration that names them tries again. Those of repositories may fail: then models_settle. */
 uint32_t models_load(const struct models_round *round);
-/* Says which routes' middlewares do not fit their model of `models:`, and returns how many. Models that are not READY are
- * passed over; nothing but the caller's reference to the configuration is needed. */
-uint32_t models_check_fit(const struct config *config);
 /* Once they are loaded, and before the configuration is in use: where a model of a repository could not be had, those go on
  * that `old` has of the same name. */
 MUST_USE enum err models_settle(const struct models_round *round);
+/* Then: a model that has just been loaded from a repository, and with which a pipeline does not fit that did with the one
+ * before, has failed, as if it could not be loaded. */
+MUST_USE enum err models_settle_pipelines(const struct models_round *round);
+/* At last, says which routes' middlewares do not fit their model of `models:`, and which pipelines not theirs, and returns how
+ * many: those that did not in `old` either are only counted when `tries_again`. Models that are not READY are passed over. */
+uint32_t models_check_fit(const struct models_round *round);
 /* Why a version of a model could not be loaded, of those that the configuration wanted; false: it could. */
 bool models_fault(const struct config *config, struct slice name, struct text *fault);
 

@@ -20,6 +20,7 @@ struct model_slot {
     struct model_entry entry;
     struct model_config config; /* a copy of its own: the entry outlives configurations */
     uint64_t signature;         /* of its files when the slot was made: files that changed are another model */
+    uint64_t number;            /* slots that are made later have higher ones */
     struct pool pool;
     struct arena arena;
     _Atomic uint32_t wants;        /* configurations that name it; written under models.lock */
@@ -38,6 +39,7 @@ struct models {
     struct reload_meter loads;
     uint32_t worker_count;
     uint32_t executor_count;
+    uint64_t made; /* slots */
 };
 
 static inline struct model_slot *model_slot_of(const struct model_entry *entry)
@@ -52,5 +54,9 @@ static inline bool model_entry_is(const struct model_entry *entry, enum model_st
 
 /* models.c: the slot is the configuration's until that goes. */
 MUST_USE enum err model_slot_hold(struct config *config, struct model_slot *slot);
+/* models_load.c: it is FAILED because of `words`, which are said; what may have been loaded goes. */
+void model_slot_fail(struct model_slot *slot, const char *words);
+/* models_pipelines.c: binds the pipelines, says which do not fit their models, and returns how many of them did before. */
+uint32_t models_bind_pipelines(const struct models_round *round);
 
 #endif

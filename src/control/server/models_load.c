@@ -4,7 +4,6 @@
 #include "control/server/models_int.h"
 #include "control/server/say.h"
 #include "lib/sys/clock.h"
-#include "pipeline/graph.h"
 #include "pipeline/route.h"
 
 #include <stdlib.h>
@@ -34,24 +33,9 @@ static bool next_misfit(const struct route *route, const struct model_info *info
     return false;
 }
 
-static uint32_t bind_pipelines(const struct config *config)
+uint32_t models_check_fit(const struct models_round *round)
 {
-    uint32_t misfits = 0;
-    for (uint32_t i = 0; i < config->pipeline_count; i++) {
-        char why[1024];
-        struct text fault = text_init(why, sizeof why);
-        enum err err = graph_bind(config->pipelines[i], config, &fault);
-        if (err == ERR_OK || err == ERR_AGAIN) /* that a model is not there was said */
-            continue;
-        say_error("pipeline " SLICE_FMT ": %s", SLICE_ARG(config->pipelines[i]->config->name),
-                  why[0] ? why : err_text(err));
-        misfits++;
-    }
-    return misfits;
-}
-
-uint32_t models_check_fit(const struct config *config)
-{
+    const struct config *config = round->config;
     uint32_t misfits = 0;
     for (uint32_t i = 0; i < config->route_count; i++) {
         const struct route *route = config->routes[i];
@@ -64,7 +48,7 @@ uint32_t models_check_fit(const struct config *config)
             misfits++;
         }
     }
-    return misfits + bind_pipelines(config);
+    return misfits + models_bind_pipelines(round);
 }
 
 /* A model of a repository is held against each route that leads to it. */
@@ -201,6 +185,18 @@ static void keep_words(struct models *models, struct model_slot *slot, const cha
     mutex_unlock(&models->lock);
 }
 
+void model_slot_fail(struct model_slot *slot, const char *words)
+{
+    struct models *models = slot->entry.owner;
+    bool is_found = slot->config.repository.len != 0; /* one of `models:` is told by its file */
+    counter_add(&models->loads.failed, 1);
+    keep_words(models, slot, words);
+    atomic_store(&slot->entry.state, MODEL_FAILED);
+    say_error("model " SLICE_FMT "%s" SLICE_FMT " cannot be served: %s", SLICE_ARG(slot->config.name),
+              is_found ? " version " : "", SLICE_ARG(is_found ? slot->config.version : SLICE_LIT("")), words);
+    model_unref(atomic_exchange(&slot->entry.model, NULL));
+}
+
 static void load(const struct models_round *round, struct model_slot *slot)
 {
     char fault_memory[MODEL_FAULT_BYTES];
@@ -212,18 +208,14 @@ static void load(const struct models_round *round, struct model_slot *slot)
     atomic_store(&slot->is_loading, true);
     enum err err = open_model(round, slot, &note, &fault, &model);
     atomic_store(&slot->is_loading, false);
-    counter_add(err == ERR_OK ? &round->models->loads.succeeded : &round->models->loads.failed, 1);
-    if (err != ERR_OK && !fault_memory[0])
-        text_add(&fault, slice_of_text(err_text(err)));
-    keep_words(round->models, slot, err == ERR_OK ? note_memory : fault_memory);
     if (err != ERR_OK) {
-        atomic_store(&slot->entry.state, MODEL_FAILED);
-        bool is_found = slot->config.repository.len != 0; /* one of `models:` is told by its file */
-        say_error("model " SLICE_FMT "%s" SLICE_FMT " cannot be served: %s", SLICE_ARG(slot->config.name),
-                  is_found ? " version " : "", SLICE_ARG(is_found ? slot->config.version : SLICE_LIT("")),
-                  fault_memory);
+        if (!fault_memory[0])
+            text_add(&fault, slice_of_text(err_text(err)));
+        model_slot_fail(slot, fault_memory);
         return;
     }
+    counter_add(&round->models->loads.succeeded, 1);
+    keep_words(round->models, slot, note_memory);
     atomic_store(&slot->entry.model, model);
     atomic_store(&slot->entry.state, MODEL_READY);
     const struct model_info *info = model_info(model);

@@ -89,9 +89,13 @@ enum err models_settle(const struct models_round *round)
         return ERR_OK;
     settling.entries =
         arena_alloc_array(&config->arena, config->models.count + old->models.count, sizeof(struct model_entry *));
-    settling.failures = arena_alloc_array(&config->arena, config->models.count, sizeof(struct model_entry *));
+    settling.failures = arena_alloc_array(&config->arena, config->models.count + config->model_failure_count,
+                                          sizeof(struct model_entry *));
     if (!settling.entries || !settling.failures)
         return ERR_NOMEM;
+    settling.failure_count = config->model_failure_count; /* it may have been settled before */
+    if (settling.failure_count)
+        memcpy(settling.failures, config->model_failures, settling.failure_count * sizeof(struct model_entry *));
     if (settling.count)
         memcpy(settling.entries, config->model_entries, settling.count * sizeof(struct model_entry *));
     for (uint32_t i = 0; i < old->models.count; i++) {

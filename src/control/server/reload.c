@@ -37,9 +37,9 @@ static enum err attach_steps(struct server *server, struct config *config)
     return ERR_OK;
 }
 
-enum err server_attach(struct server *server, struct config *config)
+enum err server_attach(struct server *server, struct config *config, struct slice anew)
 {
-    TRY(models_attach(server->models, config));
+    TRY(models_attach(server->models, config, anew));
     TRY(upstreams_attach(&server->resolver, config));
     TRY(attach_steps(server, config));
     for (uint32_t i = 0; i < config->route_count; i++)
@@ -128,7 +128,7 @@ static void load_first(void *argument)
     struct server *server = argument;
     const struct models_round round = {.models = server->models, .config = server->loader.config, .tries_again = true};
     (void)models_load(&round);
-    (void)models_check_fit(server->loader.config);
+    (void)models_check_fit(&round);
     finish_job(server);
 }
 
@@ -150,16 +150,18 @@ static struct config *prepare(struct server *server, struct config *config)
 {
     const struct loader *loader = &server->loader;
     const struct wish *wish = loader->job == LOADER_MODELS ? server->repository.wish : NULL;
+    bool wants_one = wish && wish->wish == REPOSITORY_WISH_LOAD;
     struct config *old = server_config(server);
     const struct models_round round = {
         .models = server->models,
         .config = config,
         .old = old,
         .tries_again = loader->job == LOADER_CONFIG,
-        .name = wish ? slice_of_text(wish->name) : (struct slice){NULL, 0},
+        .name = wants_one ? slice_of_text(wish->name) : (struct slice){NULL, 0},
     };
-    bool is_good = !wants_restart(old, config) && server_attach(server, config) == ERR_OK && models_load(&round) == 0 &&
-                   models_settle(&round) == ERR_OK && models_check_fit(config) == 0;
+    bool is_good = !wants_restart(old, config) && server_attach(server, config, round.name) == ERR_OK &&
+                   models_load(&round) == 0 && models_settle(&round) == ERR_OK &&
+                   models_settle_pipelines(&round) == ERR_OK && models_check_fit(&round) == 0;
     schemas_keep_times(old, config);
     config_unref(old);
     if (is_good)

@@ -78,7 +78,7 @@ static enum err start(struct server *server, const struct server_options *option
                                     .executor_count = count_or_cores(server->config->executors),
                                     .registry = server->registry};
     TRY(told("the models", models_create(&models, &server->models)));
-    TRY(told("the models", server_attach(server, server->config)));
+    TRY(told("the models", server_attach(server, server->config, (struct slice){NULL, 0})));
     models_expect(server->models, server->config);
     TRY(told("the access log", start_log(server)));
     TRY(told("tracing", start_tracing(server)));

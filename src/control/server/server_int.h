@@ -136,8 +136,8 @@ void server_ports_init(struct server *server);
 struct config *server_config(struct server *server);
 
 /* reload.c */
-/* Gives the configuration its models and meters. */
-MUST_USE enum err server_attach(struct server *server, struct config *config);
+/* Gives the configuration its models and meters; `anew` as in models_attach. */
+MUST_USE enum err server_attach(struct server *server, struct config *config, struct slice anew);
 /* Begins the slow job. */
 MUST_USE enum err server_load_first(struct server *server);
 /* The same, or notes that it is wanted again. */

@@ -54,6 +54,8 @@ struct binding {
     const struct config *config;
     struct graph_shape shapes[GRAPH_STEPS_MAX][GRAPH_OUTPUTS_MAX];
     struct text *fault;
+    const struct graph_others *others;
+    bool is_trial;
 };
 
 static struct graph_shape shape_of(const struct tensor_spec *spec)
@@ -125,7 +127,12 @@ static enum err lacks(struct binding *binding, const struct graph_step *step, co
 
 static const struct model *model_of(const struct binding *binding, const struct graph_step *step)
 {
-    struct model_entry *entry = config_model(binding->config, step->model_name);
+    const struct graph_others *others = binding->others;
+    const struct config *config = binding->config;
+    for (uint32_t i = 0; others && i < others->count; i++)
+        if (slice_equal(others->names[i], step->model_name))
+            config = others->config;
+    struct model_entry *entry = config_model(config, step->model_name);
     return entry ? atomic_load_explicit(&entry->model, memory_order_acquire) : NULL;
 }
 
@@ -191,8 +198,8 @@ static enum err bind_kind(struct binding *binding, uint32_t index)
         binding->shapes[index][0] = job.output;
     if (job.prepared) {
         void *old = atomic_load_explicit(&step->bound, memory_order_relaxed);
-        if (old)
-            step->kind->release(job.prepared); /* bound before, to the same models */
+        if (old || binding->is_trial)
+            step->kind->release(job.prepared); /* bound before, to the same models, or not to be */
         else
             atomic_store_explicit(&step->bound, job.prepared, memory_order_release);
     }
@@ -216,14 +223,29 @@ static enum err bind_answer(const struct binding *binding, const struct graph_an
     return ERR_OK;
 }
 
+static enum err bind_all(struct binding *binding)
+{
+    const struct pipeline *pipeline = binding->pipeline;
+    enum err err = ERR_OK;
+    for (uint32_t i = 0; i < pipeline->step_count && err == ERR_OK; i++)
+        err = pipeline->steps[i].kind ? bind_kind(binding, i) : bind_model(binding, i);
+    for (uint32_t i = 0; i < pipeline->answer_count && err == ERR_OK; i++)
+        err = bind_answer(binding, &pipeline->answers[i]);
+    return err;
+}
+
+enum err graph_try(struct pipeline *pipeline, const struct config *config, const struct graph_others *others,
+                   struct text *fault)
+{
+    struct binding binding = {
+        .pipeline = pipeline, .config = config, .fault = fault, .others = others, .is_trial = true};
+    return bind_all(&binding);
+}
+
 enum err graph_bind(struct pipeline *pipeline, const struct config *config, struct text *fault)
 {
     struct binding binding = {.pipeline = pipeline, .config = config, .fault = fault};
-    enum err err = ERR_OK;
-    for (uint32_t i = 0; i < pipeline->step_count && err == ERR_OK; i++)
-        err = pipeline->steps[i].kind ? bind_kind(&binding, i) : bind_model(&binding, i);
-    for (uint32_t i = 0; i < pipeline->answer_count && err == ERR_OK; i++)
-        err = bind_answer(&binding, &pipeline->answers[i]);
+    enum err err = bind_all(&binding);
     enum graph_state state = err == ERR_OK ? GRAPH_BOUND : err == ERR_AGAIN ? GRAPH_UNBOUND : GRAPH_MISFIT;
     atomic_store_explicit(&pipeline->state, state, memory_order_release);
     return err;

@@ -61,7 +61,7 @@ static struct config *make(const char *path, uint64_t queue)
     };
     config->models = (struct option_list){model, 1};
     config->model_entries = arena_alloc_array(&config->arena, 1, sizeof(struct model_entry *));
-    assert_int_equal(models_attach(models, config), ERR_OK);
+    assert_int_equal(models_attach(models, config, (struct slice){NULL, 0}), ERR_OK);
     return config;
 }
 
@@ -184,7 +184,7 @@ static struct config *make_found(const char *version, const char *file, uint64_t
     config->repositories = (struct option_list){&repository, 1};
     config->models = config->models_wanted = (struct option_list){model, 1};
     config->model_entries = arena_alloc_array(&config->arena, 1, sizeof(struct model_entry *));
-    assert_int_equal(models_attach(models, config), ERR_OK);
+    assert_int_equal(models_attach(models, config, (struct slice){NULL, 0}), ERR_OK);
     return config;
 }
 
@@ -258,6 +258,23 @@ static void does_not_read_again_what_failed_until_it_changes(void **state)
     config_unref(config);
 }
 
+static void shares_the_one_that_was_loaded_last(void **state)
+{
+    (void)state;
+    need_runtime();
+    struct config *first = take_next(NULL, make_found("1", "identity.onnx", 1));
+    struct config *anew = make_found("1", "identity.onnx", 1);
+    assert_ptr_equal(anew->model_entries[0], first->model_entries[0]);
+    assert_int_equal(models_attach(models, anew, SLICE_LIT("net")), ERR_OK);
+    struct model_entry *entry = anew->model_entries[0];
+    assert_ptr_not_equal(entry, first->model_entries[0]);
+    anew = take_next(first, anew);
+    struct config *next = make_found("1", "identity.onnx", 1);
+    assert_ptr_equal(next->model_entries[0], entry);
+    config_unref(next);
+    config_unref(anew);
+}
+
 static void refuses_a_model_that_is_not_what_its_settings_declare(void **state)
 {
     (void)state;
@@ -269,7 +286,7 @@ static void refuses_a_model_that_is_not_what_its_settings_declare(void **state)
     struct model_config *model = found->models.items;
     model->settings = SLICE_LIT("input { name: \"z\" }");
     model->settings_path = SLICE_LIT("net/config.pbtxt");
-    assert_int_equal(models_attach(models, found), ERR_OK);
+    assert_int_equal(models_attach(models, found, (struct slice){NULL, 0}), ERR_OK);
     found = take_next(config, found);
     assert_true(models_fault(found, SLICE_LIT("net"), &fault));
     assert_string_equal(why, "net/config.pbtxt:1:7: the model has no input \"z\"; the first one is \"x\"");
@@ -287,6 +304,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(goes_on_with_the_model_before_when_the_next_one_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keeps_the_version_before_beside_one_that_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(does_not_read_again_what_failed_until_it_changes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(shares_the_one_that_was_loaded_last, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_a_model_that_is_not_what_its_settings_declare, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
