@@ -96,6 +96,18 @@ class Settings(unittest.TestCase):
             self.assertEqual(len(traces(server.path("trace.json.0"), 2)), 2)
             self.assertEqual(len(traces(server.path("trace.json.1"), 2)), 2)
 
+    def test_models_of_different_frequencies_lose_no_traces(self):
+        with weir.Server(ALLOWED) as server:
+            change(server, TRACE, trace_level="TIMESTAMPS", trace_rate=1)
+            change(server, MODEL_TRACE, log_frequency=2)
+            other = {"inputs": [{"name": name, "shape": [1, 2], "datatype": "FP32", "data": [1, 2]} for name in ("left", "right")]}
+            for i in range(4):
+                infer(server, "")
+                response = weir.ask(server.port, "POST", "/v2/models/two/infer", {}, json.dumps(other).encode())
+                self.assertEqual(response.status, 200, response)
+            for name, count in (("trace.json", 4), ("trace.json.0", 2), ("trace.json.1", 2)):
+                self.assertEqual(len(traces(server.path(name), count)), count)
+
     def test_there_are_no_more_files_than_a_thousand_whatever_the_frequency(self):
         body = json.dumps({"inputs": [{"name": "x", "shape": [1, 8], "datatype": "FP32", "data": [0.5] * 8}]}).encode()
         with weir.Server(ALLOWED) as server:

@@ -22,6 +22,12 @@ struct trace_rings {
     struct trace_record records[RECORDS];
 };
 
+struct trace_file {
+    int fd; /* -1: it is not open */
+    uint64_t bytes;
+    uint64_t records;
+};
+
 struct trace_log {
     struct wake wake;
     struct thread thread;
@@ -30,16 +36,15 @@ struct trace_log {
     _Atomic bool is_stopping;
 
     /* The thread's. */
-    int fd; /* -1: none is open */
-    uint64_t file_bytes;
-    uint64_t bytes; /* of all files */
-    uint64_t frequency;
-    uint64_t file_index;
-    uint64_t file_records;
-    bool has_failed; /* which was said */
+    struct trace_file whole;    /* of traces with a log_frequency of 0 */
+    struct trace_file numbered; /* the last of those of others */
+    uint64_t file_count;        /* of numbered ones */
+    uint64_t bytes;             /* of all files */
+    bool has_failed;            /* which was said */
 };
 
 static void run(void *argument);
+static void close_file(struct trace_file *file);
 
 static enum err make_rings(struct trace_log *log)
 {
@@ -63,8 +68,8 @@ static void destroy(struct trace_log *log)
         ring_deinit(&log->rings[i].empty);
         ring_deinit(&log->rings[i].full);
     }
-    if (log->fd >= 0)
-        file_close(log->fd);
+    close_file(&log->whole);
+    close_file(&log->numbered);
     wake_deinit(&log->wake);
     free(log->rings);
     free(log);
@@ -77,7 +82,7 @@ enum err trace_log_start(const struct trace_log_options *options, struct trace_l
         return ERR_NOMEM;
     memset(log, 0, sizeof *log);
     log->options = *options;
-    log->fd = log->wake.fd = -1;
+    log->whole.fd = log->numbered.fd = log->wake.fd = -1;
     enum err err = make_rings(log);
     if (err == ERR_OK)
         err = wake_init(&log->wake);
@@ -177,59 +182,63 @@ size_t trace_record_format(const struct trace_record *record, char out[TRACE_TEX
 
 /* --- file --------------------------------------------------------------------------------------------------------------- */
 
-static enum err open_file(struct trace_log *log)
+/* One that was written before, by another server, begins anew. */
+static enum err open_file(struct trace_log *log, struct trace_file *file)
 {
     char path[PATH_BYTES];
     struct text text = text_init(path, sizeof path);
     text_add(&text, log->options.path);
-    if (log->frequency)
-        text_printf(&text, ".%llu", (unsigned long long)log->file_index);
-    log->file_bytes = log->file_records = 0;
-    return file_open_empty(path, &log->fd);
+    if (file == &log->numbered)
+        text_printf(&text, ".%llu", (unsigned long long)log->file_count);
+    TRY(file_open_empty(path, &file->fd));
+    log->file_count += file == &log->numbered;
+    file->bytes = file->records = 0;
+    return ERR_OK;
 }
 
-static void close_file(struct trace_log *log)
+static void close_file(struct trace_file *file)
 {
-    if (log->fd >= 0)
-        file_close(log->fd);
-    log->fd = -1;
+    if (file->fd >= 0)
+        file_close(file->fd);
+    file->fd = -1;
 }
 
-/* A file for each log_frequency; another number of it begins a new one. */
-static enum err choose_file(struct trace_log *log, uint64_t frequency)
+/* Models may differ in their log_frequency, so that traces of both kinds come by turns. */
+static enum err choose_file(struct trace_log *log, uint64_t frequency, struct trace_file **ret_file)
 {
-    bool is_full = frequency && log->file_records >= frequency;
-    if (log->fd >= 0 && frequency == log->frequency && !is_full)
-        return ERR_OK;
-    close_file(log);
-    if (is_full && log->file_index == FILES_MAX - 1)
+    struct trace_file *file = frequency ? &log->numbered : &log->whole;
+    if (frequency && file->records >= frequency)
+        close_file(file);
+    if (file->fd < 0 && frequency && log->file_count == FILES_MAX)
         return ERR_LIMIT;
-    log->file_index += is_full;
-    log->frequency = frequency;
-    return open_file(log);
+    if (file->fd < 0)
+        TRY(open_file(log, file));
+    *ret_file = file;
+    return ERR_OK;
 }
 
 /* The first of a file is the array as it was formatted; of others its bracket becomes a comma. */
-static enum err write(struct trace_log *log, char *text, size_t bytes)
+static enum err write(struct trace_log *log, struct trace_file *file, char *text, size_t bytes)
 {
-    uint64_t at = log->file_bytes ? log->file_bytes - 1 : 0;
-    if (log->file_bytes)
+    uint64_t at = file->bytes ? file->bytes - 1 : 0;
+    if (file->bytes)
         text[0] = ',';
-    TRY(file_write_at(log->fd, at, slice_of(text, bytes)));
-    log->bytes += at + bytes - log->file_bytes;
-    log->file_bytes = at + bytes;
-    log->file_records++;
+    TRY(file_write_at(file->fd, at, slice_of(text, bytes)));
+    log->bytes += at + bytes - file->bytes;
+    file->bytes = at + bytes;
+    file->records++;
     return ERR_OK;
 }
 
 static void write_record(struct trace_log *log, const struct trace_record *record)
 {
     char text[TRACE_TEXT_BYTES];
+    struct trace_file *file;
     size_t bytes = trace_record_format(record, text);
     bool has_room = bytes <= log->options.bytes_max - log->bytes;
-    enum err err = has_room ? choose_file(log, record->log_frequency) : ERR_LIMIT;
+    enum err err = has_room ? choose_file(log, record->log_frequency, &file) : ERR_LIMIT;
     if (err == ERR_OK)
-        err = write(log, text, bytes);
+        err = write(log, file, text, bytes);
     if (err != ERR_OK && !log->has_failed)
         say_error("traces cannot be written to " SLICE_FMT ": %s", SLICE_ARG(log->options.path), err_text(err));
     log->has_failed = err != ERR_OK;
