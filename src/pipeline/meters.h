@@ -79,7 +79,6 @@ struct model_meter {
     struct counter sequences_begun;
     struct counter sequences_expired;
     struct counter sequences_refused;
-    struct gauge sequences; /* begun here less ended here: the sum of all workers is how many there are */
     struct counter cache_hits;
     struct counter cache_misses;
     struct counter cache_joined; /* waited for a request that ran already */

@@ -19,6 +19,8 @@ MUST_USE enum err sequences_create(const struct model_config *config, const stru
 void sequences_destroy(struct sequences *sequences);
 /* One bit for each input that is a state: a request need not bring it. */
 uint32_t sequences_inputs(const struct sequences *sequences);
+/* How many there are, those included that have been idle for too long and nobody has looked for; any thread. NULL: 0. */
+uint32_t sequences_count(const struct sequences *sequences);
 /* The request has failed, or nobody waits for it any more: the next one of its sequence has the turn. */
 void sequences_abandon(struct request *request);
 

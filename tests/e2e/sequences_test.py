@@ -159,6 +159,17 @@ class Sequences(unittest.TestCase):
         self.assertEqual(self.sum(17, [3, 3], start=True, model="heavy")[:2], [3, 3])
         self.refused(503, "out-of-memory", 18, [1, 1], start=True, model="heavy")
 
+    def test_counts_no_sequences_of_a_model_that_is_gone(self):
+        config = CONFIG.replace("name: brief,", "name: brief, queue: %d,")
+        with weir.Server(config % 100) as server:
+            answer = weir.ask(server.port, "POST", "/v2/models/brief/infer", {}, body(1, [1, 1], start=True))
+            self.assertEqual(answer.status, 200)
+            name = 'weir_model_sequences{model="brief",version="1"}'
+            self.assertEqual(weir.metrics(server.port)[name], 1)
+            server.write_config(config % 200)
+            server.reload()
+            weir.wait_until(lambda: weir.metrics(server.port).get(name) == 0, 10, "the other model")
+
     def test_goes_on_over_grpc(self):
         client = http2.Client(self.server.port)
         self.addCleanup(client.close)

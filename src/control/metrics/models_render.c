@@ -3,6 +3,7 @@
  * microseconds), because dashboards and alerts for model servers know those names. Both are of the same counters. */
 #include "control/metrics/render_int.h"
 #include "pipeline/scheduler.h"
+#include "pipeline/sequences.h"
 
 #define MODEL_LABELS  2
 #define NS_PER_US     1e3
@@ -164,11 +165,6 @@ static double cache_bytes(const struct model_meter *meter)
     return (double)gauge_read(&meter->cache_bytes);
 }
 
-static double sequences(const struct model_meter *meter)
-{
-    return (double)gauge_read(&meter->sequences);
-}
-
 static double sequences_begun(const struct model_meter *meter)
 {
     return (double)counter_read(&meter->sequences_begun);
@@ -186,7 +182,6 @@ static double sequences_refused(const struct model_meter *meter)
 
 static void render_sequences(struct rendering *rendering)
 {
-    values(rendering, EXPOSITION_GAUGE, "weir_model_sequences", "Sequences that the model has a state of", sequences);
     values(rendering, EXPOSITION_COUNTER, "weir_model_sequences_begun", "Sequences begun", sequences_begun);
     values(rendering, EXPOSITION_COUNTER, "weir_model_sequences_expired",
            "Sequences dropped because nobody asked for them", sequences_expired);
@@ -323,34 +318,45 @@ static void render_triton(struct rendering *rendering)
 /* --- of the configuration ---------------------------------------------------------------------------------------- */
 
 /* One value of what the scheduler has learned of a model. */
-typedef double (*lane_value)(const struct lane_view *view);
+typedef double (*lane_value)(const struct model *model, const struct lane_view *view);
 
-static double queued(const struct lane_view *view)
+static double queued(const struct model *model, const struct lane_view *view)
 {
+    (void)model;
     return view->queued;
 }
 
-static double row_seconds(const struct lane_view *view)
+static double row_seconds(const struct model *model, const struct lane_view *view)
 {
+    (void)model;
     return view->a_ns / NS_PER_SECOND;
 }
 
-static double run_seconds(const struct lane_view *view)
+static double run_seconds(const struct model *model, const struct lane_view *view)
 {
+    (void)model;
     return view->b_ns / NS_PER_SECOND;
 }
 
-static double arrivals(const struct lane_view *view)
+static double arrivals(const struct model *model, const struct lane_view *view)
 {
+    (void)model;
     return view->arrivals_per_s;
 }
 
-static double rows_max(const struct lane_view *view)
+static double rows_max(const struct model *model, const struct lane_view *view)
 {
+    (void)model;
     return view->rows_max;
 }
 
-/* Of the models that are ready: the others have no lane. */
+static double sequences(const struct model *model, const struct lane_view *view)
+{
+    (void)view;
+    return sequences_count(model_sequences(model));
+}
+
+/* Of the models that are ready. */
 static void lanes(struct rendering *rendering, const char *name, const char *unit, const char *help, lane_value read)
 {
     const struct config *config = rendering->sources->config;
@@ -364,13 +370,14 @@ static void lanes(struct rendering *rendering, const char *name, const char *uni
             continue;
         lane_look(model_lane(model), &view);
         label_model(labels, models[i].name, models[i].version);
-        exposition_sample(&rendering->out, labels, MODEL_LABELS, read(&view));
+        exposition_sample(&rendering->out, labels, MODEL_LABELS, read(model, &view));
     }
 }
 
 static void render_lanes(struct rendering *rendering)
 {
     lanes(rendering, "weir_model_runs_queued", NULL, "Runs of a model that wait for an executor", queued);
+    lanes(rendering, "weir_model_sequences", NULL, "Sequences that the model has a state of", sequences);
     lanes(rendering, "weir_model_arrivals_per_second", NULL, "Rows that have come in a second, of late", arrivals);
     lanes(rendering, "weir_model_batch_rows_max", NULL, "Most rows of an execution; 1: the model is not batched",
           rows_max);

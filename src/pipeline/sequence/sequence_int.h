@@ -62,7 +62,7 @@ struct sequences {
     size_t bytes_max;     /* 0: no limit */
     uint64_t idle_ns;
     uint32_t count_max;
-    uint32_t count;
+    _Atomic uint32_t count; /* written under the lock */
     struct hash_key key;
     struct slot **buckets;
     uint32_t bucket_mask;
@@ -86,8 +86,8 @@ struct entrance_counts {
 enum entrance sequence_enter(struct sequence_ticket *ticket, struct slice name, bool is_start, uint64_t now_ns,
                              struct entrance_counts *ret_counts);
 /* Out of the queue, in which the next one has the turn then; the sequence ends with `ends`. Returns whom to let go on, if it is
- * of this worker; others look for themselves. *ret_is_gone: the sequence has been dropped. */
-struct request *sequence_leave(struct sequence_ticket *ticket, bool ends, uint64_t now_ns, bool *ret_is_gone);
+ * of this worker; others look for themselves. */
+struct request *sequence_leave(struct sequence_ticket *ticket, bool ends, uint64_t now_ns);
 
 /* state.c. Whoever has the turn: hands the states to the run, zeros if this is a start, where the client gave none itself; takes
  * them from its outputs. ERR_NOMEM, ERR_LIMIT; ERR_MISMATCH: what the model gave does not fit as an input. */

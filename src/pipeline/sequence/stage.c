@@ -77,7 +77,6 @@ static void count(struct request *request, const struct entrance_counts *counts)
         return;
     counter_add(&meter->sequences_begun, counts->begun);
     counter_add(&meter->sequences_expired, counts->expired);
-    gauge_add(&meter->sequences, (int64_t)counts->begun - counts->expired);
 }
 
 static enum verdict begin(struct request *request, struct sequences *sequences)
@@ -177,12 +176,9 @@ static enum verdict hide_states(struct request *request, const struct sequences 
 static void let_next(struct sequence_ticket *ticket)
 {
     struct request *request = ticket->request;
-    bool is_gone;
     bool ends = ticket->is_done && request->inference.is_sequence_end;
-    struct request *next = sequence_leave(ticket, ends, request->worker->loop.now_ns, &is_gone);
+    struct request *next = sequence_leave(ticket, ends, request->worker->loop.now_ns);
     ticket->has_left = true;
-    if (is_gone && meter_of(request))
-        gauge_add(&meter_of(request)->sequences, -1);
     if (next)
         flow_resume_later(next);
 }

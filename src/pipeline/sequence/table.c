@@ -124,6 +124,11 @@ uint32_t sequences_inputs(const struct sequences *sequences)
     return inputs;
 }
 
+uint32_t sequences_count(const struct sequences *sequences)
+{
+    return sequences ? atomic_load_explicit(&sequences->count, memory_order_relaxed) : 0;
+}
+
 /* --- Under the lock ------------------------------------------------------------------------------------------------- */
 
 static struct slot **bucket_of(const struct sequences *sequences, struct slice name)
@@ -146,7 +151,7 @@ static void drop(struct sequences *sequences, struct slot *slot)
         link = &(*link)->next;
     *link = slot->next;
     list_remove(&slot->node);
-    sequences->count--;
+    atomic_fetch_sub_explicit(&sequences->count, 1, memory_order_relaxed);
     states_trim(sequences, slot->states, KEPT_BYTES_MAX);
     slot->next = sequences->free;
     sequences->free = slot;
@@ -186,7 +191,7 @@ static struct slot *make_slot(struct sequences *sequences, struct slice name)
     list_init(&slot->queue);
     slot->next = *bucket;
     *bucket = slot;
-    sequences->count++;
+    atomic_fetch_add_explicit(&sequences->count, 1, memory_order_relaxed);
     return slot;
 }
 
@@ -198,7 +203,7 @@ static enum entrance enter(struct sequence_ticket *ticket, struct slice name, bo
     struct slot *slot = find_slot(sequences, name);
     if (!slot && !is_start)
         return ENTRANCE_UNKNOWN;
-    if (!slot && sequences->count >= sequences->count_max)
+    if (!slot && sequences_count(sequences) >= sequences->count_max)
         return ENTRANCE_FULL;
     if (!slot) {
         slot = make_slot(sequences, name);
@@ -226,7 +231,7 @@ enum entrance sequence_enter(struct sequence_ticket *ticket, struct slice name, 
 }
 
 /* What the one before has written to the states is seen by whoever has the turn after it: by the lock, or by is_turn. */
-struct request *sequence_leave(struct sequence_ticket *ticket, bool ends, uint64_t now_ns, bool *ret_is_gone)
+struct request *sequence_leave(struct sequence_ticket *ticket, bool ends, uint64_t now_ns)
 {
     struct slot *slot = ticket->slot;
     struct request *next = NULL;
@@ -236,8 +241,7 @@ struct request *sequence_leave(struct sequence_ticket *ticket, bool ends, uint64
     slot->used_ns = now_ns;
     if (ends)
         slot->has_ended = true;
-    *ret_is_gone = list_is_empty(&slot->queue) && slot->has_ended;
-    if (*ret_is_gone) {
+    if (list_is_empty(&slot->queue) && slot->has_ended) {
         drop(ticket->sequences, slot);
     } else if (had_turn && !list_is_empty(&slot->queue)) {
         struct sequence_ticket *first = CONTAINER_OF(slot->queue.next, struct sequence_ticket, node);

@@ -70,7 +70,10 @@ static enum entrance enter(uint32_t i, const char *name, bool is_start)
 
 static uintptr_t leave_at(uint32_t i, bool ends, uint64_t now_ns)
 {
-    return (uintptr_t)sequence_leave(&tickets[i], ends, now_ns, &is_gone);
+    uint32_t before = sequences_count(sequences);
+    uintptr_t next = (uintptr_t)sequence_leave(&tickets[i], ends, now_ns);
+    is_gone = sequences_count(sequences) < before;
+    return next;
 }
 
 static uintptr_t leave(uint32_t i, bool ends)
