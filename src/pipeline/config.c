@@ -68,6 +68,14 @@ void config_unref(struct config *config)
     free(snapshot);
 }
 
+/* A message of gRPC may name no model at all: {NULL, 0}. */
+static int name_order(struct slice a, struct slice b)
+{
+    size_t len = MIN(a.len, b.len);
+    int order = len ? memcmp(a.ptr, b.ptr, len) : 0;
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 int model_version_order(struct slice a, struct slice b)
 {
     uint64_t a_number;
@@ -78,14 +86,7 @@ int model_version_order(struct slice a, struct slice b)
         return a_number > b_number ? 1 : -1;
     if (is_a != is_b)
         return is_a ? 1 : -1;
-    int order = memcmp(a.ptr, b.ptr, MIN(a.len, b.len));
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
-static int name_order(struct slice a, struct slice b)
-{
-    int order = memcmp(a.ptr, b.ptr, MIN(a.len, b.len));
-    return order ? order : (a.len > b.len) - (a.len < b.len);
+    return name_order(a, b);
 }
 
 int model_config_order(const void *a, const void *b)

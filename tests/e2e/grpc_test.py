@@ -324,6 +324,7 @@ class Refusals(Case):
     def test_what_is_not_there(self):
         self.refused(wire.NOT_FOUND, "No model is named \"tow\"; did you mean \"two\"?",
                      self.call("ModelInfer", two(model="tow")))
+        self.refused(wire.NOT_FOUND, "No model is named \"\"", self.call("ModelInfer"))
         self.refused(wire.NOT_FOUND, "no version \"9\"", self.call("ModelInfer", two(1, wire.field(2, "9"))))
         self.refused(wire.UNIMPLEMENTED, "No route matches", self.call("ModelDream"))
         self.refused(wire.UNIMPLEMENTED, "No route matches", self.call("/other.Service/Call"))
