@@ -347,6 +347,26 @@ class Explicit(unittest.TestCase):
             self.assertEqual(order(server, "nobody", "unload").status, 404)
             self.assertEqual(versions(server), ["1", "2"])
 
+    def test_sequences_are_taken_from_config_pbtxt(self):
+        with make(EXPLICIT) as server:
+            copy(server, "running_sum.onnx", "sum/1/model.onnx")
+            write(server, "sum/config.pbtxt", b"""
+                max_batch_size: 4
+                input { name: "x" data_type: TYPE_FP32 dims: 2 }
+                output { name: "y" data_type: TYPE_FP32 dims: 2 }
+                sequence_batching {
+                  max_sequence_idle_microseconds: 60000000
+                  state { input_name: "sum" output_name: "next" data_type: TYPE_FP32 dims: 2
+                          initial_state { data_type: TYPE_FP32 dims: 2 zero_data: true name: "zeros" } }
+                }""")
+            self.assertEqual(order(server, "sum", "load").status, 200)
+            for expected in ([1, 10], [2, 20], [3, 30]):
+                body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 10]}],
+                        "parameters": {"sequence_id": 7, "sequence_start": expected[0] == 1}}
+                answer = ask(server, "/v2/models/sum/infer", json.dumps(body))
+                self.assertEqual(answer.status, 200, answer)
+                self.assertEqual([output["data"] for output in answer.json()["outputs"]], [expected])
+
     def test_models_stay_as_they_were_asked_for_when_the_configuration_is_read_again(self):
         with make(EXPLICIT, ("mlp/1/model.onnx", "other.onnx")) as server:
             self.assertEqual(order(server, "other", "load").status, 200)

@@ -117,6 +117,45 @@ static void set_batching(struct gathering *gathering, const struct model_setting
     model->batch.preferred = (struct option_list){sizes, settings->preferred_count};
 }
 
+/* The shape that a state begins with, if it is said in full. */
+static struct option_list first_dims(struct gathering *gathering, const struct model_settings *settings,
+                                     const struct declared_state *state)
+{
+    const int64_t *said = state->first_rank ? state->first_dims : state->dims;
+    uint32_t rank = state->first_rank ? state->first_rank : state->rank;
+    uint32_t front = settings->batch_max ? 1 : 0;
+    uint64_t *dims = arena_alloc_array(&gathering->compile->config->arena, rank + front, sizeof *dims);
+    gathering->is_cut |= !dims;
+    for (uint32_t i = 0; dims && i < rank; i++) {
+        if (said[i] < 1)
+            return (struct option_list){NULL, 0};
+        dims[front + i] = (uint64_t)said[i];
+    }
+    if (!dims || !rank)
+        return (struct option_list){NULL, 0};
+    if (front)
+        dims[0] = 1;
+    return (struct option_list){dims, rank + front};
+}
+
+/* As Triton, a second of idleness unless another time is said. */
+static void set_sequence(struct gathering *gathering, const struct model_settings *settings, struct model_config *model)
+{
+    struct arena *arena = &gathering->compile->config->arena;
+    struct sequence_state_config *states = arena_alloc_array(arena, settings->state_count, sizeof *states);
+    gathering->is_cut |= !states;
+    if (!states)
+        return;
+    for (uint32_t i = 0; i < settings->state_count; i++) {
+        states[i].input = arena_copy(arena, settings->states[i].input);
+        states[i].output = arena_copy(arena, settings->states[i].output);
+        states[i].dims = first_dims(gathering, settings, &settings->states[i]);
+        gathering->is_cut |= !states[i].input.ptr || !states[i].output.ptr;
+    }
+    model->sequence.states = (struct option_list){states, settings->state_count};
+    model->sequence.idle_ns = settings->idle_us ? MAX(settings->idle_us * 1000, NS_PER_MS) : NS_PER_S;
+}
+
 static void set_labels(struct gathering *gathering, const struct scanned_model *scanned, struct model_config *model)
 {
     const struct model_settings *settings = &scanned->settings;
@@ -151,6 +190,8 @@ static void apply(struct gathering *gathering, const struct scanned_model *scann
         set_batching(gathering, settings, model);
     if (settings->accelerator_count || settings->wants_gpu)
         set_providers(gathering, settings, model);
+    if (settings->state_count)
+        set_sequence(gathering, settings, model);
     if (settings->warm_up_count)
         set_warm_up(gathering, settings, model);
     set_labels(gathering, scanned, model);

@@ -34,6 +34,16 @@ struct declared_tensor {
     struct option_place place;
 };
 
+/* A `state` of sequence_batching; dims without the batch dimension, as above. */
+struct declared_state {
+    struct slice input;
+    struct slice output;
+    int64_t dims[TENSOR_RANK_MAX];
+    uint32_t rank;
+    int64_t first_dims[TENSOR_RANK_MAX]; /* of initial_state */
+    uint32_t first_rank;
+};
+
 struct model_settings {
     struct slice name; /* empty: not said, here and wherever a slice is */
     struct slice file; /* default_model_filename */
@@ -64,6 +74,9 @@ struct model_settings {
     uint32_t warm_up_count;
     uint64_t warm_up_rows; /* batch_size */
     bool has_cache;
+    struct declared_state states[MODEL_TENSORS_MAX];
+    uint32_t state_count;
+    uint64_t idle_us; /* max_sequence_idle_microseconds; 0: not said */
 };
 
 /* ERR_INVALID: something was wrong and has been noted; ERR_NOMEM. Texts are in the arena. */

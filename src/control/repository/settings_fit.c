@@ -93,6 +93,14 @@ static bool fits_side(const struct fitting *fitting, const char *kind, const str
     return true;
 }
 
+static bool is_state(const struct model_settings *settings, struct slice input)
+{
+    for (uint32_t i = 0; i < settings->state_count; i++)
+        if (slice_equal(settings->states[i].input, input))
+            return true;
+    return false;
+}
+
 /* Who lists inputs lists all of them: a request would fail for want of one that nobody knew of. */
 static bool has_all_inputs(const struct fitting *fitting, const struct model_info *info)
 {
@@ -101,7 +109,7 @@ static bool has_all_inputs(const struct fitting *fitting, const struct model_inf
         uint32_t k = 0;
         while (k < settings->input_count && !slice_equal(settings->inputs[k].name, info->inputs[i].name))
             k++;
-        if (k < settings->input_count)
+        if (k < settings->input_count || is_state(settings, info->inputs[i].name))
             continue;
         text_printf(fitting->fault, SLICE_FMT ": the model has an input \"" SLICE_FMT "\" that is not declared",
                     SLICE_ARG(fitting->path), SLICE_ARG(info->inputs[i].name));

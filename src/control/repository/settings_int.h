@@ -48,6 +48,7 @@ void settings_refuse_true(struct reader *reader, const struct field *field, void
 void settings_input(struct reader *reader, const struct field *field, void *out);
 void settings_output(struct reader *reader, const struct field *field, void *out);
 void settings_batching(struct reader *reader, const struct field *field, void *out);
+void settings_sequence(struct reader *reader, const struct field *field, void *out);
 void settings_group(struct reader *reader, const struct field *field, void *out);
 void settings_optimization(struct reader *reader, const struct field *field, void *out);
 void settings_parameter(struct reader *reader, const struct field *field, void *out);

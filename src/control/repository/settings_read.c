@@ -302,7 +302,7 @@ static const struct rule model_rules[] = {
     {.name = "batch_output", .refused = "models with outputs that tell about the batch are not served"},
     {.name = "optimization", .read = settings_optimization},
     {.name = "dynamic_batching", .read = settings_batching},
-    {.name = "sequence_batching", .refused = "sequences are not taken from config.pbtxt; list the model in `models:`"},
+    {.name = "sequence_batching", .read = settings_sequence},
     {.name = "ensemble_scheduling",
      .refused = "an ensemble is no model here; write it as a pipeline in weir's configuration"},
     {.name = "instance_group", .read = settings_group},

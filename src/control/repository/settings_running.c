@@ -26,6 +26,15 @@ static void read_level(struct reader *reader, const struct field *field, void *o
     (void)settings_count(reader, field, UINT32_MAX, &((struct model_settings *)out)->priority_default);
 }
 
+/* Fewer are a part of those that there are. */
+static void read_levels(struct reader *reader, const struct field *field, void *out)
+{
+    uint64_t levels = 0;
+    (void)out;
+    if (settings_count(reader, field, UINT32_MAX, &levels) && levels > 8)
+        settings_note(reader, false, field->place, "there are 8 priorities; what is above counts as the last");
+}
+
 static void read_queue_size(struct reader *reader, const struct field *field, void *out)
 {
     (void)settings_count(reader, field, UINT32_MAX, &((struct model_settings *)out)->queue_max);
@@ -48,7 +57,7 @@ static void read_queue(struct reader *reader, const struct field *field, void *o
 static const struct rule batching_rules[] = {
     {.name = "preferred_batch_size", .read = read_preferred},
     {.name = "max_queue_delay_microseconds", .read = read_delay},
-    {.name = "priority_levels", .ignored = "there are 8"},
+    {.name = "priority_levels", .read = read_levels},
     {.name = "default_priority_level", .read = read_level},
     {.name = "default_queue_policy", .read = read_queue},
     {.name = "preserve_ordering", .ignored = "each request is answered when it is ready"},

@@ -186,6 +186,42 @@ static void says_what_is_unknown_refused_or_without_effect(void **state)
     assert_said("input: 1", "1:8: \"input\" is a message, in \"{\" and \"}\"\n1:8: input lacks a name\n");
 }
 
+static void reads_states_of_sequences(void **state)
+{
+    (void)state;
+    struct model_settings settings;
+    assert_int_equal(
+        read_as(false,
+                "sequence_batching { max_sequence_idle_microseconds: 5000000 state [ { input_name: \"h\" "
+                "output_name: \"hn\" data_type: TYPE_FP32 dims: [2, -1] initial_state { data_type: TYPE_FP32 "
+                "dims: [2, 1] zero_data: true name: \"zeros\" } } ] }",
+                &settings),
+        ERR_OK);
+    assert_int_equal(settings.idle_us, 5000000);
+    assert_int_equal(settings.state_count, 1);
+    assert_string_equal(settings.states[0].input.ptr, "h");
+    assert_string_equal(settings.states[0].output.ptr, "hn");
+    assert_int_equal(settings.states[0].dims[1], TENSOR_DIM_ANY);
+    assert_int_equal(settings.states[0].first_rank, 2);
+    assert_int_equal(settings.states[0].first_dims[1], 1);
+    assert_said("sequence_batching { control_input { name: \"START\" } }",
+                "1:21: control_input: a model is not told where a sequence begins and ends; weir feeds it the state\n");
+    assert_said("sequence_batching { state { input_name: \"h\" } }",
+                "1:27: state takes an input_name and an output_name\n");
+    assert_said(
+        "sequence_batching { state { input_name: \"h\" output_name: \"hn\" initial_state { data_file: \"h\" } } }",
+        "1:79: data_file: a sequence begins with zeros\n");
+    assert_said("sequence_batching { direct { } }",
+                "1:21: warning: direct has no effect: requests of different sequences share batches as others do\n"
+                "1:1: warning: sequence_batching has no effect without \"state\": there is nothing to keep between "
+                "requests\n");
+    assert_said("dynamic_batching { priority_levels: 9 }",
+                "1:37: warning: there are 8 priorities; what is above counts as the last\n");
+    assert_int_equal(read_as(false, "dynamic_batching { priority_levels: 3 default_priority_level: 2 }", &settings),
+                     ERR_OK);
+    assert_string_equal(said_memory, "");
+}
+
 static const struct model_info info = {
     .inputs = {{.name = SLICE_LIT("x"), .type = TENSOR_F32, .rank = 2, .dims = {-1, 784}}},
     .outputs = {{.name = SLICE_LIT("y"), .type = TENSOR_I64, .rank = 1, .dims = {-1}}},
@@ -247,9 +283,10 @@ static void chooses_versions_by_their_policy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(reads_what_tritons_users_write),  TEST(reads_the_same_from_json),
-        TEST(says_where_the_text_is_broken),   TEST(says_what_is_unknown_refused_or_without_effect),
-        TEST(says_what_the_model_has_instead), TEST(chooses_versions_by_their_policy),
+        TEST(reads_what_tritons_users_write),   TEST(reads_the_same_from_json),
+        TEST(says_where_the_text_is_broken),    TEST(says_what_is_unknown_refused_or_without_effect),
+        TEST(reads_states_of_sequences),        TEST(says_what_the_model_has_instead),
+        TEST(chooses_versions_by_their_policy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
