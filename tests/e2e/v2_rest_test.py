@@ -187,6 +187,19 @@ class Rest(unittest.TestCase):
             self.assertEqual(self.ask("POST", base + "/unregister").status, 200)
             self.assertEqual(self.ask("GET", base + "/status").json(), [])
 
+    def test_a_region_has_the_same_name_in_paths_and_documents(self):
+        base = "/v2/systemsharedmemory"
+        with Object(32) as item:
+            for name, path in (("in put", "in%20put"), ("p%c", "p%25c"), ("\u00e9", "%C3%A9"), ("%FF", "%FF")):
+                register = json.dumps({"key": "/" + item.name, "byte_size": 32}).encode()
+                self.assertEqual(self.ask("POST", base + "/region/%s/register" % path, register).status, 200)
+                x = tensor("x", [1, 8], "FP32", shared_memory_region=name, shared_memory_byte_size=32)
+                self.assertEqual(self.infer("mlp", json.dumps({"inputs": [x]}).encode()).status, 200, name)
+                (region,) = self.ask("GET", base + "/region/%s/status" % path).json()
+                self.assertEqual(region["name"], name)
+                self.assertEqual(self.ask("POST", base + "/region/%s/unregister" % path).status, 200)
+            self.assertEqual(self.ask("GET", base + "/status").json(), [])
+
     def test_only_objects_that_may_be_are_registered(self):
         def register(**body):
             return self.ask("POST", "/v2/systemsharedmemory/region/r/register", json.dumps(body).encode())

@@ -2,6 +2,8 @@
 /* The system shared memory extension of the Open Inference Protocol v2: clients on the same machine register objects of shared
  * memory and tell by name where tensors are. The one for memory of GPUs is answered for clients that ask before they start: there
  * is none registered, and none can be. */
+#include "lib/base/utf8.h"
+#include "lib/http/url.h"
 #include "lib/json/writer.h"
 #include "pipeline/body_json.h"
 #include "pipeline/endpoint/endpoint_int.h"
@@ -30,6 +32,16 @@ static void write_region(struct json_writer *writer, const struct shared_region_
     json_write_object_end(writer);
 }
 
+/* Clients write the name into the path as any text, with escapes, and elsewhere as it is. {NULL, 0}: the path has none. */
+static struct slice region_of(struct request *request)
+{
+    struct slice name = route_param(&request->match, "region");
+    char *memory = name.len ? arena_alloc(&request->arena, name.len) : NULL;
+    struct slice plain;
+    bool is_text = memory && url_percent_decode(name, false, memory, &plain) == ERR_OK && utf8_is_valid(plain);
+    return is_text ? plain : name;
+}
+
 static enum verdict refuse_region(struct request *request, struct slice name)
 {
     return request_fail(request, PROBLEM_REGION_NOT_FOUND,
@@ -40,7 +52,7 @@ static enum verdict refuse_region(struct request *request, struct slice name)
 enum verdict endpoint_v2_shared_status(struct request *request)
 {
     struct shared_regions *regions = request->worker->ports->shared_regions;
-    struct slice name = route_param(&request->match, "region");
+    struct slice name = region_of(request);
     struct json_writer writer = json_writer_in_arena(&request->arena, STATUS_BYTES);
     struct shared_region_view view;
     bool is_found = false;
@@ -70,8 +82,7 @@ static enum verdict read_view(struct request *request, struct shared_region_view
     enum verdict verdict = body_json(request, &root);
     if (verdict != VERDICT_NEXT)
         return verdict;
-    struct shared_region_view view = {.name = route_param(&request->match, "region"),
-                                      .key = json_text(json_get(root, SLICE_LIT("key")))};
+    struct shared_region_view view = {.name = region_of(request), .key = json_text(json_get(root, SLICE_LIT("key")))};
     if (!view.key.ptr)
         return request_fail(request, PROBLEM_BAD_REQUEST, "/key: Expected the name of a shared memory object, got %s.",
                             json_kind(json_get(root, SLICE_LIT("key"))));
@@ -105,13 +116,13 @@ enum verdict endpoint_v2_shared_unregister(struct request *request)
 {
     struct shared_regions *regions = request->worker->ports->shared_regions;
     if (regions)
-        shared_regions_unregister(regions, route_param(&request->match, "region"));
+        shared_regions_unregister(regions, region_of(request));
     return answer_nothing(request);
 }
 
 enum verdict endpoint_v2_cuda_status(struct request *request)
 {
-    struct slice name = route_param(&request->match, "region");
+    struct slice name = region_of(request);
     if (name.ptr)
         return refuse_region(request, name);
     response_set(request, 200, "application/json", SLICE_LIT("[]"));
