@@ -16,6 +16,7 @@
 #define KEPT         0.97 /* of an observation's weight when the next one comes */
 #define ANCHOR       1.5  /* observations that all samples together count for */
 #define ERRORS_MAX   3.0  /* mean errors that an observation may be off */
+#define PAYING       0.95 /* of the most rows a second that were measured */
 #define ERROR_MIN    0.05
 #define ERROR_WEIGHT 0.1 /* of the latest, in the mean */
 
@@ -44,6 +45,19 @@ void cost_init(struct cost *cost, const struct batch_sample *samples, uint32_t c
             add(&cost->anchor, samples[i].rows, (double)samples[i].ns,
                 relative((double)samples[i].ns / (double)samples[0].ns) * ANCHOR / count);
     solve(cost);
+}
+
+uint32_t cost_rows_paying(const struct batch_sample *samples, uint32_t count, uint32_t rows_max)
+{
+    double best = 0;
+    uint32_t rows = 0;
+    for (uint32_t i = 0; i < count; i++)
+        best = fmax(best, (double)samples[i].rows / fmax((double)samples[i].ns, 1));
+    for (uint32_t i = 0; i < count; i++)
+        if ((double)samples[i].rows / fmax((double)samples[i].ns, 1) >= PAYING * best)
+            rows = MAX(rows, samples[i].rows);
+    bool is_largest = count && rows == samples[count - 1].rows;
+    return rows && !is_largest ? MIN(rows, rows_max) : rows_max;
 }
 
 static double bounded(const struct cost *cost, double rows, double ns)

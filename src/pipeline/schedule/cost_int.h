@@ -19,6 +19,9 @@ struct cost {
     uint32_t count;          /* observations */
 };
 
+/* The most rows that go together without loss, by what was measured: where larger batches take more time a row, as with
+ * activations that no longer fit a cache, no line can say so. `rows_max` when nothing speaks against it. */
+uint32_t cost_rows_paying(const struct batch_sample *samples, uint32_t count, uint32_t rows_max);
 void cost_init(struct cost *cost, const struct batch_sample *samples, uint32_t count);
 void cost_observe(struct cost *cost, uint32_t rows, uint64_t ns);
 

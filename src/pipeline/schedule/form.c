@@ -48,7 +48,7 @@ static uint32_t bound(double rows, uint32_t rows_max)
 
 uint32_t form_rows_knee(const struct batch_config *rules, const struct cost *cost, uint32_t rows_max)
 {
-    if (rules->policy == BATCH_FIXED || cost->b_ns <= 0 || cost->a_ns <= 0)
+    if (rules->policy == BATCH_FIXED || cost->a_ns <= 0)
         return rows_max;
     return bound(SHARE / (1 - SHARE) * cost->b_ns / cost->a_ns, rows_max);
 }

@@ -30,6 +30,8 @@ enum err lane_create(const struct lane_options *options, struct lane **ret_lane)
     lane->model = options->model;
     lane->config = options->config;
     lane->rows_max = MAX(info->rows_max, 1);
+    if (lane->config->batch.policy != BATCH_FIXED)
+        lane->rows_max = cost_rows_paying(info->samples, info->sample_count, lane->rows_max);
     queue_init(&lane->queue);
     cost_init(&lane->cost, info->samples, info->sample_count);
     for (uint32_t i = 0; i < info->instances; i++)

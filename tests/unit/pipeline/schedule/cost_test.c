@@ -118,6 +118,22 @@ static void no_part_is_negative(void **unused)
     assert_true(isfinite(cost.a_ns) && isfinite(cost.b_ns));
 }
 
+static void batches_end_where_they_cost_more_a_row(void **unused)
+{
+    (void)unused;
+    /* A text recogniser: alone 21.5 ms, 16 together 32 ms each. */
+    const struct batch_sample rising[] = {{1, 21500}, {2, 43500}, {4, 92000}, {8, 210000}, {16, 512000}};
+    assert_int_equal(cost_rows_paying(rising, 5, 16), 2);
+    /* Best in the middle. */
+    const struct batch_sample hump[] = {{1, 1000}, {2, 1200}, {4, 1600}, {8, 3100}, {16, 9000}};
+    assert_int_equal(cost_rows_paying(hump, 5, 16), 8);
+    const struct batch_sample line[] = {{1, 23}, {2, 27}, {4, 35}, {8, 52}};
+    assert_int_equal(cost_rows_paying(line, 4, 8), 8);
+    assert_int_equal(cost_rows_paying(line, 2, 8), 8); /* not all was measured */
+    assert_int_equal(cost_rows_paying(line, 0, 8), 8);
+    assert_int_equal(cost_rows_paying(line, 4, 1), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +143,7 @@ int main(void)
         cmocka_unit_test(a_preempted_run_says_little),
         cmocka_unit_test(follows_a_model_that_becomes_slower_or_faster),
         cmocka_unit_test(no_part_is_negative),
+        cmocka_unit_test(batches_end_where_they_cost_more_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,9 @@ static void takes_as_much_as_pays(void **state)
     assert_int_equal(form_rows(&s), 64);
     s = situation(&convolution, 50);
     assert_int_equal(form_rows(&s), 2);
+    const struct cost rising = {.a_ns = 32000000, .b_ns = 0, .count = 100}; /* larger batches cost more a row */
+    s = situation(&rising, 50);
+    assert_int_equal(form_rows(&s), 1);
     const struct cost unknown = {0};
     s = situation(&unknown, 50);
     assert_int_equal(form_rows(&s), 64);
