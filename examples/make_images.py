@@ -69,7 +69,7 @@ def write_png16(path, image):
 
 # Pages for OCR: what stands on them is in the text file of the same name, line by line.
 PAGES = {
-    "letter": [("Stone bridge", 44), ("Open from 9 until 17", 30), ("Tickets at the north gate", 30), ("Tel. 030 1284 500", 36)],
+    "letter": [("Stone bridge", 44), ("Open daily from 9 to 17", 30), ("Tickets at the north gate", 30), ("Tel. 030 1284 500", 36)],
     "invoice": [("Invoice 2041", 48), ("Quiet river 7", 30), ("Total 1,284.50 EUR", 36), ("Payable within 30 days", 28)],
 }
 

@@ -197,7 +197,7 @@ static struct normalize_spec fit(const struct normalize *options, const struct i
         spec.width = (uint32_t)size[0];
         spec.height = (uint32_t)size[1];
     } else if (options->height) {
-        double width = ceil((double)options->height * image->width / image->height);
+        double width = floor((double)options->height * image->width / image->height);
         uint64_t multiple = options->multiple;
         uint64_t padded = (uint64_t)fmin(fmax(width, (double)options->width_min), (double)options->width_max);
         padded = MIN((padded + multiple - 1) / multiple * multiple, options->width_max);
