@@ -5,6 +5,7 @@
 import json
 import os
 import shutil
+import socket
 import sys
 import threading
 import time
@@ -301,6 +302,15 @@ class Explicit(unittest.TestCase):
             self.assertEqual(versions(server), ["2"])
         self.assertEqual(traffic.failures[:3], [])
         self.assertGreater(traffic.count, 50)
+
+    def test_clients_that_leave_keep_nobody_from_loading_for_long(self):
+        request = b"POST /v2/repository/models/mlp/load HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n"
+        with make(EXPLICIT) as server:
+            for _ in range(100):
+                with socket.create_connection(("127.0.0.1", server.port)) as connection:
+                    connection.sendall(request)
+                    time.sleep(0.01)
+            weir.wait_until(lambda: order(server, "mlp", "load").status == 200, 20, "a load that is taken")
 
     def test_load_that_fails_says_why_and_leaves_the_model(self):
         with make(EXPLICIT) as server:

@@ -15,7 +15,7 @@
 
 /* Files that changed less than this ago may not be whole. */
 #define REST_NS      (1 * NS_PER_S)
-#define FORGET_NS    (60 * NS_PER_S) /* outcomes that nobody asked for */
+#define FORGET_NS    (2 * NS_PER_S)
 #define REASON_BYTES 2048
 
 static void on_change(struct folder_watch *watch);
@@ -289,15 +289,20 @@ void repository_taken(struct server *server)
 
 /* --- from any thread ------------------------------------------------------------------------------------------------- */
 
+/* Whoever waits looks every few milliseconds: what is done and was not fetched for long belongs to somebody who has left. */
 static struct wish *find_room(struct repository_control_state *repository)
 {
-    uint64_t now_ns = clock_now_ns();
-    for (struct wish *wish = repository->wishes; wish < repository->wishes + REPOSITORY_WISHES_MAX; wish++)
-        if (wish->state == WISH_NONE || (wish->state == WISH_DONE && now_ns - wish->done_ns > FORGET_NS)) {
-            free_wish(wish);
+    struct wish *oldest = NULL;
+    for (struct wish *wish = repository->wishes; wish < repository->wishes + REPOSITORY_WISHES_MAX; wish++) {
+        if (wish->state == WISH_NONE)
             return wish;
-        }
-    return NULL;
+        if (wish->state == WISH_DONE && (!oldest || wish->done_ns < oldest->done_ns))
+            oldest = wish;
+    }
+    if (!oldest || clock_now_ns() - oldest->done_ns < FORGET_NS)
+        return NULL;
+    free_wish(oldest);
+    return oldest;
 }
 
 static bool keep_texts(struct wish *wish, const struct repository_request *request)
