@@ -58,19 +58,27 @@ void tensors_fault(struct tensors_plan *plan, const struct text *pointer, const 
         plan->faults[plan->fault_count++] = fault;
 }
 
+/* Most are made for a fault that is not there: printf took a fifth of a small request. */
+static struct text pointer_to_item(char *memory, const char *list, uint32_t position, const char *member)
+{
+    struct text pointer = tensors_pointer_to(memory, list);
+    json_pointer_add_index(&pointer, position);
+    if (member) {
+        text_add(&pointer, SLICE_LIT("/"));
+        text_add(&pointer, slice_of_text(member));
+    }
+    return pointer;
+}
+
 struct text tensors_pointer(char *memory, uint32_t position, const char *member)
 {
-    struct text pointer = text_init(memory, TENSORS_POINTER_BYTES);
-    text_printf(&pointer, "/inputs/%u", position);
-    if (member)
-        text_printf(&pointer, "/%s", member);
-    return pointer;
+    return pointer_to_item(memory, "/inputs", position, member);
 }
 
 struct text tensors_pointer_to(char *memory, const char *path)
 {
     struct text pointer = text_init(memory, TENSORS_POINTER_BYTES);
-    text_printf(&pointer, "%s", path);
+    text_add(&pointer, slice_of_text(path));
     return pointer;
 }
 
@@ -328,15 +336,14 @@ static void check_missing(struct tensors_plan *plan)
 static void check_output(struct tensors_plan *plan, yyjson_val *output, uint32_t position)
 {
     char memory[TENSORS_POINTER_BYTES];
-    struct text pointer = text_init(memory, sizeof memory);
-    text_printf(&pointer, "/outputs/%u", position);
+    struct text pointer = pointer_to_item(memory, "/outputs", position, NULL);
     yyjson_val *name = json_get(output, SLICE_LIT("name"));
     if (!yyjson_is_str(name)) {
         tensors_fault(plan, &pointer, "Expected an object with the name of an output, got %s.",
                       yyjson_is_obj(output) ? "one without" : json_kind(output));
         return;
     }
-    text_printf(&pointer, "/name");
+    pointer = pointer_to_item(memory, "/outputs", position, "name");
     const struct model_info *model = plan->model;
     int index = find_spec(model->outputs, model->output_count, json_text(name));
     if (index < 0) {
@@ -356,10 +363,9 @@ static void add_wish(struct tensors_plan *plan, yyjson_val *output, uint32_t pos
 {
     char memory[TENSORS_POINTER_BYTES];
     char why[300];
-    struct text pointer = text_init(memory, sizeof memory);
+    struct text pointer = pointer_to_item(memory, "/outputs", position, "parameters");
     struct text fault = text_init(why, sizeof why);
     struct tensor_parameters parameters = {0};
-    text_printf(&pointer, "/outputs/%u/parameters", position);
     struct output_wish *wish = &plan->outputs[plan->inference.output_count];
     if (!tensors_read_parameters(plan, output, &pointer, &parameters))
         return;
