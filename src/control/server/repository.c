@@ -15,7 +15,7 @@
 
 /* Files that changed less than this ago may not be whole. */
 #define REST_NS      (1 * NS_PER_S)
-#define FORGET_NS    (2 * NS_PER_S)
+#define FORGET_NS    (2 * NS_PER_S) /* outcomes that nobody asked for */
 #define REASON_BYTES 2048
 
 static void on_change(struct folder_watch *watch);
