@@ -170,7 +170,9 @@ class Ocr(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        cls.server.stop()
+        code = cls.server.stop()
+        if code != 0:  # what a sanitizer has seen, too
+            raise AssertionError("exit code %d:\n%s" % (code, cls.server.stderr()[-8000:]))
 
     def ask(self, body, fields=None, path="/v1/ocr"):
         return weir.ask(self.server.port, "POST", path, fields or {"Content-Type": "image/png"}, body, timeout=60)
