@@ -68,6 +68,7 @@ struct graph {
     enum answer_form form;
     bool is_streaming; /* the answer has begun */
     bool is_ended;     /* its last event is there */
+    bool is_cut_off;   /* there was no memory for an event: none follows */
     bool *sent;        /* of the streamed answer, each element */
     uint32_t sent_count;
     struct body_source source;

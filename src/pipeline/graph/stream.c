@@ -87,20 +87,27 @@ void stream_end(struct graph *graph)
     send_event(graph, request->problem ? SLICE_LIT("error") : SLICE_LIT("done"), &writer);
 }
 
-/* JSON of one line has no line break in it. An event for which there is no memory is lost, and the stream is cut off by
- * it: whoever reads it sees no last event. */
-static void send_event(struct graph *graph, struct slice event, const struct json_writer *data)
+static struct stream_piece *make_piece(struct graph *graph, struct slice event, const struct json_writer *data)
 {
     struct arena *arena = &graph->request->arena;
     struct stream_piece *piece = arena_alloc_zero(arena, sizeof *piece);
     struct slice json;
     if (!piece || json_writer_finish(data, &json) != ERR_OK)
-        return;
+        return NULL;
     piece->bytes = arena_printf(arena,
                                 graph->form == ANSWER_EVENTS ? "event: " SLICE_FMT "\ndata: " SLICE_FMT "\n\n"
                                                              : "{\"" SLICE_FMT "\":" SLICE_FMT "}\n",
                                 SLICE_ARG(event), SLICE_ARG(json));
-    if (!piece->bytes.ptr)
+    return piece->bytes.ptr ? piece : NULL;
+}
+
+/* JSON of one line has no line break in it. Behind an event for which there is no memory there is no other, and the stream is
+ * cut off: whoever reads it must not take it for whole. */
+static void send_event(struct graph *graph, struct slice event, const struct json_writer *data)
+{
+    struct stream_piece *piece = graph->is_cut_off ? NULL : make_piece(graph, event, data);
+    graph->is_cut_off = !piece;
+    if (!piece)
         return;
     *graph->pieces_end = piece;
     graph->pieces_end = &piece->next;
@@ -126,6 +133,8 @@ static enum err read(struct body_source *source, char *place, size_t capacity, s
     *ret_bytes = bytes;
     if (bytes)
         return ERR_OK;
+    if (graph->is_cut_off)
+        return ERR_NOMEM;
     return graph->is_ended ? ERR_EOF : ERR_AGAIN;
 }
 
