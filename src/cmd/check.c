@@ -182,18 +182,6 @@ static void write_note(struct json_writer *out, const struct config_note *note)
     json_write_object_end(out);
 }
 
-static void write_count(struct json_writer *out, const char *key, uint64_t value)
-{
-    json_write_key(out, slice_of_text(key));
-    json_write_u64(out, value);
-}
-
-static void write_member(struct json_writer *out, const char *key, struct slice value)
-{
-    json_write_key(out, slice_of_text(key));
-    json_write_string(out, value);
-}
-
 static void write_schema(void *context, struct slice part, const struct contract_schema *schema)
 {
     const struct telling *telling = context;
@@ -201,10 +189,10 @@ static void write_schema(void *context, struct slice part, const struct contract
     struct text name = text_init(memory, sizeof memory);
     name_schema(telling->config, schema, &name);
     json_write_object_begin(telling->out);
-    write_member(telling->out, "route", telling->route->name);
-    write_member(telling->out, "part", part);
-    write_member(telling->out, "schema", text_slice(&name));
-    write_member(telling->out, "mode", slice_of_text(modes[schema->mode]));
+    json_write_member_string(telling->out, "route", telling->route->name);
+    json_write_member_string(telling->out, "part", part);
+    json_write_member_string(telling->out, "schema", text_slice(&name));
+    json_write_member_string(telling->out, "mode", slice_of_text(modes[schema->mode]));
     json_write_object_end(telling->out);
 }
 
@@ -230,11 +218,11 @@ static enum err print_json(const struct config_report *report, const struct conf
     json_write_string(&out, report->path);
     json_write_key(&out, SLICE_LIT("ok"));
     json_write_bool(&out, config != NULL);
-    write_count(&out, "errors", report->error_count);
-    write_count(&out, "warnings", report->warning_count);
+    json_write_member_u64(&out, "errors", report->error_count);
+    json_write_member_u64(&out, "warnings", report->warning_count);
     if (config) {
-        write_count(&out, "routes", count_routes(config));
-        write_count(&out, "models", config->models.count);
+        json_write_member_u64(&out, "routes", count_routes(config));
+        json_write_member_u64(&out, "models", config->models.count);
         write_contracts(&out, config);
     }
     json_write_key(&out, SLICE_LIT("notes"));

@@ -163,12 +163,6 @@ static void write_time(struct json_writer *out, const char *key, int64_t time_s)
     json_write_string(out, slice_of(text, sizeof text));
 }
 
-static void write_text(struct json_writer *out, const char *key, struct slice text)
-{
-    json_write_key(out, slice_of_text(key));
-    json_write_string(out, text);
-}
-
 static enum err print_json(const struct key_store *store, struct arena *arena)
 {
     struct json_writer out = json_writer_in_arena(arena, 0);
@@ -177,13 +171,13 @@ static enum err print_json(const struct key_store *store, struct arena *arena)
     for (uint32_t i = 0; i < store->count; i++) {
         const struct key_record *record = &store->records[i];
         json_write_object_begin(&out);
-        write_text(&out, "id", record->identity.id);
-        write_text(&out, "tenant", record->identity.tenant);
-        write_text(&out, "name", record->identity.name);
+        json_write_member_string(&out, "id", record->identity.id);
+        json_write_member_string(&out, "tenant", record->identity.tenant);
+        json_write_member_string(&out, "name", record->identity.name);
         write_time(&out, "created", record->created_s);
         write_time(&out, "expires", record->expires_s);
         write_time(&out, "revoked", record->revoked_s);
-        write_text(&out, "state", slice_of_text(state_of(record, now_s())));
+        json_write_member_string(&out, "state", slice_of_text(state_of(record, now_s())));
         json_write_object_end(&out);
     }
     json_write_array_end(&out);

@@ -10,8 +10,6 @@
 
 #include <stdio.h>
 
-#define OUTPUT_BYTES_MAX (1U << 20)
-
 enum flag { FLAG_JSON, FLAG_ONNXRUNTIME, FLAG_WARM_UP, FLAG_COUNT };
 
 static const struct cmd_flag inspect_flags[] = {
@@ -41,7 +39,7 @@ struct inspection {
 static int inspect(int argc, char **argv);
 static int inspect_file(struct inspection *inspection, struct slice library, bool is_json);
 static void print_text(const struct inspection *inspection);
-static enum err print_json(const struct inspection *inspection);
+static void write_inspection(struct json_writer *out, const void *what);
 
 int cmd_model(int argc, char **argv)
 {
@@ -120,7 +118,7 @@ static int inspect_file(struct inspection *inspection, struct slice library, boo
     if (!is_json)
         print_text(inspection);
     else
-        err = print_json(inspection);
+        err = model_job_print_json(write_inspection, inspection);
     model_unref(model);
     return err == ERR_OK ? CMD_DONE : cmd_fail("model inspect", "out of memory for the result");
 }
@@ -280,58 +278,33 @@ static const struct tensor_spec *find_image(const struct model_info *info, bool 
 
 /* --- JSON --------------------------------------------------------------------------------------------------------- */
 
-static void write_inspection(struct json_writer *out, const struct inspection *inspection);
-static void write_text(struct json_writer *out, struct slice key, struct slice value);
 static void write_ms(struct json_writer *out, struct slice key, uint64_t ns);
 static void write_specs(struct json_writer *out, struct slice key, const struct tensor_spec *specs, uint32_t count);
 static void write_parts(struct json_writer *out, struct slice key, struct slice parts, char separator);
 
-static enum err print_json(const struct inspection *inspection)
+static void write_inspection(struct json_writer *out, const void *what)
 {
-    struct pool pool;
-    struct arena arena;
-    struct slice json;
-    pool_init(&pool, 0, 2 * (size_t)OUTPUT_BYTES_MAX);
-    arena_init(&arena, &pool, 4096, OUTPUT_BYTES_MAX);
-    struct json_writer out = json_writer_in_arena(&arena, 4096);
-    write_inspection(&out, inspection);
-    enum err err = json_writer_finish(&out, &json);
-    if (err == ERR_OK)
-        printf(SLICE_FMT "\n", SLICE_ARG(json));
-    arena_reset(&arena);
-    pool_deinit(&pool);
-    return err;
-}
-
-static void write_inspection(struct json_writer *out, const struct inspection *inspection)
-{
+    const struct inspection *inspection = what;
     const struct model_info *info = inspection->info;
     json_write_object_begin(out);
-    write_text(out, SLICE_LIT("file"), slice_of_text(inspection->path));
-    json_write_key(out, SLICE_LIT("bytes"));
-    json_write_u64(out, inspection->file.bytes);
-    write_text(out, SLICE_LIT("graph"), info->graph);
-    write_text(out, SLICE_LIT("producer"), info->producer);
-    write_text(out, SLICE_LIT("domain"), info->domain);
-    write_text(out, SLICE_LIT("description"), info->description);
+    json_write_member_string(out, "file", slice_of_text(inspection->path));
+    json_write_member_u64(out, "bytes", inspection->file.bytes);
+    json_write_member_string(out, "graph", info->graph);
+    json_write_member_string(out, "producer", info->producer);
+    json_write_member_string(out, "domain", info->domain);
+    json_write_member_string(out, "description", info->description);
     json_write_key(out, SLICE_LIT("version"));
     json_write_i64(out, info->file_version);
     write_specs(out, SLICE_LIT("inputs"), info->inputs, info->input_count);
     write_specs(out, SLICE_LIT("outputs"), info->outputs, info->output_count);
-    write_text(out, SLICE_LIT("runtime"), inspection->version);
+    json_write_member_string(out, "runtime", inspection->version);
     write_parts(out, SLICE_LIT("providers_built"), text_slice(&inspection->providers), ',');
-    write_text(out, SLICE_LIT("provider"), info->provider);
+    json_write_member_string(out, "provider", info->provider);
     write_ms(out, SLICE_LIT("load_ms"), info->load_ns);
     write_ms(out, SLICE_LIT("warm_up_ms"), info->warm_up_ns);
     write_ms(out, SLICE_LIT("run_ms"), info->warm_run_ns);
     write_parts(out, SLICE_LIT("notices"), text_slice(&inspection->notices), '\n');
     json_write_object_end(out);
-}
-
-static void write_text(struct json_writer *out, struct slice key, struct slice value)
-{
-    json_write_key(out, key);
-    json_write_string(out, value);
 }
 
 /* null for what did not happen. */

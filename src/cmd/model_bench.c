@@ -18,13 +18,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ROWS_MAX         1024
-#define SAMPLES_MAX      2048 /* of a size; the latest */
-#define ROUNDS_MIN       5
-#define SECONDS_MAX      600.0
-#define OUTPUT_BYTES_MAX (1U << 20)
-#define BETTER           1.03 /* by how much a smaller size must be faster to be worth a word */
-#define TELL_NS          200000000ULL
+#define ROWS_MAX    1024
+#define SAMPLES_MAX 2048 /* of a size; the latest */
+#define ROUNDS_MIN  5
+#define SECONDS_MAX 600.0
+#define BETTER      1.03 /* by how much a smaller size must be faster to be worth a word */
+#define TELL_NS     200000000ULL
 
 enum flag { FLAG_JSON, FLAG_MAX, FLAG_ONNXRUNTIME, FLAG_SECONDS, FLAG_THREADS, FLAG_WARM_UP, FLAG_COUNT };
 
@@ -144,7 +143,7 @@ static void tell(const struct bench *bench, uint64_t begin_ns);
 static void sum_up(struct size *size);
 static void fit_line(struct bench *bench);
 static void print_text(const struct bench *bench);
-static enum err print_json(const struct bench *bench);
+static void write_bench(struct json_writer *out, const void *what);
 
 static int run(struct bench *bench, const char *library)
 {
@@ -198,7 +197,9 @@ static int load_and_measure(struct bench *bench, const char *library)
         sum_up(&bench->sizes[i]);
     fit_line(bench);
     if (bench->is_json)
-        return print_json(bench) == ERR_OK ? CMD_DONE : cmd_fail("model bench", "out of memory for the result");
+        return model_job_print_json(write_bench, bench) == ERR_OK
+                   ? CMD_DONE
+                   : cmd_fail("model bench", "out of memory for the result");
     print_text(bench);
     return CMD_DONE;
 }
@@ -426,18 +427,6 @@ static void print_fit(const struct bench *bench)
 
 /* --- JSON ----------------------------------------------------------------------------------------------------------- */
 
-static void write_number(struct json_writer *out, const char *key, double value)
-{
-    json_write_key(out, slice_of_text(key));
-    json_write_f64(out, value);
-}
-
-static void write_count(struct json_writer *out, const char *key, uint64_t value)
-{
-    json_write_key(out, slice_of_text(key));
-    json_write_u64(out, value);
-}
-
 static void write_text(struct json_writer *out, const char *key, struct slice value)
 {
     json_write_key(out, slice_of_text(key));
@@ -450,17 +439,17 @@ static void write_text(struct json_writer *out, const char *key, struct slice va
 static void write_size(struct json_writer *out, const struct bench *bench, const struct size *size)
 {
     json_write_object_begin(out);
-    write_count(out, "rows", size->rows);
-    write_count(out, "runs", size->count);
-    write_number(out, "median_us", size->median_ns / 1e3);
-    write_number(out, "p10_us", size->low_ns / 1e3);
-    write_number(out, "p90_us", size->high_ns / 1e3);
-    write_number(out, "gather_us", size->gather_ns / 1e3);
-    write_number(out, "run_us", size->run_ns / 1e3);
-    write_number(out, "scatter_us", size->scatter_ns / 1e3);
-    write_number(out, "rows_per_s", size->rows / size->median_ns * 1e9);
+    json_write_member_u64(out, "rows", size->rows);
+    json_write_member_u64(out, "runs", size->count);
+    json_write_member_f64(out, "median_us", size->median_ns / 1e3);
+    json_write_member_f64(out, "p10_us", size->low_ns / 1e3);
+    json_write_member_f64(out, "p90_us", size->high_ns / 1e3);
+    json_write_member_f64(out, "gather_us", size->gather_ns / 1e3);
+    json_write_member_f64(out, "run_us", size->run_ns / 1e3);
+    json_write_member_f64(out, "scatter_us", size->scatter_ns / 1e3);
+    json_write_member_f64(out, "rows_per_s", size->rows / size->median_ns * 1e9);
     if (bench->fit.is_known)
-        write_number(out, "rows_per_s_fitted", capacity(&bench->fit, size->rows));
+        json_write_member_f64(out, "rows_per_s_fitted", capacity(&bench->fit, size->rows));
     json_write_object_end(out);
 }
 
@@ -472,28 +461,29 @@ static void write_fit(struct json_writer *out, const struct fit *fit)
         return;
     }
     json_write_object_begin(out);
-    write_number(out, "a_us", fit->a_ns / 1e3);
-    write_number(out, "a_error_us", fit->a_error_ns / 1e3);
-    write_number(out, "b_us", fit->b_ns / 1e3);
-    write_number(out, "b_error_us", fit->b_error_ns / 1e3);
-    write_number(out, "r2", fit->r2);
+    json_write_member_f64(out, "a_us", fit->a_ns / 1e3);
+    json_write_member_f64(out, "a_error_us", fit->a_error_ns / 1e3);
+    json_write_member_f64(out, "b_us", fit->b_ns / 1e3);
+    json_write_member_f64(out, "b_error_us", fit->b_error_ns / 1e3);
+    json_write_member_f64(out, "r2", fit->r2);
     json_write_object_end(out);
 }
 
-static void write_bench(struct json_writer *out, const struct bench *bench)
+static void write_bench(struct json_writer *out, const void *what)
 {
+    const struct bench *bench = what;
     const struct model_info *info = model_info(bench->model);
     const struct batch_info *batch = model_batch_info(bench->model);
     json_write_object_begin(out);
     write_text(out, "file", slice_of_text(bench->path));
     write_text(out, "runtime", runtime_version((struct slice){NULL, 0}, &(struct text){0}));
     write_text(out, "provider", info->provider);
-    write_count(out, "threads", bench->job.config.threads);
+    json_write_member_u64(out, "threads", bench->job.config.threads);
     write_text(out, "time", bench->is_processor_time ? SLICE_LIT("processor") : SLICE_LIT("wall"));
-    write_number(out, "open_ms", (double)info->load_ns / 1e6);
-    write_number(out, "first_run_ms", (double)info->first_run_ns / 1e6);
-    write_number(out, "warm_run_ms", (double)info->warm_run_ns / 1e6);
-    write_count(out, "rows_max", batch->rows_max);
+    json_write_member_f64(out, "open_ms", (double)info->load_ns / 1e6);
+    json_write_member_f64(out, "first_run_ms", (double)info->first_run_ns / 1e6);
+    json_write_member_f64(out, "warm_run_ms", (double)info->warm_run_ns / 1e6);
+    json_write_member_u64(out, "rows_max", batch->rows_max);
     write_text(out, "why_single", slice_of_text(batch->why_single));
     json_write_key(out, SLICE_LIT("sizes"));
     json_write_array_begin(out);
@@ -503,21 +493,4 @@ static void write_bench(struct json_writer *out, const struct bench *bench)
     json_write_array_end(out);
     write_fit(out, &bench->fit);
     json_write_object_end(out);
-}
-
-static enum err print_json(const struct bench *bench)
-{
-    struct pool pool;
-    struct arena arena;
-    struct slice json;
-    pool_init(&pool, 0, 2 * (size_t)OUTPUT_BYTES_MAX);
-    arena_init(&arena, &pool, 4096, OUTPUT_BYTES_MAX);
-    struct json_writer out = json_writer_in_arena(&arena, 4096);
-    write_bench(&out, bench);
-    enum err err = json_writer_finish(&out, &json);
-    if (err == ERR_OK)
-        printf(SLICE_FMT "\n", SLICE_ARG(json));
-    arena_reset(&arena);
-    pool_deinit(&pool);
-    return err;
 }

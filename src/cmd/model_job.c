@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/model_job.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#define OUTPUT_BYTES_MAX (1U << 20)
 
 /* The name may hold anything but the last "=". */
 bool model_job_shape(struct model_job *job, const char *word)
@@ -36,4 +39,21 @@ void model_job_name(struct model_job *job, const char *path)
     job->config.optimization = MODEL_OPTIMIZE_ALL;
     job->config.threads = 1;
     job->config.queue = 1;
+}
+
+enum err model_job_print_json(model_job_write write, const void *what)
+{
+    struct pool pool;
+    struct arena arena;
+    struct slice json;
+    pool_init(&pool, 0, 2 * (size_t)OUTPUT_BYTES_MAX);
+    arena_init(&arena, &pool, 4096, OUTPUT_BYTES_MAX);
+    struct json_writer out = json_writer_in_arena(&arena, 4096);
+    write(&out, what);
+    enum err err = json_writer_finish(&out, &json);
+    if (err == ERR_OK)
+        printf(SLICE_FMT "\n", SLICE_ARG(json));
+    arena_reset(&arena);
+    pool_deinit(&pool);
+    return err;
 }

@@ -5,6 +5,7 @@
 
 #include "cmd/options.h"
 
+#include "lib/json/writer.h"
 #include "pipeline/model.h"
 
 struct model_job {
@@ -16,6 +17,10 @@ struct model_job {
 bool model_job_shape(struct model_job *job, const char *word);
 /* All else as options.def has it by default; the name is the file's without its ending. */
 void model_job_name(struct model_job *job, const char *path);
+
+/* Prints one JSON object, which `write` makes of `what`. ERR_NOMEM. */
+typedef void (*model_job_write)(struct json_writer *out, const void *what);
+MUST_USE enum err model_job_print_json(model_job_write write, const void *what);
 
 int model_command_bench(int argc, char **argv);
 

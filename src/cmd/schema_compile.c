@@ -74,28 +74,16 @@ int schema_command_compile(int argc, char **argv)
     return printer.has_failed ? CMD_FAILED : CMD_DONE;
 }
 
-static void write_text(struct json_writer *out, const char *key, struct slice text)
-{
-    json_write_key(out, slice_of_text(key));
-    json_write_string(out, text);
-}
-
-static void write_number(struct json_writer *out, const char *key, uint64_t number)
-{
-    json_write_key(out, slice_of_text(key));
-    json_write_u64(out, number);
-}
-
 static void write_fault(struct json_writer *out, const struct schema_fault *fault)
 {
     json_write_object_begin(out);
-    write_text(out, "file", fault->name);
+    json_write_member_string(out, "file", fault->name);
     if (fault->line > 0) {
-        write_number(out, "line", fault->line);
-        write_number(out, "column", fault->column);
+        json_write_member_u64(out, "line", fault->line);
+        json_write_member_u64(out, "column", fault->column);
     }
-    write_text(out, "pointer", fault->pointer);
-    write_text(out, "message", fault->message);
+    json_write_member_string(out, "pointer", fault->pointer);
+    json_write_member_string(out, "message", fault->message);
     json_write_object_end(out);
 }
 
@@ -117,7 +105,7 @@ static void write_failure(struct json_writer *out, const struct schema_job *job,
 {
     const struct schema_fault whole = {.name = slice_of_text(path), .message = slice_of_text(why)};
     json_write_object_begin(out);
-    write_text(out, "file", slice_of_text(path));
+    json_write_member_string(out, "file", slice_of_text(path));
     json_write_key(out, SLICE_LIT("ok"));
     json_write_bool(out, false);
     write_faults(out, "faults", job, &whole);
@@ -129,15 +117,15 @@ static void write_schema(struct printer *printer, const struct schema_job *job, 
 {
     struct json_writer *out = &printer->json;
     json_write_object_begin(out);
-    write_text(out, "file", slice_of_text(path));
+    json_write_member_string(out, "file", slice_of_text(path));
     json_write_key(out, SLICE_LIT("ok"));
     json_write_bool(out, true);
-    write_text(out, "draft", slice_of_text(schema_draft_name(schema_draft_of(schema))));
-    write_number(out, "instructions", schema_instruction_count(schema));
+    json_write_member_string(out, "draft", slice_of_text(schema_draft_name(schema_draft_of(schema))));
+    json_write_member_u64(out, "instructions", schema_instruction_count(schema));
     json_write_key(out, SLICE_LIT("ms"));
     json_write_f64(out, took_ms);
     if (printer->wants_list)
-        write_text(out, "program", list);
+        json_write_member_string(out, "program", list);
     write_faults(out, "warnings", job, NULL);
     json_write_object_end(out);
 }

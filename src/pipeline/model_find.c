@@ -93,3 +93,9 @@ enum verdict model_need(struct request *request, struct model **ret_model)
     return request_fail(request, PROBLEM_MODEL_NOT_READY, "The model \"" SLICE_FMT "\" is still loading.",
                         SLICE_ARG(name));
 }
+
+enum verdict model_find_ready(struct request *request, struct model **ret_model)
+{
+    enum verdict verdict = model_find(request);
+    return verdict == VERDICT_NEXT ? model_need(request, ret_model) : verdict;
+}

@@ -15,4 +15,7 @@ enum verdict model_find_named(struct request *request, struct slice name, struct
 /* The model of request->model_entry once it can run; FAIL with 503 and the reason while it loads or when it cannot. */
 enum verdict model_need(struct request *request, struct model **ret_model);
 
+/* Both. */
+enum verdict model_find_ready(struct request *request, struct model **ret_model);
+
 #endif

@@ -125,18 +125,15 @@ static void write_head(struct json_writer *writer, const struct trace_record *re
     struct slice version = slice_of(record->version, record->version_bytes);
     uint64_t number;
     json_write_object_begin(writer);
-    json_write_key(writer, SLICE_LIT("id"));
-    json_write_u64(writer, record->id);
-    json_write_key(writer, SLICE_LIT("model_name"));
-    json_write_string(writer, slice_of(record->model, record->model_bytes));
+    json_write_member_u64(writer, "id", record->id);
+    json_write_member_string(writer, "model_name", slice_of(record->model, record->model_bytes));
     json_write_key(writer, SLICE_LIT("model_version"));
     if (text_parse_u64(version, &number) == ERR_OK)
         json_write_u64(writer, number);
     else
         json_write_string(writer, version);
     if (record->id_bytes) {
-        json_write_key(writer, SLICE_LIT("request_id"));
-        json_write_string(writer, slice_of(record->request_id, record->id_bytes));
+        json_write_member_string(writer, "request_id", slice_of(record->request_id, record->id_bytes));
     }
     json_write_object_end(writer);
 }
@@ -149,18 +146,15 @@ static void write_times(struct json_writer *writer, const struct trace_record *r
 #undef TRACE_POINT
     };
     json_write_object_begin(writer);
-    json_write_key(writer, SLICE_LIT("id"));
-    json_write_u64(writer, record->id);
+    json_write_member_u64(writer, "id", record->id);
     json_write_key(writer, SLICE_LIT("timestamps"));
     json_write_array_begin(writer);
     for (int i = 0; i < TRACE_POINT_COUNT; i++) {
         if (!record->at_ns[i])
             continue;
         json_write_object_begin(writer);
-        json_write_key(writer, SLICE_LIT("name"));
-        json_write_string(writer, slice_of_text(names[i]));
-        json_write_key(writer, SLICE_LIT("ns"));
-        json_write_u64(writer, record->at_ns[i]);
+        json_write_member_string(writer, "name", slice_of_text(names[i]));
+        json_write_member_u64(writer, "ns", record->at_ns[i]);
         json_write_object_end(writer);
     }
     json_write_array_end(writer);

@@ -59,4 +59,29 @@ void json_write_f32_array(struct json_writer *writer, const float *values, size_
 /* A value of a parsed document with all below it. */
 void json_write_value(struct json_writer *writer, yyjson_val *value);
 
+/* A member of an object: key and value. */
+static inline void json_write_member_string(struct json_writer *writer, const char *key, struct slice text)
+{
+    json_write_key(writer, slice_of_text(key));
+    json_write_string(writer, text);
+}
+
+static inline void json_write_member_u64(struct json_writer *writer, const char *key, uint64_t value)
+{
+    json_write_key(writer, slice_of_text(key));
+    json_write_u64(writer, value);
+}
+
+static inline void json_write_member_f64(struct json_writer *writer, const char *key, double value)
+{
+    json_write_key(writer, slice_of_text(key));
+    json_write_f64(writer, value);
+}
+
+static inline void json_write_member_bool(struct json_writer *writer, const char *key, bool value)
+{
+    json_write_key(writer, slice_of_text(key));
+    json_write_bool(writer, value);
+}
+
 #endif

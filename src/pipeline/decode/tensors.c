@@ -28,17 +28,18 @@ static struct tensors_plan plan_of(struct request *request, struct model *model)
     };
 }
 
-/* The fast way, where nobody has wanted the document before. False: nothing has happened yet, but that there may be a run. */
-static bool read_numbers(struct request *request, struct model *model, enum verdict *ret_verdict)
+/* The fast way, where nobody has wanted the document before. False: nothing has happened yet, but that there may be a run, and
+ * that the plan is spoilt if it has cuts. */
+static bool read_numbers(struct request *request, struct model *model, struct tensors_plan *plan,
+                         enum verdict *ret_verdict)
 {
     struct json_limits limits = body_json_limits(request, request->body);
-    struct tensors_plan plan = plan_of(request, model);
-    if (request->body_root || !tensors_scan(&plan, request->body, &limits))
+    if (request->body_root || !tensors_scan(plan, request->body, &limits))
         return false;
-    *ret_verdict = fill_inputs(request, model, &plan);
-    if (*ret_verdict == VERDICT_NEXT && !plan.is_refused)
-        *ret_verdict = keep_inference(request, &plan);
-    return *ret_verdict == VERDICT_FAIL || !plan.is_refused;
+    *ret_verdict = fill_inputs(request, model, plan);
+    if (*ret_verdict == VERDICT_NEXT && !plan->is_refused)
+        *ret_verdict = keep_inference(request, plan);
+    return *ret_verdict == VERDICT_FAIL || !plan->is_refused;
 }
 
 enum verdict decode_tensors(struct request *request, struct model *model)
@@ -46,9 +47,13 @@ enum verdict decode_tensors(struct request *request, struct model *model)
     enum verdict verdict = body_split(request);
     if (verdict == VERDICT_NEXT && !request->has_body_tail)
         verdict = check_media_type(request);
-    if (verdict != VERDICT_NEXT || read_numbers(request, model, &verdict))
+    if (verdict != VERDICT_NEXT)
         return verdict;
     struct tensors_plan plan = plan_of(request, model);
+    if (read_numbers(request, model, &plan, &verdict))
+        return verdict;
+    if (plan.cuts.count)
+        plan = plan_of(request, model);
     verdict = read_body(request, &plan);
     if (verdict == VERDICT_NEXT && !plan.is_refused)
         verdict = fill_inputs(request, model, &plan);

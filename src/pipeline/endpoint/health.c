@@ -29,10 +29,8 @@ enum verdict endpoint_readyz(struct request *request)
     }
     struct json_writer writer = json_writer_in_arena(&request->arena, WHY_BYTES);
     json_write_object_begin(&writer);
-    json_write_key(&writer, SLICE_LIT("status"));
-    json_write_string(&writer, is_ready ? SLICE_LIT("ready") : SLICE_LIT("not ready"));
-    json_write_key(&writer, SLICE_LIT("detail"));
-    json_write_string(&writer, text_slice(&why));
+    json_write_member_string(&writer, "status", is_ready ? SLICE_LIT("ready") : SLICE_LIT("not ready"));
+    json_write_member_string(&writer, "detail", text_slice(&why));
     json_write_object_end(&writer);
     return endpoint_answer(request, is_ready ? 200 : 503, &writer);
 }

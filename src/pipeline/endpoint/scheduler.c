@@ -7,46 +7,27 @@
 
 #define LIST_BYTES 4096
 
-static void put(struct json_writer *writer, const char *key, double value)
-{
-    json_write_key(writer, slice_of_text(key));
-    json_write_f64(writer, value);
-}
-
-static void put_count(struct json_writer *writer, const char *key, uint64_t value)
-{
-    json_write_key(writer, slice_of_text(key));
-    json_write_u64(writer, value);
-}
-
-static void put_text(struct json_writer *writer, const char *key, struct slice value)
-{
-    json_write_key(writer, slice_of_text(key));
-    json_write_string(writer, value);
-}
-
 static void write_model(struct json_writer *writer, const struct model *model)
 {
     const struct model_info *info = model_info(model);
     struct lane_view view;
     lane_look(model_lane(model), &view);
     json_write_object_begin(writer);
-    put_text(writer, "name", info->name);
-    put_text(writer, "version", info->version);
-    put(writer, "row_ns", view.a_ns);
-    put(writer, "run_ns", view.b_ns);
-    put(writer, "error_ratio", view.error_ratio);
-    put_count(writer, "rows_max", view.rows_max);
+    json_write_member_string(writer, "name", info->name);
+    json_write_member_string(writer, "version", info->version);
+    json_write_member_f64(writer, "row_ns", view.a_ns);
+    json_write_member_f64(writer, "run_ns", view.b_ns);
+    json_write_member_f64(writer, "error_ratio", view.error_ratio);
+    json_write_member_u64(writer, "rows_max", view.rows_max);
     if (view.why_single)
-        put_text(writer, "why_single", slice_of_text(view.why_single));
-    put_count(writer, "rows_knee", view.rows_knee);
-    put(writer, "capacity_per_s", view.capacity_per_s);
-    put(writer, "arrivals_per_s", view.arrivals_per_s);
-    put_count(writer, "queued", view.queued);
-    put_count(writer, "running", view.running);
-    put_count(writer, "instances", view.instances);
-    json_write_key(writer, SLICE_LIT("inline"));
-    json_write_bool(writer, view.is_inline);
+        json_write_member_string(writer, "why_single", slice_of_text(view.why_single));
+    json_write_member_u64(writer, "rows_knee", view.rows_knee);
+    json_write_member_f64(writer, "capacity_per_s", view.capacity_per_s);
+    json_write_member_f64(writer, "arrivals_per_s", view.arrivals_per_s);
+    json_write_member_u64(writer, "queued", view.queued);
+    json_write_member_u64(writer, "running", view.running);
+    json_write_member_u64(writer, "instances", view.instances);
+    json_write_member_bool(writer, "inline", view.is_inline);
     json_write_object_end(writer);
 }
 

@@ -23,12 +23,6 @@ enum verdict endpoint_schemas(struct request *request)
 
 /* --- GET --------------------------------------------------------------------------------------------------------- */
 
-static void put(struct json_writer *writer, const char *key, struct slice value)
-{
-    json_write_key(writer, slice_of_text(key));
-    json_write_string(writer, value);
-}
-
 static int compare_uri(const void *key, const void *item)
 {
     const struct slice *uri = key;
@@ -72,14 +66,15 @@ static void put_schema(void *context, struct slice part, const struct contract_s
         return;
     clock_format_rfc3339(time, document->loaded_ns);
     json_write_object_begin(writer);
-    put(writer, "route", listing->route->name);
-    put(writer, "part", part);
-    put(writer, "file", schema->path.len ? name_file(listing->config, schema->path) : listing->config->path);
+    json_write_member_string(writer, "route", listing->route->name);
+    json_write_member_string(writer, "part", part);
+    json_write_member_string(writer, "file",
+                             schema->path.len ? name_file(listing->config, schema->path) : listing->config->path);
     if (fragment < schema->uri.len)
-        put(writer, "fragment", slice_skip(schema->uri, fragment));
-    put(writer, "sha256", slice_of_text(document->hash));
-    put(writer, "loaded", slice_of_text(time));
-    put(writer, "mode", slice_of_text(modes[schema->mode]));
+        json_write_member_string(writer, "fragment", slice_skip(schema->uri, fragment));
+    json_write_member_string(writer, "sha256", slice_of_text(document->hash));
+    json_write_member_string(writer, "loaded", slice_of_text(time));
+    json_write_member_string(writer, "mode", slice_of_text(modes[schema->mode]));
     json_write_object_end(writer);
 }
 
@@ -92,10 +87,9 @@ static enum verdict list(struct request *request)
     struct json_writer writer = json_writer_in_arena(&request->arena, LIST_BYTES);
     bool is_stale = ports->schemas_are_stale(ports->owner, &why);
     json_write_object_begin(&writer);
-    json_write_key(&writer, SLICE_LIT("stale"));
-    json_write_bool(&writer, is_stale);
+    json_write_member_bool(&writer, "stale", is_stale);
     if (is_stale)
-        put(&writer, "detail", text_slice(&why));
+        json_write_member_string(&writer, "detail", text_slice(&why));
     json_write_key(&writer, SLICE_LIT("schemas"));
     json_write_array_begin(&writer);
     for (uint32_t i = 0; i < config->route_count; i++) {

@@ -18,10 +18,8 @@ enum verdict endpoint_v2_server(struct request *request)
 {
     struct json_writer writer = json_writer_in_arena(&request->arena, MODEL_BYTES);
     json_write_object_begin(&writer);
-    json_write_key(&writer, SLICE_LIT("name"));
-    json_write_string(&writer, SLICE_LIT("weir"));
-    json_write_key(&writer, SLICE_LIT("version"));
-    json_write_string(&writer, SLICE_LIT(WEIR_VERSION));
+    json_write_member_string(&writer, "name", SLICE_LIT("weir"));
+    json_write_member_string(&writer, "version", SLICE_LIT(WEIR_VERSION));
     json_write_key(&writer, SLICE_LIT("extensions"));
     json_write_array_begin(&writer);
     const char *name;
@@ -62,20 +60,16 @@ static void write_versions(struct json_writer *writer, const struct request *req
 enum verdict endpoint_v2_model(struct request *request)
 {
     struct model *model;
-    enum verdict verdict = model_find(request);
-    if (verdict == VERDICT_NEXT)
-        verdict = model_need(request, &model);
+    enum verdict verdict = model_find_ready(request, &model);
     if (verdict != VERDICT_NEXT)
         return verdict;
     const struct model_info *info = model_info(model);
     struct json_writer writer = json_writer_in_arena(&request->arena, MODEL_BYTES);
     json_write_object_begin(&writer);
-    json_write_key(&writer, SLICE_LIT("name"));
-    json_write_string(&writer, info->name);
+    json_write_member_string(&writer, "name", info->name);
     json_write_key(&writer, SLICE_LIT("versions"));
     write_versions(&writer, request);
-    json_write_key(&writer, SLICE_LIT("platform"));
-    json_write_string(&writer, info->platform);
+    json_write_member_string(&writer, "platform", info->platform);
     write_specs(&writer, SLICE_LIT("inputs"), info->inputs, info->input_count);
     write_specs(&writer, SLICE_LIT("outputs"), info->outputs, info->output_count);
     json_write_object_end(&writer);
@@ -103,10 +97,8 @@ enum verdict endpoint_v2_model_ready(struct request *request)
     bool is_ready = atomic_load_explicit(&entry->state, memory_order_acquire) == MODEL_READY;
     struct json_writer writer = json_writer_in_arena(&request->arena, HEALTH_BYTES);
     json_write_object_begin(&writer);
-    json_write_key(&writer, SLICE_LIT("name"));
-    json_write_string(&writer, entry->config->name);
-    json_write_key(&writer, SLICE_LIT("ready"));
-    json_write_bool(&writer, is_ready);
+    json_write_member_string(&writer, "name", entry->config->name);
+    json_write_member_bool(&writer, "ready", is_ready);
     json_write_object_end(&writer);
     return endpoint_answer(request, is_ready ? 200 : 503, &writer);
 }

@@ -12,24 +12,6 @@
 
 #define CONFIG_BYTES 2048
 
-static void put_text(struct json_writer *writer, struct slice key, struct slice text)
-{
-    json_write_key(writer, key);
-    json_write_string(writer, text);
-}
-
-static void put_u64(struct json_writer *writer, struct slice key, uint64_t value)
-{
-    json_write_key(writer, key);
-    json_write_u64(writer, value);
-}
-
-static void put_bool(struct json_writer *writer, struct slice key, bool value)
-{
-    json_write_key(writer, key);
-    json_write_bool(writer, value);
-}
-
 static void put_raw(struct json_writer *writer, struct slice key, struct slice json)
 {
     json_write_key(writer, key);
@@ -42,7 +24,7 @@ static void put_type(struct json_writer *writer, enum tensor_type type)
     char memory[32];
     struct text name = text_init(memory, sizeof memory);
     text_printf(&name, "TYPE_%s", type == TENSOR_BYTES ? "STRING" : tensor_type_name(type));
-    put_text(writer, SLICE_LIT("data_type"), text_slice(&name));
+    json_write_member_string(writer, "data_type", text_slice(&name));
 }
 
 static void put_dims(struct json_writer *writer, const struct tensor_spec *spec, bool is_batched)
@@ -60,13 +42,13 @@ static void put_inputs(struct json_writer *writer, const struct model_info *info
     json_write_array_begin(writer);
     for (uint32_t i = 0; i < info->input_count; i++) {
         json_write_object_begin(writer);
-        put_text(writer, SLICE_LIT("name"), info->inputs[i].name);
+        json_write_member_string(writer, "name", info->inputs[i].name);
         put_type(writer, info->inputs[i].type);
-        put_text(writer, SLICE_LIT("format"), SLICE_LIT("FORMAT_NONE"));
+        json_write_member_string(writer, "format", SLICE_LIT("FORMAT_NONE"));
         put_dims(writer, &info->inputs[i], is_batched);
-        put_bool(writer, SLICE_LIT("is_shape_tensor"), false);
-        put_bool(writer, SLICE_LIT("allow_ragged_batch"), false);
-        put_bool(writer, SLICE_LIT("optional"), info->written_inputs & 1U << i);
+        json_write_member_bool(writer, "is_shape_tensor", false);
+        json_write_member_bool(writer, "allow_ragged_batch", false);
+        json_write_member_bool(writer, "optional", info->written_inputs & 1U << i);
         json_write_object_end(writer);
     }
     json_write_array_end(writer);
@@ -85,11 +67,11 @@ static void put_outputs(struct json_writer *writer, const struct model_info *inf
     json_write_array_begin(writer);
     for (uint32_t i = 0; i < info->output_count; i++) {
         json_write_object_begin(writer);
-        put_text(writer, SLICE_LIT("name"), info->outputs[i].name);
+        json_write_member_string(writer, "name", info->outputs[i].name);
         put_type(writer, info->outputs[i].type);
         put_dims(writer, &info->outputs[i], is_batched);
-        put_text(writer, SLICE_LIT("label_filename"), base_name(labels));
-        put_bool(writer, SLICE_LIT("is_shape_tensor"), false);
+        json_write_member_string(writer, "label_filename", base_name(labels));
+        json_write_member_bool(writer, "is_shape_tensor", false);
         json_write_object_end(writer);
     }
     json_write_array_end(writer);
@@ -125,7 +107,7 @@ static void put_batching(struct json_writer *writer, const struct batch_config *
     for (uint32_t i = 0; i < batch->preferred.count; i++)
         json_write_u64(writer, preferred[i]);
     json_write_array_end(writer);
-    put_u64(writer, SLICE_LIT("max_queue_delay_microseconds"), batch->max_delay / 1000);
+    json_write_member_u64(writer, "max_queue_delay_microseconds", batch->max_delay / 1000);
     json_write_object_end(writer);
 }
 
@@ -136,9 +118,9 @@ static void put_instances(struct json_writer *writer, const struct model *model)
     json_write_key(writer, SLICE_LIT("instance_group"));
     json_write_array_begin(writer);
     json_write_object_begin(writer);
-    put_text(writer, SLICE_LIT("name"), info->name);
-    put_text(writer, SLICE_LIT("kind"), is_cpu ? SLICE_LIT("KIND_CPU") : SLICE_LIT("KIND_AUTO"));
-    put_u64(writer, SLICE_LIT("count"), model_batch_info(model)->instances);
+    json_write_member_string(writer, "name", info->name);
+    json_write_member_string(writer, "kind", is_cpu ? SLICE_LIT("KIND_CPU") : SLICE_LIT("KIND_AUTO"));
+    json_write_member_u64(writer, "count", model_batch_info(model)->instances);
     put_raw(writer, SLICE_LIT("gpus"), SLICE_LIT("[]"));
     json_write_object_end(writer);
     json_write_array_end(writer);
@@ -152,12 +134,12 @@ static void put_parameters(struct json_writer *writer, const struct model *model
     json_write_object_begin(writer);
     json_write_key(writer, SLICE_LIT("execution_provider"));
     json_write_object_begin(writer);
-    put_text(writer, SLICE_LIT("string_value"), model_info(model)->provider);
+    json_write_member_string(writer, "string_value", model_info(model)->provider);
     json_write_object_end(writer);
     if (batch->why_single) {
         json_write_key(writer, SLICE_LIT("why_not_batched"));
         json_write_object_begin(writer);
-        put_text(writer, SLICE_LIT("string_value"), slice_of_text(batch->why_single));
+        json_write_member_string(writer, "string_value", slice_of_text(batch->why_single));
         json_write_object_end(writer);
     }
     json_write_object_end(writer);
@@ -166,9 +148,7 @@ static void put_parameters(struct json_writer *writer, const struct model *model
 enum verdict endpoint_v2_model_config(struct request *request)
 {
     struct model *model;
-    enum verdict verdict = model_find(request);
-    if (verdict == VERDICT_NEXT)
-        verdict = model_need(request, &model);
+    enum verdict verdict = model_find_ready(request, &model);
     if (verdict != VERDICT_NEXT)
         return verdict;
     const struct model_info *info = model_info(model);
@@ -177,11 +157,11 @@ enum verdict endpoint_v2_model_config(struct request *request)
     bool is_batched = rows_max > 0;
     struct json_writer writer = json_writer_in_arena(&request->arena, CONFIG_BYTES);
     json_write_object_begin(&writer);
-    put_text(&writer, SLICE_LIT("name"), info->name);
-    put_text(&writer, SLICE_LIT("platform"), info->platform);
-    put_text(&writer, SLICE_LIT("backend"), SLICE_LIT("onnxruntime"));
+    json_write_member_string(&writer, "name", info->name);
+    json_write_member_string(&writer, "platform", info->platform);
+    json_write_member_string(&writer, "backend", SLICE_LIT("onnxruntime"));
     put_versions(&writer, request);
-    put_u64(&writer, SLICE_LIT("max_batch_size"), rows_max);
+    json_write_member_u64(&writer, "max_batch_size", rows_max);
     put_inputs(&writer, info, is_batched);
     put_outputs(&writer, info, config->labels, is_batched);
     if (is_batched)
@@ -189,7 +169,7 @@ enum verdict endpoint_v2_model_config(struct request *request)
     if (model_sequences(model))
         put_raw(&writer, SLICE_LIT("sequence_batching"), SLICE_LIT("{}"));
     put_instances(&writer, model);
-    put_text(&writer, SLICE_LIT("default_model_filename"), base_name(config->path));
+    json_write_member_string(&writer, "default_model_filename", base_name(config->path));
     put_parameters(&writer, model);
     json_write_object_end(&writer);
     return endpoint_answer(request, 200, &writer);

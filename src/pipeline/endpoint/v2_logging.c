@@ -18,15 +18,12 @@ static enum verdict answer(struct request *request, const struct log_settings *s
 {
     struct json_writer writer = json_writer_in_arena(&request->arena, SETTINGS_BYTES);
     json_write_object_begin(&writer);
-    json_write_key(&writer, SLICE_LIT("log_file"));
-    json_write_string(&writer, SLICE_LIT(""));
+    json_write_member_string(&writer, "log_file", SLICE_LIT(""));
     put_bool(&writer, SLICE_LIT("log_info"), settings->is_info);
     put_bool(&writer, SLICE_LIT("log_warning"), settings->is_info);
     put_bool(&writer, SLICE_LIT("log_error"), settings->is_error);
-    json_write_key(&writer, SLICE_LIT("log_verbose_level"));
-    json_write_u64(&writer, 0);
-    json_write_key(&writer, SLICE_LIT("log_format"));
-    json_write_string(&writer, SLICE_LIT("default"));
+    json_write_member_u64(&writer, "log_verbose_level", 0);
+    json_write_member_string(&writer, "log_format", SLICE_LIT("default"));
     json_write_object_end(&writer);
     return endpoint_answer(request, 200, &writer);
 }

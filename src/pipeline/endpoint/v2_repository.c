@@ -21,20 +21,14 @@ const char *repository_state_name(enum repository_state state)
     return states[state];
 }
 
-static void put(struct json_writer *writer, const char *key, struct slice value)
-{
-    json_write_key(writer, slice_of_text(key));
-    json_write_string(writer, value);
-}
-
 static void write_row(struct json_writer *writer, const struct repository_row *row)
 {
     json_write_object_begin(writer);
-    put(writer, "name", row->name);
+    json_write_member_string(writer, "name", row->name);
     if (row->version.len)
-        put(writer, "version", row->version);
-    put(writer, "state", slice_of_text(repository_state_name(row->state)));
-    put(writer, "reason", row->reason);
+        json_write_member_string(writer, "version", row->version);
+    json_write_member_string(writer, "state", slice_of_text(repository_state_name(row->state)));
+    json_write_member_string(writer, "reason", row->reason);
     json_write_object_end(writer);
 }
 

@@ -21,14 +21,10 @@ static enum verdict answer_nothing(struct request *request)
 static void write_region(struct json_writer *writer, const struct shared_region_view *view)
 {
     json_write_object_begin(writer);
-    json_write_key(writer, SLICE_LIT("name"));
-    json_write_string(writer, view->name);
-    json_write_key(writer, SLICE_LIT("key"));
-    json_write_string(writer, view->key);
-    json_write_key(writer, SLICE_LIT("offset"));
-    json_write_u64(writer, view->offset);
-    json_write_key(writer, SLICE_LIT("byte_size"));
-    json_write_u64(writer, view->bytes);
+    json_write_member_string(writer, "name", view->name);
+    json_write_member_string(writer, "key", view->key);
+    json_write_member_u64(writer, "offset", view->offset);
+    json_write_member_u64(writer, "byte_size", view->bytes);
     json_write_object_end(writer);
 }
 

@@ -12,10 +12,8 @@ static void write_duration(struct json_writer *writer, struct slice key, uint64_
 {
     json_write_key(writer, key);
     json_write_object_begin(writer);
-    json_write_key(writer, SLICE_LIT("count"));
-    json_write_u64(writer, count);
-    json_write_key(writer, SLICE_LIT("ns"));
-    json_write_u64(writer, ns);
+    json_write_member_u64(writer, "count", count);
+    json_write_member_u64(writer, "ns", ns);
     json_write_object_end(writer);
 }
 
@@ -51,8 +49,7 @@ static void write_batches(struct json_writer *writer, const struct model_entry *
         if (!batches.count)
             continue;
         json_write_object_begin(writer);
-        json_write_key(writer, SLICE_LIT("batch_size"));
-        json_write_u64(writer, rows);
+        json_write_member_u64(writer, "batch_size", rows);
         write_duration(writer, SLICE_LIT("compute_input"), batches.count, batches.input_ns);
         write_duration(writer, SLICE_LIT("compute_infer"), batches.count, batches.infer_ns);
         write_duration(writer, SLICE_LIT("compute_output"), batches.count, batches.output_ns);
@@ -73,10 +70,8 @@ static void write_model(struct json_writer *writer, const struct request *reques
     model_statistics_read(entry, &statistics);
     uint64_t last_ns = statistics.last_ns ? worker_wall_ns(request->worker, statistics.last_ns) : 0;
     json_write_object_begin(writer);
-    json_write_key(writer, SLICE_LIT("name"));
-    json_write_string(writer, entry->config->name);
-    json_write_key(writer, SLICE_LIT("version"));
-    json_write_string(writer, entry->config->version);
+    json_write_member_string(writer, "name", entry->config->name);
+    json_write_member_string(writer, "version", entry->config->version);
     write_u64(writer, SLICE_LIT("last_inference"), last_ns / NS_PER_MS);
     write_u64(writer, SLICE_LIT("inference_count"), statistics.inference_count);
     write_u64(writer, SLICE_LIT("execution_count"), statistics.execution_count);
@@ -116,9 +111,7 @@ static enum verdict end(struct request *request, struct json_writer *writer)
 enum verdict endpoint_v2_model_stats(struct request *request)
 {
     struct model *model;
-    enum verdict verdict = model_find(request);
-    if (verdict == VERDICT_NEXT)
-        verdict = model_need(request, &model);
+    enum verdict verdict = model_find_ready(request, &model);
     if (verdict != VERDICT_NEXT)
         return verdict;
     struct json_writer writer = begin(request);

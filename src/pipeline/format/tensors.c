@@ -83,13 +83,10 @@ static void write_head(struct json_writer *writer, const struct request *request
 {
     const struct model_info *model = model_info(run_model(request->run));
     json_write_object_begin(writer);
-    json_write_key(writer, SLICE_LIT("model_name"));
-    json_write_string(writer, model->name);
-    json_write_key(writer, SLICE_LIT("model_version"));
-    json_write_string(writer, model->version);
+    json_write_member_string(writer, "model_name", model->name);
+    json_write_member_string(writer, "model_version", model->version);
     if (request->inference.id.ptr) {
-        json_write_key(writer, SLICE_LIT("id"));
-        json_write_string(writer, request->inference.id);
+        json_write_member_string(writer, "id", request->inference.id);
     }
     json_write_key(writer, SLICE_LIT("outputs"));
     json_write_array_begin(writer);
@@ -121,8 +118,7 @@ static void write_binary_size(struct json_writer *writer, const struct tensor *t
 {
     json_write_key(writer, SLICE_LIT("parameters"));
     json_write_object_begin(writer);
-    json_write_key(writer, SLICE_LIT("binary_data_size"));
-    json_write_u64(writer, tensor_wire_bytes(tensor));
+    json_write_member_u64(writer, "binary_data_size", tensor_wire_bytes(tensor));
     json_write_object_end(writer);
 }
 

@@ -47,8 +47,7 @@ void answer_write_element(struct graph *graph, const struct graph_answer *answer
 {
     json_write_object_begin(writer);
     if (has_index) {
-        json_write_key(writer, SLICE_LIT("index"));
-        json_write_u64(writer, index);
+        json_write_member_u64(writer, "index", index);
     }
     for (uint32_t i = 0; i < answer->field_count; i++) {
         json_write_key(writer, answer->fields[i].name);
@@ -123,8 +122,7 @@ static void write_box(const struct quad *box, struct json_writer *writer)
 static void write_tensor(const struct graph_tensor *tensor, struct json_writer *writer)
 {
     json_write_object_begin(writer);
-    json_write_key(writer, SLICE_LIT("datatype"));
-    json_write_string(writer, slice_of_text(tensor_type_name(tensor->type)));
+    json_write_member_string(writer, "datatype", slice_of_text(tensor_type_name(tensor->type)));
     json_write_key(writer, SLICE_LIT("shape"));
     json_write_array_begin(writer);
     for (uint32_t i = 0; i < tensor->rank; i++)
@@ -185,8 +183,7 @@ static void describe_fields(const struct pipeline *pipeline, const struct graph_
                             struct json_writer *writer)
 {
     json_write_object_begin(writer);
-    json_write_key(writer, SLICE_LIT("type"));
-    json_write_string(writer, SLICE_LIT("object"));
+    json_write_member_string(writer, "type", SLICE_LIT("object"));
     json_write_key(writer, SLICE_LIT("required"));
     json_write_array_begin(writer);
     for (uint32_t i = 0; i < answer->field_count; i++)
@@ -208,8 +205,7 @@ static void describe_one(const struct pipeline *pipeline, const struct graph_ans
     bool is_list = !answer->is_joined && (answer->is_each || answer->domain != GRAPH_NO_DOMAIN);
     if (is_list) {
         json_write_object_begin(writer);
-        json_write_key(writer, SLICE_LIT("type"));
-        json_write_string(writer, SLICE_LIT("array"));
+        json_write_member_string(writer, "type", SLICE_LIT("array"));
         json_write_key(writer, SLICE_LIT("items"));
     }
     if (answer->is_each)
@@ -224,8 +220,7 @@ enum err graph_describe_answer(const struct pipeline *pipeline, struct arena *ar
 {
     struct json_writer writer = json_writer_in_arena(arena, FIRST_BYTES);
     json_write_object_begin(&writer);
-    json_write_key(&writer, SLICE_LIT("type"));
-    json_write_string(&writer, SLICE_LIT("object"));
+    json_write_member_string(&writer, "type", SLICE_LIT("object"));
     json_write_key(&writer, SLICE_LIT("required"));
     json_write_array_begin(&writer);
     for (uint32_t i = 0; i < pipeline->answer_count; i++)

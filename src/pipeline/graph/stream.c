@@ -72,15 +72,11 @@ void stream_end(struct graph *graph)
         json_write_key(&writer, SLICE_LIT("type"));
         struct slice type = arena_printf(&request->arena, PROBLEM_TYPE_PREFIX "%s", row->slug);
         json_write_string(&writer, type);
-        json_write_key(&writer, SLICE_LIT("title"));
-        json_write_string(&writer, slice_of_text(row->title));
-        json_write_key(&writer, SLICE_LIT("status"));
-        json_write_u64(&writer, (uint64_t)row->status);
-        json_write_key(&writer, SLICE_LIT("detail"));
-        json_write_string(&writer, request->problem_detail);
+        json_write_member_string(&writer, "title", slice_of_text(row->title));
+        json_write_member_u64(&writer, "status", (uint64_t)row->status);
+        json_write_member_string(&writer, "detail", request->problem_detail);
     } else {
-        json_write_key(&writer, SLICE_LIT("count"));
-        json_write_u64(&writer, graph->sent_count);
+        json_write_member_u64(&writer, "count", graph->sent_count);
         answer_write_members(graph, graph->pipeline->streamed, &writer);
     }
     json_write_object_end(&writer);
