@@ -2,6 +2,7 @@
 /* Where the file is the configuration says, since whoever may ask may not choose what the server writes to. */
 #include "pipeline/trace_change.h"
 
+#include "pipeline/setting.h"
 #include "pipeline/worker.h"
 
 static const struct trace_settings nothing = {.rate = TRACE_RATE_FIRST, .count = -1};
@@ -116,8 +117,7 @@ enum verdict trace_change_take(struct request *request, struct trace_change *cha
                        (slice_is(name, "trace_mode") && slice_is(value, "triton"));
     if (is_as_it_is)
         return VERDICT_NEXT;
-    return request_fail(request, PROBLEM_NOT_IMPLEMENTED, "/" SLICE_FMT ": This cannot be set here.",
-                        SLICE_ARG(slice_first(name, 64)));
+    return setting_refuse(request, name);
 }
 
 enum verdict trace_change_apply(struct request *request, struct slice model, const struct trace_change *change)

@@ -26,6 +26,13 @@ OWN = os.path.join(weir.ROOT, "build/schemathesis/bin/schemathesis")
 # as `shape` says, nor that a text of base64 is an image.
 LEFT_OUT = "positive_data_acceptance"
 
+# Memory of a GPU is an extension that the protocol's clients ask for and weir has not: it says so, and the document tells it.
+CONFIG = """
+[[operations]]
+include-name = "POST /v2/cudasharedmemory/region/{region}/register"
+checks.not_a_server_error.expected-statuses = ["2xx", "4xx", 501]
+"""
+
 
 def main():
     program = OWN if os.path.exists(OWN) else shutil.which("schemathesis")
@@ -33,7 +40,10 @@ def main():
         weir.skip("schemathesis is not installed")
     with demo.server() as server:
         url = "http://127.0.0.1:%d" % server.port
-        command = [program, "run", url + "/openapi.json", "--max-time", str(SECONDS), "--seed", "1", "--checks", "all",
+        config = server.path("schemathesis.toml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(CONFIG)
+        command = [program, "--config-file", config, "run", url + "/openapi.json", "--max-time", str(SECONDS), "--seed", "1", "--checks", "all",
                    "--exclude-checks", LEFT_OUT, "--header", "Authorization: Bearer " + server.key,
                    "--continue-on-failure", "--no-color", "--request-timeout", "10", "--suppress-health-check", "all"]
         result = subprocess.run(command, cwd=server.folder, timeout=SECONDS * 3 + 120)

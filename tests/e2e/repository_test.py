@@ -269,6 +269,7 @@ class Explicit(unittest.TestCase):
                 self.assertEqual(loads(server, "success"), count)
             ready = [row for row in index(server) if row[2] == "READY"]
             self.assertEqual(ready[0][:2], ("mlp", "1"))
+            self.assertEqual(ask(server, "/v2/repository/index", json.dumps({"ready": "yes"})).status, 400)
             self.assertIn("compared with version 1", ready[0][3])
             server.reload()
             self.assertEqual(loads(server, "success"), 4, "a reload shares what is in use")

@@ -124,10 +124,10 @@ class Settings(unittest.TestCase):
         with weir.Server(ALLOWED) as server:
             for settings, status in (({"trace_file": "other"}, 501), ({"trace_mode": "opentelemetry"}, 501),
                                      ({"trace_level": ["TENSORS"]}, 501), ({"trace_level": "LOUD"}, 400),
-                                     ({"trace_rate": 0}, 400), ({"trace_count": "-2"}, 400), ({"other": 1}, 501)):
+                                     ({"trace_rate": 0}, 400), ({"trace_count": "-2"}, 400), ({"other": 1}, 400)):
                 self.assertEqual(change(server, TRACE, **settings).status, status, settings)
             for settings, status in (({"log_verbose_level": 1}, 501), ({"log_file": "x"}, 501), ({"log_info": 1}, 400),
-                                     ({"log_warning": False}, 501), ({"log_format": "ISO8601"}, 501)):
+                                     ({"log_warning": False}, 501), ({"log_format": "ISO8601"}, 501), ({"other": 1}, 400)):
                 self.assertEqual(change(server, "/v2/logging", **settings).status, status, settings)
             self.assertEqual(weir.ask(server.port, "POST", "/v2/logging", {}, b"[]").status, 400)
             self.assertEqual(change(server, "/v2/models/none/trace/setting").problem(), "model-not-found")

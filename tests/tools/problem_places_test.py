@@ -35,6 +35,7 @@ PLACES = {
     "graph": "AT_PIPELINE",
     "image_body.c": "AT_IMAGE",
     "shared_regions.c": "AT_SHARED_MEMORY",
+    "setting.c": "AT_SETTINGS",
     "trace_change.c": "AT_SETTINGS",
     "sequence/": "AT_RUN",
     "schedule/": "AT_RUN",

@@ -5,6 +5,7 @@
 #include "lib/json/writer.h"
 #include "pipeline/body_json.h"
 #include "pipeline/endpoint/endpoint_int.h"
+#include "pipeline/setting.h"
 
 #define SETTINGS_BYTES 256
 
@@ -68,8 +69,7 @@ static enum verdict take(struct request *request, yyjson_val *root, yyjson_val *
                        (slice_is(name, "log_format") && slice_is(json_text(value), "default"));
     if (is_as_it_is)
         return VERDICT_NEXT;
-    return request_fail(request, PROBLEM_NOT_IMPLEMENTED, "/" SLICE_FMT ": This cannot be set here.",
-                        SLICE_ARG(slice_first(name, 64)));
+    return setting_refuse(request, name);
 }
 
 static enum verdict read_change(struct request *request, struct log_settings *ret_settings)

@@ -94,9 +94,13 @@ enum verdict endpoint_v2_repository_index(struct request *request)
     yyjson_val *root;
     if (!request->was_submitted) {
         enum verdict verdict = read_body(request, &root);
-        return verdict == VERDICT_NEXT
-                   ? endpoint_render(request, render, yyjson_get_bool(json_get(root, SLICE_LIT("ready"))))
-                   : verdict;
+        if (verdict != VERDICT_NEXT)
+            return verdict;
+        yyjson_val *ready = json_get(root, SLICE_LIT("ready"));
+        if (ready && !yyjson_is_bool(ready))
+            return request_fail(request, PROBLEM_BAD_REQUEST, "/ready: Expected true or false, got %s.",
+                                json_kind(ready));
+        return endpoint_render(request, render, yyjson_get_bool(ready));
     }
     const struct rendering *rendering = endpoint_rendered(request);
     if (rendering->err != ERR_OK)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TraceSetting and LogSettings: what is changed, if anything, and then what holds. */
 #include "pipeline/grpc/calls_int.h"
+#include "pipeline/setting.h"
 #include "pipeline/trace_change.h"
 
 /* Fields of grpc_service.proto: a map of settings, and the values of each. */
@@ -145,8 +146,7 @@ static enum verdict take_log(struct request *request, struct slice name, const s
                   : slice_is(name, "log_warning") ? &change->is_warning
                                                   : NULL;
     if (!place && !is_as_it_is(name, value))
-        return request_fail(request, PROBLEM_NOT_IMPLEMENTED, "/" SLICE_FMT ": This cannot be set here.",
-                            SLICE_ARG(slice_first(name, 64)));
+        return setting_refuse(request, name);
     if (place && value->kind != LOG_BOOL)
         return request_fail(request, PROBLEM_BAD_REQUEST, "/" SLICE_FMT ": Expected true or false.", SLICE_ARG(name));
     if (place)
