@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What came of a test: totals, the timeline, and a verdict. Results are written as JSON that holds all of it (histograms too, exactly), and
+ * read back from there: reports and comparisons are made of files as well as of a test that has just ended. */
+#ifndef WEIR_LOAD_RESULTS_H
+#define WEIR_LOAD_RESULTS_H
+
+#include "load/record.h"
+
+#include <stdio.h>
+
+#define LOAD_REMARKS_MAX 32
+
+/* One interval of the timeline, all series together and each; small, because there are thousands. */
+struct load_moment {
+    uint64_t due, sent, answered, failed, tokens, response_bytes;
+    uint64_t p50_ns, p90_ns, p99_ns, p999_ns, max_ns; /* latency */
+    uint64_t service_p50_ns, service_p99_ns;
+    uint64_t first_token_p50_ns, first_token_p99_ns;
+    uint64_t between_tokens_p50_ns, between_tokens_p99_ns;
+};
+
+struct load_interval {
+    uint64_t begin_ns, end_ns; /* from the end of warming up */
+    uint32_t stage;
+    struct load_moment all;
+    struct load_moment *series; /* plan->step_count */
+    int64_t users, links, in_flight, backlog;
+    uint64_t lag_p99_ns, lag_max_ns;
+    double cpu_share;     /* of one core, the generator's */
+    struct slice latency; /* hdr_encode of all series' latencies of the interval: for the heat map and exact merging */
+};
+
+/* A stage's own totals. */
+struct load_stage_result {
+    struct load_record *record; /* of what was recorded during it */
+    uint64_t begin_ns, end_ns;
+};
+
+enum load_remark_kind { LOAD_REMARK_INVALID, LOAD_REMARK_WARNING, LOAD_REMARK_NOTE };
+/* Says what in words: "invalid: the generator was late: p99 lag 3.1 ms, more than a tenth of p99 latency". */
+struct load_remark {
+    enum load_remark_kind kind;
+    struct slice code; /* "lag", "errors", "unsent", "rate", "buffering", "agent_lost", "cancelled" */
+    struct slice text;
+};
+
+struct load_threshold_result {
+    double value;
+    bool holds;
+};
+
+/* One agent's part. */
+struct load_part {
+    struct slice name;
+    double share;     /* of the load */
+    bool is_lost;     /* its share is missing from `lost_ns` on */
+    uint64_t lost_ns; /* from the end of warming up */
+    struct load_record *record;
+};
+
+struct load_results {
+    const struct load_plan *plan;
+    struct pool pool;
+    struct arena arena; /* of texts and intervals */
+    uint64_t wall_begin_ns;
+    uint64_t duration_ns; /* measured */
+    struct load_record *totals;
+    struct load_record *before; /* as of the last interval */
+    struct load_interval **intervals;
+    uint32_t interval_count, interval_capacity;
+    struct load_stage_result *stages;
+    uint32_t stage_count;
+    struct load_remark remarks[LOAD_REMARKS_MAX];
+    uint32_t remark_count;
+    struct load_threshold_result *thresholds; /* of the plan */
+    struct load_part *parts;
+    uint32_t part_count;
+    bool is_cancelled;
+    double cpu_us_per_request; /* the generator's */
+};
+
+MUST_USE enum err load_results_init(const struct load_plan *plan, struct load_results *results);
+void load_results_deinit(struct load_results *results);
+
+/* The next interval: `totals` as collected at end_ns. ERR_NOMEM. */
+MUST_USE enum err load_results_add_interval(struct load_results *results, const struct load_record *totals,
+                                            uint64_t end_ns, uint32_t stage);
+void load_results_remark(struct load_results *results, enum load_remark_kind kind, const char *code, const char *format,
+                         ...) PRINTF_LIKE(4, 5);
+/* The verdict: thresholds, and whether the run is valid (lag, errors, rate held, buffering). */
+void load_results_judge(struct load_results *results);
+bool load_results_are_valid(const struct load_results *results);
+bool load_results_hold(const struct load_results *results); /* all thresholds */
+
+/* For people, at the end. */
+void load_results_print(const struct load_results *results, FILE *out);
+/* ERR_IO when it did not get out. */
+MUST_USE enum err load_results_write_json(const struct load_results *results, FILE *out);
+/* Locust's columns of its stats file, and of its history; so that what reads those reads ours. */
+MUST_USE enum err load_results_write_csv(const struct load_results *results, FILE *out);
+MUST_USE enum err load_results_write_csv_history(const struct load_results *results, FILE *out);
+/* HdrHistogram log, version 1.3: an interval a line. */
+MUST_USE enum err load_results_write_hdr_log(const struct load_results *results, FILE *out);
+/* One HTML file with charts, of one test or of several side by side: given as the texts of their JSON. ERR_SYNTAX: one of them is none; *ret_which says which. */
+MUST_USE enum err load_report_write_html(const struct slice *results_json, uint32_t count, FILE *out,
+                                         uint32_t *ret_which);
+/* Differences of two tests as text: quantiles, rate, errors, and whether they are more than the noise of the intervals. */
+MUST_USE enum err load_report_compare(const struct slice *results_json, uint32_t count, FILE *out, uint32_t *ret_which);
+
+#endif
