@@ -15,9 +15,9 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
 import infer_rows  # noqa: E402
-import peers  # noqa: E402
 import rows  # noqa: E402
 import schema_rows  # noqa: E402
+import servers  # noqa: E402
 import tensor_rows  # noqa: E402
 
 ROWS = {**rows.ROWS, **schema_rows.ROWS, **tensor_rows.ROWS, **infer_rows.ROWS}
@@ -48,7 +48,7 @@ def measure(name, settings):
     result = {"row": name, "about": about, "what": " ".join(function.__doc__.split())}
     try:
         row = function(settings)
-    except peers.Missing as error:
+    except servers.Missing as error:
         return dict(result, verdict="skip", detail=str(error))
     except (harness.Void, RuntimeError, OSError) as error:
         return dict(result, verdict="void", detail=str(error))

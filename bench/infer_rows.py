@@ -14,7 +14,7 @@ import subprocess
 import urllib.request
 
 import harness
-import peers
+import servers
 from rows import LAG_SHARE_MAX, Row, timed
 
 HERE = os.path.join(harness.ROOT, "bench/infer")
@@ -154,7 +154,7 @@ class Load:
 
 def weir(settings, path, name="weir", batch=32, executors=1, rank=harness.FIRST):
     config = WEIR % {"path": path, "batch": batch, "executors": executors}
-    server = peers.Weir(settings.folder, config, name=name, rank=rank)
+    server = servers.Weir(settings.folder, config, name=name, rank=rank)
     harness.wait_until(lambda: ask_json(server, "/v2/models/model/ready") is not None, 60, "the model")
     return server
 
@@ -183,24 +183,24 @@ def install():
     lock = [os.path.join(HERE, name) for name in ("package.json", "package-lock.json")]
     if os.path.exists(stamp) and all(os.path.getmtime(stamp) >= os.path.getmtime(path) for path in lock):
         return
-    peers.need("node", "npm")
+    servers.need("node", "npm")
     os.makedirs(BUILD, exist_ok=True)
     for path in lock:
         shutil.copy(path, BUILD)
     done = subprocess.run(["npm", "ci", "--ignore-scripts", "--onnxruntime-node-install=skip", "--no-audit", "--no-fund"],
                           cwd=BUILD, capture_output=True, text=True, check=False, timeout=600)
     if done.returncode != 0:
-        raise peers.Missing("npm could not install fastify and onnxruntime-node: %s" % done.stderr.strip()[-200:])
+        raise servers.Missing("npm could not install fastify and onnxruntime-node: %s" % done.stderr.strip()[-200:])
     with open(stamp, "w"):
         pass
 
 
-class Fastify(peers.Server):
+class Fastify(servers.Server):
     def __init__(self, folder, path):
         super().__init__("fastify", folder)
         install()
-        self.port = peers.free_port()
-        self.start([peers.need("node"), os.path.join(HERE, "server.js"), MODULES, str(self.port), path])
+        self.port = servers.free_port()
+        self.start([servers.need("node"), os.path.join(HERE, "server.js"), MODULES, str(self.port), path])
         self.wait_for_port()
 
 
@@ -248,7 +248,7 @@ def added(settings):
     of GET /livez on the same server (sockets and the kernel), less the time inside the runtime."""
     with weir(settings, os.path.join(MODELS, "mlp.onnx")) as server:
         load = Load(server, "/v2/models/model/infer", json_body((1, 8)))
-        plain = harness.Load(settings.folder, peers.BODY)
+        plain = harness.Load(settings.folder, servers.BODY)
         runs = []
 
         def infer():

@@ -13,7 +13,7 @@ import subprocess
 import time
 
 import harness
-import peers
+import servers
 
 CONNECTIONS = 64
 REQUESTS = 2000  # N of the difference between N and 6N under callgrind
@@ -48,10 +48,10 @@ def timed(settings):
 
 def keepalive(settings):
     """CPU time for each GET on 64 kept connections, against the cheaper of nginx's `return` and a cached static file."""
-    with peers.Weir(settings.folder, peers.WEIR_PLAIN) as weir, \
-            peers.Nginx(settings.folder, "nginx return", peers.NGINX_RETURN) as returning, \
-            peers.Nginx(settings.folder, "nginx static", peers.NGINX_STATIC) as static:
-        load = harness.Load(settings.folder, peers.BODY)
+    with servers.Weir(settings.folder, servers.WEIR_PLAIN) as weir, \
+            servers.Nginx(settings.folder, "nginx return", servers.NGINX_RETURN) as returning, \
+            servers.Nginx(settings.folder, "nginx static", servers.NGINX_STATIC) as static:
+        load = harness.Load(settings.folder, servers.BODY)
         servers = {server.name: server for server in (weir, returning, static)}
         rounds, voids = harness.alternate(settings, {
             name: lambda server=server: load.run(server, "--connections", CONNECTIONS, *timed(settings))
@@ -63,9 +63,9 @@ def keepalive(settings):
 
 def pipeline(settings):
     """GETs a second, 16 written at once on each of 64 connections, against nginx."""
-    with peers.Weir(settings.folder, peers.WEIR_PLAIN) as weir, \
-            peers.Nginx(settings.folder, "nginx", peers.NGINX_RETURN) as nginx:
-        load = harness.Load(settings.folder, peers.BODY)
+    with servers.Weir(settings.folder, servers.WEIR_PLAIN) as weir, \
+            servers.Nginx(settings.folder, "nginx", servers.NGINX_RETURN) as nginx:
+        load = harness.Load(settings.folder, servers.BODY)
         rounds, voids = harness.alternate(settings, {
             server.name: lambda server=server: load.run(server, "--connections", CONNECTIONS, "--depth", 16,
                                                         *timed(settings))
@@ -80,7 +80,7 @@ def instructions(settings):
     """User instructions of the worker for each GET, router and five middlewares (request_id, access_log, metrics, auth by
     API key, user_context with two buckets), 64 connections as in the rows above. With one connection, where every request
     pays for a turn of the loop alone, and what the log thread spends on the line, are given beside it."""
-    peers.need("valgrind")
+    servers.need("valgrind")
     many = instructions_each(settings, CONNECTIONS)
     alone = instructions_each(settings, 1)
     detail = "one connection: %.0f; log thread: %.0f" % (alone["worker"], many["others"])
@@ -102,9 +102,9 @@ def count_instructions(settings, connections, requests):
     command = ["valgrind", "--tool=callgrind", "--separate-threads=yes", "--callgrind-out-file=" + out]
     harness.say("    callgrind, %d requests on %d connections" % (requests, connections))
     # valgrind 3.19 has no AVX-512 and no PCMPESTRI; what it has is AVX2.
-    with peers.Weir(settings.folder, peers.WEIR_FIVE, "weir callgrind", command, {"WEIR_CPU": "avx2"},
+    with servers.Weir(settings.folder, servers.WEIR_FIVE, "weir callgrind", command, {"WEIR_CPU": "avx2"},
                     rank=harness.ORDINARY) as weir:
-        load = harness.Load(settings.folder, peers.BODY, key=weir.key)
+        load = harness.Load(settings.folder, servers.BODY, key=weir.key)
         load.run(weir, "--connections", connections, "--requests", requests, seconds=120)
         weir.process.send_signal(signal.SIGTERM)
         weir.process.wait(60)
@@ -123,10 +123,10 @@ def count_instructions(settings, connections, requests):
 
 def system_calls(settings):
     """System calls of all threads for each GET on 64 connections, counted by strace."""
-    peers.need("strace")
-    with peers.Weir(settings.folder, peers.WEIR_PLAIN) as weir, \
-            peers.Nginx(settings.folder, "nginx", peers.NGINX_RETURN) as nginx:
-        load = harness.Load(settings.folder, peers.BODY)
+    servers.need("strace")
+    with servers.Weir(settings.folder, servers.WEIR_PLAIN) as weir, \
+            servers.Nginx(settings.folder, "nginx", servers.NGINX_RETURN) as nginx:
+        load = harness.Load(settings.folder, servers.BODY)
         counts = {server.name: trace(settings, load, server) for server in (weir, nginx)}
     detail = ", ".join("%s %.3f" % (name, count["calls"]) for name, count in counts.items())
     return Row(counts["weir"]["calls"], 2.02, "calls", detail, [counts])
@@ -141,7 +141,7 @@ def trace(settings, load, server):
     line = strace.stderr.readline()
     if "attached" not in line:
         strace.wait(10)
-        raise peers.Missing("strace may not trace here: " + line.strip())
+        raise servers.Missing("strace may not trace here: " + line.strip())
     try:
         requests = 200000
         load.run(server, "--connections", CONNECTIONS, "--requests", requests, seconds=120)
@@ -162,8 +162,8 @@ def trace(settings, load, server):
 
 def idle_memory(settings):
     """Private memory for each idle connection that has had a request answered."""
-    with peers.Weir(settings.folder, peers.WEIR_PLAIN) as weir, \
-            peers.Nginx(settings.folder, "nginx", peers.NGINX_RETURN) as nginx:
+    with servers.Weir(settings.folder, servers.WEIR_PLAIN) as weir, \
+            servers.Nginx(settings.folder, "nginx", servers.NGINX_RETURN) as nginx:
         counts = {server.name: weigh(settings, server) for server in (weir, nginx)}
     detail = ", ".join("%s %.0f B" % pair for pair in counts.items())
     return Row(counts["weir"], 600, "bytes", detail, [counts])
@@ -188,7 +188,7 @@ def crowd(load, server, count):
 
 def weigh(settings, server):
     harness.say("    %d idle connections with %s" % (IDLE_MEMORY, server.name))
-    load = harness.Load(settings.folder, peers.BODY)
+    load = harness.Load(settings.folder, servers.BODY)
     load.run(server, "--idle", 100, "--requests", 1000)
     time.sleep(SETTLE_SECONDS)
     before = private_bytes(server)
@@ -209,9 +209,9 @@ def idle_crowd(settings):
     none: open loop at a rate well below what either can do."""
     slices = argparse.Namespace(pairs=settings.pairs * CROWD_SLICES)
     times = ["--warm-ms", settings.warm_ms // CROWD_SLICES, "--run-ms", settings.run_ms // CROWD_SLICES]
-    with peers.Weir(settings.folder, peers.WEIR_PLAIN, "weir crowded", rank=harness.URGENT) as crowded, \
-            peers.Weir(settings.folder, peers.WEIR_PLAIN, "weir alone", rank=harness.URGENT) as alone:
-        load = harness.Load(settings.folder, peers.BODY)
+    with servers.Weir(settings.folder, servers.WEIR_PLAIN, "weir crowded", rank=harness.URGENT) as crowded, \
+            servers.Weir(settings.folder, servers.WEIR_PLAIN, "weir alone", rank=harness.URGENT) as alone:
+        load = harness.Load(settings.folder, servers.BODY)
 
         def run(server):
             result = load.run(server, "--connections", CONNECTIONS, "--rate", CROWD_RATE, *times, rank=harness.URGENT)
@@ -230,11 +230,11 @@ def idle_crowd(settings):
 
 def proxy(settings):
     """CPU time for each GET that is passed on to an upstream, against the better of nginx and haproxy."""
-    with peers.Upstream(settings.folder) as upstream, \
-            peers.Weir(settings.folder, peers.WEIR_PROXY % {"upstream": upstream.port}) as weir, \
-            peers.Nginx(settings.folder, "nginx", peers.NGINX_PROXY, peers.NGINX_UPSTREAM, upstream.port) as nginx, \
-            peers.Haproxy(settings.folder, upstream.port) as haproxy:
-        load = harness.Load(settings.folder, peers.BODY)
+    with servers.Upstream(settings.folder) as upstream, \
+            servers.Weir(settings.folder, servers.WEIR_PROXY % {"upstream": upstream.port}) as weir, \
+            servers.Nginx(settings.folder, "nginx", servers.NGINX_PROXY, servers.NGINX_UPSTREAM, upstream.port) as nginx, \
+            servers.Haproxy(settings.folder, upstream.port) as haproxy:
+        load = harness.Load(settings.folder, servers.BODY)
         rounds, voids = harness.alternate(settings, {
             server.name: lambda server=server: load.run(server, "--connections", CONNECTIONS, *timed(settings))
             for server in (weir, nginx, haproxy)})
@@ -246,10 +246,10 @@ def proxy(settings):
 
 def events(settings):
     """CPU time for each server-sent event that is passed on, 64 streams, against nginx."""
-    with peers.Upstream(settings.folder) as upstream, \
-            peers.Weir(settings.folder, peers.WEIR_PROXY % {"upstream": upstream.port}) as weir, \
-            peers.Nginx(settings.folder, "nginx", peers.NGINX_PROXY, peers.NGINX_UPSTREAM, upstream.port) as nginx:
-        load = harness.Load(settings.folder, peers.BODY, "/events")
+    with servers.Upstream(settings.folder) as upstream, \
+            servers.Weir(settings.folder, servers.WEIR_PROXY % {"upstream": upstream.port}) as weir, \
+            servers.Nginx(settings.folder, "nginx", servers.NGINX_PROXY, servers.NGINX_UPSTREAM, upstream.port) as nginx:
+        load = harness.Load(settings.folder, servers.BODY, "/events")
 
         def run(server):
             return harness.client("sink", "--port", server.port, "--request", load.request, "--pid", server.pids[0],
@@ -268,8 +268,8 @@ def allocations(settings):
     environment = {"LD_PRELOAD": harness.malloc_counter(), "MALLOC_COUNT_FILE": counts_path}
     with open(counts_path, "r+b") as file:
         memory = mmap.mmap(file.fileno(), 24)
-    with peers.Weir(settings.folder, peers.WEIR_FIVE, environment=environment) as weir:
-        load = harness.Load(settings.folder, peers.BODY, key=weir.key)
+    with servers.Weir(settings.folder, servers.WEIR_FIVE, environment=environment) as weir:
+        load = harness.Load(settings.folder, servers.BODY, key=weir.key)
         load.run(weir, "--connections", CONNECTIONS, "--requests", 20000)
         before = sum(struct.unpack("<3Q", memory[:24]))
         load.run(weir, "--connections", CONNECTIONS, "--requests", 100000)

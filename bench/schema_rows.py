@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 import harness
-import peers
+import servers
 from rows import CONNECTIONS, Row, timed
 
 sys.path.insert(0, os.path.join(harness.ROOT, "bench/schema"))
@@ -34,7 +34,7 @@ class Ajv:
 
     def __init__(self, name):
         self.process = harness.spawn(
-            [peers.need("node"), os.path.join(harness.ROOT, "bench/schema/ajv_run.js"), corpus.MODULES, corpus.CORPUS, name],
+            [servers.need("node"), os.path.join(harness.ROOT, "bench/schema/ajv_run.js"), corpus.MODULES, corpus.CORPUS, name],
             harness.SERVER_CORE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def ask(self, line):
@@ -105,7 +105,7 @@ def measure_all(settings):
         try:
             index = corpus.make()
         except corpus.Missing as error:
-            raise peers.Missing(str(error))
+            raise servers.Missing(str(error))
         results = [measure_schema(settings, row) for row in index]
         harness.say("    %-22s %9s %9s %9s %6s   %9s %9s %6s" % ("ns for each document", "documents", "ajv", "weir", "ratio",
                                                                 "ajv bytes", "weir", "ratio"))
@@ -143,7 +143,7 @@ def schema_allocations(settings):
     try:
         index = corpus.make()
     except corpus.Missing as error:
-        raise peers.Missing(str(error))
+        raise servers.Missing(str(error))
     path = os.path.join(settings.folder, "schema_allocations")
     environment = {"LD_PRELOAD": harness.malloc_counter(), "MALLOC_COUNT_FILE": path}
     more, rounds = {}, 0
@@ -183,9 +183,9 @@ def validate(settings):
     checking. Several are written at once: otherwise the two servers sleep and wake differently often, which is a microsecond of
     the kernel's."""
     path = os.path.join(harness.ROOT, "bench/schema/schemas/openai-chat.json")
-    with peers.Weir(settings.folder, peers.WEIR_CHAT % {"schema": "schema: " + path}, "weir with a schema") as strict, \
-            peers.Weir(settings.folder, peers.WEIR_CHAT % {"schema": ""}, "weir without") as plain:
-        load = harness.Load(settings.folder, peers.BODY)
+    with servers.Weir(settings.folder, servers.WEIR_CHAT % {"schema": "schema: " + path}, "weir with a schema") as strict, \
+            servers.Weir(settings.folder, servers.WEIR_CHAT % {"schema": ""}, "weir without") as plain:
+        load = harness.Load(settings.folder, servers.BODY)
         harness.write_file(load.request, chat_request())
         rounds, voids = harness.alternate(settings, {
             server.name: lambda server=server: load.run(server, "--connections", CONNECTIONS, "--depth", CHAT_DEPTH,
