@@ -17,10 +17,13 @@ struct load_stream_series {
     struct hdr first_token;    /* from when it was due to the first event with content */
     struct hdr between_tokens; /* each gap between events with content */
     struct hdr per_token;      /* (last - first content) / (tokens - 1), of each response with two tokens or more */
+    struct hdr normalized;     /* (end - sent) / tokens, of each response with a token */
     struct counter tokens;     /* as the server counts them (usage), else events with content */
     struct counter input_tokens;
     struct counter events; /* with content */
-    struct counter good;   /* responses within all of the step's bounds: goodput */
+    struct counter
+        bunched; /* of those, events that were received at one with the one before: somebody has held that back */
+    struct counter good; /* responses within all of the step's bounds: goodput */
 };
 
 /* One step. */

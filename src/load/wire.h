@@ -54,6 +54,7 @@ struct load_exchange {
     struct load_link *link;             /* NULL: not on its way */
     uint64_t sent_ns;       /* when its first byte was given to the kernel, or queued behind others in HTTP/2 */
     uint64_t first_byte_ns; /* of the response */
+    uint64_t received_ns;   /* when the bytes came that an event is about: read once a receive, just behind it */
     uint64_t body_bytes;
     uint64_t wire_bytes; /* head and framing too, where the protocol tells */
     struct list node;    /* of the link */
