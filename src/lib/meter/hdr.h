@@ -11,6 +11,7 @@
 #define WEIR_LIB_METER_HDR_H
 
 #include "lib/base/arena.h"
+#include "lib/base/attr.h"
 #include "lib/base/err.h"
 #include "lib/base/slice.h"
 
@@ -37,11 +38,33 @@ static inline uint32_t hdr_index(uint64_t value_ns)
     uint32_t shift = 63 - (uint32_t)__builtin_clzll(value_ns | (UINT64_C(1) << HDR_STEP_BITS)) - HDR_STEP_BITS;
     return (shift << HDR_STEP_BITS) + (uint32_t)(value_ns >> shift);
 }
-/* The largest value of a bucket. */
+/* The smallest and the largest value of a bucket. */
+uint64_t hdr_bucket_lowest_ns(uint32_t index);
 uint64_t hdr_bucket_highest_ns(uint32_t index);
 
+ALWAYS_INLINE uint64_t hdr_place_read(const _Atomic uint64_t *place)
+{
+    return atomic_load_explicit(place, memory_order_relaxed);
+}
+ALWAYS_INLINE void hdr_place_write(_Atomic uint64_t *place, uint64_t value)
+{
+    atomic_store_explicit(place, value, memory_order_relaxed);
+}
+
 /* Writer's thread. Longer ones are recorded as HDR_VALUE_MAX_NS. */
-void hdr_record(struct hdr *hdr, uint64_t value_ns);
+static inline void hdr_record(struct hdr *hdr, uint64_t value_ns)
+{
+    if (UNLIKELY(value_ns > HDR_VALUE_MAX_NS))
+        value_ns = HDR_VALUE_MAX_NS;
+    _Atomic uint64_t *bucket = &hdr->buckets[hdr_index(value_ns)];
+    if (UNLIKELY(value_ns > hdr_place_read(&hdr->max_ns)))
+        hdr_place_write(&hdr->max_ns, value_ns);
+    if (UNLIKELY(value_ns + 1 < hdr_place_read(&hdr->min_ns_plus_1) || hdr_place_read(&hdr->min_ns_plus_1) == 0))
+        hdr_place_write(&hdr->min_ns_plus_1, value_ns + 1);
+    hdr_place_write(bucket, hdr_place_read(bucket) + 1);
+    hdr_place_write(&hdr->sum_ns, hdr_place_read(&hdr->sum_ns) + value_ns);
+    hdr_place_write(&hdr->count, hdr_place_read(&hdr->count) + 1);
+}
 
 /* Adds `from`, which its writer may be changing, to `into`, which the caller alone writes. */
 void hdr_merge(struct hdr *into, const struct hdr *from);
@@ -64,8 +87,12 @@ uint64_t hdr_count_at_most(const struct hdr *hdr, uint64_t value_ns);
 
 /* HdrHistogram's V2 encoding (not compressed), as base64 text in the arena: what JSON results and agents carry. ERR_NOMEM. */
 MUST_USE enum err hdr_encode(const struct hdr *hdr, struct arena *arena, struct slice *ret_text);
-/* Adds what a text holds to `into`, all of it or nothing. Takes hostile input. ERR_SYNTAX (no such encoding, cut short, a count that is negative or overflows),
- * ERR_UNSUPPORTED (another layout: other digits, unit or range). */
+/* Adds what a text holds to `into`, all of it or nothing. The encoding holds counts only: smallest, largest and sum are
+ * taken from the buckets (their lowest, highest and middle values). Takes hostile input. ERR_SYNTAX (no such encoding, cut
+ * short, counts that overflow), ERR_UNSUPPORTED (another layout: other digits, unit or range), ERR_NOMEM. */
 MUST_USE enum err hdr_decode_add(struct slice text, struct hdr *into);
+/* Of a histogram that was decoded: what its encoding did not hold. ERR_INVALID when the buckets contradict: a smallest or
+ * largest that is not in the first or last bucket that has any, or a sum that these cannot add up to. */
+MUST_USE enum err hdr_set_exact(struct hdr *hdr, uint64_t sum_ns, uint64_t min_ns, uint64_t max_ns);
 
 #endif
