@@ -70,7 +70,7 @@ struct load_field {
     struct load_template value;
 };
 
-enum load_where { LOAD_OF_STATUS, LOAD_OF_HEADER, LOAD_OF_BODY, LOAD_OF_JSON, LOAD_OF_REGEX, LOAD_OF_TIME };
+enum load_where { LOAD_OF_STATUS, LOAD_OF_HEADER, LOAD_OF_BODY, LOAD_OF_JSON, LOAD_OF_TIME };
 enum load_test {
     LOAD_EQUALS,
     LOAD_NOT_EQUALS,
@@ -86,6 +86,11 @@ enum load_test {
 
 struct regex; /* lib/regex */
 
+/* Statuses from low to high, both included. */
+struct load_statuses {
+    uint16_t low, high;
+};
+
 /* An assertion on a response. */
 struct load_check {
     struct slice name; /* as it is reported: "json /result == \"180\"" */
@@ -94,17 +99,19 @@ struct load_check {
     enum load_test test;
     struct slice text; /* to compare with */
     double number;
-    bool is_number;
+    bool is_number; /* `text` reads as one: numbers are compared as such */
     struct regex *regex;
+    const struct load_statuses *statuses; /* OF_STATUS: what it may be */
+    uint32_t status_count;
 };
 
 /* A value of a response that later steps use. */
 struct load_extract {
     uint32_t variable;
-    enum load_where where; /* HEADER, JSON or REGEX (its first group) */
+    enum load_where where; /* HEADER, JSON or BODY */
     struct slice key;
-    struct regex *regex;
-    bool is_optional; /* else an iteration without it ends, as failed */
+    struct regex *regex; /* NULL: all of the header or body, else the part of it that the first group has matched */
+    bool is_optional;    /* else an iteration without it ends, as failed */
 };
 
 enum load_step_kind {

@@ -34,7 +34,9 @@ struct load_values {
     uint64_t *sequence; /* of the thread: the next number, and its stride */
     uint64_t sequence_stride;
     struct load_random *random;
+    struct regex_work *regex_work; /* of the thread: regex_work_create(LOAD_REGEX_STEPS_MAX, ...) */
 };
+#define LOAD_REGEX_STEPS_MAX 100000
 
 /* ERR_NOMEM or ERR_LIMIT of the buffer. */
 MUST_USE enum err load_fill(const struct load_template *template, struct load_values *values, struct buffer *out);
@@ -44,14 +46,18 @@ struct load_response {
     const struct http_head *head;
     struct slice body;
     uint64_t latency_ns;
+    /* What the functions below keep between them; zeroes at first. */
+    bool is_parsed;
+    struct yyjson_val *json; /* NULL: the body is none; in the arena */
 };
 
 /* Whether `step` needs a response's body to be kept at all. */
 bool load_step_reads_body(const struct load_step *step);
 /* The first check that does not hold; -1 when all do. `arena` for parsing JSON; it is the caller's to reset. */
-int load_check_all(const struct load_step *step, const struct load_response *response, struct arena *arena);
+int load_check_all(const struct load_step *step, struct load_response *response, const struct load_values *values,
+                   struct arena *arena);
 /* Sets values->variables to slices in the arena. ERR_NOT_FOUND when a value that is not optional is not there. */
-MUST_USE enum err load_extract_all(const struct load_step *step, const struct load_response *response,
+MUST_USE enum err load_extract_all(const struct load_step *step, struct load_response *response,
                                    struct load_values *values, struct arena *arena);
 
 #endif

@@ -251,8 +251,13 @@ void json_write_value(struct json_writer *writer, yyjson_val *value)
 
 static void add_quoted(struct json_writer *writer, struct slice text)
 {
-    struct buffer *buffer = &writer->buffer;
-    buffer_add_byte(buffer, '"');
+    buffer_add_byte(&writer->buffer, '"');
+    json_add_escaped(&writer->buffer, text);
+    buffer_add_byte(&writer->buffer, '"');
+}
+
+void json_add_escaped(struct buffer *buffer, struct slice text)
+{
     while (text.len > 0) {
         size_t plain = measure_plain(text);
         buffer_add(buffer, slice_first(text, plain));
@@ -260,7 +265,6 @@ static void add_quoted(struct json_writer *writer, struct slice text)
         if (text.len > 0)
             add_special(buffer, &text);
     }
-    buffer_add_byte(buffer, '"');
 }
 
 /* Marks the bytes of a word that are below 0x20, above 0x7f, '"' or '\'. Only the lowest mark can be trusted, and

@@ -59,6 +59,9 @@ void json_write_f32_array(struct json_writer *writer, const float *values, size_
 /* A value of a parsed document with all below it. */
 void json_write_value(struct json_writer *writer, yyjson_val *value);
 
+/* What stands between the quotes of a string: for texts that are put together of pieces. */
+void json_add_escaped(struct buffer *buffer, struct slice text);
+
 /* A member of an object: key and value. */
 static inline void json_write_member_string(struct json_writer *writer, const char *key, struct slice text)
 {

@@ -23,6 +23,7 @@ struct pcre {
     bool is_native;
     bool is_search;
     bool scans_in_scans;
+    uint32_t groups;
 };
 
 struct regex_work {
@@ -74,6 +75,7 @@ enum err pcre_compile(const struct pcre_pattern *pattern, struct regex_fault *re
         free(pcre);
         return fail(code, ret_fault);
     }
+    (void)pcre2_pattern_info(pcre->code, PCRE2_INFO_CAPTURECOUNT, &pcre->groups);
     pcre->is_search = pattern->is_search;
     pcre->scans_in_scans = pattern->scans_in_scans;
     pcre->is_native = pcre2_jit_compile(pcre->code, PCRE2_JIT_COMPLETE) == 0;
@@ -95,7 +97,7 @@ enum err regex_work_create(uint32_t steps_max, struct regex_work **ret_work)
     if (!work)
         return ERR_NOMEM;
     work->context = pcre2_match_context_create(NULL);
-    work->data = pcre2_match_data_create(1, NULL);
+    work->data = pcre2_match_data_create(2, NULL);
     work->stack = pcre2_jit_stack_create(STACK_BYTES_FIRST, STACK_BYTES_MAX, NULL);
     if (!work->context || !work->data) {
         regex_work_destroy(work);
@@ -167,4 +169,16 @@ enum regex_outcome pcre_match(const struct pcre *pcre, struct slice text, struct
     if (found >= 0)
         return REGEX_YES;
     return found == PCRE2_ERROR_NOMATCH ? REGEX_NO : REGEX_LIMIT;
+}
+
+bool pcre_has_groups(const struct pcre *pcre)
+{
+    return pcre->groups > 0;
+}
+
+/* A group that took no part ends before it begins, or is unset. */
+struct slice pcre_captured(struct slice text, const struct regex_work *work)
+{
+    const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(work->data) + 2;
+    return ends[0] == PCRE2_UNSET ? (struct slice){NULL, 0} : slice_of(text.ptr + ends[0], ends[1] - ends[0]);
 }

@@ -22,5 +22,8 @@ MUST_USE enum err pcre_compile(const struct pcre_pattern *pattern, struct regex_
                                struct pcre **ret_pcre);
 void pcre_destroy(struct pcre *pcre);
 enum regex_outcome pcre_match(const struct pcre *pcre, struct slice text, struct regex_work *work);
+bool pcre_has_groups(const struct pcre *pcre);
+/* What the first group of the match that has just been REGEX_YES took of `text`. */
+struct slice pcre_captured(struct slice text, const struct regex_work *work);
 
 #endif

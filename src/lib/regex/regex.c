@@ -66,7 +66,7 @@ static enum err build(struct arena *scratch, const struct tree *tree, enum regex
         TRY(simple_build(scratch, tree, &regex->simple));
     if (regex->simple.kind != SIMPLE_NONE)
         return ERR_OK;
-    if (way != REGEX_PCRE && tree->is_regular)
+    if (way < REGEX_PCRE && tree->is_regular)
         err = machine_build(scratch, tree, &regex->machine);
     if (err == ERR_OK || err == ERR_NOMEM || way == REGEX_MACHINE)
         return err;
@@ -77,12 +77,13 @@ enum err regex_compile_as(struct slice pattern, enum regex_way way, struct regex
                           struct regex **ret_regex)
 {
     struct scratch scratch;
-    struct tree tree;
+    struct tree tree = {0};
     struct regex *regex = calloc(1, sizeof *regex);
     if (!regex)
         return ERR_NOMEM;
     scratch_init(&scratch);
     enum err err = parse(&scratch.arena, pattern, false, ret_fault, &tree);
+    tree.has_references |= way == REGEX_CAPTURING; /* which is what groups are kept for elsewhere */
     if (err == ERR_OK)
         err = build(&scratch.arena, &tree, way, ret_fault, regex);
     scratch_deinit(&scratch);
@@ -96,6 +97,19 @@ enum err regex_compile_as(struct slice pattern, enum regex_way way, struct regex
 enum err regex_compile(struct slice pattern, struct regex_fault *ret_fault, struct regex **ret_regex)
 {
     return regex_compile_as(pattern, REGEX_BEST, ret_fault, ret_regex);
+}
+
+enum err regex_compile_capturing(struct slice pattern, struct regex_fault *ret_fault, struct regex **ret_regex)
+{
+    struct regex *regex;
+    TRY(regex_compile_as(pattern, REGEX_CAPTURING, ret_fault, &regex));
+    if (pcre_has_groups(regex->pcre)) {
+        *ret_regex = regex;
+        return ERR_OK;
+    }
+    *ret_fault = (struct regex_fault){.what = "no group (...) that says which part is meant"};
+    regex_destroy(regex);
+    return ERR_UNSUPPORTED;
 }
 
 void regex_destroy(struct regex *regex)
@@ -151,4 +165,14 @@ enum regex_outcome regex_match(const struct regex *regex, struct slice text, str
     if (!regex->pcre)
         return machine_match(&regex->machine, text) ? REGEX_YES : REGEX_NO;
     return pcre_match(regex->pcre, text, work);
+}
+
+enum regex_outcome regex_capture(const struct regex *regex, struct slice text, struct regex_work *work,
+                                 struct slice *ret_part)
+{
+    ASSERT(regex->pcre, "the pattern was compiled for captures");
+    enum regex_outcome outcome = pcre_match(regex->pcre, text, work);
+    if (outcome == REGEX_YES)
+        *ret_part = pcre_captured(text, work);
+    return outcome;
 }

@@ -34,6 +34,9 @@ enum regex_outcome {
 /* `pattern` is UTF-8 in the syntax of ECMA-262, flag u. ERR_SYNTAX, ERR_LIMIT (too large), ERR_UNSUPPORTED (valid, but more
  * than PCRE2 can do) with *ret_fault; ERR_NOMEM. */
 MUST_USE enum err regex_compile(struct slice pattern, struct regex_fault *ret_fault, struct regex **ret_regex);
+/* The same, for regex_capture; a pattern without a group is ERR_UNSUPPORTED. */
+MUST_USE enum err regex_compile_capturing(struct slice pattern, struct regex_fault *ret_fault,
+                                          struct regex **ret_regex);
 /* NULL is accepted. */
 void regex_destroy(struct regex *regex);
 /* Whether it is a pattern at all, for the format "regex". Takes no memory but for patterns of unusual length or with \p{...}. */
@@ -48,5 +51,9 @@ void regex_work_allow(struct regex_work *work, uint64_t steps);
 
 /* Whether the pattern is found anywhere in `text`, which is well-formed UTF-8. Takes no memory. */
 enum regex_outcome regex_match(const struct regex *regex, struct slice text, struct regex_work *work);
+/* The same for a pattern of regex_compile_capturing. REGEX_YES: *ret_part is the part of `text` that the first group has
+ * matched, {NULL, 0} when it took no part in the match. */
+enum regex_outcome regex_capture(const struct regex *regex, struct slice text, struct regex_work *work,
+                                 struct slice *ret_part);
 
 #endif

@@ -439,6 +439,40 @@ static void matching_never_mallocs(void **state)
     }
 }
 
+static void captures_what_the_first_group_has_matched(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern;
+        const char *text;
+        const char *part; /* NULL: none */
+    } rows[] = {
+        {"sid=([^;]+)", "a=1; sid=xyz; path=/", "xyz"},
+        {"^(\\d+)-(\\d+)$", "12-34", "12"},
+        {"a(b)?", "xac", NULL},
+        {"(x*)", "yyy", ""},
+        {"\"id\":\\s*(\\d+)", "{\"id\": 42}", "42"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct regex *regex;
+        struct regex_fault fault;
+        struct slice part;
+        assert_int_equal(regex_compile_capturing(slice_of_text(rows[i].pattern), &fault, &regex), ERR_OK);
+        assert_int_equal(regex_capture(regex, slice_of_text(rows[i].text), work, &part), REGEX_YES);
+        assert_true(rows[i].part ? part.ptr && slice_is(part, rows[i].part) : !part.ptr);
+        assert_int_equal(regex_capture(regex, SLICE_LIT("\n"), work, &part), i == 3 ? REGEX_YES : REGEX_NO);
+        regex_destroy(regex);
+    }
+}
+
+static void what_captures_nothing_is_refused(void **state)
+{
+    (void)state;
+    struct regex *regex;
+    struct regex_fault fault;
+    assert_int_equal(regex_compile_capturing(SLICE_LIT("a(?:b)"), &fault, &regex), ERR_UNSUPPORTED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,6 +491,8 @@ int main(void)
         cmocka_unit_test(searches_end_at_the_limit),
         cmocka_unit_test(long_texts_are_searched_while_that_is_linear),
         cmocka_unit_test(matching_never_mallocs),
+        cmocka_unit_test(captures_what_the_first_group_has_matched),
+        cmocka_unit_test(what_captures_nothing_is_refused),
     };
     return cmocka_run_group_tests(tests, make_work, drop_work);
 }
