@@ -6,20 +6,21 @@ import importlib.util
 import json
 import os
 import random
-import shutil
 import socket
 import statistics
 import struct
-import subprocess
+import sys
 import urllib.request
 
 import harness
 import servers
 from rows import LAG_SHARE_MAX, Row, timed
 
-HERE = os.path.join(harness.ROOT, "bench/infer")
+sys.path.insert(0, os.path.join(harness.ROOT, "bench/report"))
+import install  # noqa: E402
+import services  # noqa: E402
+
 BUILD = os.path.join(harness.BUILD, "infer")
-MODULES = os.path.join(BUILD, "node_modules")
 MODELS = os.path.join(harness.ROOT, "tests/data/models")
 DEMO = os.path.join(harness.ROOT, "build/deps/models")
 CONNECTIONS = 32
@@ -176,31 +177,16 @@ def metric(server, name):
     raise harness.Void("weir has no metric " + name)
 
 
-def install():
-    """fastify and onnxruntime-node as package-lock.json pins them; without scripts, of which one fetches libraries for other
-    hardware."""
-    stamp = os.path.join(BUILD, "npm.stamp")
-    lock = [os.path.join(HERE, name) for name in ("package.json", "package-lock.json")]
-    if os.path.exists(stamp) and all(os.path.getmtime(stamp) >= os.path.getmtime(path) for path in lock):
-        return
-    servers.need("node", "npm")
-    os.makedirs(BUILD, exist_ok=True)
-    for path in lock:
-        shutil.copy(path, BUILD)
-    done = subprocess.run(["npm", "ci", "--ignore-scripts", "--onnxruntime-node-install=skip", "--no-audit", "--no-fund"],
-                          cwd=BUILD, capture_output=True, text=True, check=False, timeout=600)
-    if done.returncode != 0:
-        raise servers.Missing("npm could not install fastify and onnxruntime-node: %s" % done.stderr.strip()[-200:])
-    with open(stamp, "w"):
-        pass
-
-
 class Fastify(servers.Server):
     def __init__(self, folder, path):
         super().__init__("fastify", folder)
-        install()
+        try:
+            install.npm()
+        except install.CannotInstall as error:
+            raise servers.Missing(str(error)) from error
         self.port = servers.free_port()
-        self.start([servers.need("node"), os.path.join(HERE, "server.js"), MODULES, str(self.port), path])
+        self.start([servers.need("node"), os.path.join(services.PEERS, "fastify/tensors.js"), str(self.port), path],
+                   {"NODE_PATH": services.MODULES})
         self.wait_for_port()
 
 

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The peer of the rows about inference: what one writes with fastify and onnxruntime-node, one thread each.
+// The peer of the rows about inference of `make bench`: what one writes with fastify and onnxruntime-node, one thread each.
 //
-//     node server.js MODULES PORT MODEL.onnx
+//     NODE_PATH=node_modules node tensors.js PORT MODEL.onnx
 //
 // POST / takes {"inputs": [{"name", "shape", "data"}]} and answers {"outputs": [{"name", "shape", "data"}]}.
 'use strict';
 
-const path = require('path');
+const fastify = require('fastify');
+const ort = require('onnxruntime-node');
 
-const [, , modules, port, file] = process.argv;
-const fastify = require(path.join(modules, 'fastify'));
-const ort = require(path.join(modules, 'onnxruntime-node'));
+const [, , port, file] = process.argv;
 
 async function main() {
   const session = await ort.InferenceSession.create(file, {intraOpNumThreads: 1, interOpNumThreads: 1,
