@@ -42,7 +42,8 @@ struct load_exchange_events {
     void (*on_data)(struct load_exchange *exchange, struct slice data);
     /* The response is complete. The exchange is free again: another may be sent from here. */
     void (*on_end)(struct load_exchange *exchange);
-    /* It will not be. The same. */
+    /* It will not be. The same. LOAD_FAILURE_NONE: the server has said that it has not looked at it and will not (RFC 9112
+     * section 9.6, RFC 9113 section 6.8): it may be sent again on another link. */
     void (*on_failed)(struct load_exchange *exchange, enum load_failure failure);
 };
 
@@ -66,7 +67,7 @@ struct load_exchange {
 struct load_link_events {
     /* Ready for exchanges: connected, TLS and protocol settled. */
     void (*on_ready)(struct load_link *link);
-    /* Room for one more exchange again, after load_link_room was 0. */
+    /* Room for one more exchange after load_link_room was 0, without an exchange that has just ended: HTTP/2's settings. */
     void (*on_room)(struct load_link *link);
     /* It is closed, whoever did it, and its exchanges have failed before. LOAD_FAILURE_NONE: in order (the server does not keep
      * it alive, or load_link_close). May be opened again from here. */
@@ -78,13 +79,16 @@ struct
 
 MUST_USE enum err load_wire_create(const struct load_plan *plan, struct loop *loop, struct load_wire **ret_wire);
 void load_wire_destroy(struct load_wire *wire);
+/* At the end of each turn: what links have gathered goes out, and what has failed is told. */
+void load_wire_flush(struct load_wire *wire);
 
-/* How many bytes a link takes; the owner has an array of them. */
+/* How many bytes a link takes; the owner has an array of them, zeroed. */
 size_t load_link_bytes(void);
-/* `owner` for the events. Begins to connect to the target; on_ready or on_closed follows, in a later turn. `source` NULL: the system
+/* `owner` for the events. Begins to connect to one of the target's addresses; on_ready or on_closed follows, in a later turn. `source` NULL: the system
  * chooses the local address. An error (ERR_NOMEM, ERR_BUSY for want of descriptors or ports, ERR_IO) leaves nothing to close. */
 MUST_USE enum err load_link_open(struct load_link *link, struct load_wire *wire, const struct load_target *target,
-                                 const struct address *source, const struct load_link_events *events, void *owner);
+                                 const struct address *address, const struct address *source,
+                                 const struct load_link_events *events, void *owner);
 void *load_link_owner(const struct load_link *link);
 bool load_link_is_open(const struct load_link *link);
 /* How many more exchanges it takes now: 0 until ready. */

@@ -36,7 +36,7 @@ static void expect_response(struct knee_connection *connection)
 
 enum err knee_connection_open(struct knee_connection *connection, struct loop *loop, const struct address *address)
 {
-    TRY(stream_connect(&connection->stream, loop, address, &handlers));
+    TRY(stream_connect(&connection->stream, loop, address, NULL, &handlers));
     connection->is_open = true;
     connection->is_connected = connection->is_busy = false;
     expect_response(connection);

@@ -139,10 +139,10 @@ void stream_open(struct stream *stream, struct loop *loop, int fd, const struct 
 }
 
 enum err stream_connect(struct stream *stream, struct loop *loop, const struct address *address,
-                        const struct stream_handlers *handlers)
+                        const struct address *source, const struct stream_handlers *handlers)
 {
     int fd;
-    TRY(socket_connect_start(address, &fd));
+    TRY(socket_connect_start(address, source, &fd));
     stream_open(stream, loop, fd, handlers);
     stream->is_connecting = true;
     enum err err = watch_add(&stream->watch, loop, EPOLLOUT);

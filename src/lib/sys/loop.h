@@ -63,9 +63,9 @@ struct stream {
 
 void stream_open(struct stream *stream, struct loop *loop, int fd, const struct stream_handlers *handlers);
 /* Opens the stream by connecting to an address, without waiting: on_connected follows, in a later turn. How long that may
- * take is for the owner's timer. An error leaves nothing to close. */
+ * take is for the owner's timer. `source` is the local address; NULL: the system chooses. An error leaves nothing to close. */
 MUST_USE enum err stream_connect(struct stream *stream, struct loop *loop, const struct address *address,
-                                 const struct stream_handlers *handlers);
+                                 const struct address *source, const struct stream_handlers *handlers);
 MUST_USE enum err stream_receive_begin(struct stream *stream);
 /* Registers with the loop on first use. ERR_IO when the system refuses. */
 MUST_USE static inline enum err stream_receive_start(struct stream *stream)

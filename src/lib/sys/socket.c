@@ -286,22 +286,35 @@ enum err socket_failure(int fd)
     return failure ? of_errno(failure) : ERR_OK;
 }
 
-/* EAGAIN is a Unix socket's word for a queue that is full: nothing will tell when it is not. */
-enum err socket_connect_start(const struct address *address, int *ret_fd)
+/* EAGAIN is a Unix socket's word for a queue that is full: nothing will tell when it is not. EADDRNOTAVAIL says that all
+ * local ports are in use. */
+static enum err connect_from(int fd, const struct address *address, const struct address *source)
 {
     int on = 1;
+    if (address->any.sa_family != AF_UNIX)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (source) {
+        /* The port is chosen by connect, which knows the other end: one port can serve many of them (ip(7)). */
+        (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+        if (bind(fd, &source->any, source->len) != 0)
+            return of_errno(errno);
+    }
+    if (connect(fd, &address->any, address->len) == 0 || errno == EINPROGRESS)
+        return ERR_OK;
+    return errno == EAGAIN || errno == EADDRNOTAVAIL ? ERR_BUSY : of_errno(errno);
+}
+
+enum err socket_connect_start(const struct address *address, const struct address *source, int *ret_fd)
+{
     int fd = make(address);
     if (fd < 0)
         return of_errno(errno);
-    if (address->any.sa_family != AF_UNIX)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (connect(fd, &address->any, address->len) != 0 && errno != EINPROGRESS) {
-        enum err err = errno == EAGAIN ? ERR_BUSY : of_errno(errno);
+    enum err err = connect_from(fd, address, source);
+    if (err == ERR_OK)
+        *ret_fd = fd;
+    else
         close(fd);
-        return err;
-    }
-    *ret_fd = fd;
-    return ERR_OK;
+    return err;
 }
 
 static enum err await_connected(int fd, int timeout_ms)
@@ -319,7 +332,7 @@ static enum err await_connected(int fd, int timeout_ms)
 enum err socket_connect(const struct address *address, int timeout_ms, int *ret_fd)
 {
     int fd;
-    TRY(socket_connect_start(address, &fd));
+    TRY(socket_connect_start(address, NULL, &fd));
     enum err err = await_connected(fd, timeout_ms);
     if (err == ERR_OK)
         *ret_fd = fd;

@@ -63,8 +63,9 @@ MUST_USE enum err socket_address(int fd, struct address *ret_address);
 /* Waits for the connection, at most timeout_ms; for tests and tools. ERR_CLOSED when nobody listens, ERR_TIMEOUT. */
 MUST_USE enum err socket_connect(const struct address *address, int timeout_ms, int *ret_fd);
 /* Begins to connect and does not wait: the socket is writable when it is connected or has failed, and socket_failure
- * tells which. With TCP_NODELAY. Errors as socket_connect, as far as they are known at once. */
-MUST_USE enum err socket_connect_start(const struct address *address, int *ret_fd);
+ * tells which. With TCP_NODELAY. From `source`, whose port is 0 as a rule; NULL: the system chooses. Errors as socket_connect,
+ * as far as they are known at once; ERR_BUSY also: no port left from there to this address. */
+MUST_USE enum err socket_connect_start(const struct address *address, const struct address *source, int *ret_fd);
 /* What went wrong with a connection since it was last asked: ERR_CLOSED when nobody listened, ERR_TIMEOUT, ERR_IO; ERR_OK
  * for nothing. */
 MUST_USE enum err socket_failure(int fd);

@@ -69,7 +69,7 @@ enum err link_connect(struct exchange *exchange, struct proxy_target *target)
     link->pool = pool;
     link->address = target->address;
     timer_init(&link->timer, on_timer);
-    enum err err = stream_connect(&link->stream, &worker->loop, &target->address, &handlers);
+    enum err err = stream_connect(&link->stream, &worker->loop, &target->address, NULL, &handlers);
     if (err != ERR_OK) {
         slab_release(&worker->upstream_links, link);
         return err;

@@ -85,7 +85,7 @@ static void assert_quiet(void)
 static int connect_to(struct probe *probe, int listening, const struct address *address)
 {
     *probe = (struct probe){0};
-    assert_int_equal(stream_connect(&probe->stream, &loop, address, &handlers), ERR_OK);
+    assert_int_equal(stream_connect(&probe->stream, &loop, address, NULL, &handlers), ERR_OK);
     assert_int_equal(probe->connects, 0); /* never before the call has returned */
     assert_quiet();
     assert_int_equal(probe->connects, 1);
@@ -135,7 +135,7 @@ static void says_that_nobody_listens(void **state)
     struct probe probe = {0};
     struct address address;
     close(net_listen(&address));
-    enum err err = stream_connect(&probe.stream, &loop, &address, &handlers);
+    enum err err = stream_connect(&probe.stream, &loop, &address, NULL, &handlers);
     if (err != ERR_OK) {
         assert_int_equal(err, ERR_CLOSED);
         return;
@@ -153,12 +153,12 @@ static void may_be_closed_before_and_inside_its_handler(void **state)
     struct address address;
     unsigned open_files = net_open_files();
     int listening = net_listen(&address);
-    assert_int_equal(stream_connect(&probe.stream, &loop, &address, &handlers), ERR_OK);
+    assert_int_equal(stream_connect(&probe.stream, &loop, &address, NULL, &handlers), ERR_OK);
     stream_close(&probe.stream);
     assert_quiet();
     assert_int_equal(probe.connects, 0);
     probe.is_closing = true;
-    assert_int_equal(stream_connect(&probe.stream, &loop, &address, &handlers), ERR_OK);
+    assert_int_equal(stream_connect(&probe.stream, &loop, &address, NULL, &handlers), ERR_OK);
     assert_quiet();
     assert_int_equal(probe.connects, 1);
     close(listening);
@@ -174,7 +174,7 @@ static void leaves_nothing_open_when_it_cannot_begin(void **state)
     int listening = net_listen(&address);
     int epoll = loop.epoll;
     loop.epoll = -1;
-    assert_int_equal(stream_connect(&probe.stream, &loop, &address, &handlers), ERR_IO);
+    assert_int_equal(stream_connect(&probe.stream, &loop, &address, NULL, &handlers), ERR_IO);
     loop.epoll = epoll;
     close(listening);
     assert_int_equal(net_open_files(), open_files);
