@@ -69,6 +69,11 @@ void load_record_add(struct load_record *into, const struct load_record *from);
 void load_record_subtract(struct load_record *into, const struct load_record *later, const struct load_record *earlier);
 void load_record_reset(struct load_record *record);
 
+/* A series by itself, for totals. */
+MUST_USE enum err load_series_create(bool has_stream, struct load_series **ret_series);
+void load_series_destroy(struct load_series *series); /* NULL is accepted */
+void load_series_add(struct load_series *into, const struct load_series *from);
+void load_series_reset(struct load_series *series);
 uint64_t load_series_failed(const struct load_series *series);
 /* All series as one. `into` is reset first; its stream must be there if any series has one. */
 void load_record_total(const struct load_record *record, struct load_series *into);
@@ -78,8 +83,15 @@ void load_record_total(const struct load_record *record, struct load_series *int
 struct json_writer;
 void load_record_write(const struct load_record *record, const struct load_plan *plan, struct json_writer *writer,
                        struct arena *arena);
+/* One series, and one histogram (null when empty): what a record is written of. */
+void load_series_write(const struct load_series *series, struct slice name, struct json_writer *writer,
+                       struct arena *arena);
+void load_hdr_write(const struct hdr *hdr, struct json_writer *writer, struct arena *arena);
 struct yyjson_val;
 MUST_USE enum err load_record_read_add(struct yyjson_val *value, const struct load_plan *plan,
                                        struct load_record *into);
+/* Into what is zero. Not all or nothing. ERR_NOMEM; ERR_SYNTAX. */
+MUST_USE enum err load_series_read(struct yyjson_val *value, struct load_series *series);
+MUST_USE enum err load_hdr_read(struct yyjson_val *value, struct hdr *hdr);
 
 #endif
