@@ -20,10 +20,9 @@ struct load_stream_series {
     struct hdr normalized;     /* (end - sent) / tokens, of each response with a token */
     struct counter tokens;     /* as the server counts them (usage), else events with content */
     struct counter input_tokens;
-    struct counter events; /* with content */
-    struct counter
-        bunched; /* of those, events that were received at one with the one before: somebody has held that back */
-    struct counter good; /* responses within all of the step's bounds: goodput */
+    struct counter events;  /* with content */
+    struct counter bunched; /* of those: received at one with the event before; somebody has held one back */
+    struct counter good;    /* responses within all of the step's bounds: goodput */
 };
 
 /* One step. */
