@@ -54,6 +54,7 @@ LIBRARIES = {
     "json": {"base"},
     "meter": {"base"},
     "protobuf": {"base"},
+    "options": {"base", "json", "yaml"},
     "regex": {"base"},
     "formats": {"base", "regex"},
     "schema": {"base", "formats", "json", "regex"},
@@ -61,6 +62,7 @@ LIBRARIES = {
     "sys": {"base"},
     "tls": {"base", "crypto"},
     "vision": {"base", "image"},
+    "yaml": {"base", "json"},
 }
 
 # Headers that any file may include: pure C, and what compilers bring.

@@ -28,9 +28,9 @@ struct output {
 };
 
 static int check_file(const char *path, bool is_json, bool is_verbose);
-static void print_text(const struct config_report *report, const struct config *config);
+static void print_text(const struct report *report, const struct config *config);
 static void print_contracts(const struct config *config);
-static enum err print_json(const struct config_report *report, const struct config *config);
+static enum err print_json(const struct report *report, const struct config *config);
 static int print_generated(bool is_schema);
 
 int cmd_check(int argc, char **argv)
@@ -83,9 +83,9 @@ static uint32_t count_routes(const struct config *config)
 
 static int check_file(const char *path, bool is_json, bool is_verbose)
 {
-    static struct config_report report;
+    static struct report report;
     struct config *config = NULL;
-    config_report_init(&report);
+    report_init(&report);
     enum err err = config_load(path, &report, &config);
     int result = err == ERR_OK ? CMD_DONE : CMD_FAILED;
     if (!is_json)
@@ -95,7 +95,7 @@ static int check_file(const char *path, bool is_json, bool is_verbose)
     if (config && is_verbose && !is_json)
         print_contracts(config);
     config_unref(config);
-    config_report_deinit(&report);
+    report_deinit(&report);
     return result;
 }
 
@@ -137,9 +137,9 @@ static void print_contracts(const struct config *config)
     }
 }
 
-static void print_text(const struct config_report *report, const struct config *config)
+static void print_text(const struct report *report, const struct config *config)
 {
-    config_report_print(report, stderr);
+    report_print(report, stderr);
     if (!config) {
         fprintf(stderr, SLICE_FMT ": %u error%s\n", SLICE_ARG(report->path), report->error_count,
                 report->error_count == 1 ? "" : "s");
@@ -162,11 +162,11 @@ static void output_deinit(struct output *output)
     pool_deinit(&output->pool);
 }
 
-static void write_note(struct json_writer *out, const struct config_note *note)
+static void write_note(struct json_writer *out, const struct report_note *note)
 {
     json_write_object_begin(out);
     json_write_key(out, SLICE_LIT("severity"));
-    json_write_string(out, note->severity == CONFIG_ERROR ? SLICE_LIT("error") : SLICE_LIT("warning"));
+    json_write_string(out, note->severity == REPORT_ERROR ? SLICE_LIT("error") : SLICE_LIT("warning"));
     if (note->path.len) {
         json_write_key(out, SLICE_LIT("file"));
         json_write_string(out, note->path);
@@ -207,7 +207,7 @@ static void write_contracts(struct json_writer *out, const struct config *config
     json_write_array_end(out);
 }
 
-static enum err print_json(const struct config_report *report, const struct config *config)
+static enum err print_json(const struct report *report, const struct config *config)
 {
     struct output output;
     struct slice text;

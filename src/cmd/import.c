@@ -25,7 +25,7 @@ static const struct cmd_flag flags[] = {
 struct work {
     struct pool pool;
     struct arena arena;
-    struct config_report report;
+    struct report report;
 };
 
 static int import_file(const char *path, const char *const values[FLAG_COUNT]);
@@ -73,9 +73,9 @@ static int import_file(const char *path, const char *const values[FLAG_COUNT])
                         err == ERR_LIMIT ? "larger than 16 MiB" : err_text(err));
     pool_init(&work.pool, 0, MEMORY_BYTES_MAX);
     arena_init(&work.arena, &work.pool, 1u << 20, MEMORY_BYTES_MAX);
-    config_report_init(&work.report);
+    report_init(&work.report);
     int result = import_text(&work, slice_of(content.data, content.bytes), path, values);
-    config_report_deinit(&work.report);
+    report_deinit(&work.report);
     arena_reset(&work.arena);
     pool_deinit(&work.pool);
     file_content_deinit(&content);
@@ -108,7 +108,7 @@ static int import_text(struct work *work, struct slice text, const char *path, c
     for (size_t len = strlen(folder); len > 1 && folder[len - 1] == '/';)
         folder[--len] = '\0';
     enum err err = import_openapi(text, &settings, &work->arena, &work->report, &result);
-    config_report_print(&work->report, stderr);
+    report_print(&work->report, stderr);
     if (err == ERR_INVALID)
         return cmd_fail("import", "%u error%s: nothing is written", work->report.error_count,
                         work->report.error_count == 1 ? "" : "s");
@@ -131,9 +131,9 @@ static int explain(enum err err, const char *folder, const char *kept, bool is_f
 }
 
 /* Messages are about the files where they would have been. */
-static void show_places(struct config_report *report, struct slice temporary, const char *folder)
+static void show_places(struct report *report, struct slice temporary, const char *folder)
 {
-    struct slice *paths[CONFIG_NOTES_MAX + 1] = {&report->path};
+    struct slice *paths[REPORT_NOTES_MAX + 1] = {&report->path};
     for (uint32_t i = 0; i < report->note_count; i++)
         paths[i + 1] = &report->notes[i].path;
     for (uint32_t i = 0; i <= report->note_count; i++) {
@@ -149,17 +149,17 @@ static void show_places(struct config_report *report, struct slice temporary, co
 /* Whether weir takes what was made. It should; what an import cannot see, such as a pattern that is none, is seen here. */
 static enum err check_result(void *context, const char *temporary)
 {
-    static struct config_report report;
+    static struct report report;
     const char *folder = context;
     struct config *config = NULL;
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/weir.yaml", temporary) >= (int)sizeof path)
         return ERR_LIMIT;
-    config_report_init(&report);
+    report_init(&report);
     enum err err = config_load(path, &report, &config);
     show_places(&report, slice_of_text(temporary), folder);
-    config_report_print(&report, stderr);
-    config_report_deinit(&report);
+    report_print(&report, stderr);
+    report_deinit(&report);
     if (err == ERR_OK)
         config_unref(config);
     return err;

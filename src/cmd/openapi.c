@@ -216,21 +216,21 @@ static int report_differences(const struct config *config, struct arena *arena, 
 
 static int check_document(const struct config *config, const char *const values[FLAG_COUNT])
 {
-    static struct config_report report;
+    static struct report report;
     struct pool pool;
     struct arena arena;
     struct json_document before;
     pool_init(&pool, 0, 2 * OPENAPI_BYTES_MAX);
     arena_init(&arena, &pool, 65536, OPENAPI_BYTES_MAX);
-    config_report_init(&report);
+    report_init(&report);
     int result = CMD_FAILED;
     enum err err = document_read(values[FLAG_CHECK], &arena, &report, &before);
     if (err == ERR_INVALID)
-        config_report_print(&report, stderr);
+        report_print(&report, stderr);
     else
         result = err == ERR_OK ? report_differences(config, &arena, before.root, values)
                                : cmd_fail("openapi", "%s", err_text(err));
-    config_report_deinit(&report);
+    report_deinit(&report);
     arena_reset(&arena);
     pool_deinit(&pool);
     return result;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Flags of commands as rows: parsed by getopt_long, and --help printed from them. The door to getopt.h, whose struct
- * option is not the one of pipeline/option.h.
+ * option is not the one of lib/options/option.h.
  *
  *     static const struct cmd_flag flags[] = {{"json", 0, NULL, "one JSON object on standard output"}};
  *     struct cmd_line line = {.command = "check", .usage = "FILE", .about = "…", .flags = flags, .flag_count = 1};

@@ -7,10 +7,10 @@
 #define WEIR_PIPELINE_CONFIG_H
 
 #include "lib/base/arena.h"
+#include "lib/options/option.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/socket.h"
 #include "pipeline/model.h"
-#include "pipeline/option.h"
 #include "pipeline/upstream.h"
 
 #include <stdatomic.h>

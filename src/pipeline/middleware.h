@@ -9,7 +9,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/text.h"
-#include "pipeline/option.h"
+#include "lib/options/option.h"
 #include "pipeline/stage.h"
 
 struct description;

@@ -11,7 +11,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/text.h"
-#include "pipeline/option.h"
+#include "lib/options/option.h"
 #include "pipeline/tensor.h"
 
 #include <stdatomic.h>

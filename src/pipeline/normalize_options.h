@@ -6,7 +6,7 @@
 
 #include "lib/base/text.h"
 #include "lib/image/normalize.h"
-#include "pipeline/option.h"
+#include "lib/options/option.h"
 
 struct normalize_options {
     uint32_t layout;

@@ -4,8 +4,8 @@
 #ifndef WEIR_PIPELINE_UPSTREAM_H
 #define WEIR_PIPELINE_UPSTREAM_H
 
+#include "lib/options/option.h"
 #include "lib/resolver/resolver.h"
-#include "pipeline/option.h"
 
 struct tls_context;
 

@@ -18,31 +18,31 @@ enum err access_log_open(struct slice path, struct text *fault, uint32_t *ret_si
     return ERR_OK;
 }
 
-static void check_notes(const struct config_report *report)
+static void check_notes(const struct report *report)
 {
-    char line[CONFIG_NOTE_BYTES_MAX + 64];
+    char line[REPORT_NOTE_BYTES_MAX + 64];
     for (uint32_t i = 0; i < report->note_count; i++) {
         struct text text = text_init(line, sizeof line);
-        config_note_format(report, &report->notes[i], &text);
+        report_note_format(report, &report->notes[i], &text);
         ASSERT(strchr(line, '\n') == NULL, "a note is one line");
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct config_report report;
+    static struct report report;
     static FILE *nowhere;
     struct config *config = NULL;
     if (!nowhere)
         nowhere = fopen("/dev/null", "w");
-    config_report_init(&report);
+    report_init(&report);
     enum err err = config_load_text(slice_of(data, size), "/nonexistent/weir.yaml", &report, &config);
     ASSERT((err == ERR_OK) == (config != NULL), "a configuration comes with ERR_OK and only then");
     ASSERT((err == ERR_OK) == (report.error_count == 0), "errors are in the report whenever there is one");
     check_notes(&report);
     if (nowhere)
-        config_report_print(&report, nowhere);
+        report_print(&report, nowhere);
     config_unref(config);
-    config_report_deinit(&report);
+    report_deinit(&report);
     return 0;
 }

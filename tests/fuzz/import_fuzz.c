@@ -4,9 +4,9 @@
  * The first byte chooses JSON or YAML, the rest is an OpenAPI document. Must not crash or leak; there are errors or there is
  * a result. Of that each file lies in its folder, none twice, the schemas are JSON, each reference leads to one of them, and
  * weir.yaml is YAML. */
-#include "control/config/yaml.h"
 #include "control/openapi/import.h"
 #include "lib/json/json.h"
+#include "lib/yaml/yaml.h"
 
 #include <stdlib.h>
 
@@ -74,18 +74,18 @@ static void check_file(const struct import_result *result, uint32_t index, struc
 
 static void check_config(struct slice text, struct arena *arena)
 {
-    static struct config_report report;
+    static struct report report;
     const struct yaml_node *root;
-    config_report_init(&report);
-    ASSERT(config_report_begin(&report, SLICE_LIT("weir.yaml"), text) == ERR_OK, "there is memory for that");
+    report_init(&report);
+    ASSERT(report_begin(&report, SLICE_LIT("weir.yaml"), text) == ERR_OK, "there is memory for that");
     enum err err = yaml_parse(text, arena, &report, &root);
     ASSERT(err == ERR_NOMEM || (err == ERR_OK && report.error_count == 0), "weir.yaml is YAML, no key twice");
-    config_report_deinit(&report);
+    report_deinit(&report);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct config_report report;
+    static struct report report;
     struct pool pool;
     struct arena arena;
     struct import_result result;
@@ -94,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct import_settings settings = {.name = data[0] % 2 ? "a.json" : "a.yaml"};
     pool_init(&pool, 0, MEMORY_BYTES_MAX);
     arena_init(&arena, &pool, 65536, MEMORY_BYTES_MAX);
-    config_report_init(&report);
+    report_init(&report);
     enum err err = import_openapi(slice_of(data + 1, size - 1), &settings, &arena, &report, &result);
     ASSERT(err == ERR_OK || err == ERR_INVALID || err == ERR_NOMEM, "no other error");
     ASSERT((err == ERR_INVALID) == (report.error_count > 0) || err == ERR_NOMEM, "an error is one that is told");
@@ -102,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_file(&result, i, &arena);
     if (err == ERR_OK)
         check_config(result.files[0].content, &arena);
-    config_report_deinit(&report);
+    report_deinit(&report);
     arena_reset(&arena);
     pool_deinit(&pool);
     return 0;

@@ -23,13 +23,13 @@ static struct arena arena;
 /* NULL: it is no document. */
 static yyjson_val *read(struct slice text, const char *name)
 {
-    static struct config_report report;
+    static struct report report;
     struct json_document document;
-    config_report_init(&report);
+    report_init(&report);
     enum err err = document_read_text(text, name, &arena, &report, &document);
     ASSERT(err != ERR_OK || report.error_count == 0, "what is taken has no errors");
     ASSERT(err != ERR_INVALID || report.error_count > 0, "what is refused has its reason");
-    config_report_deinit(&report);
+    report_deinit(&report);
     return err == ERR_OK ? document.root : NULL;
 }
 

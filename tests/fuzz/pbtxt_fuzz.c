@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_note(void *context, bool is_error, struct option_place place, const char *words)
+static void check_note(void *context, bool is_error, struct report_place place, const char *words)
 {
     const struct slice *text = context;
     uint32_t lines = 1;

@@ -19,10 +19,10 @@ static const char *const reasons[] = {
 };
 
 static enum err read_entry(struct compile *compile, const struct yaml_node *entry, struct chain *chain);
-static const struct middleware *find(struct compile *compile, struct slice name, struct option_place place);
-static enum err make_link(struct compile *compile, const struct yaml_node *options, struct option_place place,
+static const struct middleware *find(struct compile *compile, struct slice name, struct report_place place);
+static enum err make_link(struct compile *compile, const struct yaml_node *options, struct report_place place,
                           struct chain_link *link);
-static enum err prepare(struct compile *compile, struct option_place place, struct chain_link *link);
+static enum err prepare(struct compile *compile, struct report_place place, struct chain_link *link);
 static bool check_pair(struct compile *compile, const struct chain *earlier, uint32_t e, const struct chain *later,
                        uint32_t l);
 
@@ -31,14 +31,14 @@ enum err chain_read(struct compile *compile, const struct yaml_node *node, struc
     if (!node)
         return ERR_OK;
     if (node->kind != YAML_LIST) {
-        config_report_error(compile->report, node->kind == YAML_NULL ? node->key_place : node->place,
-                            "\"chain\" takes a list of middlewares, each a name or {name: {options}}");
+        report_error(compile->report, node->kind == YAML_NULL ? node->key_place : node->place,
+                     "\"chain\" takes a list of middlewares, each a name or {name: {options}}");
         chain->has_fault = true;
         return ERR_OK;
     }
     for (const struct yaml_node *entry = node->first; entry; entry = entry->next) {
         if (chain->count == CHAIN_LINKS_MAX) {
-            config_report_error(compile->report, entry->place, "a chain has at most %d middlewares", CHAIN_LINKS_MAX);
+            report_error(compile->report, entry->place, "a chain has at most %d middlewares", CHAIN_LINKS_MAX);
             return ERR_OK;
         }
         TRY(read_entry(compile, entry, chain));
@@ -71,23 +71,23 @@ void chain_check_route(struct compile *compile, const struct chain_owner *owner,
 {
     const struct chain *prefix = owner->prefix;
     if (prefix->count + chain->count > CHAIN_LINKS_MAX)
-        config_report_error(compile->report, owner->place,
-                            "route \"" SLICE_FMT "\" has %u middlewares with the file's chain; at most %d",
-                            SLICE_ARG(owner->match), prefix->count + chain->count, CHAIN_LINKS_MAX);
+        report_error(compile->report, owner->place,
+                     "route \"" SLICE_FMT "\" has %u middlewares with the file's chain; at most %d",
+                     SLICE_ARG(owner->match), prefix->count + chain->count, CHAIN_LINKS_MAX);
     for (size_t i = 0; i < middleware_count; i++) {
         const struct middleware *middleware = middlewares[i];
         if (middleware->duty != DUTY_MANDATORY)
             continue;
         bool is_there = has(prefix, middleware) || has(chain, middleware);
         if (is_there && owner->is_public)
-            config_report_warning(compile->report, owner->place,
-                                  "route \"" SLICE_FMT "\" is declared public, but %s in its chain still applies",
-                                  SLICE_ARG(owner->match), middleware->name);
+            report_warning(compile->report, owner->place,
+                           "route \"" SLICE_FMT "\" is declared public, but %s in its chain still applies",
+                           SLICE_ARG(owner->match), middleware->name);
         if (!is_there && !owner->is_public && !prefix->has_fault && !chain->has_fault)
-            config_report_error(compile->report, owner->place,
-                                "route \"" SLICE_FMT "\" lacks %s, which is mandatory; add \"- %s\" to its chain or "
-                                "to the file's, or declare the route \"public: true\"",
-                                SLICE_ARG(owner->match), middleware->name, middleware->name);
+            report_error(compile->report, owner->place,
+                         "route \"" SLICE_FMT "\" lacks %s, which is mandatory; add \"- %s\" to its chain or "
+                         "to the file's, or declare the route \"public: true\"",
+                         SLICE_ARG(owner->match), middleware->name, middleware->name);
     }
 }
 
@@ -97,12 +97,12 @@ static enum err read_entry(struct compile *compile, const struct yaml_node *entr
     bool is_map = entry->kind == YAML_MAP && entry->count == 1;
     struct chain_link link = {0};
     if (entry->kind != YAML_SCALAR && !is_map) {
-        config_report_error(compile->report, entry->place, "an entry of a chain is a name or {name: {options}}%s",
-                            entry->kind == YAML_MAP ? "; indent options further than the name" : "");
+        report_error(compile->report, entry->place, "an entry of a chain is a name or {name: {options}}%s",
+                     entry->kind == YAML_MAP ? "; indent options further than the name" : "");
         chain->has_fault = true;
         return ERR_OK;
     }
-    struct option_place place = is_map ? entry->first->key_place : entry->place;
+    struct report_place place = is_map ? entry->first->key_place : entry->place;
     link.middleware = find(compile, is_map ? entry->first->key : entry->text, place);
     if (!link.middleware) {
         chain->has_fault = true;
@@ -114,7 +114,7 @@ static enum err read_entry(struct compile *compile, const struct yaml_node *entr
     return ERR_OK;
 }
 
-static const struct middleware *find(struct compile *compile, struct slice name, struct option_place place)
+static const struct middleware *find(struct compile *compile, struct slice name, struct report_place place)
 {
     const char *names[NAMES_MAX];
     size_t count = MIN(middleware_count, NAMES_MAX);
@@ -127,19 +127,19 @@ static const struct middleware *find(struct compile *compile, struct slice name,
         names[i] = middlewares[i]->name;
         text_printf(&list, "%s%s", i ? ", " : "there are ", names[i]);
     }
-    const struct config_unknown unknown = {
+    const struct report_unknown unknown = {
         .kind = "middleware", .name = name, .nearest = text_nearest(name, names, count), .otherwise = list_memory};
-    config_report_unknown(compile->report, place, &unknown);
+    report_unknown(compile->report, place, &unknown);
     return NULL;
 }
 
-static enum err make_link(struct compile *compile, const struct yaml_node *options, struct option_place place,
+static enum err make_link(struct compile *compile, const struct yaml_node *options, struct report_place place,
                           struct chain_link *link)
 {
     const struct option_table *table = link->middleware->options;
     uint32_t errors = compile->report->error_count;
     if (!table && options && options->kind != YAML_NULL && !(options->kind == YAML_MAP && options->count == 0))
-        config_report_error(compile->report, options->place, "%s takes no options", link->middleware->name);
+        report_error(compile->report, options->place, "%s takes no options", link->middleware->name);
     if (table) {
         struct fill_job job = {.table = table, .node = options, .place = place};
         link->options = arena_alloc_zero(&compile->config->arena, table->bytes);
@@ -150,7 +150,7 @@ static enum err make_link(struct compile *compile, const struct yaml_node *optio
     return compile->report->error_count == errors ? prepare(compile, place, link) : ERR_OK;
 }
 
-static enum err prepare(struct compile *compile, struct option_place place, struct chain_link *link)
+static enum err prepare(struct compile *compile, struct report_place place, struct chain_link *link)
 {
     const struct middleware *middleware = link->middleware;
     char memory[FAULT_BYTES];
@@ -165,12 +165,12 @@ static enum err prepare(struct compile *compile, struct option_place place, stru
         return err;
     }
     if (err != ERR_OK)
-        config_report_error(compile->report, place, "%s: %s", middleware->name, fault.len ? memory : err_text(err));
+        report_error(compile->report, place, "%s: %s", middleware->name, fault.len ? memory : err_text(err));
     return ERR_OK;
 }
 
 /* "in line 7" when that is not the line of the message itself. */
-static void say_line(struct option_place place, struct option_place seen_from, struct text *out)
+static void say_line(struct report_place place, struct report_place seen_from, struct text *out)
 {
     if (place.line != seen_from.line)
         text_printf(out, " in line %u", place.line);
@@ -181,16 +181,16 @@ static bool check_pair(struct compile *compile, const struct chain *earlier, uin
 {
     const struct middleware *first = earlier->links[e].middleware;
     const struct middleware *second = later->links[l].middleware;
-    struct option_place place = later->places[l];
+    struct report_place place = later->places[l];
     if (first != second && first->place <= second->place)
         return true;
     char memory[64];
     struct text where = text_init(memory, sizeof memory);
     say_line(earlier->places[e], place, &where);
     if (first == second)
-        config_report_error(compile->report, place, "%s stands in this chain already%s", second->name, memory);
+        report_error(compile->report, place, "%s stands in this chain already%s", second->name, memory);
     else
-        config_report_error(compile->report, place, "%s must stand before %s%s: %s", second->name, first->name, memory,
-                            reasons[second->place]);
+        report_error(compile->report, place, "%s must stand before %s%s: %s", second->name, first->name, memory,
+                     reasons[second->place]);
     return false;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What rows cannot say: values that are fine alone and wrong together, and names that must lead somewhere. */
 #include "control/config/compile_int.h"
-#include "control/config/scalar_int.h"
+#include "lib/options/scalar.h"
 #include "lib/sys/file.h"
 #include "pipeline/contract.h"
 #include "pipeline/graph.h"
@@ -41,9 +41,8 @@ static void check_order(struct compile *compile, const struct order *order)
     size_format(order->less_value, &values);
     text_add(&values, SLICE_LIT(" > "));
     size_format(order->more_value, &values);
-    config_report_error(compile->report, compile_place_of(less ? less : more),
-                        "limits.%s must not be more than limits.%s (%s): %s", order->less, order->more, memory,
-                        order->reason);
+    report_error(compile->report, compile_place_of(less ? less : more),
+                 "limits.%s must not be more than limits.%s (%s): %s", order->less, order->more, memory, order->reason);
 }
 
 static void check_limits(struct compile *compile)
@@ -61,7 +60,7 @@ static void check_limits(struct compile *compile)
     for (size_t i = 0; i < ARRAY_LEN(orders); i++)
         check_order(compile, &orders[i]);
     if (limits->image_pixels * PIXEL_BYTES > limits->request_memory)
-        config_report_warning(
+        report_warning(
             compile->report, compile_place_of(yaml_find(yaml_find(compile->root, "limits"), "image_pixels")),
             "an image of limits.image_pixels takes %llu bytes, more than limits.request_memory: the largest images "
             "will be refused for want of memory",
@@ -82,8 +81,8 @@ static void check_trace(struct compile *compile)
     struct slice folder = file.len ? arena_copy(compile->fill.scratch, folder_of(file)) : file;
     struct file_status status;
     if (folder.len && (file_status(folder.ptr, &status) != ERR_OK || status.is_regular))
-        config_report_error(compile->report, compile_place_of(yaml_find(compile->root, "trace")),
-                            "the folder of the trace file " SLICE_FMT " does not exist", SLICE_ARG(file));
+        report_error(compile->report, compile_place_of(yaml_find(compile->root, "trace")),
+                     "the folder of the trace file " SLICE_FMT " does not exist", SLICE_ARG(file));
 }
 
 /* What clients may have the server do, where it can do that at all. */
@@ -93,7 +92,7 @@ static void check_clients(struct compile *compile)
     const struct yaml_node *prefix = yaml_find(yaml_find(compile->root, "shared_memory"), "prefix");
     check_trace(compile);
     if (prefix && slice_find(config->shared_memory.prefix, '/') < config->shared_memory.prefix.len)
-        config_report_error(
+        report_error(
             compile->report, prefix->place,
             "\"prefix\" is how names begin, without the slash in front, and they have no other; found \"" SLICE_FMT
             "\"",
@@ -121,8 +120,8 @@ static void check_use(struct compile *compile, uint32_t index, const struct yaml
         if (serves_any_model(config->routes[i]) || slice_equal(config->routes[i]->config->to.model, model->name) ||
             runs_in_pipeline(config->routes[i]->pipeline, model->name))
             return;
-    config_report_warning(compile->report, compile_place_of(yaml_find(item, "name")),
-                          "no route leads to model \"" SLICE_FMT "\"", SLICE_ARG(model->name));
+    report_warning(compile->report, compile_place_of(yaml_find(item, "name")),
+                   "no route leads to model \"" SLICE_FMT "\"", SLICE_ARG(model->name));
 }
 
 /* What became of a route as it is written; of several methods the first. NULL: nothing, which is reported. */
@@ -146,9 +145,9 @@ static void check_body_bytes(struct compile *compile, const struct yaml_node *no
     uint64_t bytes;
     if (written && !is_streamed && size_parse(written->text, &bytes) == ERR_OK &&
         bytes > compile->config->limits.request_memory)
-        config_report_error(compile->report, written->place,
-                            "body_bytes of a route must not be more than limits.request_memory: the body is held "
-                            "in the memory of its request");
+        report_error(compile->report, written->place,
+                     "body_bytes of a route must not be more than limits.request_memory: the body is held "
+                     "in the memory of its request");
 }
 
 static bool enforces_responses(const struct contract *contract)
@@ -164,9 +163,9 @@ static void check_files(struct compile *compile, const struct yaml_node *node)
 {
     const struct route *route = route_at(compile, node);
     if (route && route->files && enforces_responses(route->contract))
-        config_report_error(compile->report, yaml_find(node, "match")->place,
-                            "responses of files cannot be enforced, because files are sent as they are read; write "
-                            "contract: {responses: report}, or off");
+        report_error(compile->report, yaml_find(node, "match")->place,
+                     "responses of files cannot be enforced, because files are sent as they are read; write "
+                     "contract: {responses: report}, or off");
 }
 
 /* Whoever may load a model may replace one, and read what the log says of files. */
@@ -175,10 +174,9 @@ static void check_public(struct compile *compile)
     const struct config *config = compile->config;
     for (uint32_t i = 0; i < config->route_count && config_is_explicit(config); i++)
         if (config->routes[i]->endpoint == ENDPOINT_v2_repository_load && config->routes[i]->config->is_public)
-            config_report_warning(
-                compile->report, compile->places[i],
-                "anyone may load and unload models by this route: a repository is under explicit control, "
-                "and the route is public");
+            report_warning(compile->report, compile->places[i],
+                           "anyone may load and unload models by this route: a repository is under explicit control, "
+                           "and the route is public");
 }
 
 static void check_routes(struct compile *compile)

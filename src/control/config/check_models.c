@@ -9,17 +9,16 @@ static void check_name(struct compile *compile, uint32_t index, const struct yam
 {
     const struct model_config *models = compile->config->models.items;
     struct slice name = models[index].name;
-    struct option_place place = compile_place_of(yaml_find(item, "name"));
+    struct report_place place = compile_place_of(yaml_find(item, "name"));
     if (!is_model_name(name))
-        config_report_error(compile->report, place,
-                            "a model's name is made of A-Z a-z 0-9 _ . -, as it stands in URLs; found \"" SLICE_FMT
-                            "\"",
-                            SLICE_ARG(name));
+        report_error(compile->report, place,
+                     "a model's name is made of A-Z a-z 0-9 _ . -, as it stands in URLs; found \"" SLICE_FMT "\"",
+                     SLICE_ARG(name));
     for (uint32_t i = 0; i < index; i++)
         if (name.len && slice_equal(models[i].name, name) && slice_equal(models[i].version, models[index].version)) {
-            config_report_error(compile->report, place,
-                                "there is a model \"" SLICE_FMT "\" of version \"" SLICE_FMT "\" already",
-                                SLICE_ARG(name), SLICE_ARG(models[i].version));
+            report_error(compile->report, place,
+                         "there is a model \"" SLICE_FMT "\" of version \"" SLICE_FMT "\" already", SLICE_ARG(name),
+                         SLICE_ARG(models[i].version));
             return;
         }
 }
@@ -44,8 +43,7 @@ static void check_file(struct compile *compile, struct slice path, const struct 
 {
     const char *fault = path.len ? fault_of_file(path) : NULL;
     if (fault)
-        config_report_error(compile->report, compile_place_of(node), "%s file " SLICE_FMT " %s", what, SLICE_ARG(path),
-                            fault);
+        report_error(compile->report, compile_place_of(node), "%s file " SLICE_FMT " %s", what, SLICE_ARG(path), fault);
 }
 
 static void check_batch(struct compile *compile, const struct batch_config *batch, const struct yaml_node *node)
@@ -54,13 +52,13 @@ static void check_batch(struct compile *compile, const struct batch_config *batc
     const struct yaml_node *preferred = yaml_find(node, "preferred");
     const struct yaml_node *delay = yaml_find(node, "max_delay");
     if (batch->policy != BATCH_FIXED && (preferred || delay))
-        config_report_warning(compile->report, compile_place_of(preferred ? preferred : delay),
-                              "\"%s\" has no effect without `policy: fixed`", preferred ? "preferred" : "max_delay");
+        report_warning(compile->report, compile_place_of(preferred ? preferred : delay),
+                       "\"%s\" has no effect without `policy: fixed`", preferred ? "preferred" : "max_delay");
     for (uint32_t i = 0; i < batch->preferred.count; i++)
         if (sizes[i] > batch->max) {
-            config_report_error(compile->report, compile_place_of(preferred),
-                                "no batch reaches a preferred size of %llu rows: `max` is %llu",
-                                (unsigned long long)sizes[i], (unsigned long long)batch->max);
+            report_error(compile->report, compile_place_of(preferred),
+                         "no batch reaches a preferred size of %llu rows: `max` is %llu", (unsigned long long)sizes[i],
+                         (unsigned long long)batch->max);
             return;
         }
 }
@@ -73,9 +71,9 @@ static void check_pad(struct compile *compile, const struct model_config *model,
         const uint64_t *sizes = pads[i].sizes.items;
         for (uint32_t k = 1; k < pads[i].sizes.count; k++)
             if (sizes[k] <= sizes[k - 1]) {
-                config_report_error(compile->report, compile_place_of(yaml_find(item, "buckets")),
-                                    "\"buckets\" are ascending; found %llu behind %llu", (unsigned long long)sizes[k],
-                                    (unsigned long long)sizes[k - 1]);
+                report_error(compile->report, compile_place_of(yaml_find(item, "buckets")),
+                             "\"buckets\" are ascending; found %llu behind %llu", (unsigned long long)sizes[k],
+                             (unsigned long long)sizes[k - 1]);
                 break;
             }
     }
@@ -87,13 +85,12 @@ static void check_halves(struct compile *compile, const struct model_config *mod
     const struct yaml_node *cache = yaml_find(item, "cache");
     const struct yaml_node *sequence = yaml_find(item, "sequence");
     if (cache && cache->kind == YAML_MAP && !yaml_find(cache, "ttl"))
-        config_report_error(compile->report, cache->place,
-                            "cache lacks \"ttl\", such as 60s: without it outputs are not kept");
+        report_error(compile->report, cache->place,
+                     "cache lacks \"ttl\", such as 60s: without it outputs are not kept");
     if (sequence && sequence->kind == YAML_MAP && !model->sequence.states.count && !yaml_find(sequence, "state"))
-        config_report_error(
-            compile->report, sequence->place,
-            "sequence lacks \"state\", such as [{input: state, output: next_state}]: without it the model "
-            "has none");
+        report_error(compile->report, sequence->place,
+                     "sequence lacks \"state\", such as [{input: state, output: next_state}]: without it the model "
+                     "has none");
 }
 
 void compile_check_models(struct compile *compile)

@@ -3,7 +3,7 @@
 #ifndef WEIR_CONTROL_CONFIG_COMPARE_H
 #define WEIR_CONTROL_CONFIG_COMPARE_H
 
-#include "pipeline/option.h"
+#include "lib/options/option.h"
 
 /* Of two structs of the table: whether the rows that have all of `flags` are equal. In tables within, too, only rows
  * with these flags count, and lists of tables are compared in order. 0: every row. */

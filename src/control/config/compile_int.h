@@ -3,8 +3,8 @@
 #ifndef WEIR_CONTROL_CONFIG_COMPILE_INT_H
 #define WEIR_CONTROL_CONFIG_COMPILE_INT_H
 
-#include "control/config/fill_int.h"
 #include "lib/base/map.h"
+#include "lib/options/fill.h"
 #include "pipeline/route.h"
 
 #define ROUTES_MAX 10000 /* after methods and v2 are expanded */
@@ -12,7 +12,7 @@
 /* A list of middlewares, prepared. */
 struct chain {
     struct chain_link links[CHAIN_LINKS_MAX];
-    struct option_place places[CHAIN_LINKS_MAX];
+    struct report_place places[CHAIN_LINKS_MAX];
     uint32_t count;
     bool has_fault; /* an entry is missing because it was wrong: what follows from its absence is not reported */
 };
@@ -21,12 +21,12 @@ struct contracts;
 struct draft;
 
 struct compile {
-    struct config_report *report;
+    struct report *report;
     struct config *config;
     const struct yaml_node *root;
     struct fill fill;
     struct chain file_chain;
-    struct option_place *places; /* parallel to config->routes */
+    struct report_place *places; /* parallel to config->routes */
     struct map names;            /* of routes → their entry in places */
     struct map upstreams;        /* by name, and those of `proxy:` by their URL → struct upstream */
     struct contracts *contracts;
@@ -40,7 +40,7 @@ struct compile {
 struct chain_owner {
     const struct chain *prefix; /* of the file; NULL for the file's own */
     struct slice match;         /* of the route, for messages */
-    struct option_place place;
+    struct report_place place;
     bool is_public;
 };
 
@@ -57,15 +57,15 @@ MUST_USE enum err compile_repositories(struct compile *compile);
 /* `upstreams:` into config->upstreams. */
 MUST_USE enum err compile_upstreams(struct compile *compile);
 /* What `to: {upstream: name}` and `to: {proxy: url}` mean; NULL when it was wrong and has been reported. */
-MUST_USE enum err upstream_find(struct compile *compile, struct slice name, struct option_place place,
+MUST_USE enum err upstream_find(struct compile *compile, struct slice name, struct report_place place,
                                 const struct upstream **ret_upstream);
-MUST_USE enum err upstream_of_url(struct compile *compile, struct slice url, struct option_place place,
+MUST_USE enum err upstream_of_url(struct compile *compile, struct slice url, struct report_place place,
                                   const struct upstream **ret_upstream);
 
 /* `pipelines:` into config->pipelines. */
 MUST_USE enum err compile_pipelines(struct compile *compile);
 /* What `to: {pipeline: name}` means, for a route with this chain; false when something was wrong and has been reported. */
-bool pipeline_resolve(struct compile *compile, struct slice name, struct option_place place, const struct chain *chain,
+bool pipeline_resolve(struct compile *compile, struct slice name, struct report_place place, const struct chain *chain,
                       struct pipeline **ret_pipeline);
 /* The file's chain, then `routes:`, then the implicit ones, into config->routes. */
 MUST_USE enum err compile_routes(struct compile *compile);
@@ -85,15 +85,15 @@ MUST_USE enum err compile_tls(struct compile *compile, struct listen_config *ent
 MUST_USE enum err files_open(struct compile *compile, const struct files_config *config, const struct yaml_node *node,
                              const struct file_root **ret_root);
 /* NULL: there is none of that name, which is reported. */
-const struct asset *asset_resolve(struct compile *compile, struct slice name, struct option_place place);
+const struct asset *asset_resolve(struct compile *compile, struct slice name, struct report_place place);
 /* What rows cannot say: models, limits that contradict each other. After compile_routes. */
 void compile_check(struct compile *compile);
 /* Its part that is about `models:`. */
 void compile_check_models(struct compile *compile);
 /* Of a value, or of the file when it was not written. */
-static inline struct option_place compile_place_of(const struct yaml_node *node)
+static inline struct report_place compile_place_of(const struct yaml_node *node)
 {
-    return node ? node->place : (struct option_place){0};
+    return node ? node->place : (struct report_place){0};
 }
 
 #endif

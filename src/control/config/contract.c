@@ -108,7 +108,7 @@ static struct slice cut_fragment(struct slice *path)
 }
 
 /* The document and the fragment that a text of the configuration names, from the configuration's folder. */
-static enum err name_schema(struct compile *compile, struct slice written, struct option_place place,
+static enum err name_schema(struct compile *compile, struct slice written, struct report_place place,
                             struct schema_job *job)
 {
     struct slice path = written;
@@ -121,7 +121,7 @@ static enum err name_schema(struct compile *compile, struct slice written, struc
         return ERR_NOMEM;
     if (path.len && path.ptr[path.len - 1] != '/')
         return document_open(compile, path, place, &job->document);
-    config_report_error(compile->report, place, "a schema is the path of a file, or FILE#/pointer");
+    report_error(compile->report, place, "a schema is the path of a file, or FILE#/pointer");
     return ERR_OK;
 }
 
@@ -166,12 +166,12 @@ static enum err bind_parameters(struct compile *compile, const struct contract_j
     else if (node && node->kind == YAML_SCALAR)
         TRY(name_schema(compile, node->text, node->place, &source));
     else if (node)
-        config_report_error(compile->report, node->kind == YAML_NULL ? node->key_place : node->place,
-                            "\"parameters\" in route takes a list of OpenAPI Parameter Objects, or the file of one");
+        report_error(compile->report, node->kind == YAML_NULL ? node->key_place : node->place,
+                     "\"parameters\" in route takes a list of OpenAPI Parameter Objects, or the file of one");
     if (source.fragment.len)
-        config_report_error(compile->report, source.place,
-                            "\"parameters\" in route takes a whole file; leave " SLICE_FMT " out",
-                            SLICE_ARG(slice_first(source.fragment, QUOTE_BYTES_MAX)));
+        report_error(compile->report, source.place,
+                     "\"parameters\" in route takes a whole file; leave " SLICE_FMT " out",
+                     SLICE_ARG(slice_first(source.fragment, REPORT_QUOTE_BYTES_MAX)));
     if (!source.document)
         return ERR_OK;
     contract->is_conventional |= file != NULL;
@@ -245,8 +245,8 @@ static enum err read_response(struct compile *compile, const struct contract_job
     for (const struct yaml_node *child = node->kind == YAML_MAP ? node->first : NULL; child; child = child->next)
         is_good &= child == file || child == description;
     if (!is_good) {
-        config_report_error(compile->report, node->kind == YAML_NULL ? node->key_place : node->place,
-                            "a response is the file of a schema, or {schema: FILE, description: TEXT}");
+        report_error(compile->report, node->kind == YAML_NULL ? node->key_place : node->place,
+                     "a response is the file of a schema, or {schema: FILE, description: TEXT}");
         return ERR_OK;
     }
     if (description) {
@@ -263,9 +263,9 @@ static enum err read_responses(struct compile *compile, const struct contract_jo
                                struct contract *contract)
 {
     if (node->kind != YAML_MAP) {
-        config_report_error(compile->report, node->kind == YAML_NULL ? node->key_place : node->place,
-                            "\"responses\" in route takes a map of status to file, such as {200: user.json, 4XX: "
-                            "problem.json, default: problem.json}");
+        report_error(compile->report, node->kind == YAML_NULL ? node->key_place : node->place,
+                     "\"responses\" in route takes a map of status to file, such as {200: user.json, 4XX: "
+                     "problem.json, default: problem.json}");
         return ERR_OK;
     }
     contract->responses = arena_alloc_array(&compile->config->arena, node->count, sizeof *contract->responses);
@@ -274,13 +274,12 @@ static enum err read_responses(struct compile *compile, const struct contract_jo
     for (const struct yaml_node *entry = node->first; entry; entry = entry->next) {
         struct contract_response response = {0};
         if (!parse_status(entry->key, &response))
-            config_report_error(compile->report, entry->key_place,
-                                "a response is for a status such as 200, for 2XX, or for default; found \"" SLICE_FMT
-                                "\"",
-                                SLICE_ARG(slice_first(entry->key, QUOTE_BYTES_MAX)));
+            report_error(compile->report, entry->key_place,
+                         "a response is for a status such as 200, for 2XX, or for default; found \"" SLICE_FMT "\"",
+                         SLICE_ARG(slice_first(entry->key, REPORT_QUOTE_BYTES_MAX)));
         else if (find_response(contract, &response))
-            config_report_error(compile->report, entry->key_place, "there is a response for " SLICE_FMT " already",
-                                SLICE_ARG(entry->key));
+            report_error(compile->report, entry->key_place, "there is a response for " SLICE_FMT " already",
+                         SLICE_ARG(entry->key));
         TRY(read_response(compile, job, entry, &response));
         add_response(contract, response);
     }
@@ -344,16 +343,16 @@ static enum err bind_responses(struct compile *compile, const struct contract_jo
 
 static void check_operation_id(struct compile *compile, const struct contract_job *job)
 {
-    struct option_place place = compile_place_of(yaml_find(job->node, "operation_id"));
+    struct report_place place = compile_place_of(yaml_find(job->node, "operation_id"));
     const struct config *config = compile->config;
     for (uint32_t i = 0; i < config->route_count; i++) {
         const struct contract *other = config->routes[i]->contract;
         if (!other || !slice_equal(other->operation_id, job->config->operation_id))
             continue;
-        config_report_error(compile->report, place,
-                            "operation_id \"" SLICE_FMT "\" is that of route \"" SLICE_FMT
-                            "\" already; each method of each path is an operation of its own",
-                            SLICE_ARG(other->operation_id), SLICE_ARG(slice_first(config->routes[i]->name, 200)));
+        report_error(compile->report, place,
+                     "operation_id \"" SLICE_FMT "\" is that of route \"" SLICE_FMT
+                     "\" already; each method of each path is an operation of its own",
+                     SLICE_ARG(other->operation_id), SLICE_ARG(slice_first(config->routes[i]->name, 200)));
         return;
     }
 }
@@ -384,13 +383,13 @@ static void warn_of_unused(struct compile *compile)
     const struct contracts *contracts = compile->contracts;
     for (uint32_t i = 0; i < contracts->folder->count; i++) {
         const struct schema_file *file = &contracts->folder->files[i];
-        const struct config_origin origin = {.path = file->name};
+        const struct report_origin origin = {.path = file->name};
         if (file->is_used)
             continue;
         const char *nearest = text_nearest(file->path, contracts->names, contracts->name_count);
-        config_report_warning_in(compile->report, &origin, (struct option_place){0},
-                                 "no route is bound to this file, and no schema refers to it%s%s%s",
-                                 nearest ? "; was it to be \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+        report_warning_in(compile->report, &origin, (struct report_place){0},
+                          "no route is bound to this file, and no schema refers to it%s%s%s",
+                          nearest ? "; was it to be \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
     }
 }
 

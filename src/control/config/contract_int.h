@@ -12,7 +12,7 @@
 /* A text with schemas in it: a file, or what the configuration says itself, as JSON. */
 struct document {
     struct contract_document *made; /* what the data plane sees of it */
-    struct config_origin origin;    /* of a file */
+    struct report_origin origin;    /* of a file */
     struct slice absolute;          /* its path; of the configuration: where a file in the folder would be */
     const struct yaml_node *yaml;   /* of the configuration: what `made->text` was made of; else NULL */
     yyjson_val *root;               /* once document_parse has been asked for it */
@@ -38,7 +38,7 @@ struct contracts {
 struct schema_job {
     struct document *document;
     struct slice fragment;     /* with its "#"; empty: the root */
-    struct option_place place; /* in the configuration: what made it be wanted; line 0: a convention */
+    struct report_place place; /* in the configuration: what made it be wanted; line 0: a convention */
     struct schema_options options;
 };
 
@@ -53,7 +53,7 @@ MUST_USE enum err bindings_finish(struct compile *compile);
 void bindings_end(struct compile *compile);
 
 /* What an absolute path names. NULL in *ret_document when it cannot be read, which is reported. */
-MUST_USE enum err document_open(struct compile *compile, struct slice path, struct option_place place,
+MUST_USE enum err document_open(struct compile *compile, struct slice path, struct report_place place,
                                 struct document **ret_document);
 /* A file of the folder. */
 MUST_USE enum err document_of_file(struct compile *compile, struct schema_file *file, struct document **ret_document);
@@ -76,7 +76,7 @@ struct contract_job {
     const struct route_config *config;
     struct slice method;
     struct slice pattern;
-    struct option_place place;
+    struct report_place place;
 };
 
 /* The contract of a route; NULL when nothing is said of it. ERR_NOMEM; mistakes go to the report. */

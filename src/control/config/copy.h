@@ -4,7 +4,7 @@
 #define WEIR_CONTROL_CONFIG_COPY_H
 
 #include "lib/base/arena.h"
-#include "pipeline/option.h"
+#include "lib/options/option.h"
 
 /* `to` becomes a copy of `from`, with texts and lists of its own in the arena; what no row describes is copied as it is.
  * ERR_NOMEM: `to` is not to be used. */

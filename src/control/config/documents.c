@@ -20,7 +20,7 @@ _Static_assert((int)CONTRACT_ENFORCE == (int)SCHEMA_ENFORCE && (int)CONTRACT_REP
 
 static enum err add_document(struct compile *compile, const struct contract_document *made, struct slice absolute,
                              struct document **ret_document);
-static void report_faults(struct compile *compile, struct option_place place, struct slice uri, enum err err);
+static void report_faults(struct compile *compile, struct report_place place, struct slice uri, enum err err);
 static void release_schema(void *schema);
 
 struct slice path_clean(struct arena *arena, struct slice path)
@@ -76,7 +76,7 @@ static enum err open_folder(struct compile *compile, struct schema_folder **ret_
         return ERR_NOMEM;
     enum err err = schema_folder_open(config->folder, shown, &fault, ret_folder);
     if (err != ERR_OK && err != ERR_NOMEM)
-        config_report_error(compile->report, compile_place_of(written), "\"folder\" of schemas: %s", memory);
+        report_error(compile->report, compile_place_of(written), "\"folder\" of schemas: %s", memory);
     config->folder_shown = shown;
     if (err == ERR_OK)
         config->folder_uri = arena_copy(&compile->config->arena, (*ret_folder)->uri);
@@ -89,12 +89,12 @@ static void warn_of_ids(struct compile *compile, const struct schema_folder *fol
 {
     for (uint32_t i = 0; i < folder->count; i++) {
         const struct schema_file *file = &folder->files[i];
-        const struct config_origin origin = {.path = file->name};
+        const struct report_origin origin = {.path = file->name};
         if (file->same_id)
-            config_report_warning_in(compile->report, &origin, (struct option_place){0},
-                                     SLICE_FMT " has the same $id, and is what references to \"" SLICE_FMT
-                                               "\" lead to; give this one another",
-                                     SLICE_ARG(file->same_id->name), SLICE_ARG(file->id));
+            report_warning_in(compile->report, &origin, (struct report_place){0},
+                              SLICE_FMT " has the same $id, and is what references to \"" SLICE_FMT
+                                        "\" lead to; give this one another",
+                              SLICE_ARG(file->same_id->name), SLICE_ARG(file->id));
     }
 }
 
@@ -182,11 +182,11 @@ static enum err add_document(struct compile *compile, const struct contract_docu
 enum err document_of_file(struct compile *compile, struct schema_file *file, struct document **ret_document)
 {
     struct document *known = find_document(compile->contracts, file->uri);
-    const struct config_origin origin = {.path = file->name};
+    const struct report_origin origin = {.path = file->name};
     file->is_used = true;
     if (file->err != ERR_OK) {
-        config_report_error_in(compile->report, &origin, (struct option_place){0}, "this file cannot be read: %s",
-                               err_text(file->err));
+        report_error_in(compile->report, &origin, (struct report_place){0}, "this file cannot be read: %s",
+                        err_text(file->err));
         return ERR_OK;
     }
     *ret_document = known;
@@ -198,7 +198,7 @@ enum err document_of_file(struct compile *compile, struct schema_file *file, str
     return absolute.ptr ? add_document(compile, &made, absolute, ret_document) : ERR_NOMEM;
 }
 
-static void report_file(struct compile *compile, struct slice path, struct option_place place, enum err err)
+static void report_file(struct compile *compile, struct slice path, struct report_place place, enum err err)
 {
     const struct contracts *contracts = compile->contracts;
     const char *names[256];
@@ -208,18 +208,17 @@ static void report_file(struct compile *compile, struct slice path, struct optio
     for (uint32_t i = 0; contracts->folder && i < contracts->folder->count && count < ARRAY_LEN(names); i++)
         names[count++] = contracts->folder->files[i].path.ptr;
     const char *nearest = err == ERR_NOT_FOUND ? text_nearest(name, names, count) : NULL;
-    config_report_error(compile->report, place, SLICE_FMT " %s%s%s%s",
-                        SLICE_ARG(slice_first(shown_path(compile, path), 500)),
-                        err == ERR_NOT_FOUND ? "does not exist"
-                        : err == ERR_DENIED  ? "may not be read by this user"
-                        : err == ERR_INVALID ? "is not a regular file"
-                        : err == ERR_LIMIT   ? "is larger than 16 MiB"
-                                             : "cannot be read",
-                        nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    report_error(compile->report, place, SLICE_FMT " %s%s%s%s", SLICE_ARG(slice_first(shown_path(compile, path), 500)),
+                 err == ERR_NOT_FOUND ? "does not exist"
+                 : err == ERR_DENIED  ? "may not be read by this user"
+                 : err == ERR_INVALID ? "is not a regular file"
+                 : err == ERR_LIMIT   ? "is larger than 16 MiB"
+                                      : "cannot be read",
+                 nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
 /* A file that a route names and that is not in the folder. */
-static enum err open_outside(struct compile *compile, struct slice path, struct option_place place,
+static enum err open_outside(struct compile *compile, struct slice path, struct report_place place,
                              struct document **ret_document)
 {
     struct file_content content;
@@ -247,7 +246,7 @@ static enum err open_outside(struct compile *compile, struct slice path, struct 
     return err == ERR_NOMEM ? ERR_NOMEM : ERR_OK;
 }
 
-enum err document_open(struct compile *compile, struct slice path, struct option_place place,
+enum err document_open(struct compile *compile, struct slice path, struct report_place place,
                        struct document **ret_document)
 {
     struct schema_folder *folder = compile->contracts->folder;
@@ -308,8 +307,8 @@ enum err document_parse(struct compile *compile, struct document *document, yyjs
         return ERR_NOMEM;
     document->is_broken = err != ERR_OK;
     if (err != ERR_OK) {
-        config_report_error_in(compile->report, &document->origin, (struct option_place){fault.line, fault.column},
-                               "this is not JSON: %s", fault.what);
+        report_error_in(compile->report, &document->origin, (struct report_place){fault.line, fault.column},
+                        "this is not JSON: %s", fault.what);
         return ERR_OK;
     }
     document->root = parsed.root;
@@ -317,32 +316,32 @@ enum err document_parse(struct compile *compile, struct document *document, yyjs
     return ERR_OK;
 }
 
-static struct option_place place_in(const struct document *document, struct slice pointer, bool is_key)
+static struct report_place place_in(const struct document *document, struct slice pointer, bool is_key)
 {
     struct json_place place;
     if (document->yaml)
         return yaml_place_of(document->yaml, pointer, is_key);
     if (json_pointer_locate(document->made->text, pointer, is_key, &place) != ERR_OK)
-        return (struct option_place){0};
-    return (struct option_place){place.line, place.column};
+        return (struct report_place){0};
+    return (struct report_place){place.line, place.column};
 }
 
 /* `origin` is NULL for the configuration itself. */
-static void report(struct compile *compile, enum config_severity severity, const struct config_origin *origin,
-                   struct option_place place, struct slice message)
+static void report(struct compile *compile, enum report_severity severity, const struct report_origin *origin,
+                   struct report_place place, struct slice message)
 {
-    if (severity == CONFIG_ERROR && origin)
-        config_report_error_in(compile->report, origin, place, SLICE_FMT, SLICE_ARG(message));
-    else if (severity == CONFIG_ERROR)
-        config_report_error(compile->report, place, SLICE_FMT, SLICE_ARG(message));
+    if (severity == REPORT_ERROR && origin)
+        report_error_in(compile->report, origin, place, SLICE_FMT, SLICE_ARG(message));
+    else if (severity == REPORT_ERROR)
+        report_error(compile->report, place, SLICE_FMT, SLICE_ARG(message));
     else if (origin)
-        config_report_warning_in(compile->report, origin, place, SLICE_FMT, SLICE_ARG(message));
+        report_warning_in(compile->report, origin, place, SLICE_FMT, SLICE_ARG(message));
     else
-        config_report_warning(compile->report, place, SLICE_FMT, SLICE_ARG(message));
+        report_warning(compile->report, place, SLICE_FMT, SLICE_ARG(message));
 }
 
-static void tell(struct compile *compile, const struct document *document, enum config_severity severity,
-                 struct option_place place, const struct text *message)
+static void tell(struct compile *compile, const struct document *document, enum report_severity severity,
+                 struct report_place place, const struct text *message)
 {
     report(compile, severity, document->yaml ? NULL : &document->origin, place, text_slice(message));
 }
@@ -356,7 +355,7 @@ void document_fault(struct compile *compile, const struct document *document, st
     va_start(args, format);
     text_vprintf(&message, format, args);
     va_end(args);
-    tell(compile, document, CONFIG_ERROR, place_in(document, pointer, is_key), &message);
+    tell(compile, document, REPORT_ERROR, place_in(document, pointer, is_key), &message);
 }
 
 void document_warn(struct compile *compile, const struct document *document, struct slice pointer, bool is_key,
@@ -368,15 +367,14 @@ void document_warn(struct compile *compile, const struct document *document, str
     va_start(args, format);
     text_vprintf(&message, format, args);
     va_end(args);
-    tell(compile, document, CONFIG_WARNING, place_in(document, pointer, is_key), &message);
+    tell(compile, document, REPORT_WARNING, place_in(document, pointer, is_key), &message);
 }
 
 /* A file that several schemas refer to is compiled for each: its faults are told once. */
-static bool is_told(const struct config_report *report, struct slice path, struct option_place place,
-                    struct slice message)
+static bool is_told(const struct report *report, struct slice path, struct report_place place, struct slice message)
 {
     for (uint32_t i = 0; i < report->note_count; i++) {
-        const struct config_note *note = &report->notes[i];
+        const struct report_note *note = &report->notes[i];
         if (note->place.line == place.line && note->place.column == place.column && slice_equal(note->path, path) &&
             slice_equal(note->message, message))
             return true;
@@ -402,11 +400,11 @@ static struct slice text_of(const struct contracts *contracts, struct slice name
     return (struct slice){NULL, 0};
 }
 
-static void report_fault(struct compile *compile, enum config_severity severity, const struct schema_fault *fault)
+static void report_fault(struct compile *compile, enum report_severity severity, const struct schema_fault *fault)
 {
     const struct document *document = inline_document(compile->contracts, fault->name);
-    struct config_origin origin = {.path = fault->name, .text = text_of(compile->contracts, fault->name)};
-    struct option_place place = {fault->line, fault->column};
+    struct report_origin origin = {.path = fault->name, .text = text_of(compile->contracts, fault->name)};
+    struct report_place place = {fault->line, fault->column};
     if (document)
         place = yaml_place_of(document->yaml, fault->pointer, false);
     if (is_told(compile->report, document ? (struct slice){NULL, 0} : origin.path, place, fault->message))
@@ -414,15 +412,15 @@ static void report_fault(struct compile *compile, enum config_severity severity,
     report(compile, severity, document ? NULL : &origin, place, fault->message);
 }
 
-static void report_faults(struct compile *compile, struct option_place place, struct slice uri, enum err err)
+static void report_faults(struct compile *compile, struct report_place place, struct slice uri, enum err err)
 {
     uint32_t count;
     const struct schema_fault *faults = schema_compiler_faults(compile->contracts->compiler, &count);
     for (uint32_t i = 0; i < count; i++)
-        report_fault(compile, CONFIG_ERROR, &faults[i]);
+        report_fault(compile, REPORT_ERROR, &faults[i]);
     if (count == 0)
-        config_report_error(compile->report, place, "the schema " SLICE_FMT " cannot be compiled: %s",
-                            SLICE_ARG(slice_first(uri, 500)), err_text(err));
+        report_error(compile->report, place, "the schema " SLICE_FMT " cannot be compiled: %s",
+                     SLICE_ARG(slice_first(uri, 500)), err_text(err));
 }
 
 /* Of a schema that did compile. */
@@ -431,7 +429,7 @@ static void report_slips(struct compile *compile)
     uint32_t count;
     const struct schema_fault *slips = schema_compiler_faults(compile->contracts->compiler, &count);
     for (uint32_t i = 0; i < count; i++)
-        report_fault(compile, CONFIG_WARNING, &slips[i]);
+        report_fault(compile, REPORT_WARNING, &slips[i]);
 }
 
 /* What is no JSON, and a pointer that leads nowhere, need no compiler to be told. An anchor is the compiler's to find. */
@@ -443,9 +441,9 @@ static enum err check_job(struct compile *compile, const struct schema_job *job,
     TRY(document_parse(compile, job->document, &root));
     *ret_is_good = root && (!job->place.line || !is_pointer || json_pointer_find(root, pointer));
     if (root && !*ret_is_good)
-        config_report_error(compile->report, job->place, SLICE_FMT " has nothing at " SLICE_FMT,
-                            SLICE_ARG(slice_first(job->document->origin.path, 400)),
-                            SLICE_ARG(slice_first(job->fragment, 200)));
+        report_error(compile->report, job->place, SLICE_FMT " has nothing at " SLICE_FMT,
+                     SLICE_ARG(slice_first(job->document->origin.path, 400)),
+                     SLICE_ARG(slice_first(job->fragment, 200)));
     return ERR_OK;
 }
 

@@ -20,11 +20,11 @@ static bool open_folder(struct compile *compile, struct file_root *root, const s
     if (err == ERR_OK)
         return true;
     const struct yaml_node *written = node->kind == YAML_MAP ? yaml_find(node, "root") : node;
-    config_report_error(compile->report, compile_place_of(written), "\"root\" of files: " SLICE_FMT " %s",
-                        SLICE_ARG(slice_first(path, 200)),
-                        err == ERR_NOT_FOUND ? "is not a folder"
-                        : err == ERR_DENIED  ? "may not be opened by this user"
-                                             : "cannot be opened");
+    report_error(compile->report, compile_place_of(written), "\"root\" of files: " SLICE_FMT " %s",
+                 SLICE_ARG(slice_first(path, 200)),
+                 err == ERR_NOT_FOUND ? "is not a folder"
+                 : err == ERR_DENIED  ? "may not be opened by this user"
+                                      : "cannot be opened");
     return false;
 }
 
@@ -36,8 +36,8 @@ enum err files_open(struct compile *compile, const struct files_config *config, 
         return ERR_NOMEM;
     *root = (struct file_root){.folder = {.fd = -1}, .config = config};
     if (memchr(config->index.ptr ? config->index.ptr : "", '/', config->index.len)) {
-        config_report_error(compile->report, compile_place_of(yaml_find(node, "index")),
-                            "\"index\" of files takes the name of a file, without a path");
+        report_error(compile->report, compile_place_of(yaml_find(node, "index")),
+                     "\"index\" of files takes the name of a file, without a path");
         return ERR_OK;
     }
     TRY(config_on_release(compile->config, close_folder, root));
@@ -46,7 +46,7 @@ enum err files_open(struct compile *compile, const struct files_config *config, 
     return ERR_OK;
 }
 
-const struct asset *asset_resolve(struct compile *compile, struct slice name, struct option_place place)
+const struct asset *asset_resolve(struct compile *compile, struct slice name, struct report_place place)
 {
     const struct asset *asset = asset_find(name);
     if (asset)
@@ -59,8 +59,8 @@ const struct asset *asset_resolve(struct compile *compile, struct slice name, st
         names[i] = assets[i].name;
         text_printf(&list, "%s%s", i ? ", " : "there are ", names[i]);
     }
-    const struct config_unknown unknown = {
+    const struct report_unknown unknown = {
         .kind = "asset", .name = name, .nearest = text_nearest(name, names, count), .otherwise = memory};
-    config_report_unknown(compile->report, place, &unknown);
+    report_unknown(compile->report, place, &unknown);
     return NULL;
 }

@@ -33,7 +33,7 @@ static const struct yaml_node *find(const struct entry *entry, const char *name)
     return entry->node && entry->node->kind == YAML_MAP ? yaml_find(entry->node, name) : NULL;
 }
 
-static struct option_place address_place(const struct entry *entry)
+static struct report_place address_place(const struct entry *entry)
 {
     const struct yaml_node *address = find(entry, "address");
     return compile_place_of(address ? address : entry->node);
@@ -49,8 +49,8 @@ static enum err check_entry(struct compile *compile, uint32_t index, const struc
     bool is_free_port = !address_is_local(address) && address_port(address) == 0;
     for (uint32_t i = 0; i < index && !is_free_port; i++)
         if (address_equal(address, &all[i].bound_to))
-            config_report_error(compile->report, address_place(&entry), "address \"" SLICE_FMT "\" is given twice",
-                                SLICE_ARG(entry.config->address));
+            report_error(compile->report, address_place(&entry), "address \"" SLICE_FMT "\" is given twice",
+                         SLICE_ARG(entry.config->address));
     if (address_is_local(address))
         check_folder(compile, &entry);
     parse_mode(compile, &entry);
@@ -63,14 +63,14 @@ static bool parse_address(struct compile *compile, const struct entry *entry)
     struct slice text = entry->config->address;
     enum err err = address_parse(text, &entry->config->bound_to);
     if (err == ERR_LIMIT)
-        config_report_error(compile->report, address_place(entry),
-                            "the path of a unix socket has at most %zu bytes, as the system wants it; found %zu",
-                            SOCKET_PATH_BYTES, text.len - (sizeof "unix:" - 1));
+        report_error(compile->report, address_place(entry),
+                     "the path of a unix socket has at most %zu bytes, as the system wants it; found %zu",
+                     SOCKET_PATH_BYTES, text.len - (sizeof "unix:" - 1));
     else if (err != ERR_OK)
-        config_report_error(compile->report, address_place(entry),
-                            "\"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080, :8080 or "
-                            "unix:/run/weir.sock, found \"" SLICE_FMT "\"",
-                            SLICE_ARG(slice_first(text, QUOTE_BYTES_MAX)));
+        report_error(compile->report, address_place(entry),
+                     "\"listen\" takes addresses such as 127.0.0.1:8080, [::1]:8080, :8080 or "
+                     "unix:/run/weir.sock, found \"" SLICE_FMT "\"",
+                     SLICE_ARG(slice_first(text, REPORT_QUOTE_BYTES_MAX)));
     return err == ERR_OK;
 }
 
@@ -84,7 +84,7 @@ static void check_folder(struct compile *compile, const struct entry *entry)
     text_add(&text, len ? slice_of(path, len) : SLICE_LIT("/"));
     if (file_status(folder, &status) == ERR_OK && status.is_folder)
         return;
-    config_report_error(compile->report, address_place(entry), "there is no folder %s for the unix socket", folder);
+    report_error(compile->report, address_place(entry), "there is no folder %s for the unix socket", folder);
 }
 
 static void parse_mode(struct compile *compile, const struct entry *entry)
@@ -93,7 +93,7 @@ static void parse_mode(struct compile *compile, const struct entry *entry)
     struct slice mode = entry->config->mode;
     unsigned bits = 0;
     if (node && !address_is_local(&entry->config->bound_to)) {
-        config_report_error(compile->report, node->place, "\"mode\" is for unix sockets");
+        report_error(compile->report, node->place, "\"mode\" is for unix sockets");
         return;
     }
     for (size_t i = 0; i < mode.len; i++) {
@@ -104,9 +104,8 @@ static void parse_mode(struct compile *compile, const struct entry *entry)
         bits = bits * 8 + (unsigned)(mode.ptr[i] - '0');
     }
     if (bits > MODE_MAX)
-        config_report_error(compile->report, compile_place_of(node),
-                            "\"mode\" takes permission bits in octal, such as 0660, found \"" SLICE_FMT "\"",
-                            SLICE_ARG(mode));
+        report_error(compile->report, compile_place_of(node),
+                     "\"mode\" takes permission bits in octal, such as 0660, found \"" SLICE_FMT "\"", SLICE_ARG(mode));
     entry->config->mode_bits = bits & MODE_MAX;
 }
 
@@ -129,10 +128,10 @@ static enum err parse_set(struct compile *compile, const struct option_list *tex
         if (err == ERR_OK)
             count++;
         else
-            config_report_error(compile->report, compile_place_of(item),
-                                err == ERR_INVALID ? "\"" SLICE_FMT "\" has bits behind the length of its prefix"
-                                                   : "\"" SLICE_FMT "\" is no address or network such as 10.0.0.0/8",
-                                SLICE_ARG(slice_first(text[i], QUOTE_BYTES_MAX)));
+            report_error(compile->report, compile_place_of(item),
+                         err == ERR_INVALID ? "\"" SLICE_FMT "\" has bits behind the length of its prefix"
+                                            : "\"" SLICE_FMT "\" is no address or network such as 10.0.0.0/8",
+                         SLICE_ARG(slice_first(text[i], REPORT_QUOTE_BYTES_MAX)));
     }
     *ret_set = ip_set_of(ranges, count);
     return ERR_OK;
@@ -143,8 +142,7 @@ enum err compile_trusted(struct compile *compile)
     struct config *config = compile->config;
     const struct yaml_node *field = yaml_find(compile->root, "forwarded_field");
     if (field && !config->trusted_proxies.count)
-        config_report_warning(compile->report, field->place,
-                              "\"forwarded_field\" does nothing without trusted_proxies");
+        report_warning(compile->report, field->place, "\"forwarded_field\" does nothing without trusted_proxies");
     return parse_set(compile, &config->trusted_proxies, yaml_find(compile->root, "trusted_proxies"), "unix",
                      &config->trusted);
 }
@@ -157,11 +155,11 @@ static enum err check_proxy_protocol(struct compile *compile, const struct entry
     bool is_local = address_is_local(&config->bound_to);
     bool is_idle = !is_on && !find(entry, "proxy_protocol");
     if (from && (is_idle || is_local))
-        config_report_error(compile->report, from->key_place,
-                            is_on ? "\"proxy_protocol_from\" is not for unix sockets: their mode says who may connect"
-                                  : "\"proxy_protocol_from\" does nothing without proxy_protocol: v2");
+        report_error(compile->report, from->key_place,
+                     is_on ? "\"proxy_protocol_from\" is not for unix sockets: their mode says who may connect"
+                           : "\"proxy_protocol_from\" does nothing without proxy_protocol: v2");
     else if (is_on && !is_local && !from)
-        config_report_error(compile->report, compile_place_of(find(entry, "proxy_protocol")),
-                            "\"proxy_protocol\" needs \"proxy_protocol_from\": who may say who the client is");
+        report_error(compile->report, compile_place_of(find(entry, "proxy_protocol")),
+                     "\"proxy_protocol\" needs \"proxy_protocol_from\": who may say who the client is");
     return parse_set(compile, &config->proxy_protocol_from, from, NULL, &config->proxy_senders);
 }

@@ -11,17 +11,17 @@
 
 #define SCRATCH_BYTES_MAX (512u << 20)
 
-static void report_file(struct config_report *report, const char *path, enum err err);
+static void report_file(struct report *report, const char *path, enum err err);
 static enum err load(struct compile *compile, struct slice text, const char *path);
 static enum err find_folder(const char *path, struct arena *arena, struct slice *ret_folder);
 
-static enum err load_file(const char *path, const struct repository_choice *choice, struct config_report *report,
+static enum err load_file(const char *path, const struct repository_choice *choice, struct report *report,
                           struct config **ret_config)
 {
     struct file_content content;
     enum err err = file_read(path, CONFIG_BYTES_MAX, &content);
     if (err != ERR_OK) {
-        TRY(config_report_begin(report, slice_of_text(path), SLICE_LIT("")));
+        TRY(report_begin(report, slice_of_text(path), SLICE_LIT("")));
         report_file(report, path, err);
         return err == ERR_NOMEM ? ERR_NOMEM : ERR_INVALID;
     }
@@ -30,18 +30,18 @@ static enum err load_file(const char *path, const struct repository_choice *choi
     return err;
 }
 
-enum err config_load(const char *path, struct config_report *report, struct config **ret_config)
+enum err config_load(const char *path, struct report *report, struct config **ret_config)
 {
     return load_file(path, NULL, report, ret_config);
 }
 
-enum err config_load_text(struct slice text, const char *path, struct config_report *report, struct config **ret_config)
+enum err config_load_text(struct slice text, const char *path, struct report *report, struct config **ret_config)
 {
     return config_load_chosen(text, path, NULL, report, ret_config);
 }
 
 enum err config_load_chosen(struct slice text, const char *path, const struct repository_choice *choice,
-                            struct config_report *report, struct config **ret_config)
+                            struct report *report, struct config **ret_config)
 {
     static const struct repository_choice look = {0};
     struct pool pool;
@@ -61,9 +61,9 @@ enum err config_load_chosen(struct slice text, const char *path, const struct re
     map_deinit(&compile.upstreams);
     arena_reset(&scratch);
     pool_deinit(&pool);
-    config_report_sort(report);
+    report_sort(report);
     if (err == ERR_NOMEM)
-        config_report_error(report, (struct option_place){0}, "there is not enough memory for this configuration");
+        report_error(report, (struct report_place){0}, "there is not enough memory for this configuration");
     else if (report->error_count)
         err = ERR_INVALID;
     if (err == ERR_OK)
@@ -76,15 +76,15 @@ enum err config_load_chosen(struct slice text, const char *path, const struct re
 struct config *config_load_printed(const char *path, const struct repository_choice *choice, FILE *out)
 {
     struct config *config = NULL;
-    struct config_report *report = calloc(1, sizeof *report);
+    struct report *report = calloc(1, sizeof *report);
     if (!report) {
         fprintf(out, "%s: error: %s\n", path, err_text(ERR_NOMEM));
         return NULL;
     }
-    config_report_init(report);
+    report_init(report);
     enum err err = load_file(path, choice, report, &config);
-    config_report_print(report, out);
-    config_report_deinit(report);
+    report_print(report, out);
+    report_deinit(report);
     free(report);
     return err == ERR_OK ? config : NULL;
 }
@@ -110,24 +110,24 @@ void config_attach_absent(struct route *route, struct model_entry *entry)
     flow_plan(route);
 }
 
-static void report_file(struct config_report *report, const char *path, enum err err)
+static void report_file(struct report *report, const char *path, enum err err)
 {
-    struct option_place nowhere = {0};
+    struct report_place nowhere = {0};
     switch (err) {
     case ERR_NOT_FOUND:
-        config_report_error(report, nowhere, "there is no such file");
+        report_error(report, nowhere, "there is no such file");
         break;
     case ERR_DENIED:
-        config_report_error(report, nowhere, "this user may not read the file");
+        report_error(report, nowhere, "this user may not read the file");
         break;
     case ERR_INVALID:
-        config_report_error(report, nowhere, "\"%s\" is not a regular file", path);
+        report_error(report, nowhere, "\"%s\" is not a regular file", path);
         break;
     case ERR_LIMIT:
-        config_report_error(report, nowhere, "a configuration has at most %d MiB", CONFIG_BYTES_MAX >> 20);
+        report_error(report, nowhere, "a configuration has at most %d MiB", CONFIG_BYTES_MAX >> 20);
         break;
     default:
-        config_report_error(report, nowhere, "the file cannot be read: %s", err_text(err));
+        report_error(report, nowhere, "the file cannot be read: %s", err_text(err));
     }
 }
 
@@ -135,7 +135,7 @@ static enum err load(struct compile *compile, struct slice text, const char *pat
 {
     static const char *const others[] = {"chain", "routes", "pipelines", NULL};
     struct config *config = compile->config;
-    TRY(config_report_begin(compile->report, slice_of_text(path), text));
+    TRY(report_begin(compile->report, slice_of_text(path), text));
     if (text.len > CONFIG_BYTES_MAX) {
         report_file(compile->report, path, ERR_LIMIT);
         return ERR_INVALID;
@@ -146,13 +146,13 @@ static enum err load(struct compile *compile, struct slice text, const char *pat
         return ERR_NOMEM;
     enum err err = find_folder(path, &config->arena, &compile->fill.folder);
     if (err == ERR_NOT_FOUND)
-        config_report_error(compile->report, (struct option_place){0}, "the current folder is gone");
+        report_error(compile->report, (struct report_place){0}, "the current folder is gone");
     TRY(err);
     compile->fill.arena = &config->arena;
     TRY(yaml_parse(text, compile->fill.scratch, compile->report, &compile->root));
     if (compile->root->kind != YAML_MAP) {
-        config_report_error(compile->report, compile->root->place,
-                            "a configuration is a map of options: listen, models, chain, routes and others");
+        report_error(compile->report, compile->root->place,
+                     "a configuration is a map of options: listen, models, chain, routes and others");
         return ERR_INVALID;
     }
     struct fill_job job = {.table = &option_table_config, .node = compile->root, .others = others};

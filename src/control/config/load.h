@@ -6,7 +6,7 @@
 #ifndef WEIR_CONTROL_CONFIG_LOAD_H
 #define WEIR_CONTROL_CONFIG_LOAD_H
 
-#include "control/config/report.h"
+#include "lib/yaml/report.h"
 #include "pipeline/config.h"
 
 #define CONFIG_BYTES_MAX 1048576
@@ -29,14 +29,14 @@ struct repository_choice {
 /* On success the configuration has one reference, the caller's; config_unref frees it. The report may hold warnings.
  * ERR_INVALID: the report has at least one error and says everything that is wrong, a file that cannot be read
  * included. ERR_NOMEM. `report` is initialised by the caller and used for one load. */
-MUST_USE enum err config_load(const char *path, struct config_report *report, struct config **ret_config);
+MUST_USE enum err config_load(const char *path, struct report *report, struct config **ret_config);
 /* The same from memory. Relative paths in it are taken from the folder of `path`, which need not exist. */
-MUST_USE enum err config_load_text(struct slice text, const char *path, struct config_report *report,
+MUST_USE enum err config_load_text(struct slice text, const char *path, struct report *report,
                                    struct config **ret_config);
 
 /* The same with a choice of models; NULL: what there is. */
 MUST_USE enum err config_load_chosen(struct slice text, const char *path, const struct repository_choice *choice,
-                                     struct config_report *report, struct config **ret_config);
+                                     struct report *report, struct config **ret_config);
 
 /* config_load for a server: the report is printed to `out`, warnings too. NULL when anything was wrong. */
 MUST_USE struct config *config_load_printed(const char *path, const struct repository_choice *choice, FILE *out);

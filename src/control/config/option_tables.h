@@ -3,7 +3,7 @@
 #ifndef WEIR_CONTROL_CONFIG_OPTION_TABLES_H
 #define WEIR_CONTROL_CONFIG_OPTION_TABLES_H
 
-#include "pipeline/option.h"
+#include "lib/options/option.h"
 
 extern const struct option_table option_table_config;
 extern const struct option_table option_table_batch;

@@ -77,7 +77,7 @@ static void say_found(yyjson_val *value, struct text *out)
 {
     struct slice text = json_text(value);
     if (text.ptr)
-        text_printf(out, "\"" SLICE_FMT "\"", SLICE_ARG(slice_first(text, QUOTE_BYTES_MAX)));
+        text_printf(out, "\"" SLICE_FMT "\"", SLICE_ARG(slice_first(text, REPORT_QUOTE_BYTES_MAX)));
     else
         text_printf(out, "%s", json_kind(value));
 }
@@ -166,8 +166,8 @@ static void check_members(struct reading *reading)
         text_add(&pointer, text_slice(&reading->pointer));
         json_pointer_add(&pointer, name);
         document_fault(reading->compile, reading->document, text_slice(&pointer), true,
-                       "a parameter has no \"" SLICE_FMT "\"; %s%s%s", SLICE_ARG(slice_first(name, QUOTE_BYTES_MAX)),
-                       nearest ? "did you mean \"" : "it takes ",
+                       "a parameter has no \"" SLICE_FMT "\"; %s%s%s",
+                       SLICE_ARG(slice_first(name, REPORT_QUOTE_BYTES_MAX)), nearest ? "did you mean \"" : "it takes ",
                        nearest ? nearest
                                : "name, in, required, schema or content, style, explode, allowEmptyValue, "
                                  "deprecated, description",
@@ -300,7 +300,8 @@ static enum err read_members(struct reading *reading)
               "a parameter in the path is always there: write \"required: true\"");
     if (made->place == CONTRACT_PATH && made->name.len && !names_parameter(reading->job->pattern, made->name))
         fault(reading, "name", "the path " SLICE_FMT " has no {" SLICE_FMT "}",
-              SLICE_ARG(slice_first(reading->job->pattern, 200)), SLICE_ARG(slice_first(made->name, QUOTE_BYTES_MAX)));
+              SLICE_ARG(slice_first(reading->job->pattern, 200)),
+              SLICE_ARG(slice_first(made->name, REPORT_QUOTE_BYTES_MAX)));
     if (made->allows_empty && made->place != CONTRACT_QUERY)
         fault(reading, "allowEmptyValue", "allowEmptyValue is for parameters in the query");
     return made->place == CONTRACT_HEADER ? lower_name(reading) : ERR_OK;
@@ -524,6 +525,6 @@ static void check_path(struct compile *compile, const struct contract_job *job, 
         if (segment.len > 2 && segment.ptr[0] == '{' && !is_declared(contract, path_segment_name(segment)))
             document_warn(compile, document, SLICE_LIT(""), false,
                           "the path's " SLICE_FMT " is not among the parameters, and is not checked",
-                          SLICE_ARG(slice_first(segment, QUOTE_BYTES_MAX)));
+                          SLICE_ARG(slice_first(segment, REPORT_QUOTE_BYTES_MAX)));
     }
 }

@@ -45,7 +45,7 @@ static enum err read_pipeline(struct compile *compile, const struct yaml_node *n
 static enum err read_step(struct pipeline_draft *draft, const struct yaml_node *node);
 static void connect_steps(struct pipeline_draft *draft);
 
-void pipeline_report(struct pipeline_draft *draft, struct option_place place, const char *format, ...)
+void pipeline_report(struct pipeline_draft *draft, struct report_place place, const char *format, ...)
 {
     char memory[FAULT_BYTES];
     struct text text = text_init(memory, sizeof memory);
@@ -54,8 +54,8 @@ void pipeline_report(struct pipeline_draft *draft, struct option_place place, co
     text_vprintf(&text, format, args);
     va_end(args);
     draft->is_broken = true;
-    config_report_error(draft->compile->report, place, "pipeline \"" SLICE_FMT "\": %s",
-                        SLICE_ARG(slice_first(draft->pipeline->config->name, QUOTE_BYTES_MAX)), memory);
+    report_error(draft->compile->report, place, "pipeline \"" SLICE_FMT "\": %s",
+                 SLICE_ARG(slice_first(draft->pipeline->config->name, REPORT_QUOTE_BYTES_MAX)), memory);
 }
 
 enum err compile_pipelines(struct compile *compile)
@@ -68,8 +68,8 @@ enum err compile_pipelines(struct compile *compile)
     if (!node || node->kind == YAML_NULL)
         return ERR_OK;
     if (node->kind != YAML_LIST || node->count > GRAPH_PIPELINES_MAX) {
-        config_report_error(compile->report, node->place, "\"pipelines\" takes a list of up to %d pipelines",
-                            GRAPH_PIPELINES_MAX);
+        report_error(compile->report, node->place, "\"pipelines\" takes a list of up to %d pipelines",
+                     GRAPH_PIPELINES_MAX);
         return ERR_OK;
     }
     for (const struct yaml_node *entry = node->first; entry; entry = entry->next)
@@ -85,7 +85,7 @@ static struct pipeline *pipeline_find(const struct config *config, struct slice 
     return NULL;
 }
 
-bool pipeline_resolve(struct compile *compile, struct slice name, struct option_place place, const struct chain *chain,
+bool pipeline_resolve(struct compile *compile, struct slice name, struct report_place place, const struct chain *chain,
                       struct pipeline **ret_pipeline)
 {
     const struct config *config = compile->config;
@@ -96,9 +96,8 @@ bool pipeline_resolve(struct compile *compile, struct slice name, struct option_
         const struct middleware *middleware = chain->links[i].middleware;
         if (middleware->place != PLACE_INPUT && middleware->place != PLACE_OUTPUT)
             continue;
-        config_report_error(compile->report, chain->places[i],
-                            "%s is for routes to a model; a pipeline has steps and an answer of its own",
-                            middleware->name);
+        report_error(compile->report, chain->places[i],
+                     "%s is for routes to a model; a pipeline has steps and an answer of its own", middleware->name);
         is_good = false;
     }
     *ret_pipeline = pipeline;
@@ -106,13 +105,13 @@ bool pipeline_resolve(struct compile *compile, struct slice name, struct option_
         return is_good;
     for (uint32_t i = 0; i < config->pipeline_count; i++)
         names[i] = config->pipelines[i]->config->name.ptr;
-    const struct config_unknown unknown = {
+    const struct report_unknown unknown = {
         .kind = "pipeline",
         .name = name,
         .nearest = text_nearest(name, names, config->pipeline_count),
         .otherwise = "pipelines are declared in the list \"pipelines\"",
     };
-    config_report_unknown(compile->report, place, &unknown);
+    report_unknown(compile->report, place, &unknown);
     return false;
 }
 
@@ -187,7 +186,7 @@ struct slice pipeline_keep(struct pipeline_draft *draft, struct slice text)
 }
 
 /* The output of a step by name, the first without one; of a model it is noted that somebody asks for it. */
-static bool find_output(struct pipeline_draft *draft, struct option_place place, struct graph_step *step,
+static bool find_output(struct pipeline_draft *draft, struct report_place place, struct graph_step *step,
                         struct slice name, uint32_t *ret_output)
 {
     for (uint32_t i = 0; i < step->output_count; i++)
@@ -201,7 +200,8 @@ static bool find_output(struct pipeline_draft *draft, struct option_place place,
         for (uint32_t i = 0; i < step->output_count; i++)
             text_printf(&list, "%s" SLICE_FMT, i ? ", " : "", SLICE_ARG(step->outputs[i].name));
         pipeline_report(draft, place, "step \"" SLICE_FMT "\" (%s) has no output \"" SLICE_FMT "\"; there are %s",
-                        SLICE_ARG(step->name), step->kind->name, SLICE_ARG(slice_first(name, QUOTE_BYTES_MAX)), memory);
+                        SLICE_ARG(step->name), step->kind->name, SLICE_ARG(slice_first(name, REPORT_QUOTE_BYTES_MAX)),
+                        memory);
         return false;
     }
     if (step->output_count == GRAPH_OUTPUTS_MAX) {
@@ -219,7 +219,7 @@ bool pipeline_find_source(struct pipeline_draft *draft, const struct yaml_node *
                           struct graph_source *ret)
 {
     struct pipeline *pipeline = draft->pipeline;
-    struct option_place place = node->place;
+    struct report_place place = node->place;
     struct slice rest = text;
     struct slice name = slice_cut(&rest, '.');
     if (slice_is(text, "body")) {
@@ -236,7 +236,7 @@ bool pipeline_find_source(struct pipeline_draft *draft, const struct yaml_node *
         names[i] = pipeline->steps[i].name.ptr;
     const char *nearest = text_nearest(name, names, pipeline->step_count);
     pipeline_report(draft, place, "no step before is named \"" SLICE_FMT "\"%s%s%s",
-                    SLICE_ARG(slice_first(name, QUOTE_BYTES_MAX)), nearest ? "; did you mean \"" : "",
+                    SLICE_ARG(slice_first(name, REPORT_QUOTE_BYTES_MAX)), nearest ? "; did you mean \"" : "",
                     nearest ? nearest : "", nearest ? "\"?" : "");
     return false;
 }
@@ -255,7 +255,8 @@ static void check_edge(struct pipeline_draft *draft, const struct yaml_node *nod
         pipeline_report(draft, node->place,
                         "step \"" SLICE_FMT "\", input \"" SLICE_FMT "\": expects %s%s, but \"" SLICE_FMT "\" gives %s",
                         SLICE_ARG(step->name), SLICE_ARG(input), port->is_list ? "list of " : "",
-                        graph_type_name(port->type), SLICE_ARG(slice_first(node->text, QUOTE_BYTES_MAX)), memory);
+                        graph_type_name(port->type), SLICE_ARG(slice_first(node->text, REPORT_QUOTE_BYTES_MAX)),
+                        memory);
         return;
     }
     edge->is_whole = port->is_list;
@@ -267,7 +268,7 @@ static void check_edge(struct pipeline_draft *draft, const struct yaml_node *nod
             "step \"" SLICE_FMT "\", input \"" SLICE_FMT "\": expects an element of the list of \"" SLICE_FMT
             "\", as another input, but \"" SLICE_FMT "\" is of the list of \"" SLICE_FMT "\"",
             SLICE_ARG(step->name), SLICE_ARG(input), SLICE_ARG(pipeline->steps[step->domain - 1].name),
-            SLICE_ARG(slice_first(node->text, QUOTE_BYTES_MAX)), SLICE_ARG(pipeline->steps[domain - 1].name));
+            SLICE_ARG(slice_first(node->text, REPORT_QUOTE_BYTES_MAX)), SLICE_ARG(pipeline->steps[domain - 1].name));
     step->domain = domain;
 }
 
@@ -306,7 +307,8 @@ static void add_kind_input(struct pipeline_draft *draft, struct graph_step *step
         return;
     }
     pipeline_report(draft, node->key_place, "step \"" SLICE_FMT "\" (%s) has no input \"" SLICE_FMT "\"; there are %s",
-                    SLICE_ARG(step->name), step->kind->name, SLICE_ARG(slice_first(name, QUOTE_BYTES_MAX)), memory);
+                    SLICE_ARG(step->name), step->kind->name, SLICE_ARG(slice_first(name, REPORT_QUOTE_BYTES_MAX)),
+                    memory);
 }
 
 static void read_inputs(struct pipeline_draft *draft, struct graph_step *step, const struct yaml_node *node)
@@ -360,12 +362,12 @@ static bool find_kind(struct pipeline_draft *draft, const struct yaml_node *node
         names[i] = graph_kinds[i]->name;
         text_printf(&list, "%s%s", i ? ", " : "there are ", names[i]);
     }
-    const struct config_unknown unknown = {.kind = "step",
+    const struct report_unknown unknown = {.kind = "step",
                                            .name = name,
                                            .nearest =
                                                text_nearest(name, names, MIN(graph_kind_count, ARRAY_LEN(names))),
                                            .otherwise = memory};
-    config_report_unknown(draft->compile->report, yaml_find(node, "use")->place, &unknown);
+    report_unknown(draft->compile->report, yaml_find(node, "use")->place, &unknown);
     draft->is_broken = true;
     return false;
 }
@@ -378,7 +380,7 @@ static bool has_model(struct pipeline_draft *draft, const struct yaml_node *node
             return true;
     pipeline_report(draft, yaml_find(node, "model")->place,
                     "no model is named \"" SLICE_FMT "\"; models are declared in the list \"models\"%s",
-                    SLICE_ARG(slice_first(name, QUOTE_BYTES_MAX)),
+                    SLICE_ARG(slice_first(name, REPORT_QUOTE_BYTES_MAX)),
                     draft->compile->config->repositories.count ? ", or are in a repository" : "");
     return false;
 }
@@ -456,7 +458,7 @@ static enum err read_step(struct pipeline_draft *draft, const struct yaml_node *
         pipeline_report(draft, node->place,
                         "a step's name is made of A-Z a-z 0-9 _ -, is not \"body\" and stands once; found \"" SLICE_FMT
                         "\"",
-                        SLICE_ARG(slice_first(options.name, QUOTE_BYTES_MAX)));
+                        SLICE_ARG(slice_first(options.name, REPORT_QUOTE_BYTES_MAX)));
     else if ((options.kind.len != 0) == (options.model.len != 0))
         pipeline_report(draft, node->place, "step \"" SLICE_FMT "\": write one of \"use\" and \"model\"",
                         SLICE_ARG(options.name));
@@ -516,8 +518,8 @@ static void connect_steps(struct pipeline_draft *draft)
         feed(pipeline, i);
         pipeline->steps[i].is_kept |= pipeline->steps[i].is_answered;
         if (!pipeline->steps[i].consumers && !pipeline->steps[i].is_answered)
-            config_report_warning(draft->compile->report, draft->node->place,
-                                  "pipeline \"" SLICE_FMT "\": nobody takes what step \"" SLICE_FMT "\" gives",
-                                  SLICE_ARG(pipeline->config->name), SLICE_ARG(pipeline->steps[i].name));
+            report_warning(draft->compile->report, draft->node->place,
+                           "pipeline \"" SLICE_FMT "\": nobody takes what step \"" SLICE_FMT "\" gives",
+                           SLICE_ARG(pipeline->config->name), SLICE_ARG(pipeline->steps[i].name));
     }
 }

@@ -69,15 +69,15 @@ static void add_field(struct pipeline_draft *draft, struct graph_answer *answer,
     enum graph_type type = graph_output_of(draft->pipeline, from)->type;
     uint32_t domain = graph_domain_of(draft->pipeline, from);
     if (type == GRAPH_FILE || type == GRAPH_IMAGE) {
-        pipeline_report(draft, node->place,
-                        "answer \"" SLICE_FMT "\": \"" SLICE_FMT "\" is %s, which has no form in JSON",
-                        SLICE_ARG(answer->name), SLICE_ARG(slice_first(text, QUOTE_BYTES_MAX)), graph_type_name(type));
+        pipeline_report(
+            draft, node->place, "answer \"" SLICE_FMT "\": \"" SLICE_FMT "\" is %s, which has no form in JSON",
+            SLICE_ARG(answer->name), SLICE_ARG(slice_first(text, REPORT_QUOTE_BYTES_MAX)), graph_type_name(type));
         return;
     }
     if (answer->domain != GRAPH_NO_DOMAIN && domain != GRAPH_NO_DOMAIN && domain != answer->domain)
         pipeline_report(draft, node->place,
                         "answer \"" SLICE_FMT "\": \"" SLICE_FMT "\" is of another list than what stands before",
-                        SLICE_ARG(answer->name), SLICE_ARG(slice_first(text, QUOTE_BYTES_MAX)));
+                        SLICE_ARG(answer->name), SLICE_ARG(slice_first(text, REPORT_QUOTE_BYTES_MAX)));
     if (domain != GRAPH_NO_DOMAIN)
         answer->domain = domain;
     if (from.step != GRAPH_BODY)

@@ -16,7 +16,7 @@ struct pipeline_draft {
 };
 
 /* A mistake: the pipeline is named, and not gone on with. */
-void pipeline_report(struct pipeline_draft *draft, struct option_place place, const char *format, ...)
+void pipeline_report(struct pipeline_draft *draft, struct report_place place, const char *format, ...)
     PRINTF_LIKE(3, 4);
 /* What is written in the tree goes with the load; a copy that stays. */
 struct slice pipeline_keep(struct pipeline_draft *draft, struct slice text);

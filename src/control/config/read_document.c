@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/config/read_document.h"
 
-#include "control/config/yaml.h"
 #include "lib/json/pointer.h"
 #include "lib/json/writer.h"
 #include "lib/sys/file.h"
+#include "lib/yaml/yaml.h"
 
 static bool ends_in(struct slice text, const char *ending)
 {
@@ -23,7 +23,7 @@ static bool is_json(struct slice text, const char *path)
     return is_begun && !ends_in(name, ".yaml") && !ends_in(name, ".yml");
 }
 
-static enum err read_json(struct slice text, bool keeps_numbers, struct arena *arena, struct config_report *report,
+static enum err read_json(struct slice text, bool keeps_numbers, struct arena *arena, struct report *report,
                           struct json_document *ret_document)
 {
     const struct json_limits limits = {.bytes_max = DOCUMENT_BYTES_MAX,
@@ -34,11 +34,11 @@ static enum err read_json(struct slice text, bool keeps_numbers, struct arena *a
     enum err err = json_parse(arena, text, &limits, ret_document, &fault);
     if (err == ERR_OK || err == ERR_NOMEM)
         return err;
-    config_report_error(report, (struct option_place){fault.line, fault.column}, "%s", fault.what);
+    report_error(report, (struct report_place){fault.line, fault.column}, "%s", fault.what);
     return ERR_INVALID;
 }
 
-static enum err yaml_as_json(struct slice text, struct arena *arena, struct config_report *report,
+static enum err yaml_as_json(struct slice text, struct arena *arena, struct report *report,
                              const struct yaml_node **ret_yaml, struct slice *ret_json)
 {
     static const struct yaml_limits limits = {.depth_max = DOCUMENT_DEPTH_MAX, .nodes_max = DOCUMENT_NODES_MAX};
@@ -51,12 +51,12 @@ static enum err yaml_as_json(struct slice text, struct arena *arena, struct conf
 }
 
 static enum err read_text(struct slice text, const char *path, bool keeps_numbers, struct arena *arena,
-                          struct config_report *report, struct placed_document *ret_document)
+                          struct report *report, struct placed_document *ret_document)
 {
     struct placed_document made = {.text = text};
     struct json_document document;
     struct slice json = text;
-    TRY(config_report_begin(report, slice_of_text(path), text));
+    TRY(report_begin(report, slice_of_text(path), text));
     if (!is_json(text, path))
         TRY(yaml_as_json(text, arena, report, &made.yaml, &json));
     TRY(read_json(json, keeps_numbers, arena, report, &document));
@@ -65,7 +65,7 @@ static enum err read_text(struct slice text, const char *path, bool keeps_number
     return ERR_OK;
 }
 
-enum err document_read_text(struct slice text, const char *path, struct arena *arena, struct config_report *report,
+enum err document_read_text(struct slice text, const char *path, struct arena *arena, struct report *report,
                             struct json_document *ret_document)
 {
     struct placed_document placed;
@@ -74,24 +74,23 @@ enum err document_read_text(struct slice text, const char *path, struct arena *a
     return ERR_OK;
 }
 
-enum err document_read_placed(struct slice text, const char *path, struct arena *arena, struct config_report *report,
+enum err document_read_placed(struct slice text, const char *path, struct arena *arena, struct report *report,
                               struct placed_document *ret_document)
 {
     return read_text(text, path, true, arena, report, ret_document);
 }
 
-struct option_place document_place_of(const struct placed_document *document, struct slice pointer, bool is_key)
+struct report_place document_place_of(const struct placed_document *document, struct slice pointer, bool is_key)
 {
     struct json_place place;
     if (document->yaml)
         return yaml_place_of(document->yaml, pointer, is_key);
     if (json_pointer_locate(document->text, pointer, is_key, &place) != ERR_OK)
-        return (struct option_place){0};
-    return (struct option_place){.line = place.line, .column = place.column};
+        return (struct report_place){0};
+    return (struct report_place){.line = place.line, .column = place.column};
 }
 
-enum err document_read(const char *path, struct arena *arena, struct config_report *report,
-                       struct json_document *ret_document)
+enum err document_read(const char *path, struct arena *arena, struct report *report, struct json_document *ret_document)
 {
     struct file_content content;
     enum err err = file_read(path, DOCUMENT_BYTES_MAX, &content);
@@ -100,7 +99,7 @@ enum err document_read(const char *path, struct arena *arena, struct config_repo
         file_content_deinit(&content);
         return err;
     }
-    TRY(config_report_begin(report, slice_of_text(path), SLICE_LIT("")));
-    config_report_error(report, (struct option_place){0}, "cannot be read: %s", err_text(err));
+    TRY(report_begin(report, slice_of_text(path), SLICE_LIT("")));
+    report_error(report, (struct report_place){0}, "cannot be read: %s", err_text(err));
     return err == ERR_NOMEM ? ERR_NOMEM : ERR_INVALID;
 }

@@ -29,7 +29,7 @@ struct gathering {
 static void gather(struct gathering *gathering);
 static void keep(struct gathering *gathering, struct slice only, struct slice but);
 
-static void take_note(void *context, bool is_error, struct slice path, struct slice text, struct option_place place,
+static void take_note(void *context, bool is_error, struct slice path, struct slice text, struct report_place place,
                       const char *words)
 {
     struct gathering *gathering = context;
@@ -37,9 +37,9 @@ static void take_note(void *context, bool is_error, struct slice path, struct sl
     struct slice shown =
         arena_printf(scratch, SLICE_FMT "/" SLICE_FMT, SLICE_ARG(gathering->repository->folder), SLICE_ARG(path));
     bool is_of_request = text.ptr && text.ptr == gathering->compile->choice->settings.ptr;
-    const struct config_origin origin = {.path = shown.ptr && !is_of_request ? shown : path, .text = text};
-    config_report_warning_in(gathering->compile->report, &origin, place, "%s%s", words,
-                             is_error ? "; the model is not served like this" : "");
+    const struct report_origin origin = {.path = shown.ptr && !is_of_request ? shown : path, .text = text};
+    report_warning_in(gathering->compile->report, &origin, place, "%s%s", words,
+                      is_error ? "; the model is not served like this" : "");
 }
 
 static void put_fault(struct gathering *gathering, struct slice name, struct slice reason, bool is_served)
@@ -63,8 +63,8 @@ static void add_fault(struct gathering *gathering, struct slice name, struct sli
 /* The repository as a whole. */
 static void warn(struct gathering *gathering, const char *what)
 {
-    config_report_warning(gathering->compile->report, compile_place_of(gathering->node), "repository " SLICE_FMT ": %s",
-                          SLICE_ARG(gathering->repository->folder), what);
+    report_warning(gathering->compile->report, compile_place_of(gathering->node), "repository " SLICE_FMT ": %s",
+                   SLICE_ARG(gathering->repository->folder), what);
 }
 
 /* --- what a model says --------------------------------------------------------------------------------------------------- */
@@ -332,8 +332,8 @@ static void look_first(struct gathering *gathering)
         look(gathering, names[i], (struct slice){NULL, 0});
         if (gathering->count + gathering->fault_count != before)
             continue;
-        config_report_warning(gathering->compile->report, compile_place_of(yaml_find(gathering->node, "load")),
-                              "there is no model \"" SLICE_FMT "\" in the repository", SLICE_ARG(names[i]));
+        report_warning(gathering->compile->report, compile_place_of(yaml_find(gathering->node, "load")),
+                       "there is no model \"" SLICE_FMT "\" in the repository", SLICE_ARG(names[i]));
         add_fault(gathering, names[i], SLICE_LIT("there is no such model in the repository"));
     }
 }
@@ -368,8 +368,8 @@ static void gather(struct gathering *gathering)
     const struct yaml_node *load = yaml_find(gathering->node, "load");
     bool is_explicit = gathering->repository->control == REPOSITORY_EXPLICIT;
     if (load && !is_explicit && choice->action == REPOSITORY_LOOK)
-        config_report_warning(gathering->compile->report, load->place,
-                              "\"load\" has no effect without `control: explicit`: all models are loaded");
+        report_warning(gathering->compile->report, load->place,
+                       "\"load\" has no effect without `control: explicit`: all models are loaded");
     if (is_explicit)
         gather_explicit(gathering);
     else if (choice->action == REPOSITORY_LOOK)
@@ -423,9 +423,9 @@ static bool is_held(struct gathering *gathering, struct slice name)
     text_add(&reason, SLICE_LIT("its files are gone; it stays loaded"));
     if (step) {
         text_printf(&reason, ", because pipeline \"" SLICE_FMT "\" has a step with it",
-                    SLICE_ARG(slice_first(pipeline, QUOTE_BYTES_MAX)));
-        config_report_warning(compile->report, compile_place_of(step), "model \"" SLICE_FMT "\": %s",
-                              SLICE_ARG(slice_first(name, QUOTE_BYTES_MAX)), memory);
+                    SLICE_ARG(slice_first(pipeline, REPORT_QUOTE_BYTES_MAX)));
+        report_warning(compile->report, compile_place_of(step), "model \"" SLICE_FMT "\": %s",
+                       SLICE_ARG(slice_first(name, REPORT_QUOTE_BYTES_MAX)), memory);
     }
     put_fault(gathering, name, slice_of_text(memory), true);
     return true;
@@ -505,8 +505,8 @@ enum err compile_repositories(struct compile *compile)
         if (!repositories[i].folder.len)
             continue; /* reported */
         if (is_second(config, i))
-            config_report_error(compile->report, compile_place_of(item), "repository " SLICE_FMT " is given twice",
-                                SLICE_ARG(repositories[i].folder));
+            report_error(compile->report, compile_place_of(item), "repository " SLICE_FMT " is given twice",
+                         SLICE_ARG(repositories[i].folder));
         else
             gather(&gathering);
     }

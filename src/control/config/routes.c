@@ -66,11 +66,11 @@ enum err compile_routes(struct compile *compile)
     TRY(chain_read(compile, yaml_find(compile->root, "chain"), &compile->file_chain));
     chain_check_order(compile, &(struct chain_owner){.prefix = NULL}, &compile->file_chain);
     if (node && node->kind != YAML_LIST)
-        config_report_error(compile->report, node->kind == YAML_NULL ? node->key_place : node->place,
-                            "\"routes\" takes a list of routes, each with match and to");
+        report_error(compile->report, node->kind == YAML_NULL ? node->key_place : node->place,
+                     "\"routes\" takes a list of routes, each with match and to");
     else if (!node || node->count == 0)
-        config_report_warning(compile->report, (struct option_place){0},
-                              "there are no routes: only /livez and /readyz will be answered");
+        report_warning(compile->report, (struct report_place){0},
+                       "there are no routes: only /livez and /readyz will be answered");
     for (const struct yaml_node *entry = node && node->kind == YAML_LIST ? node->first : NULL; entry;
          entry = entry->next)
         TRY(read_route(compile, entry));
@@ -102,7 +102,7 @@ static enum err read_route(struct compile *compile, const struct yaml_node *node
     TRY(read_host(compile, &draft));
     if (!has_match)
         return ERR_OK;
-    owner.match = slice_first(draft.config->match, QUOTE_BYTES_MAX);
+    owner.match = slice_first(draft.config->match, REPORT_QUOTE_BYTES_MAX);
     owner.place = draft.place;
     chain_check_route(compile, &owner, &draft.chain);
     bool is_short = compile->file_chain.count + draft.chain.count <= CHAIN_LINKS_MAX;
@@ -122,9 +122,9 @@ static bool split_match(struct compile *compile, struct draft *draft)
     draft->pattern = rest.ptr ? slice_trim(rest) : rest;
     if (draft->pattern.len && draft->pattern.ptr[0] == '/')
         return check_methods(compile, draft);
-    config_report_error(compile->report, draft->place,
-                        "\"match\" takes a method and a path such as \"POST /v1/users/{id}\", found \"" SLICE_FMT "\"",
-                        SLICE_ARG(slice_first(match, QUOTE_BYTES_MAX)));
+    report_error(compile->report, draft->place,
+                 "\"match\" takes a method and a path such as \"POST /v1/users/{id}\", found \"" SLICE_FMT "\"",
+                 SLICE_ARG(slice_first(match, REPORT_QUOTE_BYTES_MAX)));
     return false;
 }
 
@@ -144,13 +144,13 @@ static bool check_methods(struct compile *compile, const struct draft *draft)
         for (size_t i = 0; i < len; i++)
             upper[i] = (char)(method.ptr[i] >= 'a' && method.ptr[i] <= 'z' ? method.ptr[i] - 32 : method.ptr[i]);
         const char *nearest = len ? text_nearest(slice_of(upper, len), names, ARRAY_LEN(names) - 1) : NULL;
-        const struct config_unknown unknown = {
+        const struct report_unknown unknown = {
             .kind = "method",
             .name = method,
             .nearest = nearest,
             .otherwise = "there are GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS and *",
         };
-        config_report_unknown(compile->report, draft->place, &unknown);
+        report_unknown(compile->report, draft->place, &unknown);
         return false;
     }
     return true;
@@ -177,10 +177,9 @@ static enum err read_host(struct compile *compile, struct draft *draft)
     if (written.len == 0)
         return ERR_OK;
     if (!is_host(written)) {
-        config_report_error(compile->report, yaml_find(draft->node, "host")->place,
-                            "\"host\" takes a name such as api.example.com, without port or path, found \"" SLICE_FMT
-                            "\"",
-                            SLICE_ARG(slice_first(written, QUOTE_BYTES_MAX)));
+        report_error(compile->report, yaml_find(draft->node, "host")->place,
+                     "\"host\" takes a name such as api.example.com, without port or path, found \"" SLICE_FMT "\"",
+                     SLICE_ARG(slice_first(written, REPORT_QUOTE_BYTES_MAX)));
         return ERR_OK;
     }
     char *lower = arena_alloc(&compile->config->arena, written.len);
@@ -201,7 +200,7 @@ static bool pattern_names(struct slice pattern, const char *param)
     return false;
 }
 
-static bool resolve_endpoint(struct compile *compile, struct draft *draft, struct option_place place)
+static bool resolve_endpoint(struct compile *compile, struct draft *draft, struct report_place place)
 {
     struct slice name = draft->config->to.endpoint;
     const char *names[ARRAY_LEN(endpoints)];
@@ -219,18 +218,18 @@ static bool resolve_endpoint(struct compile *compile, struct draft *draft, struc
         if (!endpoint_names_model(endpoints[i].endpoint) || draft->pattern.len == 0 ||
             pattern_names(draft->pattern, "{model}"))
             return true;
-        config_report_error(compile->report, draft->place,
-                            "endpoint %s needs a segment {model} in its path, such as /models/{model}", names[i]);
+        report_error(compile->report, draft->place,
+                     "endpoint %s needs a segment {model} in its path, such as /models/{model}", names[i]);
         return false;
     }
     const char *nearest = text_nearest(name, names, ARRAY_LEN(names));
-    const struct config_unknown unknown = {
+    const struct report_unknown unknown = {
         .kind = "endpoint", .name = name, .nearest = nearest, .otherwise = list_memory};
-    config_report_unknown(compile->report, place, &unknown);
+    report_unknown(compile->report, place, &unknown);
     return false;
 }
 
-static bool resolve_model(struct compile *compile, const struct draft *draft, struct option_place place)
+static bool resolve_model(struct compile *compile, const struct draft *draft, struct report_place place)
 {
     const struct model_config *models = compile->config->models.items;
     uint32_t count = compile->config->models.count;
@@ -245,19 +244,19 @@ static bool resolve_model(struct compile *compile, const struct draft *draft, st
     if (names)
         nearest = text_nearest(name, names, count);
     if (compile->config->repositories.count) {
-        config_report_warning(compile->report, place,
-                              "there is no model \"" SLICE_FMT "\" now%s%s%s; a repository may get it later",
-                              SLICE_ARG(slice_first(name, QUOTE_BYTES_MAX)), nearest ? "; did you mean \"" : "",
-                              nearest ? nearest : "", nearest ? "\"?" : "");
+        report_warning(compile->report, place,
+                       "there is no model \"" SLICE_FMT "\" now%s%s%s; a repository may get it later",
+                       SLICE_ARG(slice_first(name, REPORT_QUOTE_BYTES_MAX)), nearest ? "; did you mean \"" : "",
+                       nearest ? nearest : "", nearest ? "\"?" : "");
         return true;
     }
-    const struct config_unknown unknown = {
+    const struct report_unknown unknown = {
         .kind = "model",
         .name = name,
         .nearest = nearest,
         .otherwise = "models are declared in the list \"models\"",
     };
-    config_report_unknown(compile->report, place, &unknown);
+    report_unknown(compile->report, place, &unknown);
     return false;
 }
 
@@ -269,8 +268,7 @@ static bool takes_methods(struct compile *compile, const struct draft *draft, co
         struct slice method = slice_cut(&methods, ',');
         if (slice_is(method, "GET") || slice_is(method, other) || !method.len)
             continue;
-        config_report_error(compile->report, draft->place, "%s GET and %s, not " SLICE_FMT, what, other,
-                            SLICE_ARG(method));
+        report_error(compile->report, draft->place, "%s GET and %s, not " SLICE_FMT, what, other, SLICE_ARG(method));
         return false;
     }
     return true;
@@ -294,11 +292,11 @@ static const struct yaml_node *only_target(struct compile *compile, const struct
     }
     if (count == 1)
         return found;
-    config_report_error(compile->report, to->key_place,
-                        "\"to\" takes one of model, pipeline, endpoint, upstream, proxy, files and asset, found %s",
-                        count == 0   ? "none"
-                        : count == 2 ? "two"
-                                     : "several");
+    report_error(compile->report, to->key_place,
+                 "\"to\" takes one of model, pipeline, endpoint, upstream, proxy, files and asset, found %s",
+                 count == 0   ? "none"
+                 : count == 2 ? "two"
+                              : "several");
     return NULL;
 }
 
@@ -339,10 +337,10 @@ static bool check_contract(struct compile *compile, const struct draft *draft)
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         const struct yaml_node *node = yaml_find(draft->node, names[i]);
         if (node)
-            config_report_error(compile->report, node->key_place,
-                                "endpoint %s is many routes: \"%s\" cannot be for all of them; put a file into the "
-                                "folder of schemas, such as post-models-model-infer-v2.json",
-                                draft->expansion->name, names[i]);
+            report_error(compile->report, node->key_place,
+                         "endpoint %s is many routes: \"%s\" cannot be for all of them; put a file into the "
+                         "folder of schemas, such as post-models-model-infer-v2.json",
+                         draft->expansion->name, names[i]);
     }
     return compile->report->error_count == errors;
 }
@@ -386,17 +384,16 @@ static enum err expand(struct compile *compile, const struct draft *draft)
         return draft->expansion->rows == v2_rows ? rpc_routes_remember(compile, draft) : ERR_OK;
     }
     if (draft->expansion) {
-        config_report_error(compile->report, draft->place,
-                            "endpoint %s brings its own methods; write \"match: " SLICE_FMT "\"",
-                            draft->expansion->name, SLICE_ARG(slice_first(draft->pattern, QUOTE_BYTES_MAX)));
+        report_error(compile->report, draft->place,
+                     "endpoint %s brings its own methods; write \"match: " SLICE_FMT "\"", draft->expansion->name,
+                     SLICE_ARG(slice_first(draft->pattern, REPORT_QUOTE_BYTES_MAX)));
         return ERR_OK;
     }
     if (methods.len == 0) {
-        config_report_error(compile->report, draft->place,
-                            "\"match\" lacks a method; write \"POST " SLICE_FMT "\", or \"* " SLICE_FMT
-                            "\" for any method",
-                            SLICE_ARG(slice_first(draft->pattern, QUOTE_BYTES_MAX)),
-                            SLICE_ARG(slice_first(draft->pattern, QUOTE_BYTES_MAX)));
+        report_error(compile->report, draft->place,
+                     "\"match\" lacks a method; write \"POST " SLICE_FMT "\", or \"* " SLICE_FMT "\" for any method",
+                     SLICE_ARG(slice_first(draft->pattern, REPORT_QUOTE_BYTES_MAX)),
+                     SLICE_ARG(slice_first(draft->pattern, REPORT_QUOTE_BYTES_MAX)));
         return ERR_OK;
     }
     while (methods.ptr)
@@ -431,7 +428,7 @@ enum err route_add(struct compile *compile, const struct draft *draft, struct sl
     const struct chain *file = &compile->file_chain;
     if (config->route_count == ROUTES_MAX) {
         if (!compile->has_too_many_routes)
-            config_report_error(compile->report, draft->place, "there are more than %d routes", ROUTES_MAX);
+            report_error(compile->report, draft->place, "there are more than %d routes", ROUTES_MAX);
         compile->has_too_many_routes = true;
         return ERR_OK;
     }
@@ -457,13 +454,13 @@ enum err route_add(struct compile *compile, const struct draft *draft, struct sl
     route->name = route_name_make(compile, route);
     if (!route->name.ptr)
         return ERR_NOMEM;
-    struct option_place *place = &compile->places[config->route_count];
+    struct report_place *place = &compile->places[config->route_count];
     *place = draft->place;
     enum err err = map_add(&compile->names, route->name, place);
     if (err == ERR_EXISTS) {
-        const struct option_place *first = map_find(&compile->names, route->name);
-        config_report_error(compile->report, draft->place, "route \"" SLICE_FMT "\" is there already, in line %u",
-                            SLICE_ARG(slice_first(route->name, QUOTE_BYTES_MAX)), first->line);
+        const struct report_place *first = map_find(&compile->names, route->name);
+        report_error(compile->report, draft->place, "route \"" SLICE_FMT "\" is there already, in line %u",
+                     SLICE_ARG(slice_first(route->name, REPORT_QUOTE_BYTES_MAX)), first->line);
         return ERR_OK;
     }
     TRY(err);

@@ -26,7 +26,7 @@ struct draft {
     const struct yaml_node *node;
     struct route_config *config;
     struct chain chain;
-    struct option_place place; /* of `match` */
+    struct report_place place; /* of `match` */
     struct slice methods;      /* "GET,POST"; empty when none was written */
     struct slice pattern;
     struct slice host;

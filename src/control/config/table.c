@@ -57,8 +57,8 @@ static enum err report_culprit(struct compile *compile)
     struct text fault = text_init(memory, sizeof memory);
     if (try_build(compile, bad, &fault) == ERR_NOMEM)
         return ERR_NOMEM;
-    config_report_error(compile->report, compile->places[good], "%s",
-                        fault.len ? memory : "this route cannot be told apart from another");
+    report_error(compile->report, compile->places[good], "%s",
+                 fault.len ? memory : "this route cannot be told apart from another");
     memmove(&config->routes[good], &config->routes[good + 1], (config->route_count - bad) * sizeof(struct route *));
     memmove(&compile->places[good], &compile->places[good + 1], (config->route_count - bad) * sizeof *compile->places);
     config->route_count--;

@@ -41,8 +41,8 @@ static void report_unreadable(struct job *job, const struct yaml_node *node, str
                       : err == ERR_INVALID ? "it is not a regular file"
                       : err == ERR_LIMIT   ? "it is larger than 1 MiB"
                                            : err_text(err);
-    config_report_error(job->compile->report, compile_place_of(node), "\"" SLICE_FMT "\" cannot be read: %s",
-                        SLICE_ARG(path), why);
+    report_error(job->compile->report, compile_place_of(node), "\"" SLICE_FMT "\" cannot be read: %s", SLICE_ARG(path),
+                 why);
 }
 
 static enum err read_file(struct job *job, const struct yaml_node *node, struct slice path,
@@ -67,10 +67,9 @@ static void check_key_mode(struct job *job, const struct yaml_node *node, struct
     struct file_status status;
     if (path.len == 0 || file_status(path.ptr, &status) != ERR_OK || !(status.mode & READABLE_BY_ALL))
         return;
-    config_report_warning(job->compile->report, compile_place_of(node),
-                          "every user of this machine may read the key \"" SLICE_FMT
-                          "\": chmod o= on it would end that",
-                          SLICE_ARG(path));
+    report_warning(job->compile->report, compile_place_of(node),
+                   "every user of this machine may read the key \"" SLICE_FMT "\": chmod o= on it would end that",
+                   SLICE_ARG(path));
 }
 
 static enum err read_files(struct job *job)
@@ -85,14 +84,14 @@ static enum err read_files(struct job *job)
     const struct yaml_node *ca = yaml_find(job->node, "client_ca");
     bool is_ca_wanted = job->config->client_certificate != TLS_CLIENT_CERTIFICATE_NONE;
     if (!is_ca_wanted && ca)
-        config_report_warning(job->compile->report, ca->place,
-                              "\"client_ca\" is of no use while \"client_certificate\" is none");
+        report_warning(job->compile->report, ca->place,
+                       "\"client_ca\" is of no use while \"client_certificate\" is none");
     if (!is_ca_wanted)
         return ERR_OK;
     if (job->config->client_ca.len > 0)
         return read_file(job, ca, job->config->client_ca, &job->client_ca);
-    config_report_error(job->compile->report, compile_place_of(yaml_find(job->node, "client_certificate")),
-                        "tls lacks \"client_ca\": whose certificates are to be trusted?");
+    report_error(job->compile->report, compile_place_of(yaml_find(job->node, "client_certificate")),
+                 "tls lacks \"client_ca\": whose certificates are to be trusted?");
     job->has_fault = true;
     return ERR_OK;
 }
@@ -113,13 +112,13 @@ static void on_note(void *owner, const struct tls_note *note)
         path = is_key ? pairs[note->index].key : pairs[note->index].certificate;
     }
     const char *quote = path.len ? "\"" : "";
-    struct option_place place = compile_place_of(node);
+    struct report_place place = compile_place_of(node);
     if (note->is_error)
-        config_report_error(job->compile->report, place, "%s" SLICE_FMT "%s%s%s", quote, SLICE_ARG(path), quote,
-                            path.len ? " " : "", note->text);
+        report_error(job->compile->report, place, "%s" SLICE_FMT "%s%s%s", quote, SLICE_ARG(path), quote,
+                     path.len ? " " : "", note->text);
     else
-        config_report_warning(job->compile->report, place, "%s" SLICE_FMT "%s%s%s", quote, SLICE_ARG(path), quote,
-                              path.len ? " " : "", note->text);
+        report_warning(job->compile->report, place, "%s" SLICE_FMT "%s%s%s", quote, SLICE_ARG(path), quote,
+                       path.len ? " " : "", note->text);
 }
 
 /* One secret for the life of the process, so that tickets outlive a reload. Only the thread that loads configurations

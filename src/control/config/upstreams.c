@@ -15,9 +15,9 @@
 #define PEM_BYTES_MAX (1U << 20)
 
 static enum err add_upstream(struct compile *compile, struct slice key, const struct upstream_config *config,
-                             struct option_place place, struct upstream **ret_upstream);
+                             struct report_place place, struct upstream **ret_upstream);
 static bool read_server(struct slice text, struct upstream_server *server);
-static enum err make_context(struct compile *compile, struct upstream *upstream, struct option_place place);
+static enum err make_context(struct compile *compile, struct upstream *upstream, struct report_place place);
 
 static uint32_t count_proxies(const struct yaml_node *routes)
 {
@@ -41,10 +41,10 @@ enum err compile_upstreams(struct compile *compile)
         if (items[i].name.len == 0)
             continue; /* its absence is reported already */
         enum err err =
-            add_upstream(compile, items[i].name, &items[i], name ? name->place : (struct option_place){0}, &upstream);
+            add_upstream(compile, items[i].name, &items[i], name ? name->place : (struct report_place){0}, &upstream);
         if (err == ERR_EXISTS)
-            config_report_error(compile->report, name ? name->place : (struct option_place){0},
-                                "there is an upstream \"" SLICE_FMT "\" already", SLICE_ARG(items[i].name));
+            report_error(compile->report, name ? name->place : (struct report_place){0},
+                         "there is an upstream \"" SLICE_FMT "\" already", SLICE_ARG(items[i].name));
         else
             TRY(err);
     }
@@ -52,7 +52,7 @@ enum err compile_upstreams(struct compile *compile)
 }
 
 static enum err add_upstream(struct compile *compile, struct slice key, const struct upstream_config *config,
-                             struct option_place place, struct upstream **ret_upstream)
+                             struct report_place place, struct upstream **ret_upstream)
 {
     struct arena *arena = &compile->config->arena;
     struct upstream *upstream = arena_alloc_zero(arena, sizeof *upstream);
@@ -68,11 +68,11 @@ static enum err add_upstream(struct compile *compile, struct slice key, const st
         if (read_server(servers[i], &upstream->servers[upstream->server_count]))
             upstream->server_count++;
         else
-            config_report_error(
-                compile->report, place,
-                "upstream \"" SLICE_FMT "\": a server is written host:port, [ipv6]:port or unix:/path, found "
-                "\"" SLICE_FMT "\"",
-                SLICE_ARG(slice_first(key, QUOTE_BYTES_MAX)), SLICE_ARG(slice_first(servers[i], QUOTE_BYTES_MAX)));
+            report_error(compile->report, place,
+                         "upstream \"" SLICE_FMT "\": a server is written host:port, [ipv6]:port or unix:/path, found "
+                         "\"" SLICE_FMT "\"",
+                         SLICE_ARG(slice_first(key, REPORT_QUOTE_BYTES_MAX)),
+                         SLICE_ARG(slice_first(servers[i], REPORT_QUOTE_BYTES_MAX)));
     }
     TRY(map_add(&compile->upstreams, key, upstream));
     if (config->is_tls)
@@ -114,7 +114,7 @@ static bool read_server(struct slice text, struct upstream_server *server)
     return is_host(server->host);
 }
 
-enum err upstream_find(struct compile *compile, struct slice name, struct option_place place,
+enum err upstream_find(struct compile *compile, struct slice name, struct report_place place,
                        const struct upstream **ret_upstream)
 {
     const struct option_list *written = &compile->config->upstreams_written;
@@ -129,13 +129,13 @@ enum err upstream_find(struct compile *compile, struct slice name, struct option
     for (uint32_t i = 0; i < written->count; i++)
         names[i] = items[i].name.ptr ? items[i].name.ptr : "";
     nearest = text_nearest(name, names, written->count);
-    const struct config_unknown unknown = {
+    const struct report_unknown unknown = {
         .kind = "upstream",
         .name = name,
         .nearest = nearest,
         .otherwise = "upstreams are declared in the list \"upstreams\"",
     };
-    config_report_unknown(compile->report, place, &unknown);
+    report_unknown(compile->report, place, &unknown);
     return ERR_OK;
 }
 
@@ -144,7 +144,7 @@ enum err upstream_find(struct compile *compile, struct slice name, struct option
 struct context_job {
     struct compile *compile;
     const struct upstream_config *config;
-    struct option_place place;
+    struct report_place place;
 };
 
 static void on_note(void *owner, const struct tls_note *note)
@@ -152,11 +152,11 @@ static void on_note(void *owner, const struct tls_note *note)
     const struct context_job *job = owner;
     const char *kind = note->subject == TLS_SUBJECT_CA ? "\"tls_ca\" " : "";
     if (note->is_error)
-        config_report_error(job->compile->report, job->place, "upstream \"" SLICE_FMT "\": %s%s",
-                            SLICE_ARG(slice_first(job->config->name, QUOTE_BYTES_MAX)), kind, note->text);
+        report_error(job->compile->report, job->place, "upstream \"" SLICE_FMT "\": %s%s",
+                     SLICE_ARG(slice_first(job->config->name, REPORT_QUOTE_BYTES_MAX)), kind, note->text);
     else
-        config_report_warning(job->compile->report, job->place, "upstream \"" SLICE_FMT "\": %s%s",
-                              SLICE_ARG(slice_first(job->config->name, QUOTE_BYTES_MAX)), kind, note->text);
+        report_warning(job->compile->report, job->place, "upstream \"" SLICE_FMT "\": %s%s",
+                       SLICE_ARG(slice_first(job->config->name, REPORT_QUOTE_BYTES_MAX)), kind, note->text);
 }
 
 static void release_context(void *context)
@@ -164,7 +164,7 @@ static void release_context(void *context)
     tls_context_unref(context);
 }
 
-static enum err make_context(struct compile *compile, struct upstream *upstream, struct option_place place)
+static enum err make_context(struct compile *compile, struct upstream *upstream, struct report_place place)
 {
     const struct upstream_config *config = upstream->config;
     struct context_job job = {.compile = compile, .config = config, .place = place};
@@ -172,9 +172,9 @@ static enum err make_context(struct compile *compile, struct upstream *upstream,
     struct tls_context *context = NULL;
     enum err err = config->tls_ca.len ? file_read(config->tls_ca.ptr, PEM_BYTES_MAX, &ca) : ERR_OK;
     if (err != ERR_OK && err != ERR_NOMEM) {
-        config_report_error(compile->report, place, "upstream \"" SLICE_FMT "\": \"" SLICE_FMT "\" cannot be read: %s",
-                            SLICE_ARG(slice_first(config->name, QUOTE_BYTES_MAX)), SLICE_ARG(config->tls_ca),
-                            err_text(err));
+        report_error(compile->report, place, "upstream \"" SLICE_FMT "\": \"" SLICE_FMT "\" cannot be read: %s",
+                     SLICE_ARG(slice_first(config->name, REPORT_QUOTE_BYTES_MAX)), SLICE_ARG(config->tls_ca),
+                     err_text(err));
         return ERR_OK;
     }
     const struct tls_client_options options = {
@@ -221,7 +221,7 @@ static enum err read_url(struct arena *arena, struct slice url, struct slice *re
     return ERR_OK;
 }
 
-enum err upstream_of_url(struct compile *compile, struct slice url, struct option_place place,
+enum err upstream_of_url(struct compile *compile, struct slice url, struct report_place place,
                          const struct upstream **ret_upstream)
 {
     struct arena *arena = &compile->config->arena;
@@ -236,11 +236,11 @@ enum err upstream_of_url(struct compile *compile, struct slice url, struct optio
     if (err == ERR_NOMEM)
         return err;
     if (err != ERR_OK || !read_server(authority, &server)) {
-        config_report_error(
+        report_error(
             compile->report, place,
             "\"proxy\" takes a URL such as http://127.0.0.1:9000 or https://example.com, without a path, found "
             "\"" SLICE_FMT "\"",
-            SLICE_ARG(slice_first(url, QUOTE_BYTES_MAX)));
+            SLICE_ARG(slice_first(url, REPORT_QUOTE_BYTES_MAX)));
         return ERR_OK;
     }
     struct upstream_config *config = arena_alloc_zero(arena, sizeof *config);

@@ -35,13 +35,12 @@ enum err compile_via(struct compile *compile)
     if (slice_is(name, "off"))
         return ERR_OK;
     if (name.len == 0 && make_up_name(&name) != ERR_OK) {
-        config_report_error(compile->report, (struct option_place){0}, "the system has no random numbers to give");
+        report_error(compile->report, (struct report_place){0}, "the system has no random numbers to give");
         return ERR_OK;
     }
     if (!http_is_token(name)) {
-        config_report_error(compile->report, compile_place_of(yaml_find(compile->root, "via")),
-                            "\"" SLICE_FMT "\" is no name that can stand in Via: letters, digits and -._ do",
-                            SLICE_ARG(name));
+        report_error(compile->report, compile_place_of(yaml_find(compile->root, "via")),
+                     "\"" SLICE_FMT "\" is no name that can stand in Via: letters, digits and -._ do", SLICE_ARG(name));
         return ERR_OK;
     }
     for (size_t i = 0; i < VIA_PROTOCOLS; i++) {

@@ -16,7 +16,7 @@ static void walk(struct import *in);
 static const struct hash_key map_key = {.k0 = 0x6f70656e, .k1 = 0x61706931};
 
 enum err import_openapi(struct slice text, const struct import_settings *settings, struct arena *arena,
-                        struct config_report *report, struct import_result *ret_result)
+                        struct report *report, struct import_result *ret_result)
 {
     struct import in = {.arena = arena, .report = report, .settings = settings};
     struct map *const maps[] = {&in.notes,          &in.shared_by_pointer, &in.shared_by_file,
@@ -37,7 +37,7 @@ enum err import_openapi(struct slice text, const struct import_settings *setting
         err = ERR_INVALID;
     for (size_t i = 0; i < ARRAY_LEN(maps); i++)
         map_deinit(maps[i]);
-    config_report_sort(report);
+    report_sort(report);
     if (err == ERR_OK)
         *ret_result = (struct import_result){.files = in.files,
                                              .file_count = in.file_count,
@@ -138,17 +138,17 @@ struct slice import_jump(struct import *in, struct slice pointer)
     return before;
 }
 
-static struct option_place find_place(const struct import *in, const char *token)
+static struct report_place find_place(const struct import *in, const char *token)
 {
     char memory[IMPORT_POINTER_BYTES];
     struct text pointer = text_init(memory, sizeof memory);
     text_add(&pointer, text_slice(&in->pointer));
     if (token)
         json_pointer_add(&pointer, slice_of_text(token));
-    if (pointer.is_cut || in->report->note_count == CONFIG_NOTES_MAX)
-        return (struct option_place){0};
+    if (pointer.is_cut || in->report->note_count == REPORT_NOTES_MAX)
+        return (struct report_place){0};
     /* A key is where people look; what has none, or is not there, is told of where it would be. */
-    struct option_place place = document_place_of(&in->document, text_slice(&pointer), true);
+    struct report_place place = document_place_of(&in->document, text_slice(&pointer), true);
     return place.line ? place : document_place_of(&in->document, text_slice(&in->pointer), false);
 }
 
@@ -160,7 +160,7 @@ void import_error(struct import *in, const char *token, const char *format, ...)
     va_start(args, format);
     text_vprintf(&message, format, args);
     va_end(args);
-    config_report_error(in->report, find_place(in, token), "%s", memory);
+    report_error(in->report, find_place(in, token), "%s", memory);
 }
 
 /* What several operations share is looked at for each, and told of once. */
@@ -183,7 +183,7 @@ void import_note(struct import *in, const char *token, const char *format, ...)
     text_vprintf(&message, format, args);
     va_end(args);
     if (is_new_note(in, token, memory))
-        config_report_warning(in->report, find_place(in, token), "%s", memory);
+        report_warning(in->report, find_place(in, token), "%s", memory);
 }
 
 void import_comment(struct import *in, struct import_comments *comments, const char *format, ...)

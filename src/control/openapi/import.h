@@ -7,8 +7,8 @@
 #ifndef WEIR_CONTROL_OPENAPI_IMPORT_H
 #define WEIR_CONTROL_OPENAPI_IMPORT_H
 
-#include "control/config/report.h"
 #include "lib/sys/tree.h"
+#include "lib/yaml/report.h"
 
 struct import_settings {
     const char *name;      /* of the document's file: for messages, and to tell JSON from YAML */
@@ -28,6 +28,6 @@ bool import_upstream_is_valid(struct slice url);
 /* Slices of the result are in the arena. The report is begun with the document's text; warnings are what was dropped or
  * changed. ERR_INVALID: it has errors, and there is no result. ERR_NOMEM. */
 MUST_USE enum err import_openapi(struct slice text, const struct import_settings *settings, struct arena *arena,
-                                 struct config_report *report, struct import_result *ret_result);
+                                 struct report *report, struct import_result *ret_result);
 
 #endif

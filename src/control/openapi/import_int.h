@@ -66,7 +66,7 @@ struct import_route {
 
 struct import {
     struct arena *arena;
-    struct config_report *report;
+    struct report *report;
     const struct import_settings *settings;
     struct placed_document document;
     yyjson_val *root;

@@ -140,7 +140,7 @@ enum err text_format_of_json(struct slice text, const char *const *maps, struct 
     if (err == ERR_NOMEM || err == ERR_LIMIT)
         return err;
     if (err != ERR_OK || !yyjson_is_obj(document.root)) {
-        fault->place = (struct option_place){err == ERR_OK ? 1 : wrong.line, err == ERR_OK ? 1 : wrong.column};
+        fault->place = (struct report_place){err == ERR_OK ? 1 : wrong.line, err == ERR_OK ? 1 : wrong.column};
         text_printf(fault->words, "%s", err == ERR_OK ? "a configuration is an object" : wrong.what);
         return ERR_SYNTAX;
     }

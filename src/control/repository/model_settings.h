@@ -16,7 +16,7 @@ struct settings_source {
     bool is_json; /* of a request to load */
     struct arena *arena;
     /* A fault, or with is_error false something that has no effect; place 0: about the whole. May be NULL. */
-    void (*note)(void *context, bool is_error, struct option_place place, const char *words);
+    void (*note)(void *context, bool is_error, struct report_place place, const char *words);
     void *context;
 };
 
@@ -31,7 +31,7 @@ struct declared_tensor {
     bool has_dims;
     bool is_optional;
     struct slice labels; /* name of a file; empty: none */
-    struct option_place place;
+    struct report_place place;
 };
 
 /* A `state` of sequence_batching; dims without the batch dimension, as above. */

@@ -48,7 +48,7 @@ static void note(const struct scanning *scanning, struct slice path, const char 
 {
     const struct scan_options *options = scanning->options;
     if (options->note && !options->only.ptr)
-        options->note(options->context, false, path, (struct slice){NULL, 0}, (struct option_place){0}, words);
+        options->note(options->context, false, path, (struct slice){NULL, 0}, (struct report_place){0}, words);
 }
 
 /* --- the files ------------------------------------------------------------------------------------------------------- */
@@ -165,7 +165,7 @@ static enum err refuse(const struct scanning *scanning, struct scanned_model *mo
 {
     const struct scan_options *options = scanning->options;
     if (options->note && !model->fault.len)
-        options->note(options->context, true, model->name, (struct slice){NULL, 0}, (struct option_place){0}, words);
+        options->note(options->context, true, model->name, (struct slice){NULL, 0}, (struct report_place){0}, words);
     return keep_fault(scanning, model, words);
 }
 
@@ -175,7 +175,7 @@ struct noting {
     enum err err;
 };
 
-static void take_note(void *context, bool is_error, struct option_place place, const char *words)
+static void take_note(void *context, bool is_error, struct report_place place, const char *words)
 {
     struct noting *noting = context;
     const struct scan_options *options = noting->scanning->options;

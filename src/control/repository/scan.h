@@ -40,7 +40,7 @@ struct scan_options {
     uint64_t rest_ns; /* a file that changed since is growing */
     struct arena *arena;
     /* About a file: a fault of a config.pbtxt or with is_error false what has no effect, or is no model. May be NULL. */
-    void (*note)(void *context, bool is_error, struct slice path, struct slice text, struct option_place place,
+    void (*note)(void *context, bool is_error, struct slice path, struct slice text, struct report_place place,
                  const char *words);
     void *context;
 };

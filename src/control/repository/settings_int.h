@@ -27,7 +27,7 @@ struct message {
 
 /* Reads the fields of a message by its rules, which get `out`. */
 void settings_message(struct reader *reader, const struct message *message, const struct field *field, void *out);
-void settings_note(struct reader *reader, bool is_error, struct option_place place, const char *format, ...)
+void settings_note(struct reader *reader, bool is_error, struct report_place place, const char *format, ...)
     PRINTF_LIKE(4, 5);
 /* "takes …, found …" */
 void settings_refuse(struct reader *reader, const struct field *field, const char *expected);

@@ -6,7 +6,7 @@
 #define WORDS_MAX 512
 #define COUNT_MAX 65536
 
-void settings_note(struct reader *reader, bool is_error, struct option_place place, const char *format, ...)
+void settings_note(struct reader *reader, bool is_error, struct report_place place, const char *format, ...)
 {
     char memory[WORDS_MAX];
     struct text words = text_init(memory, sizeof memory);

@@ -28,9 +28,9 @@ static bool is_at_end(const struct parser *parser)
     return parser->at >= parser->text.len;
 }
 
-static struct option_place place_of(const struct parser *parser)
+static struct report_place place_of(const struct parser *parser)
 {
-    return (struct option_place){parser->line, (uint32_t)(parser->at - parser->line_begin + 1)};
+    return (struct report_place){parser->line, (uint32_t)(parser->at - parser->line_begin + 1)};
 }
 
 static enum err refuse(struct parser *parser, const char *expected)
@@ -263,7 +263,7 @@ enum err text_format_parse(struct slice text, struct arena *arena, struct field_
     if (text.len > TEXT_FORMAT_BYTES_MAX)
         return ERR_LIMIT;
     root->kind = FIELD_MESSAGE;
-    root->place = (struct option_place){1, 1};
+    root->place = (struct report_place){1, 1};
     skip(&parser);
     TRY(parse_fields(&parser, '\0', 0, &root->first));
     *ret_root = root;

@@ -7,7 +7,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/text.h"
-#include "pipeline/option.h"
+#include "lib/yaml/report.h"
 
 #define TEXT_FORMAT_BYTES_MAX 1048576
 #define TEXT_FORMAT_DEPTH_MAX 32
@@ -23,14 +23,14 @@ struct field {
     struct slice name;
     enum field_kind kind;
     struct slice text;
-    struct option_place place; /* of the value */
-    struct option_place name_place;
+    struct report_place place; /* of the value */
+    struct report_place name_place;
     const struct field *first; /* of a message */
     const struct field *next;
 };
 
 struct field_fault {
-    struct option_place place;
+    struct report_place place;
     struct text *words; /* the caller's */
 };
 

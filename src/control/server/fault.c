@@ -51,7 +51,7 @@ static void add_message(const struct config *config, struct slice message, struc
     }
 }
 
-void fault_format(const struct config *config, const struct config_report *report, const struct config_note *note,
+void fault_format(const struct config *config, const struct report *report, const struct report_note *note,
                   struct text *out)
 {
     struct slice path = note->path.len ? note->path : report->path;

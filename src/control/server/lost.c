@@ -9,8 +9,8 @@
 
 struct losing {
     const struct route *route;
-    enum config_severity severity;
-    struct config_report *report;
+    enum report_severity severity;
+    struct report *report;
 };
 
 static const struct route *find_route(const struct config *config, const struct route *like)
@@ -23,18 +23,17 @@ static const struct route *find_route(const struct config *config, const struct 
 
 static void note(const struct losing *losing, const char *what, struct slice path)
 {
-    const struct config_origin origin = {.path = path.len ? path : SLICE_LIT("the configuration")};
-    const struct slice name = slice_first(losing->route->name, QUOTE_BYTES_MAX);
-    if (losing->severity == CONFIG_WARNING)
-        config_report_warning_in(losing->report, &origin, (struct option_place){0},
-                                 "%s of " SLICE_FMT
-                                 " had a schema from here, and have none any more: nothing checks them",
-                                 what, SLICE_ARG(name));
+    const struct report_origin origin = {.path = path.len ? path : SLICE_LIT("the configuration")};
+    const struct slice name = slice_first(losing->route->name, REPORT_QUOTE_BYTES_MAX);
+    if (losing->severity == REPORT_WARNING)
+        report_warning_in(losing->report, &origin, (struct report_place){0},
+                          "%s of " SLICE_FMT " had a schema from here, and have none any more: nothing checks them",
+                          what, SLICE_ARG(name));
     else
-        config_report_error_in(losing->report, &origin, (struct option_place){0},
-                               "this file is gone, and nothing would check %s of " SLICE_FMT
-                               "; restore it, or take that as meant by SIGHUP",
-                               what, SLICE_ARG(name));
+        report_error_in(losing->report, &origin, (struct report_place){0},
+                        "this file is gone, and nothing would check %s of " SLICE_FMT
+                        "; restore it, or take that as meant by SIGHUP",
+                        what, SLICE_ARG(name));
 }
 
 static bool has_response(const struct contract *contract, const struct contract_response *like)
@@ -57,8 +56,8 @@ static void compare(const struct losing *losing, const struct contract *before, 
             note(losing, "responses", before->responses[i].schema.path);
 }
 
-void lost_schemas_report(const struct config *before, const struct config *now, enum config_severity severity,
-                         struct config_report *report)
+void lost_schemas_report(const struct config *before, const struct config *now, enum report_severity severity,
+                         struct report *report)
 {
     for (uint32_t i = 0; i < before->route_count; i++) {
         const struct losing losing = {.route = before->routes[i], .severity = severity, .report = report};

@@ -173,12 +173,12 @@ static struct config *prepare(struct server *server, struct config *config)
 /* It is meant, as far as anybody can tell; and it is said, because nothing checks those requests from now on. */
 static void warn_of_lost(struct server *server, const struct config *config)
 {
-    struct config_report report;
+    struct report report;
     struct config *old = server_config(server);
-    config_report_init(&report);
-    lost_schemas_report(old, config, CONFIG_WARNING, &report);
-    config_report_print(&report, stderr);
-    config_report_deinit(&report);
+    report_init(&report);
+    lost_schemas_report(old, config, REPORT_WARNING, &report);
+    report_print(&report, stderr);
+    report_deinit(&report);
     config_unref(old);
 }
 

@@ -96,19 +96,18 @@ static struct repository_choice choice_of(const struct wish *wish, const struct 
     return choice;
 }
 
-void repository_load(struct server *server, struct config_report *report, struct config **ret_config,
-                     bool *ret_is_unchanged)
+void repository_load(struct server *server, struct report *report, struct config **ret_config, bool *ret_is_unchanged)
 {
     struct repository_control_state *repository = &server->repository;
     struct config *old = server_config(server);
     struct config *config = NULL;
     const struct repository_choice choice = choice_of(repository->wish, old);
-    config_report_init(report);
+    report_init(report);
     enum err err = config_load_chosen(old->text, old->path.ptr, &choice, report, &config);
     bool is_unchanged = err == ERR_OK && !repository->wish && has_same_models(old, config);
     repository->is_growing = err == ERR_OK && config->has_growing_models;
     schemas_drop_said(&server->schemas, report);
-    config_report_print(report, stderr);
+    report_print(report, stderr);
     if (err == ERR_OK && !is_unchanged)
         *ret_config = config;
     else
@@ -170,11 +169,11 @@ void repository_heed(struct server *server)
         server_reload_models(server);
 }
 
-static void say_why(const struct config_report *report, struct text *reason)
+static void say_why(const struct report *report, struct text *reason)
 {
     text_add(reason, SLICE_LIT("the configuration cannot be made again with it"));
     for (uint32_t i = 0; report && i < report->note_count; i++) {
-        if (report->notes[i].severity != CONFIG_ERROR)
+        if (report->notes[i].severity != REPORT_ERROR)
             continue;
         text_add(reason, SLICE_LIT(": "));
         text_add(reason, report->notes[i].message);

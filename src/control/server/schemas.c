@@ -18,7 +18,7 @@
 #include <stdlib.h>
 
 #define PATH_BYTES 4096
-#define LINE_BYTES (CONFIG_NOTE_BYTES_MAX + 512)
+#define LINE_BYTES (REPORT_NOTE_BYTES_MAX + 512)
 
 static void on_change(struct folder_watch *watch);
 static void watch_files(struct server *server);
@@ -65,11 +65,11 @@ static bool has_same_documents(const struct config *a, const struct config *b)
     return are_same;
 }
 
-static uint64_t hash_note(const struct config_report *report, const struct config_note *note)
+static uint64_t hash_note(const struct report *report, const struct report_note *note)
 {
     char memory[LINE_BYTES];
     struct text text = text_init(memory, sizeof memory);
-    config_note_format(report, note, &text);
+    report_note_format(report, note, &text);
     return hash_bytes((struct hash_key){1, 2}, text_slice(&text));
 }
 
@@ -82,14 +82,14 @@ static bool was_said(const struct schema_state *schemas, uint64_t hash)
 }
 
 /* Whoever changes one file is not told of all others again. */
-void schemas_drop_said(struct schema_state *schemas, struct config_report *report)
+void schemas_drop_said(struct schema_state *schemas, struct report *report)
 {
-    uint64_t hashes[CONFIG_NOTES_MAX];
+    uint64_t hashes[REPORT_NOTES_MAX];
     uint32_t hash_count = 0;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < report->note_count; i++) {
-        const struct config_note note = report->notes[i];
-        bool is_warning = note.severity == CONFIG_WARNING;
+        const struct report_note note = report->notes[i];
+        bool is_warning = note.severity == REPORT_WARNING;
         if (is_warning)
             hashes[hash_count++] = hash_note(report, &note);
         if (is_warning && was_said(schemas, hashes[hash_count - 1]))
@@ -104,23 +104,22 @@ void schemas_drop_said(struct schema_state *schemas, struct config_report *repor
     schemas->said_count = hash_count;
 }
 
-void schemas_load(struct server *server, struct config_report *report, struct config **ret_config,
-                  bool *ret_is_unchanged)
+void schemas_load(struct server *server, struct report *report, struct config **ret_config, bool *ret_is_unchanged)
 {
     struct config *old = server_config(server);
     struct config *config = NULL;
     const struct repository_choice choice = repository_choose(REPOSITORY_KEEP, old);
-    config_report_init(report);
+    report_init(report);
     enum err err = config_load_chosen(old->text, old->path.ptr, &choice, report, &config);
     bool is_unchanged = err == ERR_OK && has_same_documents(old, config);
     if (err == ERR_OK)
-        lost_schemas_report(old, config, CONFIG_ERROR, report);
+        lost_schemas_report(old, config, REPORT_ERROR, report);
     /* The first reading of those that are watched is right after the start, which has said all of it. */
     bool is_start = !server->schemas.has_read && old->schemas.is_watched && is_unchanged;
     server->schemas.has_read = true;
     schemas_drop_said(&server->schemas, report);
     if (!is_start)
-        config_report_print(report, stderr);
+        report_print(report, stderr);
     if (err == ERR_OK && !is_unchanged && report->error_count == 0)
         *ret_config = config;
     else
@@ -140,12 +139,12 @@ void schemas_keep_times(const struct config *before, struct config *config)
 
 /* --- on the control thread ------------------------------------------------------------------------------------------- */
 
-static void say_why(const struct config *config, const struct config_report *report, struct text *out)
+static void say_why(const struct config *config, const struct report *report, struct text *out)
 {
     text_add(out, SLICE_LIT("the schemas in use are older than their files, which are not good: "));
     for (uint32_t i = 0; report && i < report->note_count; i++) {
-        const struct config_note *note = &report->notes[i];
-        if (note->severity != CONFIG_ERROR)
+        const struct report_note *note = &report->notes[i];
+        if (note->severity != REPORT_ERROR)
             continue;
         fault_format(config, report, note, out);
         return;
@@ -154,14 +153,14 @@ static void say_why(const struct config *config, const struct config_report *rep
 }
 
 /* Errors as lines, on the heap; NULL without memory. */
-static char *list_faults(const struct config *config, const struct config_report *report)
+static char *list_faults(const struct config *config, const struct report *report)
 {
     char *lines = calloc(SCHEMAS_FAULTS_MAX, LINE_BYTES);
     struct text out = lines ? text_init(lines, (size_t)SCHEMAS_FAULTS_MAX * LINE_BYTES) : (struct text){0};
     uint32_t count = 0;
     for (uint32_t i = 0; lines && report && i < report->note_count && count < SCHEMAS_FAULTS_MAX; i++) {
-        const struct config_note *note = &report->notes[i];
-        if (note->severity != CONFIG_ERROR)
+        const struct report_note *note = &report->notes[i];
+        if (note->severity != REPORT_ERROR)
             continue;
         fault_format(config, report, note, &out);
         text_add(&out, SLICE_LIT("\n"));
@@ -187,7 +186,7 @@ static void answer_tickets(struct server *server, bool is_good)
 void loader_forget_report(struct loader *loader)
 {
     if (loader->report)
-        config_report_deinit(loader->report);
+        report_deinit(loader->report);
     free(loader->report);
     loader->report = NULL;
 }

@@ -3,7 +3,6 @@
 #define WEIR_CONTROL_SERVER_SERVER_INT_H
 
 #include "control/config/load.h"
-#include "control/config/report.h"
 #include "control/log/access_log.h"
 #include "control/log/trace_log.h"
 #include "control/metrics/metrics_render.h"
@@ -14,6 +13,7 @@
 #include "lib/sys/loop.h"
 #include "lib/sys/notice.h"
 #include "lib/sys/signals.h"
+#include "lib/yaml/report.h"
 #include "pipeline/ports.h"
 #include "pipeline/scheduler.h"
 #include "pipeline/worker.h"
@@ -35,10 +35,10 @@ struct loader {
     bool wants_config; /* a SIGHUP came meanwhile */
     bool wants_schemas;
     bool wants_models;
-    struct config *config;        /* in: the one whose models to load (first); out: the new one, NULL when it was bad */
-    struct config_report *report; /* of schemas; heap, NULL without memory */
-    bool is_unchanged; /* the schemas are what they were: there is no new configuration, and none is needed */
-    uint64_t ticket;   /* the last of those whose wish the job fulfils */
+    struct config *config; /* in: the one whose models to load (first); out: the new one, NULL when it was bad */
+    struct report *report; /* of schemas; heap, NULL without memory */
+    bool is_unchanged;     /* the schemas are what they were: there is no new configuration, and none is needed */
+    uint64_t ticket;       /* the last of those whose wish the job fulfils */
     _Atomic bool is_done;
 };
 
@@ -48,7 +48,7 @@ struct schema_state {
     struct notice stale; /* why the schemas in use are not those of the files; empty: they are */
     struct reload_meter meter;
     _Atomic uint64_t asked;          /* tickets that the endpoint was given */
-    uint64_t said[CONFIG_NOTES_MAX]; /* hashes of the warnings of the last reading that was good; the loader's thread */
+    uint64_t said[REPORT_NOTES_MAX]; /* hashes of the warnings of the last reading that was good; the loader's thread */
     uint32_t said_count;
     bool has_read;     /* the loader's thread */
     struct mutex lock; /* of what follows */
@@ -159,8 +159,7 @@ void repository_heed(struct server *server);
 struct wish *repository_next(struct server *server);
 /* On the loader's thread: the current configuration made anew. NULL in *ret_config when that failed or, with *ret_is_unchanged,
  * when there is nothing new. The report is the caller's. */
-void repository_load(struct server *server, struct config_report *report, struct config **ret_config,
-                     bool *ret_is_unchanged);
+void repository_load(struct server *server, struct report *report, struct config **ret_config, bool *ret_is_unchanged);
 /* Tells what became of a job that was about models. */
 void repository_conclude(struct server *server, bool is_good);
 /* A configuration is in use: watches its repositories. */
@@ -180,15 +179,14 @@ MUST_USE enum err repository_index(struct server *server, bool is_ready_only, st
 /* The report of the job, if there is one. */
 void loader_forget_report(struct loader *loader);
 /* Takes those warnings out that the reading before had too. On the loader's thread. */
-void schemas_drop_said(struct schema_state *schemas, struct config_report *report);
+void schemas_drop_said(struct schema_state *schemas, struct report *report);
 void schemas_init(struct server *server);
 void schemas_deinit(struct server *server);
 /* From the mailbox: somebody may have asked for the schemas to be read anew. */
 void schemas_heed(struct server *server);
 /* On the loader's thread: what the current configuration says, made anew. NULL in *ret_config when it is not good, or, with
  * *ret_is_unchanged, when there is nothing new. The report is the caller's to print and to destroy. */
-void schemas_load(struct server *server, struct config_report *report, struct config **ret_config,
-                  bool *ret_is_unchanged);
+void schemas_load(struct server *server, struct report *report, struct config **ret_config, bool *ret_is_unchanged);
 /* Documents whose text is that of the configuration before were loaded when they were. */
 void schemas_keep_times(const struct config *before, struct config *config);
 /* A configuration is in use, with the schemas as its files were then: watches those. */

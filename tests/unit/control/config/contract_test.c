@@ -54,17 +54,17 @@ static int tear_down(void **state)
 /* Loads as if weir.yaml stood in the folder; the report names files of it from "BASE/" on, which is left out. */
 static struct config *load(const char *yaml, const char *expected)
 {
-    struct config_report report;
+    struct report report;
     struct config *config = NULL;
     static char found[REPORT_BYTES];
     static char bare[REPORT_BYTES];
     char path[256];
     (void)snprintf(path, sizeof path, "%s/weir.yaml", base);
-    config_report_init(&report);
+    report_init(&report);
     enum err err = config_load_text(slice_of_text(yaml), path, &report, &config);
     struct text all = text_init(found, sizeof found);
     for (uint32_t i = 0; i < report.note_count; i++) {
-        config_note_format(&report, &report.notes[i], &all);
+        report_note_format(&report, &report.notes[i], &all);
         text_add(&all, SLICE_LIT("\n"));
     }
     struct text out = text_init(bare, sizeof bare);
@@ -75,7 +75,7 @@ static struct config *load(const char *yaml, const char *expected)
     }
     assert_string_equal(bare, expected);
     assert_int_equal(err == ERR_OK, report.error_count == 0);
-    config_report_deinit(&report);
+    report_deinit(&report);
     return config;
 }
 
@@ -272,11 +272,11 @@ static void says_what_is_wrong_with_a_schema_where_it_stands(void **state)
     (void)state;
     put("schemas/get-a.json", "{\n  \"$ref\": \"missing.json\"\n}");
     put("schemas/get-b.json", "{\n  \"type\": ,\n}");
-    struct config_report report;
+    struct report report;
     struct config *config = NULL;
     char path[256];
     (void)snprintf(path, sizeof path, "%s/weir.yaml", base);
-    config_report_init(&report);
+    report_init(&report);
     assert_int_equal(config_load_text(SLICE_LIT("schemas: schemas\nroutes:\n  - {match: GET /a," TO
                                                 "}\n  - {match: GET /b," TO "}\n"),
                                       path, &report, &config),
@@ -289,7 +289,7 @@ static void says_what_is_wrong_with_a_schema_where_it_stands(void **state)
     assert_true(ends_with(report.notes[1].path, "schemas/get-b.json"));
     assert_int_equal(report.notes[1].place.line, 2);
     assert_int_equal(report.notes[1].place.column, 11);
-    config_report_deinit(&report);
+    report_deinit(&report);
     drop("schemas/get-a.json");
     drop("schemas/get-b.json");
 }

@@ -9,16 +9,16 @@
 static void copies_every_row_into_memory_of_its_own(void **state)
 {
     (void)state;
-    struct config_report report;
+    struct report report;
     struct config *config;
     struct config *again;
     struct config copy = {0};
     struct pool pool;
     struct arena arena;
     for (int i = 0; i < 2; i++) {
-        config_report_init(&report);
+        report_init(&report);
         assert_int_equal(config_load(TESTS_DIR "/data/config/good.yaml", &report, i ? &again : &config), ERR_OK);
-        config_report_deinit(&report);
+        report_deinit(&report);
     }
     pool_init(&pool, 0, 1U << 20);
     arena_init(&arena, &pool, 4096, 1U << 19);

@@ -154,13 +154,13 @@ const struct middleware *middleware_find(struct slice name)
 }
 
 /* The notes as lines, without the file's name: "3:5: error: …\n". */
-static inline void format_report(const struct config_report *report, char *out, size_t capacity)
+static inline void format_report(const struct report *report, char *out, size_t capacity)
 {
     struct text all = text_init(out, capacity);
     for (uint32_t i = 0; i < report->note_count; i++) {
-        char line[CONFIG_NOTE_BYTES_MAX + 128];
+        char line[REPORT_NOTE_BYTES_MAX + 128];
         struct text one = text_init(line, sizeof line);
-        config_note_format(report, &report->notes[i], &one);
+        report_note_format(report, &report->notes[i], &one);
         text_printf(&all, "%s\n", line + report->path.len + 1);
     }
 }
@@ -168,16 +168,16 @@ static inline void format_report(const struct config_report *report, char *out, 
 /* Loads and returns the configuration, or NULL; the report has to read `expected`. */
 static inline struct config *load_reporting(struct slice yaml, const char *path, const char *expected)
 {
-    struct config_report report;
+    struct report report;
     struct config *config = NULL;
     static char found[REPORT_BYTES];
-    config_report_init(&report);
+    report_init(&report);
     enum err err = config_load_text(yaml, path, &report, &config);
     format_report(&report, found, sizeof found);
     assert_string_equal(found, expected);
     assert_int_equal(err, report.error_count ? ERR_INVALID : ERR_OK);
     assert_int_equal(err == ERR_OK, config != NULL);
-    config_report_deinit(&report);
+    report_deinit(&report);
     return config;
 }
 

@@ -131,12 +131,12 @@ static void serves_grpc_beside_v2(void **state)
 static void gives_the_structs_of_a_good_file(void **state)
 {
     (void)state;
-    struct config_report report;
+    struct report report;
     struct config *config;
-    config_report_init(&report);
+    report_init(&report);
     assert_int_equal(config_load(TESTS_DIR "/data/config/good.yaml", &report, &config), ERR_OK);
     assert_int_equal(report.note_count, 0);
-    config_report_deinit(&report);
+    report_deinit(&report);
     check_good_tables(config);
     check_good_routes(config);
     struct route_match match;
@@ -151,12 +151,12 @@ static void gives_the_structs_of_a_good_file(void **state)
 static void attaches_a_model_to_all_its_routes(void **state)
 {
     (void)state;
-    struct config_report report;
+    struct report report;
     struct config *config;
     struct model_entry entries[2] = {0};
-    config_report_init(&report);
+    report_init(&report);
     assert_int_equal(config_load(TESTS_DIR "/data/config/good.yaml", &report, &config), ERR_OK);
-    config_report_deinit(&report);
+    report_deinit(&report);
     assert_null(config_model(config, SLICE_LIT("other_1.0")));
     config_attach_model(config, 0, &entries[0]);
     config_attach_model(config, 1, &entries[1]);
@@ -209,19 +209,19 @@ static void prepares_the_chain_of_the_file_once(void **state)
 static void reports_a_file_that_is_not_there(void **state)
 {
     (void)state;
-    struct config_report report;
+    struct report report;
     struct config *config = NULL;
     char said[512];
-    config_report_init(&report);
+    report_init(&report);
     assert_int_equal(config_load("/nonexistent/weir.yaml", &report, &config), ERR_INVALID);
     struct text text = text_init(said, sizeof said);
-    config_note_format(&report, &report.notes[0], &text);
+    report_note_format(&report, &report.notes[0], &text);
     assert_string_equal(said, "/nonexistent/weir.yaml: error: there is no such file");
-    config_report_deinit(&report);
-    config_report_init(&report);
+    report_deinit(&report);
+    report_init(&report);
     assert_int_equal(config_load("/dev/null", &report, &config), ERR_INVALID);
     assert_string_equal(report.notes[0].message.ptr, "\"/dev/null\" is not a regular file");
-    config_report_deinit(&report);
+    report_deinit(&report);
     assert_null(config);
 }
 
@@ -324,24 +324,24 @@ static void wants_one_name_for_each_entry(void **state)
 static void bounds_the_length_of_a_chain(void **state)
 {
     (void)state;
-    struct config_report report;
+    struct report report;
     struct config *config = NULL;
     char yaml[2048] = "chain:\n";
     struct text text = {.ptr = yaml, .len = strlen(yaml), .capacity = sizeof yaml};
     for (int i = 0; i <= CHAIN_LINKS_MAX; i++)
         text_add(&text, SLICE_LIT("  - access_log\n"));
-    config_report_init(&report);
+    report_init(&report);
     assert_int_equal(config_load_text(text_slice(&text), "weir.yaml", &report, &config), ERR_INVALID);
-    const struct config_note *last = &report.notes[report.note_count - 1];
+    const struct report_note *last = &report.notes[report.note_count - 1];
     assert_int_equal(last->place.line, CHAIN_LINKS_MAX + 2);
     assert_string_equal(last->message.ptr, "a chain has at most 16 middlewares");
-    config_report_deinit(&report);
+    report_deinit(&report);
 }
 
 static void bounds_the_length_of_both_chains_together(void **state)
 {
     (void)state;
-    struct config_report report;
+    struct report report;
     struct config *config = NULL;
     char yaml[4096] = "chain:\n";
     struct text text = {.ptr = yaml, .len = strlen(yaml), .capacity = sizeof yaml};
@@ -349,13 +349,13 @@ static void bounds_the_length_of_both_chains_together(void **state)
         text_add(&text, SLICE_LIT("  - access_log\n"));
     text_add(&text,
              SLICE_LIT("routes:\n  - {match: GET /, public: true, chain: [format_output], to: {endpoint: livez}}"));
-    config_report_init(&report);
+    report_init(&report);
     assert_int_equal(config_load_text(text_slice(&text), "weir.yaml", &report, &config), ERR_INVALID);
     char said[REPORT_BYTES];
     format_report(&report, said, sizeof said);
     assert_non_null(
         strstr(said, "19:13: error: route \"GET /\" has 17 middlewares with the file's chain; at most 16\n"));
-    config_report_deinit(&report);
+    report_deinit(&report);
 }
 
 /* Routes. */
@@ -383,14 +383,14 @@ static void wants_a_method_and_a_path(void **state)
 static void refuses_a_broken_pattern_in_its_line(void **state)
 {
     (void)state;
-    struct config_report report;
+    struct report report;
     struct config *config = NULL;
-    config_report_init(&report);
+    report_init(&report);
     assert_int_equal(config_load_text(SLICE_LIT("routes:\n  - {match: GET /a, " PUBLIC "  - {match: GET /b/{, " PUBLIC),
                                       "weir.yaml", &report, &config),
                      ERR_INVALID);
-    config_report_deinit(&report);
-    config_report_init(&report);
+    report_deinit(&report);
+    report_init(&report);
     assert_int_equal(
         config_load_text(SLICE_LIT("routes:\n  - {match: GET /a, " PUBLIC "  - {match: \"GET /b/{\", " PUBLIC
                                    "  - {match: GET /c, " PUBLIC "  - {match: \"GET /{a b}\", " PUBLIC),
@@ -400,15 +400,15 @@ static void refuses_a_broken_pattern_in_its_line(void **state)
     assert_int_equal(report.notes[0].place.line, 3);
     assert_int_equal(report.notes[1].place.line, 5);
     assert_non_null(strstr(report.notes[0].message.ptr, "/b/{"));
-    config_report_deinit(&report);
+    report_deinit(&report);
 }
 
 static void refuses_routes_that_cannot_be_told_apart_in_the_line_of_the_later_one(void **state)
 {
     (void)state;
-    struct config_report report;
+    struct report report;
     struct config *config = NULL;
-    config_report_init(&report);
+    report_init(&report);
     assert_int_equal(config_load_text(SLICE_LIT("routes:\n  - {match: \"GET /{a}\", " PUBLIC
                                                 "  - {match: GET /b, " PUBLIC "  - {match: \"GET,POST /{c}\", " PUBLIC),
                                       "weir.yaml", &report, &config),
@@ -416,7 +416,7 @@ static void refuses_routes_that_cannot_be_told_apart_in_the_line_of_the_later_on
     assert_int_equal(report.note_count, 1);
     assert_int_equal(report.notes[0].place.line, 4);
     assert_int_equal(report.notes[0].place.column, 13);
-    config_report_deinit(&report);
+    report_deinit(&report);
 }
 
 static void refuses_a_route_that_is_there_already(void **state)
@@ -546,18 +546,18 @@ static void bounds_the_number_of_routes(void **state)
 {
     (void)state;
     static char yaml[CONFIG_BYTES_MAX];
-    struct config_report report;
+    struct report report;
     struct config *config = NULL;
     struct text text = text_init(yaml, sizeof yaml);
     text_add(&text, SLICE_LIT("routes:\n"));
     for (int i = 0; i < 1200; i++)
         text_printf(&text, "- {match: /%d, public: true, to: {endpoint: v2}}\n", i);
-    config_report_init(&report);
+    report_init(&report);
     assert_int_equal(config_load_text(text_slice(&text), "weir.yaml", &report, &config), ERR_INVALID);
     assert_string_equal(report.notes[0].message.ptr, "there are more than 10000 routes");
     assert_int_equal(report.notes[0].place.line, 1 + 10000 / (int)sizeof v2_routes + 1);
     assert_int_equal(report.note_count, 1);
-    config_report_deinit(&report);
+    report_deinit(&report);
 }
 
 /* Listen, models, limits. */
@@ -802,18 +802,18 @@ static void survives_every_truncation_of_a_good_file(void **state)
     struct file_content content;
     assert_int_equal(file_read(TESTS_DIR "/data/config/good.yaml", CONFIG_BYTES_MAX, &content), ERR_OK);
     for (size_t len = 0; len <= content.bytes; len++) {
-        struct config_report report;
+        struct report report;
         struct config *config = NULL;
         char *exact = malloc(len + 1);
         assert_non_null(exact);
         memcpy(exact, content.data, len);
-        config_report_init(&report);
+        report_init(&report);
         enum err err = config_load_text(slice_of(exact, len), TESTS_DIR "/data/config/good.yaml", &report, &config);
         free(exact);
         assert_int_equal(err == ERR_OK, config != NULL);
         assert_int_equal(err != ERR_OK, report.error_count > 0);
         config_unref(config);
-        config_report_deinit(&report);
+        report_deinit(&report);
     }
     file_content_deinit(&content);
     assert_int_equal(fakes_prepared, fakes_released);
@@ -825,19 +825,19 @@ static void survives_a_lost_byte_anywhere_in_a_good_file(void **state)
     struct file_content content;
     assert_int_equal(file_read(TESTS_DIR "/data/config/good.yaml", CONFIG_BYTES_MAX, &content), ERR_OK);
     for (size_t at = 0; at < content.bytes; at++) {
-        struct config_report report;
+        struct report report;
         struct config *config = NULL;
         char *less = malloc(content.bytes);
         assert_non_null(less);
         memcpy(less, content.data, at);
         memcpy(less + at, content.data + at + 1, content.bytes - at - 1);
-        config_report_init(&report);
+        report_init(&report);
         enum err err =
             config_load_text(slice_of(less, content.bytes - 1), TESTS_DIR "/data/config/good.yaml", &report, &config);
         free(less);
         assert_int_equal(err == ERR_OK, config != NULL);
         config_unref(config);
-        config_report_deinit(&report);
+        report_deinit(&report);
     }
     file_content_deinit(&content);
     assert_int_equal(fakes_prepared, fakes_released);

@@ -13,12 +13,12 @@
 static void assert_first_error(const char *step, const char *answer, const char *expected)
 {
     char yaml[2048];
-    struct config_report report;
+    struct report report;
     struct config *config = NULL;
     char found[REPORT_BYTES];
     struct text text = text_init(yaml, sizeof yaml);
     text_printf(&text, FILE_HEAD "%s    answer: %s\n", step, answer);
-    config_report_init(&report);
+    report_init(&report);
     enum err err = config_load_text(text_slice(&text), "weir.yaml", &report, &config);
     assert_true(err == ERR_OK || err == ERR_INVALID);
     format_report(&report, found, sizeof found);
@@ -28,7 +28,7 @@ static void assert_first_error(const char *step, const char *answer, const char 
     else if (!strstr(found, expected))
         fail_msg("%s", found);
     config_unref(config);
-    config_report_deinit(&report);
+    report_deinit(&report);
 }
 
 #define SMALL "      - {name: small, use: normalize, in: page, with: {size: [9, 9]}}\n"

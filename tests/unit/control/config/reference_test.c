@@ -55,11 +55,11 @@ static void reads_the_defaults_of_every_middleware(void **state)
 {
     (void)state;
     for (size_t i = 0; i < middleware_count; i++) {
-        struct config_report report;
+        struct report report;
         struct config *config = NULL;
         char yaml[256];
         (void)snprintf(yaml, sizeof yaml, "chain: [%s]\n", middlewares[i]->name);
-        config_report_init(&report);
+        report_init(&report);
         enum err err = config_load_text(slice_of_text(yaml), "/srv/weir.yaml", &report, &config);
         bool is_required = middlewares[i] == &middleware_auth; /* one of two: keys or certificate_name */
         for (size_t r = 0; middlewares[i]->options && r < middlewares[i]->options->count; r++)
@@ -68,7 +68,7 @@ static void reads_the_defaults_of_every_middleware(void **state)
             print_message("%s: %s\n", middlewares[i]->name, report.notes[0].message.ptr);
         assert_int_equal(err, is_required ? ERR_INVALID : ERR_OK);
         config_unref(config);
-        config_report_deinit(&report);
+        report_deinit(&report);
     }
 }
 
@@ -84,16 +84,16 @@ static void loads_a_chain_of_real_middlewares(void **state)
                                "      - normalize_image: {size: [192, 48], layout: nchw}\n"
                                "      - format_output: {labels: [\"0\", \"180\"]}\n"
                                "    to: {endpoint: livez}\n";
-    struct config_report report;
+    struct report report;
     struct config *config = NULL;
-    config_report_init(&report);
+    report_init(&report);
     enum err err = config_load_text(slice_of_text(yaml), "/srv/weir.yaml", &report, &config);
     if (err != ERR_OK)
-        config_report_print(&report, stderr);
+        report_print(&report, stderr);
     assert_int_equal(err, ERR_OK);
     assert_int_equal(config->routes[0]->chain_count, 7);
     config_unref(config);
-    config_report_deinit(&report);
+    report_deinit(&report);
 }
 
 static void assert_page_has(struct slice page, const char *name)

@@ -7,11 +7,11 @@
 
 static struct config *load_with(const char *yaml, const struct repository_choice *choice)
 {
-    struct config_report report;
+    struct report report;
     struct config *config = NULL;
-    config_report_init(&report);
+    report_init(&report);
     assert_int_equal(config_load_chosen(slice_of_text(yaml), "/srv/weir.yaml", choice, &report, &config), ERR_OK);
-    config_report_deinit(&report);
+    report_deinit(&report);
     return config;
 }
 

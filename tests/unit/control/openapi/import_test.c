@@ -17,7 +17,7 @@
 struct import_run {
     struct pool pool;
     struct arena arena;
-    struct config_report report;
+    struct report report;
     struct import_result result;
     char said[8192];
 };
@@ -29,10 +29,10 @@ static void begin_with(const char *text, const struct import_settings *settings,
     struct text said = text_init(run.said, sizeof run.said);
     pool_init(&run.pool, 0, MEMORY_BYTES_MAX);
     arena_init(&run.arena, &run.pool, 65536, MEMORY_BYTES_MAX);
-    config_report_init(&run.report);
+    report_init(&run.report);
     enum err err = import_openapi(slice_of_text(text), settings, &run.arena, &run.report, &run.result);
     for (uint32_t i = 0; i < run.report.note_count; i++) {
-        config_note_format(&run.report, &run.report.notes[i], &said);
+        report_note_format(&run.report, &run.report.notes[i], &said);
         text_add(&said, SLICE_LIT("\n"));
     }
     if (err != expected)
@@ -46,7 +46,7 @@ static void begin(const char *text, enum err expected)
 
 static void end(void)
 {
-    config_report_deinit(&run.report);
+    report_deinit(&run.report);
     arena_reset(&run.arena);
     pool_deinit(&run.pool);
 }
@@ -445,7 +445,7 @@ static void survives_any_lack_of_memory(void **state)
         struct import_settings settings = {.name = "a.yaml"};
         pool_init(&run.pool, 0, MEMORY_BYTES_MAX);
         arena_init(&run.arena, &run.pool, 1024, limit);
-        config_report_init(&run.report);
+        report_init(&run.report);
         err = import_openapi(slice_of_text(text), &settings, &run.arena, &run.report, &run.result);
         end();
     }

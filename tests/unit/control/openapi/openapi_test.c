@@ -50,12 +50,12 @@ static int teardown(void **state)
 
 static void load(const char *yaml)
 {
-    static struct config_report report;
-    config_report_init(&report);
+    static struct report report;
+    report_init(&report);
     enum err err = config_load_text(slice_of_text(yaml), TESTS_DIR "/data/config/openapi.yaml", &report, &config);
     if (err != ERR_OK)
-        config_report_print(&report, stderr);
-    config_report_deinit(&report);
+        report_print(&report, stderr);
+    report_deinit(&report);
     assert_int_equal(err, ERR_OK);
 }
 

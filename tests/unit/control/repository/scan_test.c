@@ -61,7 +61,7 @@ static void put(const char *name, const char *content)
     fclose(file);
 }
 
-static void take_note(void *context, bool is_error, struct slice path, struct slice text, struct option_place place,
+static void take_note(void *context, bool is_error, struct slice path, struct slice text, struct report_place place,
                       const char *words)
 {
     (void)context, (void)text;

@@ -30,7 +30,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void take_note(void *context, bool is_error, struct option_place place, const char *words)
+static void take_note(void *context, bool is_error, struct report_place place, const char *words)
 {
     (void)context;
     text_printf(&said, "%u:%u: %s%s\n", place.line, place.column, is_error ? "" : "warning: ", words);

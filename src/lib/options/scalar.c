@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control/config/scalar_int.h"
+#include "lib/options/scalar.h"
 
 struct unit {
     const char *name;

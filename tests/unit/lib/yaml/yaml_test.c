@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control/config/yaml.h"
+#include "lib/yaml/yaml.h"
 
 #include "unit/control/config/harness.h"
 
@@ -9,7 +9,7 @@
 struct parse {
     struct pool pool;
     struct arena arena;
-    struct config_report report;
+    struct report report;
     const struct yaml_node *root;
     char said[4096];
 };
@@ -19,15 +19,15 @@ static void begin(struct parse *parse, struct slice text, enum err expected)
     *parse = (struct parse){0};
     pool_init(&parse->pool, 0, SIZE_MAX);
     arena_init(&parse->arena, &parse->pool, 4096, 64 << 20);
-    config_report_init(&parse->report);
-    assert_int_equal(config_report_begin(&parse->report, SLICE_LIT("f"), text), ERR_OK);
+    report_init(&parse->report);
+    assert_int_equal(report_begin(&parse->report, SLICE_LIT("f"), text), ERR_OK);
     assert_int_equal(yaml_parse(text, &parse->arena, &parse->report, &parse->root), expected);
     format_report(&parse->report, parse->said, sizeof parse->said);
 }
 
 static void end(struct parse *parse)
 {
-    config_report_deinit(&parse->report);
+    report_deinit(&parse->report);
     arena_reset(&parse->arena);
     pool_deinit(&parse->pool);
 }
@@ -165,7 +165,7 @@ static void refuses_a_second_document(void **state)
 {
     (void)state;
     assert_refused(SLICE_LIT("a: 1\n---\nb: 2\n"),
-                   "2:1: error: a second document begins here; a configuration is one document\n");
+                   "2:1: error: a second document begins here; the file is to be one document\n");
 }
 
 static void refuses_keys_that_are_no_names(void **state)
@@ -231,7 +231,7 @@ static void survives_every_truncation(void **state)
         struct parse parse = {0};
         pool_init(&parse.pool, 0, SIZE_MAX);
         arena_init(&parse.arena, &parse.pool, 4096, 64 << 20);
-        config_report_init(&parse.report);
+        report_init(&parse.report);
         enum err err = yaml_parse(slice_of(exact, len), &parse.arena, &parse.report, &parse.root);
         assert_int_equal(err == ERR_OK, parse.root != NULL);
         assert_int_equal(err == ERR_OK, parse.report.error_count == 0);

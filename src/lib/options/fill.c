@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options from YAML. One reader for each option type, all with one message: what was found, what was expected. A value
  * that is wrong is reported and left at its default, and reading goes on, so that one run shows every mistake. */
-#include "control/config/fill_int.h"
+#include "lib/options/fill.h"
 
-#include "control/config/scalar_int.h"
 #include "lib/json/number.h"
+#include "lib/options/scalar.h"
 
 #define NAMES_MAX     64 /* of one table, for suggestions */
 #define DIMENSION_MAX 2147483647
@@ -66,10 +66,9 @@ static void report_map(struct fill *fill, const struct fill_job *job)
     struct text found = text_init(memory, sizeof memory);
     yaml_describe(job->node, &found);
     const struct option *shorthand = option_shorthand(job->table);
-    config_report_error(fill->report, job->node->place,
-                        "%s is a map of options, each as \"name: value\"%s%s%s; found %s", job->table->name,
-                        shorthand ? ", or its \"" : "", shorthand ? shorthand->name : "", shorthand ? "\" alone" : "",
-                        memory);
+    report_error(fill->report, job->node->place, "%s is a map of options, each as \"name: value\"%s%s%s; found %s",
+                 job->table->name, shorthand ? ", or its \"" : "", shorthand ? shorthand->name : "",
+                 shorthand ? "\" alone" : "", memory);
 }
 
 void yaml_describe(const struct yaml_node *node, struct text *out)
@@ -78,7 +77,7 @@ void yaml_describe(const struct yaml_node *node, struct text *out)
         text_add(out, SLICE_LIT("a text with a NUL in it"));
         return;
     }
-    struct slice shown = slice_first(node->text, QUOTE_BYTES_MAX);
+    struct slice shown = slice_first(node->text, REPORT_QUOTE_BYTES_MAX);
     const char *more = shown.len < node->text.len ? "..." : "";
     switch (node->kind) {
     case YAML_NULL:
@@ -123,12 +122,12 @@ static void check_names(struct fill *fill, const struct fill_job *job)
     for (const struct yaml_node *child = job->node->first; child; child = child->next) {
         if (is_name_of(job, child->key))
             continue;
-        const struct config_unknown unknown = {.kind = "option",
+        const struct report_unknown unknown = {.kind = "option",
                                                .name = child->key,
                                                .owner = job->table->name,
                                                .nearest = text_nearest(child->key, names, count),
                                                .otherwise = list_memory};
-        config_report_unknown(fill->report, child->key_place, &unknown);
+        report_unknown(fill->report, child->key_place, &unknown);
     }
 }
 
@@ -146,8 +145,7 @@ static enum err fill_row(struct fill *fill, const struct fill_job *job, const st
     TRY(fill_default(fill, row, field));
     if (!node) {
         if ((row->flags & OPTION_REQUIRED) && job->place.line)
-            config_report_error(fill->report, job->place, "%s lacks \"%s\": %s", job->table->name, row->name,
-                                row->help);
+            report_error(fill->report, job->place, "%s lacks \"%s\": %s", job->table->name, row->name, row->help);
         return ERR_OK;
     }
     fill->fault = NULL;
@@ -160,7 +158,7 @@ static enum err fill_row(struct fill *fill, const struct fill_job *job, const st
 /* Defaults are YAML too: "[cpu]" is read like a value of the file. One that does not read is a mistake in the row. */
 static enum err fill_default(struct fill *fill, const struct option *row, void *field)
 {
-    struct config_report *report = fill->report;
+    struct report *report = fill->report;
     struct yaml_node scalar = {.kind = YAML_SCALAR};
     const struct yaml_node *node = NULL;
     if (row->type == OPTION_TABLE)
@@ -180,7 +178,7 @@ static enum err fill_default(struct fill *fill, const struct option *row, void *
 static void report_value(struct fill *fill, const struct fill_job *job, const struct option *row,
                          const struct yaml_node *node)
 {
-    char memory[CONFIG_NOTE_BYTES_MAX];
+    char memory[REPORT_NOTE_BYTES_MAX];
     struct text message = text_init(memory, sizeof memory);
     text_printf(&message, "\"%s\" in %s takes ", row->name, job->table->name);
     option_describe(row, &message);
@@ -195,7 +193,7 @@ static void report_value(struct fill *fill, const struct fill_job *job, const st
     const char *nearest = count && node->kind == YAML_SCALAR ? text_nearest(node->text, row->choices, count) : NULL;
     if (nearest)
         text_printf(&message, "; did you mean \"%s\"?", nearest);
-    config_report_error(fill->report, node->kind == YAML_NULL ? node->key_place : node->place, "%s", memory);
+    report_error(fill->report, node->kind == YAML_NULL ? node->key_place : node->place, "%s", memory);
 }
 
 static bool is_within(const struct option *row, double value)

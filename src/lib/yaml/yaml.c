@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The door to libfyaml. We take its events and not its documents: the tree is ours, so its depth, its size and what may
  * stand in it are decided here while it grows, and libfyaml never resolves an alias. */
-#include "control/config/yaml.h"
+#include "lib/yaml/yaml.h"
 
 #include "lib/base/map.h"
 
@@ -15,7 +15,7 @@ struct level {
 
 struct builder {
     struct arena *arena;
-    struct config_report *report;
+    struct report *report;
     struct fy_parser *parser;
     struct slice text;
     const struct yaml_limits *limits;
@@ -25,25 +25,24 @@ struct builder {
     uint32_t document_count;
     bool has_ended; /* the stream, with an event of its own */
     struct yaml_node *root;
-    struct option_place last; /* of the latest event that had one */
+    struct report_place last; /* of the latest event that had one */
 };
 
-static enum err check_text(struct slice text, struct config_report *report);
+static enum err check_text(struct slice text, struct report *report);
 static enum err build(struct builder *builder);
 static enum err take_event(struct builder *builder, struct fy_event *event);
 static enum err add_node(struct builder *builder, struct fy_event *event, enum yaml_kind kind);
 static enum err check_keys(struct builder *builder, const struct yaml_node *map);
 static void report_syntax(struct builder *builder, struct fy_diag *diag);
 
-enum err yaml_parse(struct slice text, struct arena *arena, struct config_report *report,
-                    const struct yaml_node **ret_root)
+enum err yaml_parse(struct slice text, struct arena *arena, struct report *report, const struct yaml_node **ret_root)
 {
     static const struct yaml_limits limits = {.depth_max = YAML_DEPTH_MAX, .nodes_max = YAML_NODES_MAX};
     return yaml_parse_within(text, &limits, arena, report, ret_root);
 }
 
 enum err yaml_parse_within(struct slice text, const struct yaml_limits *limits, struct arena *arena,
-                           struct config_report *report, const struct yaml_node **ret_root)
+                           struct report *report, const struct yaml_node **ret_root)
 {
     struct fy_diag_cfg diag_cfg;
     struct builder builder = {.arena = arena, .report = report, .text = text, .limits = limits};
@@ -103,36 +102,36 @@ static size_t character_bytes(struct slice text)
  * be ignored. Over a directive, and over tabs behind a dash, it spends time that grows with the square of their length,
  * a minute for 1 MiB, and some mixtures of tabs and dashes make it write to memory that is not its own. Tabs mean nothing
  * in YAML that spaces do not, so they are left to comments. */
-static enum err check_text(struct slice text, struct config_report *report)
+static enum err check_text(struct slice text, struct report *report)
 {
-    struct option_place place = {.line = 1, .column = 1};
+    struct report_place place = {.line = 1, .column = 1};
     unsigned char before = '\n';
     bool is_comment = false;
     while (text.len) {
         unsigned char c = (unsigned char)text.ptr[0];
         size_t bytes = character_bytes(text);
         if (bytes == 0) {
-            config_report_error(report, place, "byte 0x%02x is not valid UTF-8; save the file as UTF-8", c);
+            report_error(report, place, "byte 0x%02x is not valid UTF-8; save the file as UTF-8", c);
             return ERR_INVALID;
         }
         if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f) {
-            config_report_error(report, place, "control character 0x%02x may not stand in YAML", c);
+            report_error(report, place, "control character 0x%02x may not stand in YAML", c);
             return ERR_INVALID;
         }
         if (c == '%' && place.column == 1) {
-            config_report_error(report, place, "directives (%%YAML, %%TAG) are not supported; leave the line out");
+            report_error(report, place, "directives (%%YAML, %%TAG) are not supported; leave the line out");
             return ERR_INVALID;
         }
         is_comment = c != '\n' && (is_comment || (c == '#' && (before == ' ' || before == '\n')));
         if (c == '\t' && !is_comment) {
-            config_report_error(report, place, "a tab stands here; use spaces, or \\t in double quotes");
+            report_error(report, place, "a tab stands here; use spaces, or \\t in double quotes");
             return ERR_INVALID;
         }
         before = c;
         text = slice_skip(text, bytes);
         place.column++;
         if (c == '\n')
-            place = (struct option_place){.line = place.line + 1, .column = 1};
+            place = (struct report_place){.line = place.line + 1, .column = 1};
     }
     return ERR_OK;
 }
@@ -160,7 +159,7 @@ static enum err build(struct builder *builder)
 static void note_place(struct builder *builder, const struct fy_mark *mark)
 {
     if (mark)
-        builder->last = (struct option_place){.line = (uint32_t)mark->line + 1, .column = (uint32_t)mark->column + 1};
+        builder->last = (struct report_place){.line = (uint32_t)mark->line + 1, .column = (uint32_t)mark->column + 1};
 }
 
 static enum err refuse(struct builder *builder, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -172,7 +171,7 @@ static enum err refuse(struct builder *builder, const char *format, ...)
     va_start(args, format);
     text_vprintf(&message, format, args);
     va_end(args);
-    config_report_error(builder->report, builder->last, "%s", memory);
+    report_error(builder->report, builder->last, "%s", memory);
     return ERR_INVALID;
 }
 
@@ -198,7 +197,7 @@ static enum err take_event(struct builder *builder, struct fy_event *event)
     switch (event->type) {
     case FYET_DOCUMENT_START:
         if (++builder->document_count > 1)
-            return refuse(builder, "a second document begins here; a configuration is one document");
+            return refuse(builder, "a second document begins here; the file is to be one document");
         return ERR_OK;
     case FYET_MAPPING_START:
         return add_node(builder, event, YAML_MAP);
@@ -335,9 +334,9 @@ static enum err check_keys(struct builder *builder, const struct yaml_node *map)
         if (err != ERR_EXISTS)
             continue;
         const struct yaml_node *first = map_find(&seen, child->key);
-        config_report_error(builder->report, child->key_place,
-                            "\"" SLICE_FMT "\" is given twice; the first is in line %u, column %u",
-                            SLICE_ARG(child->key), first->key_place.line, first->key_place.column);
+        report_error(builder->report, child->key_place,
+                     "\"" SLICE_FMT "\" is given twice; the first is in line %u, column %u", SLICE_ARG(child->key),
+                     first->key_place.line, first->key_place.column);
         err = ERR_OK;
     }
     map_deinit(&seen);
@@ -349,9 +348,9 @@ static void report_syntax(struct builder *builder, struct fy_diag *diag)
     void *iterator = NULL;
     const struct fy_diag_error *error = fy_diag_errors_iterate(diag, &iterator);
     if (!error) {
-        config_report_error(builder->report, builder->last, "this is not YAML");
+        report_error(builder->report, builder->last, "this is not YAML");
         return;
     }
-    struct option_place place = {.line = (uint32_t)MAX(error->line, 1), .column = (uint32_t)MAX(error->column, 1)};
-    config_report_error(builder->report, place, "%s", error->msg);
+    struct report_place place = {.line = (uint32_t)MAX(error->line, 1), .column = (uint32_t)MAX(error->column, 1)};
+    report_error(builder->report, place, "%s", error->msg);
 }

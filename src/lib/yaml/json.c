@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From YAML to JSON, and back to the place. */
-#include "control/config/yaml.h"
+#include "lib/yaml/yaml.h"
 
 #include "lib/json/number.h"
 #include "lib/json/writer.h"
@@ -74,7 +74,7 @@ static const struct yaml_node *child_of(const struct yaml_node *node, struct sli
     return NULL;
 }
 
-struct option_place yaml_place_of(const struct yaml_node *root, struct slice pointer, bool is_key)
+struct report_place yaml_place_of(const struct yaml_node *root, struct slice pointer, bool is_key)
 {
     const struct yaml_node *node = root;
     const struct yaml_node *child = root;

@@ -1,88 +1,87 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control/config/report.h"
+#include "lib/yaml/report.h"
 
 #define MEMORY_BYTES_MAX   (64u << 20)
 #define SOURCE_COLUMNS_MAX 160 /* of a source line that is shown */
 
-static void add(struct config_report *report, const struct config_origin *origin, struct config_note note,
-                const char *format, va_list args) PRINTF_LIKE(4, 0);
+static void add(struct report *report, const struct report_origin *origin, struct report_note note, const char *format,
+                va_list args) PRINTF_LIKE(4, 0);
 static struct slice source_line(struct slice text, uint32_t line);
-static int compare(const struct config_note *a, const struct config_note *b);
-static void print_source(const struct config_note *note, FILE *out);
+static int compare(const struct report_note *a, const struct report_note *b);
+static void print_source(const struct report_note *note, FILE *out);
 
-void config_report_init(struct config_report *report)
+void report_init(struct report *report)
 {
     memset(report, 0, sizeof *report);
     pool_init(&report->pool, 0, 2 * (size_t)MEMORY_BYTES_MAX);
     arena_init(&report->arena, &report->pool, 4096, MEMORY_BYTES_MAX);
 }
 
-void config_report_deinit(struct config_report *report)
+void report_deinit(struct report *report)
 {
     arena_reset(&report->arena);
     pool_deinit(&report->pool);
 }
 
-enum err config_report_begin(struct config_report *report, struct slice path, struct slice text)
+enum err report_begin(struct report *report, struct slice path, struct slice text)
 {
     report->path = arena_copy(&report->arena, path);
     report->text = arena_copy(&report->arena, text);
     return report->path.ptr && report->text.ptr ? ERR_OK : ERR_NOMEM;
 }
 
-void config_report_error(struct config_report *report, struct option_place place, const char *format, ...)
+void report_error(struct report *report, struct report_place place, const char *format, ...)
 {
     va_list args;
     report->error_count++;
     va_start(args, format);
-    add(report, NULL, (struct config_note){.severity = CONFIG_ERROR, .place = place}, format, args);
+    add(report, NULL, (struct report_note){.severity = REPORT_ERROR, .place = place}, format, args);
     va_end(args);
 }
 
-void config_report_warning(struct config_report *report, struct option_place place, const char *format, ...)
+void report_warning(struct report *report, struct report_place place, const char *format, ...)
 {
     va_list args;
     report->warning_count++;
     va_start(args, format);
-    add(report, NULL, (struct config_note){.severity = CONFIG_WARNING, .place = place}, format, args);
+    add(report, NULL, (struct report_note){.severity = REPORT_WARNING, .place = place}, format, args);
     va_end(args);
 }
 
-void config_report_error_in(struct config_report *report, const struct config_origin *origin, struct option_place place,
-                            const char *format, ...)
+void report_error_in(struct report *report, const struct report_origin *origin, struct report_place place,
+                     const char *format, ...)
 {
     va_list args;
     report->error_count++;
     va_start(args, format);
-    add(report, origin, (struct config_note){.severity = CONFIG_ERROR, .place = place}, format, args);
+    add(report, origin, (struct report_note){.severity = REPORT_ERROR, .place = place}, format, args);
     va_end(args);
 }
 
-void config_report_warning_in(struct config_report *report, const struct config_origin *origin,
-                              struct option_place place, const char *format, ...)
+void report_warning_in(struct report *report, const struct report_origin *origin, struct report_place place,
+                       const char *format, ...)
 {
     va_list args;
     report->warning_count++;
     va_start(args, format);
-    add(report, origin, (struct config_note){.severity = CONFIG_WARNING, .place = place}, format, args);
+    add(report, origin, (struct report_note){.severity = REPORT_WARNING, .place = place}, format, args);
     va_end(args);
 }
 
-void config_report_unknown(struct config_report *report, struct option_place place,
-                           const struct config_unknown *unknown)
+void report_unknown(struct report *report, struct report_place place, const struct report_unknown *unknown)
 {
-    struct slice name = slice_first(unknown->name, QUOTE_BYTES_MAX);
+    struct slice name = slice_first(unknown->name, REPORT_QUOTE_BYTES_MAX);
     const char *nearest = unknown->nearest;
-    config_report_error(report, place, "unknown %s \"" SLICE_FMT "\"%s%s; %s%s%s", unknown->kind, SLICE_ARG(name),
-                        unknown->owner ? " in " : "", unknown->owner ? unknown->owner : "",
-                        nearest ? "did you mean \"" : "", nearest ? nearest : unknown->otherwise, nearest ? "\"?" : "");
+    report_error(report, place, "unknown %s \"" SLICE_FMT "\"%s%s; %s%s%s", unknown->kind, SLICE_ARG(name),
+                 unknown->owner ? " in " : "", unknown->owner ? unknown->owner : "", nearest ? "did you mean \"" : "",
+                 nearest ? nearest : unknown->otherwise, nearest ? "\"?" : "");
 }
 
 /* Few notes, and equal places keep their order: an insertion sort. */
-void config_report_sort(struct config_report *report)
+void report_sort(struct report *report)
 {
     for (uint32_t i = 1; i < report->note_count; i++) {
-        struct config_note note = report->notes[i];
+        struct report_note note = report->notes[i];
         uint32_t j = i;
         for (; j > 0 && compare(&report->notes[j - 1], &note) > 0; j--)
             report->notes[j] = report->notes[j - 1];
@@ -90,12 +89,12 @@ void config_report_sort(struct config_report *report)
     }
 }
 
-void config_report_print(const struct config_report *report, FILE *out)
+void report_print(const struct report *report, FILE *out)
 {
-    char line[CONFIG_NOTE_BYTES_MAX + 4096 + 64];
+    char line[REPORT_NOTE_BYTES_MAX + 4096 + 64];
     for (uint32_t i = 0; i < report->note_count; i++) {
         struct text text = text_init(line, sizeof line);
-        config_note_format(report, &report->notes[i], &text);
+        report_note_format(report, &report->notes[i], &text);
         fprintf(out, "%s\n", line);
         print_source(&report->notes[i], out);
     }
@@ -104,13 +103,13 @@ void config_report_print(const struct config_report *report, FILE *out)
         fprintf(out, "and %u more\n", more);
 }
 
-void config_note_format(const struct config_report *report, const struct config_note *note, struct text *out)
+void report_note_format(const struct report *report, const struct report_note *note, struct text *out)
 {
     struct slice path = note->path.len ? note->path : report->path;
     text_printf(out, SLICE_FMT ":", SLICE_ARG(path));
     if (note->place.line)
         text_printf(out, "%u:%u:", note->place.line, note->place.column);
-    text_printf(out, " %s: " SLICE_FMT, note->severity == CONFIG_ERROR ? "error" : "warning", SLICE_ARG(note->message));
+    text_printf(out, " %s: " SLICE_FMT, note->severity == REPORT_ERROR ? "error" : "warning", SLICE_ARG(note->message));
 }
 
 /* A message may quote what the file says: what would break the line or the terminal is replaced. */
@@ -121,11 +120,11 @@ static void sanitize(char *text)
             *text = '?';
 }
 
-static void add(struct config_report *report, const struct config_origin *origin, struct config_note note,
-                const char *format, va_list args)
+static void add(struct report *report, const struct report_origin *origin, struct report_note note, const char *format,
+                va_list args)
 {
-    char message[CONFIG_NOTE_BYTES_MAX];
-    if (report->note_count == CONFIG_NOTES_MAX)
+    char message[REPORT_NOTE_BYTES_MAX];
+    if (report->note_count == REPORT_NOTES_MAX)
         return;
     struct text text = text_init(message, sizeof message);
     text_vprintf(&text, format, args);
@@ -156,7 +155,7 @@ static int compare_numbers(uint32_t a, uint32_t b)
     return (a > b) - (a < b);
 }
 
-static int compare(const struct config_note *a, const struct config_note *b)
+static int compare(const struct report_note *a, const struct report_note *b)
 {
     size_t len = MIN(a->path.len, b->path.len);
     int paths = len ? memcmp(a->path.ptr, b->path.ptr, len) : 0;
@@ -179,7 +178,7 @@ static size_t bytes_of_columns(struct slice line, size_t columns)
     return at;
 }
 
-static void print_source(const struct config_note *note, FILE *out)
+static void print_source(const struct report_note *note, FILE *out)
 {
     if (note->source.len == 0 || note->place.column > SOURCE_COLUMNS_MAX)
         return;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sizes and durations as people write them, and what an option takes in words. */
-#ifndef WEIR_CONTROL_CONFIG_SCALAR_INT_H
-#define WEIR_CONTROL_CONFIG_SCALAR_INT_H
+#ifndef WEIR_LIB_OPTIONS_SCALAR_H
+#define WEIR_LIB_OPTIONS_SCALAR_H
 
 #include "lib/base/text.h"
-#include "pipeline/option.h"
+#include "lib/options/option.h"
 
 /* 4096, 16KiB, 10MiB or 1GiB. ERR_SYNTAX, or ERR_LIMIT on overflow. */
 MUST_USE enum err size_parse(struct slice text, uint64_t *ret_bytes);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a tree to a C struct, by the rows of a table. */
-#ifndef WEIR_CONTROL_CONFIG_FILL_INT_H
-#define WEIR_CONTROL_CONFIG_FILL_INT_H
+#ifndef WEIR_LIB_OPTIONS_FILL_H
+#define WEIR_LIB_OPTIONS_FILL_H
 
-#include "control/config/yaml.h"
+#include "lib/yaml/yaml.h"
 
 struct fill {
-    struct config_report *report;
+    struct report *report;
     struct arena *arena;   /* for what the struct points to */
     struct arena *scratch; /* for the load only */
-    struct slice folder;   /* absolute; of the configuration file */
+    struct slice folder;   /* absolute; of the file */
     /* The reader's word on which part of a value is wrong; NULL: the value as a whole. */
     const struct yaml_node *fault;
 };
@@ -18,7 +18,7 @@ struct fill {
 struct fill_job {
     const struct option_table *table;
     const struct yaml_node *node; /* a map, or NULL or YAML_NULL: nothing was written */
-    struct option_place place;    /* for what is missing; line 0: nothing is asked for */
+    struct report_place place;    /* for what is missing; line 0: nothing is asked for */
     const char *const *others;    /* NULL-terminated names that the caller reads itself; may be NULL */
 };
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options as rows: what a configuration may say, declared once.
+/* Options as rows: what a file of options may say, declared once.
  *
- * A table describes a C struct: for each field its name in YAML, type, bounds, default, and help. The loader
- * (control/config) fills the struct from YAML and reports every mistake with its place; `weir check --reference` and
- * the configuration's JSON Schema are printed from the same rows. A middleware brings its own table. */
-#ifndef WEIR_PIPELINE_OPTION_H
-#define WEIR_PIPELINE_OPTION_H
+ * A table describes a C struct: for each field its name in YAML, type, bounds, default, and help. fill.h fills the struct
+ * from YAML and reports every mistake with its place; page.h and schema.h print reference pages and a JSON Schema from the
+ * same rows. */
+#ifndef WEIR_LIB_OPTIONS_OPTION_H
+#define WEIR_LIB_OPTIONS_OPTION_H
 
 #include "lib/base/slice.h"
 
@@ -20,13 +20,13 @@ enum option_type {
     OPTION_DURATION, /* uint64_t nanoseconds, written 250ms, 10s, 5m or 1h */
     OPTION_REAL,     /* double */
     OPTION_TEXT,     /* struct slice, NUL-terminated behind its end */
-    OPTION_PATH,     /* struct slice, absolute: relative ones are taken from the configuration's folder */
+    OPTION_PATH,     /* struct slice, absolute: relative ones are taken from the file's folder */
     OPTION_CHOICE,   /* uint32_t: index into choices[] */
     OPTION_TEXTS,    /* struct option_list of struct slice */
     OPTION_REALS,    /* struct option_list of double */
     OPTION_COUNTS,   /* struct option_list of uint64_t */
     OPTION_CHOICES,  /* uint32_t: a bit for each of choices[] that is in the list, which is not empty */
-    OPTION_SHAPES,   /* struct option_list of struct option_shape: a map of tensor name → list of sizes */
+    OPTION_SHAPES,   /* struct option_list of struct option_shape: a map of name → list of sizes */
     OPTION_TABLE,    /* the struct of `table`, in place */
     OPTION_TABLES,   /* struct option_list of structs of `table`; of those with OPTION_RESTART, the rows with it */
 };
@@ -81,11 +81,5 @@ static inline const struct option *option_shorthand(const struct option_table *t
             return &table->rows[i];
     return NULL;
 }
-
-/* Where a value stood, for messages after loading. line 0: it was not written. */
-struct option_place {
-    uint32_t line; /* 1-based */
-    uint32_t column;
-};
 
 #endif
