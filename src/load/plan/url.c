@@ -103,12 +103,3 @@ enum err load_plan_of_url(const struct load_url_options *options, struct arena *
     *ret_plan = &parts->plan;
     return ERR_OK;
 }
-
-uint64_t load_plan_duration_ns(const struct load_plan *plan)
-{
-    uint64_t duration_ns = 0;
-    for (uint32_t i = 0; i < plan->stage_count; i++)
-        if (__builtin_add_overflow(duration_ns, plan->stages[i].duration_ns, &duration_ns))
-            return UINT64_MAX;
-    return duration_ns;
-}

@@ -147,6 +147,7 @@ static void complete(struct load_link *link)
     http1_parser_reset(&http1->parser);
     if (is_last)
         link_linger(link);
+    exchange->received_ns = link->wire->received_ns;
     link_drop(link, exchange);
     exchange->events->on_end(exchange);
     if (link->epoch != epoch || !is_last)
@@ -177,8 +178,9 @@ static enum err take_head(struct load_link *link, struct slice input, size_t *re
     struct link_http1 *http1 = &link->http1;
     struct load_exchange *exchange = first_of(link);
     enum http_method method = http_method_parse(exchange->request->method);
+    exchange->received_ns = link->wire->received_ns;
     if (!exchange->first_byte_ns) {
-        exchange->first_byte_ns = clock_now_ns();
+        exchange->first_byte_ns = exchange->received_ns;
         struct http_header *headers = exchange->head->headers;
         *exchange->head = (struct http_head){.headers = headers};
     }
@@ -258,6 +260,7 @@ static enum err take_body(struct load_link *link, char *bytes, size_t len, size_
         *ret_bytes = len;
         *ret_is_done = false;
     }
+    exchange->received_ns = link->wire->received_ns;
     exchange->wire_bytes += *ret_bytes;
     give(exchange, bytes, count);
     return ERR_OK;

@@ -24,18 +24,6 @@ static const struct stream_handlers handlers = {
     .on_connected = on_connected,
 };
 
-static const char *const failure_names[LOAD_FAILURE_COUNT] = {
-    [LOAD_FAILURE_NONE] = "",
-#define FAILURE(name, text, help) [LOAD_FAILURE_##name] = (text),
-#include "load/failures.def"
-#undef FAILURE
-};
-
-const char *load_failure_name(enum load_failure failure)
-{
-    return failure_names[failure];
-}
-
 enum load_failure link_failure_of(enum err err)
 {
     switch (err) {
@@ -229,6 +217,7 @@ static void receive_end(struct load_link *link, enum err err)
 static void on_received(struct stream *stream, size_t bytes, enum err err)
 {
     struct load_link *link = of_stream(stream);
+    link->wire->received_ns = clock_now_ns();
     if (UNLIKELY(err != ERR_OK))
         receive_end(link, err);
     else if (UNLIKELY(link->transport))
@@ -350,7 +339,8 @@ uint32_t load_link_room(const struct load_link *link)
 void load_link_send(struct load_link *link, struct load_exchange *exchange)
 {
     exchange->link = link;
-    exchange->sent_ns = exchange->first_byte_ns = exchange->body_bytes = exchange->wire_bytes = 0;
+    exchange->sent_ns = exchange->first_byte_ns = exchange->received_ns = 0;
+    exchange->body_bytes = exchange->wire_bytes = 0;
     list_add_last(&link->exchanges, &exchange->node);
     link->exchange_count++;
     link->protocol->send(link, exchange);

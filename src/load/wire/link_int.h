@@ -102,8 +102,9 @@ struct load_wire {
     const struct load_plan *plan;
     struct loop *loop;
     struct pool pool;
-    struct list marked; /* links that have something to do when the turn ends */
-    char *input;        /* LINK_INPUT_BYTES, of whoever receives */
+    struct list marked;   /* links that have something to do when the turn ends */
+    char *input;          /* LINK_INPUT_BYTES, of whoever receives */
+    uint64_t received_ns; /* when what is being looked at was received */
 };
 
 extern const struct link_protocol link_http1;
