@@ -3,12 +3,12 @@
 #
 # Brings a machine to where weir builds and runs. What it needs is written in three tables beside this file:
 #
-#   packages.txt  packages of the system, installed with apt-get
+#   packages.txt  packages of the system, installed with apt-get; some only unpacked into the same prefix
 #   debs.txt      packages of a newer Debian, unpacked into a private prefix
 #   wheels.txt    Python packages that carry ONNX Runtime, the demo models and the viewer of /docs, unpacked into the
 #                 same prefix
 #
-# Everything outside packages.txt lands in the prefix (build/deps): include/, lib/, models/, viewer/ and from/, where one file
+# Everything that is not installed lands in the prefix (build/deps): include/, lib/, models/, viewer/, tools/ and from/, where one file
 # for each item says where it came from. An item whose from/ file still names the wanted source is left alone, so a
 # second run asks neither network nor root. The system's own apt sources are read, never changed.
 
@@ -90,10 +90,16 @@ main() {
     # shellcheck disable=SC2086 # words are a list
     install_packages $words
     local item
-    for item in yyjson ort_header ort_library models viewer; do
+    for item in $(items); do
         is_present "$item" || provide "$item"
     done
     say "everything is in place ($prefix)"
+}
+
+# The items of the prefix that were asked for.
+items() {
+    echo yyjson ort_header ort_library models viewer
+    case " $words " in *" test "*) echo prometheus pushgateway ;; esac
 }
 
 report_missing() {
@@ -105,7 +111,7 @@ report_missing() {
         missing=yes
         echo "setup: missing packages: ${packages//$'\n'/ }"
     fi
-    for item in yyjson ort_header ort_library models viewer; do
+    for item in $(items); do
         is_present "$item" && continue
         missing=yes
         echo "setup: missing in $prefix: $(describe "$item")"
@@ -189,6 +195,8 @@ describe() {
         ort_library) echo "ONNX Runtime's library" ;;
         models) echo "demo models" ;;
         viewer) echo "Swagger UI, the viewer of /docs" ;;
+        prometheus) echo "Prometheus and promtool, for tests" ;;
+        pushgateway) echo "Prometheus Pushgateway, for tests" ;;
     esac
 }
 
@@ -199,6 +207,8 @@ files_of() {
         ort_library) echo lib/libonnxruntime.so.1 ;;
         models) echo models/text-orientation.onnx models/text-detection.onnx models/text-recognition.onnx ;;
         viewer) echo viewer/swagger-ui-bundle.js viewer/swagger-ui.css ;;
+        prometheus) echo tools/prometheus tools/promtool ;;
+        pushgateway) echo tools/prometheus-pushgateway ;;
     esac
 }
 
@@ -217,6 +227,8 @@ read_pins() {
             drf-*) pinned[viewer]=$row ;;
         esac
     done <<<"$(<"$here/debs.txt")"$'\n'"$(<"$here/wheels.txt")"
+    pinned[prometheus]="unpacked prometheus"
+    pinned[pushgateway]="unpacked prometheus-pushgateway"
     given[yyjson]=${WEIR_YYJSON-}
     given[ort_header]=${WEIR_ORT_INCLUDE-}
     given[ort_library]=${WEIR_ORT_LIB-}
@@ -228,7 +240,7 @@ is_present() {
     local file recorded
     [ -f "$prefix/from/$1" ] || return 1
     recorded=$(<"$prefix/from/$1")
-    if [ -n "${given[$1]}" ]; then
+    if [ -n "${given[$1]-}" ]; then
         [ "$recorded" = "given ${given[$1]}" ] || return 1
     else
         case $recorded in "${pinned[$1]}" | system\ *) ;; *) return 1 ;; esac
@@ -239,7 +251,7 @@ is_present() {
 provide() {
     local item=$1 source
     begin_work
-    if [ -n "${given[$item]}" ]; then
+    if [ -n "${given[$item]-}" ]; then
         source="given ${given[$item]}"
         link_given "$item" "${given[$item]}"
     elif has_native "$item"; then
@@ -346,10 +358,30 @@ fetch_viewer() {
     put "$from/swagger-ui.css" viewer/swagger-ui.css
 }
 
-# put FILE FILE-IN-PREFIX: a reader sees the old file or the whole new one.
+fetch_prometheus() { unpack prometheus prometheus promtool; }
+
+fetch_pushgateway() { unpack prometheus-pushgateway prometheus-pushgateway; }
+
+# unpack PACKAGE PROGRAM...: programs of a package of the system that is not installed, because installing it would start a
+# service. apt-get checks what it downloads by the system's own keys.
+unpack() {
+    local package=$1 program
+    shift
+    apt-cache show --no-all-versions "$package" >/dev/null 2>&1 ||
+        as_root apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -qq update ||
+        note "apt-get update failed; trying with the package lists at hand"
+    say "downloading $package"
+    mkdir -p "$work/unpack"
+    (cd "$work/unpack" && retry apt-get -qq -o Acquire::Retries=3 -o APT::Sandbox::User="$(id -un)" download "$package") ||
+        die "apt-get could not download $package" "It is for tests only: setup/setup.sh --run does without."
+    dpkg -x "$(echo "$work/unpack/${package}"_*.deb)" "$work/unpack"
+    for program in "$@"; do put "$work/unpack/usr/bin/$program" "tools/$program" 0755; done
+}
+
+# put FILE FILE-IN-PREFIX [MODE]: a reader sees the old file or the whole new one.
 put() {
     mkdir -p "$(dirname "$prefix/$2")"
-    install -m 0644 "$1" "$prefix/$2.new"
+    install -m "${3-0644}" "$1" "$prefix/$2.new"
     mv -f "$prefix/$2.new" "$prefix/$2"
 }
 
