@@ -52,7 +52,7 @@ LIBRARIES = {
     "http2": {"base", "http"},
     "image": {"base"},
     "json": {"base"},
-    "meter": {"base"},
+    "meter": {"base", "http"},
     "protobuf": {"base"},
     "options": {"base", "json", "yaml"},
     "regex": {"base"},
