@@ -7,6 +7,7 @@
 #ifndef WEIR_LOAD_EXPORT_H
 #define WEIR_LOAD_EXPORT_H
 
+#include "lib/base/text.h"
 #include "load/session.h"
 
 #define LOAD_EXPORT_LABELS_MAX 16
@@ -16,25 +17,30 @@ struct load_export_label {
     struct slice value;
 };
 
+/* All that is pointed to is borrowed until load_export_stop. */
 struct load_export_options {
-    const struct load_plan *plan;        /* borrowed until load_export_stop, as all that is pointed to */
-    struct slice version;                /* of weir */
-    const struct address *listen;        /* NULL: not scraped */
-    const struct load_target *gateway;   /* push gateway; NULL: none */
-    const struct load_target *receiver;  /* of remote write, with the path in its path_prefix; NULL: none */
-    struct slice job;                    /* label of what is pushed and sent; "weir_load" when empty */
+    const struct load_plan *plan;
+    struct slice version;                   /* of weir */
+    struct slice listen;                    /* "127.0.0.1:9095"; empty: not scraped */
+    struct slice gateway;                   /* URL of a push gateway, without /metrics/...; empty: none */
+    struct slice receiver;                  /* URL of a receiver of remote write, with its path; empty: none */
+    struct slice job;                       /* label of what is pushed and sent; empty: "weir_load" */
     const struct load_export_label *labels; /* more of them, of what is pushed and sent */
     uint32_t label_count;
+    const struct http2_field *fields; /* of the requests to gateway and receiver: Authorization */
+    uint32_t field_count;
     bool is_deleted_at_end; /* what was pushed is taken back when the test is over, and not left as it was at the end */
-    /* Told at most once for each receiver, on a thread of the export: what is wrong, in words. */
+    /* Told at most once for each receiver, on the thread of the export: what is wrong, in words. May be NULL. */
     void (*on_warning)(void *owner, const char *text);
     void *owner;
 };
 
 struct load_export;
 
-/* ERR_EXISTS: somebody listens on the address; ERR_DENIED, ERR_INVALID as socket_listen; ERR_NOMEM, ERR_BUSY. */
-MUST_USE enum err load_export_start(const struct load_export_options *options, struct load_export **ret_export);
+/* ERR_EXISTS (somebody listens on the address), ERR_DENIED, ERR_INVALID, ERR_SYNTAX, ERR_NOT_FOUND, with a phrase in `fault` that names what
+ * it is about; ERR_NOMEM, ERR_BUSY. */
+MUST_USE enum err load_export_start(const struct load_export_options *options, struct text *fault,
+                                    struct load_export **ret_export);
 /* Where it is scraped: the port that was chosen for port 0. */
 void load_export_address(const struct load_export *export, struct address *ret_address);
 /* Tells the session to look here. */

@@ -12,14 +12,12 @@ struct series {
     struct slice bound; /* value of the label `le`; empty without */
 };
 
-#define NUMBER_BYTES 32     /* "-1.2345678901234567e-308" and some room */
-#define WHOLE_MAX    0x1p53 /* whole numbers up to here are exact, and are written without a point */
+#define WHOLE_MAX 0x1p53 /* whole numbers up to here are exact, and are written without a point */
 
 static void add_escaped(struct buffer *buffer, struct slice text, bool is_label);
 static void add_series(struct exposition *e, const struct exposition_label *labels, size_t labels_count,
                        struct series series);
 static void add_number(struct buffer *buffer, double value);
-static struct text print_bound(char memory[NUMBER_BYTES], double bound);
 
 static const char *const type_names[] = {"counter", "gauge", "histogram", "info", "counter"};
 
@@ -100,10 +98,10 @@ void exposition_sample(struct exposition *exposition, const struct exposition_la
 static void add_bucket(struct exposition *e, const struct exposition_label *labels, size_t labels_count,
                        const double *bound, uint64_t below)
 {
-    char memory[NUMBER_BYTES];
+    char memory[EXPOSITION_NUMBER_BYTES];
     struct text text = {0};
     if (bound)
-        text = print_bound(memory, *bound);
+        text = exposition_print_bound(memory, *bound);
     add_series(e, labels, labels_count, (struct series){"_bucket", bound ? text_slice(&text) : SLICE_LIT("+Inf")});
     add_number(&e->buffer, (double)below);
     buffer_add_byte(&e->buffer, '\n');
@@ -180,12 +178,12 @@ static void add_escaped(struct buffer *buffer, struct slice text, bool is_label)
 }
 
 /* With as few digits as read back equal; a scrape has some thousand numbers, so trying three lengths is good enough. */
-static struct text print_number(char memory[NUMBER_BYTES], double value)
+static struct text print_number(char memory[EXPOSITION_NUMBER_BYTES], double value)
 {
     struct text text;
     int digits = 15;
     do {
-        text = text_init(memory, NUMBER_BYTES);
+        text = text_init(memory, EXPOSITION_NUMBER_BYTES);
         text_printf(&text, "%.*g", digits++, value);
     } while (digits <= 17 && strtod(text.ptr, NULL) != value);
     return text;
@@ -193,7 +191,7 @@ static struct text print_number(char memory[NUMBER_BYTES], double value)
 
 static void add_number(struct buffer *buffer, double value)
 {
-    char memory[NUMBER_BYTES];
+    char memory[EXPOSITION_NUMBER_BYTES];
     struct text text;
     if (isnan(value)) {
         buffer_add(buffer, SLICE_LIT("NaN"));
@@ -210,7 +208,7 @@ static void add_number(struct buffer *buffer, double value)
 
 /* OpenMetrics wants `le` as a float ("1.0"). The Prometheus format gets the same text, so that a series has the same
  * labels in whichever format it was scraped. */
-static struct text print_bound(char memory[NUMBER_BYTES], double bound)
+struct text exposition_print_bound(char memory[EXPOSITION_NUMBER_BYTES], double bound)
 {
     struct text text = print_number(memory, bound);
     if (!strpbrk(text.ptr, ".e"))

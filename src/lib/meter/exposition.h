@@ -12,6 +12,7 @@
 #define WEIR_LIB_METER_EXPOSITION_H
 
 #include "lib/base/buffer.h"
+#include "lib/base/text.h"
 #include "lib/meter/histogram.h"
 
 enum exposition_format {
@@ -77,5 +78,10 @@ struct exposition_counts {
 };
 void exposition_counts(struct exposition *exposition, const struct exposition_label *labels, size_t labels_count,
                        const struct exposition_counts *counts);
+
+#define EXPOSITION_NUMBER_BYTES 32 /* "-1.2345678901234567e-308" and some room */
+
+/* The label `le` of a bound, as it stands in the text: for who sends the same series in another form. */
+struct text exposition_print_bound(char memory[EXPOSITION_NUMBER_BYTES], double bound);
 
 #endif

@@ -25,11 +25,16 @@ struct load_export {
     struct export_figures *next;
     struct mutex mutex;
     struct export_figures *figures; /* under the mutex */
+    _Atomic bool has_news;
     _Atomic bool is_stopping;
+    bool is_ending; /* the last figures are on their way */
     struct timer stop;
 };
 
-static enum err open_all(struct load_export *export);
+static enum err open_all(struct load_export *export, struct text *fault);
+static enum err listen_at(struct load_export *export, struct text *fault);
+static enum err start_push(struct load_export *export, struct text *fault);
+static enum err check_labels(const struct load_export_options *options, struct text *fault);
 static void run(void *argument);
 static bool on_mail(struct mailbox *mailbox);
 static void on_stop(struct timer *timer);
@@ -38,8 +43,10 @@ static enum err write_text(void *owner, enum exposition_format format, struct ar
 static void on_interval(void *owner, const struct load_results *results);
 static void release(struct load_export *export);
 
-enum err load_export_start(const struct load_export_options *options, struct load_export **ret_export)
+enum err load_export_start(const struct load_export_options *options, struct text *fault,
+                           struct load_export **ret_export)
 {
+    TRY(check_labels(options, fault));
     struct load_export *export = calloc(1, sizeof *export);
     if (!export)
         return ERR_NOMEM;
@@ -49,7 +56,7 @@ enum err load_export_start(const struct load_export_options *options, struct loa
     timer_init(&export->stop, on_stop);
     enum err err = loop_init(&export->loop);
     if (err == ERR_OK)
-        err = open_all(export);
+        err = open_all(export, fault);
     if (err == ERR_OK)
         err = thread_start(&export->thread, "export", run, export);
     if (err != ERR_OK) {
@@ -60,17 +67,75 @@ enum err load_export_start(const struct load_export_options *options, struct loa
     return ERR_OK;
 }
 
-static enum err open_all(struct load_export *export)
+static enum err open_all(struct load_export *export, struct text *fault)
 {
     const struct load_export_options *options = &export->options;
     TRY(export_taker_init(&export->taker, options->plan));
     TRY(export_figures_create(options->plan, options->version, &export->next));
     TRY(export_figures_create(options->plan, options->version, &export->figures));
     TRY(mailbox_start(&export->mailbox, &export->loop));
-    if (options->listen)
-        TRY(export_server_create(&export->loop, options->listen, write_text, export, &export->server));
-    if (options->gateway || options->receiver)
-        TRY(export_push_create(&export->loop, options, &export->push));
+    if (options->listen.len)
+        TRY(listen_at(export, fault));
+    if (options->gateway.len || options->receiver.len)
+        TRY(start_push(export, fault));
+    return ERR_OK;
+}
+
+static void on_turn(struct loop *loop)
+{
+    export_push_flush(((struct load_export *)loop->owner)->push);
+}
+
+static enum err start_push(struct load_export *export, struct text *fault)
+{
+    TRY(export_push_create(&export->loop, &export->options, on_done, export, fault, &export->push));
+    export->loop.owner = export;
+    export->loop.on_turn = on_turn;
+    return ERR_OK;
+}
+
+static enum err listen_at(struct load_export *export, struct text *fault)
+{
+    struct slice listen = export->options.listen;
+    struct address address;
+    enum err err = address_parse(listen, &address);
+    if (err == ERR_OK)
+        err = export_server_create(&export->loop, &address, write_text, export, &export->server);
+    if (err == ERR_SYNTAX)
+        text_printf(fault, SLICE_FMT " is no address such as 127.0.0.1:9095", SLICE_ARG(listen));
+    else if (err == ERR_EXISTS)
+        text_printf(fault, "something listens on " SLICE_FMT " already", SLICE_ARG(listen));
+    else if (err != ERR_OK)
+        text_printf(fault, SLICE_FMT " cannot be listened on: %s", SLICE_ARG(listen), err_text(err));
+    return err;
+}
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* Letters, digits and underscores, and none of those that our own series have. */
+static enum err check_labels(const struct load_export_options *options, struct text *fault)
+{
+    static const char *const taken[] = {"job",    "scenario", "step", "outcome", "kind",
+                                        "status", "quantile", "le",   "test",    "version"};
+    for (uint32_t i = 0; i < options->label_count; i++) {
+        struct slice name = options->labels[i].name;
+        bool is_good =
+            name.len > 0 && !(name.ptr[0] >= '0' && name.ptr[0] <= '9') && !slice_starts(name, SLICE_LIT("__"));
+        for (size_t j = 0; j < name.len; j++)
+            is_good = is_good && is_word(name.ptr[j]);
+        for (size_t j = 0; j < ARRAY_LEN(taken); j++)
+            is_good = is_good && !slice_is(name, taken[j]);
+        if (!is_good || i >= LOAD_EXPORT_LABELS_MAX) {
+            text_printf(fault,
+                        "the label \"" SLICE_FMT
+                        "\" cannot be had: a name has letters, digits and _, and is none that the metrics have",
+                        SLICE_ARG(name));
+            return ERR_SYNTAX;
+        }
+    }
     return ERR_OK;
 }
 
@@ -91,6 +156,7 @@ static void release(struct load_export *export)
 
 void load_export_address(const struct load_export *export, struct address *ret_address)
 {
+    ASSERT(export->server, "who is not scraped has no address");
     export_server_address(export->server, ret_address);
 }
 
@@ -115,6 +181,7 @@ static void on_interval(void *owner, const struct load_results *results)
 {
     struct load_export *export = owner;
     take(export, results);
+    atomic_store_explicit(&export->has_news, true, memory_order_release);
     wake_up(&export->mailbox.wake);
 }
 
@@ -128,4 +195,53 @@ void load_export_stop(struct load_export *export, const struct load_results *res
     wake_up(&export->mailbox.wake);
     thread_join(&export->thread);
     release(export);
+}
+
+/* --- the export's thread ------------------------------------------------------------------------------------------ */
+
+static void run(void *argument)
+{
+    loop_run(&((struct load_export *)argument)->loop);
+}
+
+static bool on_mail(struct mailbox *mailbox)
+{
+    struct load_export *export = CONTAINER_OF(mailbox, struct load_export, mailbox);
+    bool has_news = atomic_exchange_explicit(&export->has_news, false, memory_order_acquire);
+    if (export->is_ending)
+        return false;
+    if (atomic_load_explicit(&export->is_stopping, memory_order_acquire)) {
+        export->is_ending = true;
+        timer_set(&export->loop.timers, &export->stop, export->loop.now_ns + STOP_NS);
+        if (export->push)
+            export_push_finish(export->push, export->figures); /* nobody changes them any more */
+        else
+            loop_stop(&export->loop);
+        return true;
+    }
+    if (has_news && export->push) {
+        mutex_lock(&export->mutex);
+        export_push_send(export->push, export->figures);
+        mutex_unlock(&export->mutex);
+    }
+    return has_news;
+}
+
+static void on_stop(struct timer *timer)
+{
+    loop_stop(&CONTAINER_OF(timer, struct load_export, stop)->loop);
+}
+
+static void on_done(void *owner)
+{
+    loop_stop(&((struct load_export *)owner)->loop);
+}
+
+static enum err write_text(void *owner, enum exposition_format format, struct arena *arena, struct slice *ret_text)
+{
+    struct load_export *export = owner;
+    mutex_lock(&export->mutex);
+    enum err err = export_render_text(export->figures, format, arena, ret_text);
+    mutex_unlock(&export->mutex);
+    return err;
 }

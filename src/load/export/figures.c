@@ -24,8 +24,8 @@ enum err export_figures_create(const struct load_plan *plan, struct slice versio
         free(steps);
         return ERR_NOMEM;
     }
-    *figures = (struct export_figures){
-        .test = plan->name, .version = version, .step_count = plan->step_count, .steps = steps};
+    *figures =
+        (struct export_figures){.test = plan->name, .version = version, .step_count = plan->step_count, .steps = steps};
     name_steps(plan, steps);
     *ret_figures = figures;
     return ERR_OK;

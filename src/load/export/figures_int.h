@@ -25,7 +25,7 @@ struct export_step {
     uint64_t answered;
     uint64_t failed[LOAD_FAILURE_COUNT];
     uint64_t statuses[LOAD_STATUSES];
-    uint64_t interval_count;               /* of the last interval, with its quantiles */
+    uint64_t interval_count; /* of the last interval, with its quantiles */
     uint64_t quantiles_ns[EXPORT_QUANTILES];
 #define STEP_COUNTER(name, unit, place, help)   uint64_t name;
 #define STREAM_COUNTER(name, unit, place, help) uint64_t name;

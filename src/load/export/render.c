@@ -61,8 +61,8 @@ void export_render(const struct export_figures *figures, struct export_sink *sin
 static void add_family(struct export_sink *sink, const char *name, enum exposition_type type, const char *unit,
                        const char *help)
 {
-    sink->family(sink, &(struct exposition_family){
-                           .name = name, .type = type, .unit = unit[0] ? unit : NULL, .help = help});
+    sink->family(sink,
+                 &(struct exposition_family){.name = name, .type = type, .unit = unit[0] ? unit : NULL, .help = help});
 }
 
 static size_t label_step(const struct export_step *step, struct exposition_label labels[STEP_LABELS])
@@ -139,8 +139,8 @@ static void render_agents_lost(const struct export_figures *figures, struct expo
 }
 
 /* A sample of a step that has one more label. */
-static void add_labelled(struct export_sink *sink, const struct export_step *step, const char *name,
-                         struct slice value, double number)
+static void add_labelled(struct export_sink *sink, const struct export_step *step, const char *name, struct slice value,
+                         double number)
 {
     struct exposition_label labels[STEP_LABELS + 1];
     size_t count = label_step(step, labels);
@@ -160,19 +160,12 @@ static void render_requests(const struct export_figures *figures, struct export_
     }
 }
 
-static const char *const failure_names[] = {
-    [LOAD_FAILURE_NONE] = "none",
-#define FAILURE(name, text, help) [LOAD_FAILURE_##name] = text,
-#include "load/failures.def"
-#undef FAILURE
-};
-
 /* All kinds, also those that did not happen: a rate over a counter that appears with its first failure misses that one. */
 static void render_failures(const struct export_figures *figures, struct export_sink *sink)
 {
     for (uint32_t i = 0; i < figures->step_count; i++)
         for (int failure = LOAD_FAILURE_NONE + 1; failure < LOAD_FAILURE_COUNT; failure++)
-            add_labelled(sink, &figures->steps[i], "kind", slice_of_text(failure_names[failure]),
+            add_labelled(sink, &figures->steps[i], "kind", slice_of_text(load_failure_name((enum load_failure)failure)),
                          (double)figures->steps[i].failed[failure]);
 }
 

@@ -13,7 +13,7 @@
 #define BACKLOG          64
 #define INPUT_BYTES      8192
 #define HEADERS_MAX      64
-#define ANSWER_BYTES_MAX 512         /* of a head */
+#define ANSWER_BYTES_MAX 512 /* of a head */
 #define TEXT_BLOCK_BYTES (64u << 10)
 #define TEXT_BYTES_MAX   (64u << 20)
 #define IDLE_NS          (120 * NS_PER_S) /* twice the longest usual time between scrapes */
@@ -237,8 +237,9 @@ static void answer_head(struct connection *connection)
     } else if (head->method != HTTP_METHOD_GET && head->method != HTTP_METHOD_HEAD) {
         answer = (struct answer){405, "text/plain", SLICE_LIT("Only GET is answered here.\n")};
     } else if (!exposition_accept(http_head_value(head, HTTP_FIELD_ACCEPT), &format)) {
-        answer = (struct answer){406, "text/plain", SLICE_LIT("Metrics are text/plain; version=0.0.4 or "
-                                                              "application/openmetrics-text; version=1.0.0.\n")};
+        answer = (struct answer){406, "text/plain",
+                                 SLICE_LIT("Metrics are text/plain; version=0.0.4 or "
+                                           "application/openmetrics-text; version=1.0.0.\n")};
     } else {
         answer = (struct answer){200, exposition_content_type(format), {NULL, 0}};
         if (server->write(server->owner, format, &connection->arena, &answer.body) != ERR_OK)

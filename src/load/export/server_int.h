@@ -3,8 +3,8 @@
 #ifndef WEIR_LOAD_EXPORT_SERVER_INT_H
 #define WEIR_LOAD_EXPORT_SERVER_INT_H
 
-#include "lib/sys/loop.h"
 #include "lib/meter/exposition.h"
+#include "lib/sys/loop.h"
 
 struct export_server;
 
