@@ -244,7 +244,7 @@ struct load_plan {
     uint64_t interval_ns; /* of the timeline; 1 s */
     const struct load_threshold *thresholds;
     uint32_t threshold_count;
-    uint64_t lag_bound_ns; /* own lag's p99 above it, or above a tenth of p99 latency, makes a run invalid */
+    uint64_t lag_bound_ns; /* own lag's p99 above it and above a tenth of p99 latency makes a run invalid */
     double error_bound;    /* share of requests failed that makes a run invalid; 1: never */
 };
 

@@ -66,6 +66,9 @@ struct load_results {
     uint64_t duration_ns; /* measured */
     struct load_record *totals;
     struct load_record *before; /* as of the last interval */
+    struct load_record *delta;  /* of the last interval alone */
+    struct load_series *all;    /* totals of all series as one, as of the last interval */
+    struct load_series *moment; /* the same of delta */
     struct load_interval **intervals;
     uint32_t interval_count, interval_capacity;
     struct load_stage_result *stages;
@@ -76,18 +79,26 @@ struct load_results {
     struct load_part *parts;
     uint32_t part_count;
     bool is_cancelled;
+    bool is_judged;
     double cpu_us_per_request; /* the generator's */
 };
 
 MUST_USE enum err load_results_init(const struct load_plan *plan, struct load_results *results);
 void load_results_deinit(struct load_results *results);
 
-/* The next interval: `totals` as collected at end_ns. ERR_NOMEM. */
+/* The next interval: `totals` (which may be results->totals) as collected at end_ns, from the end of warming up. `stage` of the
+ * plan. ERR_NOMEM. */
 MUST_USE enum err load_results_add_interval(struct load_results *results, const struct load_record *totals,
                                             uint64_t end_ns, uint32_t stage);
 void load_results_remark(struct load_results *results, enum load_remark_kind kind, const char *code, const char *format,
                          ...) PRINTF_LIKE(4, 5);
-/* The verdict: thresholds, and whether the run is valid (lag, errors, rate held, buffering). */
+/* How long requests were due, without what was waited for behind the end: what rates are of. 0 before the first interval. */
+uint64_t load_results_span_ns(const struct load_results *results);
+/* What a threshold is about, as of the last interval; NaN where nothing was recorded that tells. */
+double load_threshold_value(const struct load_results *results, const struct load_threshold *threshold);
+/* Never of NaN. */
+bool load_threshold_holds(const struct load_threshold *threshold, double value);
+/* The verdict, once, at the end: thresholds, and whether the run is valid (lag, errors, rate held, buffering). */
 void load_results_judge(struct load_results *results);
 bool load_results_are_valid(const struct load_results *results);
 bool load_results_hold(const struct load_results *results); /* all thresholds */
