@@ -19,15 +19,26 @@ enum err load_inputs_add_word(struct load_inputs *inputs, struct slice word)
     return ERR_OK;
 }
 
+enum err load_inputs_place_file(struct load_inputs *inputs, struct slice path, size_t bytes, char **ret_place)
+{
+    if (inputs->file_count == LOAD_INPUTS_MAX || bytes > LOAD_INPUTS_BYTES_MAX - inputs->file_bytes)
+        return ERR_LIMIT;
+    struct slice name = arena_copy(inputs->arena, path);
+    char *place = arena_alloc(inputs->arena, bytes + 1);
+    if (!name.ptr || !place)
+        return ERR_NOMEM;
+    place[bytes] = '\0';
+    inputs->files[inputs->file_count++] = (struct load_input){name, {place, bytes}};
+    inputs->file_bytes += bytes;
+    *ret_place = place;
+    return ERR_OK;
+}
+
 enum err load_inputs_add_file(struct load_inputs *inputs, struct slice path, struct slice content)
 {
-    if (inputs->file_count == LOAD_INPUTS_MAX || content.len > LOAD_INPUTS_BYTES_MAX - inputs->file_bytes)
-        return ERR_LIMIT;
-    struct load_input file = {arena_copy(inputs->arena, path), arena_copy(inputs->arena, content)};
-    if (!file.path.ptr || !file.content.ptr)
-        return ERR_NOMEM;
-    inputs->files[inputs->file_count++] = file;
-    inputs->file_bytes += content.len;
+    char *place;
+    TRY(load_inputs_place_file(inputs, path, content.len, &place));
+    (void)slice_put(place, content);
     return ERR_OK;
 }
 

@@ -32,6 +32,8 @@ struct load_inputs {
 void load_inputs_init(struct load_inputs *inputs, struct arena *arena);
 /* Copies it. ERR_LIMIT or ERR_NOMEM. */
 MUST_USE enum err load_inputs_add_word(struct load_inputs *inputs, struct slice word);
+/* Memory for the content of a file, for the caller to fill. The same errors. */
+MUST_USE enum err load_inputs_place_file(struct load_inputs *inputs, struct slice path, size_t bytes, char **ret_place);
 MUST_USE enum err load_inputs_add_file(struct load_inputs *inputs, struct slice path, struct slice content);
 /* The content of a file, which is followed by a NUL and lives as long as the arena; read from disk the first time. Errors are those
  * of file_read, ERR_NOT_FOUND where the inputs are closed, ERR_LIMIT where they are full. */
