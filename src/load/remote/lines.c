@@ -46,7 +46,7 @@ enum err lines_open(struct lines *lines, struct loop *loop, int fd, const struct
 enum err lines_connect(struct lines *lines, struct loop *loop, const struct address *address,
                        const struct lines_events *events)
 {
-    TRY(stream_connect(&lines->stream, loop, address, &handlers));
+    TRY(stream_connect(&lines->stream, loop, address, NULL, &handlers));
     begin(lines, events);
     return ERR_OK;
 }
