@@ -130,13 +130,16 @@ static int on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/* Clients use a ticket of TLS 1.3 once (RFC 8446 appendix C.4; OpenSSL sees to it): one that was good for this connection is
+ * followed by another for the next. */
 static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
                          int is_sealing)
 {
     const struct tls_session *session = session_of(ssl);
     const struct tls_ticket_seal seal = {
         .name = name, .iv = iv, .cipher = cipher, .mac = mac, .is_sealing = is_sealing == 1};
-    return tls_ticket_seal(&session->context->tickets, session->now_s, &seal);
+    int answer = tls_ticket_seal(&session->context->tickets, session->now_s, &seal);
+    return answer == 1 && !seal.is_sealing && SSL_version(ssl) == TLS1_3_VERSION ? 2 : answer;
 }
 
 /* A client has been given something to resume with. 1: we keep it. */

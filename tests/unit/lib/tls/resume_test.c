@@ -41,6 +41,27 @@ static void resumes_with_a_ticket(void **state)
     tls_context_unref(client);
 }
 
+/* OpenSSL's client does not offer one a second time. */
+static void gives_another_ticket_to_who_has_resumed(void **state)
+{
+    (void)state;
+    struct tls_context *server = make_server(&(struct tls_server_options){.tickets = &tickets});
+    struct tls_context *client = make_client(&(struct tls_client_options){0});
+    struct tls_ticket *ticket = get_ticket(server, client);
+    for (int i = 0; i < 3; i++) {
+        struct pair pair;
+        assert_non_null(ticket);
+        shake_hands(&pair, server, client, &(struct tls_session_options){.ticket = ticket, .now_s = NOW_S});
+        tls_ticket_destroy(ticket);
+        assert_true(tls_session_is_resumed(pair.server.session));
+        ticket = tls_session_take_ticket(pair.client.session);
+        close_ends(&pair);
+    }
+    tls_ticket_destroy(ticket);
+    tls_context_unref(server);
+    tls_context_unref(client);
+}
+
 static void resumes_at_another_context_of_the_same_secret(void **state)
 {
     (void)state;
@@ -238,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resumes_with_a_ticket),
+        cmocka_unit_test(gives_another_ticket_to_who_has_resumed),
         cmocka_unit_test(resumes_at_another_context_of_the_same_secret),
         cmocka_unit_test(keys_of_this_and_the_last_epoch_open_tickets),
         cmocka_unit_test(gives_no_tickets_without_a_secret),
