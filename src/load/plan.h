@@ -167,6 +167,7 @@ struct load_target {
     uint32_t address_count;
     enum load_protocol protocol;
     bool is_unverified;                /* takes any certificate */
+    bool is_not_resumed;               /* each link makes a full handshake */
     struct slice ca, certificate, key; /* PEM; empty: the system's, none */
 };
 

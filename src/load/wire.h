@@ -59,7 +59,10 @@ struct load_exchange {
     uint64_t body_bytes;
     uint64_t wire_bytes; /* head and framing too, where the protocol tells */
     struct list node;    /* of the link */
+    /* HTTP/2. */
     struct http2_stream stream;
+    struct arena memory; /* of the head */
+    size_t given_bytes;  /* of the request's body, to the codec */
 };
 
 #define LOAD_HEADERS_MAX 128
@@ -82,6 +85,12 @@ void load_wire_destroy(struct load_wire *wire);
 /* At the end of each turn: what links have gathered goes out, and what has failed is told. */
 void load_wire_flush(struct load_wire *wire);
 
+/* Why the last link failed that did so in TLS or for its protocol: words, static; empty when none has. */
+const char *load_wire_reason(const struct load_wire *wire);
+/* Whether certificates and keys of a target can be used. An error says what is wrong with them in `why`: ERR_INVALID, ERR_NOMEM. */
+struct text;
+MUST_USE enum err load_target_check_tls(const struct load_target *target, struct text *why);
+
 /* How many bytes a link takes; the owner has an array of them, zeroed. */
 size_t load_link_bytes(void);
 /* `owner` for the events. Begins to connect to one of the target's addresses; on_ready or on_closed follows, in a later turn. `source` NULL: the system
@@ -91,6 +100,8 @@ MUST_USE enum err load_link_open(struct load_link *link, struct load_wire *wire,
                                  const struct load_link_events *events, void *owner);
 void *load_link_owner(const struct load_link *link);
 bool load_link_is_open(const struct load_link *link);
+/* Its TLS goes on from an earlier link's, without a full handshake. */
+bool load_link_is_resumed(const struct load_link *link);
 /* How many more exchanges it takes now: 0 until ready. */
 uint32_t load_link_room(const struct load_link *link);
 /* Needs room. What fails is said by on_failed, in this call or later. */

@@ -72,18 +72,6 @@ static void settle_write(struct load_link *link, enum err err)
     }
 }
 
-/* The moment counts from which the kernel has it. */
-static void stamp(struct load_link *link)
-{
-    uint64_t now_ns = clock_now_ns();
-    for (struct list *node = link->exchanges.prev; node != &link->exchanges; node = node->prev) {
-        struct load_exchange *exchange = CONTAINER_OF(node, struct load_exchange, node);
-        if (exchange->sent_ns)
-            return;
-        exchange->sent_ns = now_ns;
-    }
-}
-
 static void flush(struct load_link *link)
 {
     struct link_http1 *http1 = &link->http1;
@@ -91,7 +79,7 @@ static void flush(struct load_link *link)
         return;
     http1->writing = http1->gathering;
     http1->gathering = (struct link_bytes){0};
-    stamp(link);
+    link_stamp(link);
     settle_write(link, link_write(link, slice_of(http1->writing.ptr, http1->writing.len)));
 }
 

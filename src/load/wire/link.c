@@ -54,19 +54,33 @@ enum err load_wire_create(const struct load_plan *plan, struct loop *loop, struc
     wire->plan = plan;
     wire->loop = loop;
     wire->input = input;
+    wire->reason = "";
     pool_init(&wire->pool, CACHE_BYTES_MAX, OUTSTANDING_BYTES_MAX);
     list_init(&wire->marked);
-    *ret_wire = wire;
-    return ERR_OK;
+    enum err err = wire_tls_create(plan, &wire->tls);
+    if (err == ERR_OK)
+        err = wire_http2_create(wire);
+    if (err == ERR_OK)
+        *ret_wire = wire;
+    else
+        load_wire_destroy(wire);
+    return err;
 }
 
 void load_wire_destroy(struct load_wire *wire)
 {
     if (!wire)
         return;
+    http2_context_destroy(wire->http2);
+    wire_tls_destroy(wire->tls);
     pool_deinit(&wire->pool);
     free(wire->input);
     free(wire);
+}
+
+const char *load_wire_reason(const struct load_wire *wire)
+{
+    return wire->reason;
 }
 
 void load_wire_flush(struct load_wire *wire)
@@ -142,13 +156,12 @@ enum err load_link_open(struct load_link *link, struct load_wire *wire, const st
                         const struct load_link_events *events, void *owner)
 {
     ASSERT(link->state == LINK_CLOSED, "a link is opened once");
-    if (target->is_tls || target->protocol == LOAD_HTTP2)
-        return ERR_UNSUPPORTED;
     TRY(stream_connect(&link->stream, wire->loop, address, source, &handlers));
     link->wire = wire;
     link->target = target;
     link->protocol = NULL;
-    link->transport = NULL;
+    link->transport = target->is_tls ? &link_tls : NULL;
+    link->tls = (struct link_tls){0};
     link->events = events;
     link->owner = owner;
     link->exchange_count = 0;
@@ -176,7 +189,7 @@ static void on_connected(struct stream *stream, enum err err)
         return;
     }
     if (!link->transport) {
-        link_be_ready(link, &link_http1);
+        link_be_ready(link, link->target->protocol == LOAD_HTTP2 ? &link_http2 : &link_http1);
         return;
     }
     link->state = LINK_SETTLING;
@@ -186,15 +199,21 @@ static void on_connected(struct stream *stream, enum err err)
 
 void link_be_ready(struct load_link *link, const struct link_protocol *protocol)
 {
-    timer_cancel(&link->timer);
     memset(&link->http1, 0, sizeof *link - offsetof(struct load_link, http1));
     link->protocol = protocol;
-    link->state = LINK_READY;
+    link->state = LINK_SETTLING;
     enum err err = protocol->begin(link);
     if (err == ERR_OK)
-        link->events->on_ready(link);
-    else
+        link_open_up(link);
+    else if (err != ERR_AGAIN)
         link_lose(link, link_failure_of(err), link_failure_of(err));
+}
+
+void link_open_up(struct load_link *link)
+{
+    timer_cancel(&link->timer);
+    link->state = LINK_READY;
+    link->events->on_ready(link);
 }
 
 /* --- bytes ------------------------------------------------------------------------------------------------------- */
@@ -224,6 +243,17 @@ static void on_received(struct stream *stream, size_t bytes, enum err err)
         link->transport->receive(link, link->wire->input, bytes);
     else
         link->protocol->receive(link, link->wire->input, bytes);
+}
+
+void link_stamp(struct load_link *link)
+{
+    uint64_t now_ns = clock_now_ns();
+    for (struct list *node = link->exchanges.prev; node != &link->exchanges; node = node->prev) {
+        struct load_exchange *exchange = CONTAINER_OF(node, struct load_exchange, node);
+        if (exchange->sent_ns)
+            return;
+        exchange->sent_ns = now_ns;
+    }
 }
 
 enum err link_write(struct load_link *link, struct slice bytes)
@@ -264,7 +294,9 @@ static void on_timer(struct timer *timer)
         link_lose(link, LOAD_FAILURE_CLOSED, LOAD_FAILURE_NONE);
         return;
     }
-    enum load_failure failure = link->state == LINK_CONNECTING ? LOAD_FAILURE_CONNECT : LOAD_FAILURE_TLS;
+    enum load_failure failure = link->state == LINK_CONNECTING ? LOAD_FAILURE_CONNECT
+                                : link->protocol               ? LOAD_FAILURE_PROTOCOL
+                                                               : LOAD_FAILURE_TLS;
     link_lose(link, failure, failure);
 }
 
@@ -339,7 +371,7 @@ uint32_t load_link_room(const struct load_link *link)
 void load_link_send(struct load_link *link, struct load_exchange *exchange)
 {
     exchange->link = link;
-    exchange->sent_ns = exchange->first_byte_ns = exchange->received_ns = 0;
+    exchange->sent_ns = exchange->first_byte_ns = exchange->received_ns = exchange->given_bytes = 0;
     exchange->body_bytes = exchange->wire_bytes = 0;
     list_add_last(&link->exchanges, &exchange->node);
     link->exchange_count++;

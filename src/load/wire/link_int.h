@@ -18,7 +18,7 @@
 
 /* What is spoken: HTTP/1.1 or HTTP/2. All but begin are called on a link that is ready. */
 struct link_protocol {
-    /* The transport is settled; memory of the link's union is zeroed. */
+    /* The transport is settled; memory of the link's union is zeroed. ERR_AGAIN: it calls link_open_up when it is ready. */
     MUST_USE enum err (*begin)(struct load_link *link);
     uint32_t (*room)(const struct load_link *link);
     void (*send)(struct load_link *link, struct load_exchange *exchange);
@@ -68,10 +68,26 @@ struct link_http1 {
     struct load_exchange *lender; /* whose request is being written from its own memory */
 };
 
+struct link_http2 {
+    struct http2_session *session;
+    struct link_bytes out; /* what is being written */
+    bool is_leaving;       /* no further request: the server has said so, or links are not kept */
+};
+
+struct tls_session;
+struct tls_ticket;
+struct link_tls {
+    struct tls_session *session;
+    struct tls_ticket *ticket; /* that it was to resume with */
+    struct link_bytes out;     /* ciphertext that the stream has borrowed */
+    struct link_bytes later;   /* what follows it, of the handshake and the like */
+    struct slice rest;         /* of the protocol's write, not encrypted yet */
+};
+
 enum link_state {
     LINK_CLOSED,
     LINK_CONNECTING,
-    LINK_SETTLING, /* TLS */
+    LINK_SETTLING, /* TLS, then the settings of HTTP/2 */
     LINK_READY,
     LINK_LINGERING, /* takes nothing more; the server is to close it */
 };
@@ -93,8 +109,10 @@ struct load_link {
     bool is_broken; /* and will be lost at the end of the turn, for `breakage` */
     enum load_failure breakage;
     struct list node; /* of wire->marked */
+    struct link_tls tls;
     union {
         struct link_http1 http1;
+        struct link_http2 http2;
     };
 };
 
@@ -105,12 +123,28 @@ struct load_wire {
     struct list marked;   /* links that have something to do when the turn ends */
     char *input;          /* LINK_INPUT_BYTES, of whoever receives */
     uint64_t received_ns; /* when what is being looked at was received */
+    const char *reason;   /* see load_wire_reason */
+    struct wire_tls *tls; /* NULL: no target wants it */
+    struct http2_context *http2;
+    struct http2_session *http2_inside; /* the codec has been called */
+    struct http2_session *http2_doomed; /* its link was closed meanwhile */
 };
 
 extern const struct link_protocol link_http1;
+extern const struct link_protocol link_http2;
+extern const struct link_transport link_tls;
+
+/* tls.c, http2.c: their part of the wire. ERR_INVALID: certificates that load_target_check_tls refuses; ERR_NOMEM. */
+MUST_USE enum err wire_tls_create(const struct load_plan *plan, struct wire_tls **ret_tls);
+void wire_tls_destroy(struct wire_tls *tls);
+MUST_USE enum err wire_http2_create(struct load_wire *wire);
 
 /* For transports: settled. */
 void link_be_ready(struct load_link *link, const struct link_protocol *protocol);
+/* For protocols whose begin said ERR_AGAIN: exchanges may begin. */
+void link_open_up(struct load_link *link);
+/* What has not been sent before is now: the moment counts from which the kernel has it. */
+void link_stamp(struct load_link *link);
 /* Down, for protocols; one at a time. ERR_OK: all was taken. ERR_AGAIN: the rest is borrowed until protocol->written. Else it
  * failed. */
 MUST_USE enum err link_write(struct load_link *link, struct slice bytes);
