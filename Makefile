@@ -6,6 +6,7 @@
 #   make test TESTS=unit/lib    only the tests whose name matches
 #   make fuzz FUZZ_SECONDS=600 FUZZ="http1 base64"
 #   make bench BENCH="keepalive proxy"
+#   make report REPORT="--quick --output /tmp/report"
 #
 # Variables named WEIR_... (see setup/setup.sh --help) are handed on, from the environment or from this command line.
 
@@ -13,6 +14,7 @@ CONFIG ?= examples/demo.yaml
 JOBS ?= 2
 TESTS ?= .
 BENCH ?=
+REPORT ?=
 FUZZ_SECONDS ?= 60
 FUZZ ?= $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 
@@ -99,6 +101,12 @@ bench: ## Measure against nginx, haproxy and ajv: a table, and build/bench/resul
 	@$(call setup,--bench)
 	@$(call build,release,weir)
 	@bench/bench.py $(BENCH)
+
+.PHONY: report
+report: ## Measure beside Flask, FastAPI, Fiber and fastify (half an hour), and write docs/report (REPORT="--quick" to try)
+	@$(call setup,--bench)
+	@$(call build,release,weir)
+	@bench/report/report.py $(REPORT)
 
 .PHONY: cov
 cov: ## Run all tests and report which lines they reach

@@ -20,6 +20,9 @@ class Route:
         self.media_type = media_type
         self.connections = connections
 
+    def told(self):
+        return {"title": self.title, "method": self.method, "path": self.path, "connections": self.connections}
+
 
 def image(name):
     with open(os.path.join(IMAGES, name), "rb") as file:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 import urllib.error
@@ -30,9 +31,12 @@ KEEPALIVE_S = "75"
 class Service(servers.Server):
     """One of the peers, running. Used in a with statement; what it needs stands in its folder."""
 
-    name = None   # as tables have it
+    name = None   # in files and on command lines
+    title = None  # in tables
     about = None  # how it is run
     routes = ("plain", "json", "image")
+    is_peer = True     # else a variant of one, of which less is measured
+    has_pauses = True  # /debug/pauses tells them
 
     def __init__(self, folder, rank=harness.FIRST):
         super().__init__(self.name, folder)
@@ -45,6 +49,10 @@ class Service(servers.Server):
         """Why it cannot run here; None when it can."""
         return None
 
+    @classmethod
+    def told(cls):
+        return {"title": cls.title, "about": cls.about, "routes": list(cls.routes), "is_peer": cls.is_peer}
+
     def environment(self):
         return {"PEER_PORT": str(self.port), "PEER_MLP": MLP, "PEER_ORIENTATION": ORIENTATION, "PEER_ORT": ORT}
 
@@ -52,9 +60,18 @@ class Service(servers.Server):
         raise NotImplementedError
 
     def __enter__(self):
+        command = self.command()
         self.began = time.monotonic()
-        self.start(self.command(), self.environment(), self.rank)
+        self.start(command, self.environment(), self.rank)
         return self
+
+    def __exit__(self, *error):
+        """Nothing that was started stays, even where a parent goes before its children."""
+        pids = self.pids
+        super().__exit__(*error)
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
     @property
     def pids(self):
@@ -90,23 +107,47 @@ class Service(servers.Server):
         """Status and document."""
         return self.send(route.method, route.path, route.body, route.media_type)
 
-    def send(self, method, path, body=None, media_type=None):
+    def request(self, method, path, body=None, media_type=None):
         fields = {"Content-Type": media_type} if media_type else {}
-        request = urllib.request.Request("http://127.0.0.1:%d%s" % (self.port, path), body, fields, method=method)
+        return urllib.request.Request("http://127.0.0.1:%d%s" % (self.port, path), body, fields, method=method)
+
+    def fetch(self, route):
+        """The body, as it comes."""
+        request = self.request(route.method, route.path, route.body, route.media_type)
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.read()
+
+    def send(self, *request):
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.urlopen(self.request(*request), timeout=30) as response:
                 return response.status, json.loads(response.read())
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, None
 
 
+    @classmethod
+    def shares(cls, wanted):
+        """At which shares of its own capacity latency is measured, in percent."""
+        return wanted if cls.is_peer else []
+
+    def counters(self):
+        """What the server itself counts, by name, that is wanted for each request."""
+        return {}
+
+    def watch_pauses(self):
+        self.send("POST", "/debug/pauses")
+
+    def told_pauses(self):
+        return self.send("GET", "/debug/pauses")[1] or {}
+
+
 class Python(Service):
+    folder_of_app = None
+
     @classmethod
     def missing(cls):
         return None if os.path.exists(os.path.join(BUILD, "python.stamp")) else "its Python packages are not installed"
-
-    folder_of_app = None
 
     def environment(self):
         paths = (os.path.join(PEERS, self.folder_of_app), os.path.join(PEERS, "python"))
@@ -200,6 +241,7 @@ class Nginx(Service):
     name = "nginx"
     title = "nginx"
     about = "nginx, one worker, `return 200`; HTTP only"
+    has_pauses = False
     routes = ("plain",)
 
     @classmethod

@@ -33,14 +33,20 @@ let collections = new Times();
 let delay = null;
 
 // A timer that is due is seen in the loop only: what is over the time that was asked for is the loop's delay.
+function delayOf(ns) {
+  return Math.max(ns / 1e3 - RESOLUTION_MS * 1e3, 0);
+}
+
 function delays() {
-  const percentiles = [];
-  for (const [percent, ns] of delay.percentiles)
-    percentiles.push([percent, Math.max(ns / 1e3 - RESOLUTION_MS * 1e3, 0)]);
-  return {count: delay.count, max_us: Math.max(delay.max / 1e3 - RESOLUTION_MS * 1e3, 0), percentiles_us: percentiles,
-    p50_us: Math.max(delay.percentile(50) / 1e3 - RESOLUTION_MS * 1e3, 0),
-    p99_us: Math.max(delay.percentile(99) / 1e3 - RESOLUTION_MS * 1e3, 0),
-    p999_us: Math.max(delay.percentile(99.9) / 1e3 - RESOLUTION_MS * 1e3, 0)};
+  const buckets = [];
+  let seen = 0;
+  for (const [percent, ns] of delay.percentiles) {
+    const count = Math.round(delay.count * percent / 100) - seen;
+    if (count > 0)
+      buckets.push([delayOf(ns), count]);
+    seen += count;
+  }
+  return {count: seen, max_us: delayOf(delay.max), buckets_us: buckets};
 }
 
 const observer = new PerformanceObserver((list) => {

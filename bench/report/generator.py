@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The load: `weir load` on the client's core, one process a run; and wrk, which is nobody's own, beside it.
+
+A run with an error, an answer that is no 2xx or bodies of another size than they should be is void."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import harness
+import servers
+
+BODY_SLACK_BYTES = 8  # latency_ms and confidence are printed with as many digits as they have
+TIMEOUT_S = 10
+
+
+def spawn(command, seconds):
+    """What it writes to its standard output."""
+    process = harness.spawn(command, harness.CLIENT_CORE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
+    try:
+        output, error = process.communicate(timeout=seconds + 60)
+    except subprocess.TimeoutExpired as late:
+        raise harness.Void("the generator does not end") from late
+    finally:
+        harness.end(process)
+    if process.returncode != 0:
+        raise harness.Void("the generator ended with %d: %s" % (process.returncode, error.strip()[-300:]))
+    return output
+
+
+def url_of(service, route):
+    return "http://127.0.0.1:%d%s" % (service.port, route.path)
+
+
+class Target:
+    """A route of a running service, and how long its bodies are."""
+
+    def __init__(self, service, route):
+        self.service = service
+        self.route = route
+        self.flags = ["-c", str(route.connections), "--timeout", "%ds" % TIMEOUT_S]
+        if route.body is not None:
+            path = os.path.join(service.folder, "body-" + route.name)
+            with open(path, "wb") as file:
+                file.write(route.body)
+            self.flags += ["-m", route.method, "--body-file", path, "-H", "Content-Type: " + route.media_type]
+        self.body_bytes = len(service.fetch(route))
+
+    def run(self, seconds, rate=None):
+        results = os.path.join(self.service.folder, "load.json")
+        command = [harness.BINARY, "load", *self.flags, "-d", "%dms" % round(seconds * 1000), "--json", results]
+        if rate:
+            command += ["--rate", "%g" % rate]
+        spawn([*command, url_of(self.service, self.route)], seconds)
+        with open(results, encoding="utf-8") as file:
+            return self.judged(json.load(file))
+
+    def judged(self, results):
+        totals = results["totals"]
+        series = totals["series"][0]
+        answered, failed = series["answered"], sum(series["failed"].values())
+        others = {status: count for status, count in series["statuses"].items() if not status.startswith("2")}
+        if failed or others or not answered:
+            raise harness.Void("%d answered; failed: %s; statuses: %s" % (answered, series["failed"], others))
+        mean = series["response_bytes"] / answered
+        if abs(mean - self.body_bytes) > BODY_SLACK_BYTES:
+            raise harness.Void("bodies of %.1f bytes, where %d were expected" % (mean, self.body_bytes))
+        seconds = results["duration_ns"] / 1e9
+        return {"answered": answered, "seconds": seconds, "per_second": answered / seconds,
+                "latency": series["latency"]["hdr"], "service_time": series["service"]["hdr"],
+                "max_us": series["latency"]["max_ns"] / 1e3, "lag": (totals["lag"] or {}).get("hdr"),
+                "generator_us": totals["cpu_ns"] / 1e3 / answered}
+
+
+def has_wrk():
+    return shutil.which("wrk") is not None
+
+
+def wrk(service, route, seconds):
+    """A closed loop of GETs by wrk."""
+    output = spawn([servers.need("wrk"), "-t1", "-c", str(route.connections), "-d", "%ds" % seconds, url_of(service, route)], seconds)
+    found = re.search(r"Requests/sec:\s+([0-9.]+)", output)
+    if not found or "Non-2xx" in output or "Socket errors" in output:
+        raise harness.Void("wrk: " + output.strip()[-200:])
+    return {"per_second": float(found.group(1))}
