@@ -99,9 +99,12 @@ def rows_of(name, path):
     with open(os.path.join(ROOT, path), encoding="utf-8") as file:
         text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
     for row in re.findall(rf"^{name}\((.*?)\)$", text, re.MULTILINE | re.DOTALL):
-        words = re.findall(r'(?:"(?:[^"\\]|\\.)*"\s*)+|[^,"]+', row)
-        yield ["".join(re.findall(r'"((?:[^"\\]|\\.)*)"', word)) if '"' in word else word.strip()
-               for word in words if word.strip()]
+        yield words_of(row)
+
+
+def words_of(row):
+    words = re.findall(r'(?:"(?:[^"\\]|\\.)*"\s*)+|[^,"]+', row)
+    return ["".join(re.findall(r'"((?:[^"\\]|\\.)*)"', word)) if '"' in word else word.strip() for word in words if word.strip()]
 
 
 def problems_page():
@@ -186,6 +189,32 @@ def metrics_page(weir):
     return "".join(parts)
 
 
+# By the kind of a row: type and labels; of FAMILY they stand in the row.
+LOAD_KINDS = {
+    "STEP_COUNTER": ("counter", "scenario, step"),
+    "STREAM_COUNTER": ("counter", "scenario, step"),
+    "STEP_TIMES": ("histogram", "scenario, step"),
+    "STREAM_TIMES": ("histogram", "scenario, step"),
+    "TEST_COUNTER": ("counter", ""),
+    "TEST_GAUGE": ("gauge", ""),
+    "TEST_TIMES": ("histogram", ""),
+}
+
+
+def load_metrics_page():
+    parts = ["# Metrics of a load test\n\nMade by `tools/reference.py` from the rows of `src/load/export/metrics.def`. Names are those of "
+             "Prometheus text; OpenMetrics\ntells types and units apart from them. A histogram has `_bucket`, `_sum` and `_count`.\n\n"
+             "| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n"]
+    with open(os.path.join(ROOT, "src/load/export/metrics.def"), encoding="utf-8") as file:
+        text = re.sub(r"/\*.*?\*/|^#.*?$", "", file.read(), flags=re.DOTALL | re.MULTILINE)
+    for kind, row in re.findall(r"^(\w+)\((.*?)\)$", text, re.MULTILINE | re.DOTALL):
+        words = words_of(row)
+        kind, labels = LOAD_KINDS[kind] if kind in LOAD_KINDS else (words[1].lower(), words[-2])
+        name = name_of({"name": "weir_load_" + words[0], "type": kind})
+        parts.append(f"| `{name}` | {kind} | {labels} | {cell(words[-1])} |\n")
+    return "".join(parts)
+
+
 def schema_page(weir):
     """Over many lines, so that a change of one option is a change of few."""
     return json.dumps(json.loads(run(weir, "check", "--schema")), indent=1, ensure_ascii=False) + "\n"
@@ -195,12 +224,13 @@ def make_pages(weir):
     return {
         "README.md": "# Reference\n\nMade by `tools/reference.py`; a test compares these pages with the binary.\n\n"
                      "* [Configuration](configuration.md), and its [JSON Schema](configuration.schema.json) for editors\n"
-                     "* [Commands](commands.md)\n* [Problems](problems.md)\n* [Metrics](metrics.md)\n",
+                     "* [Commands](commands.md)\n* [Problems](problems.md)\n* [Metrics](metrics.md), and those [of a load test](load-metrics.md)\n",
         "configuration.md": run(weir, "check", "--reference"),
         "configuration.schema.json": schema_page(weir),
         "commands.md": commands_page(weir),
         "problems.md": problems_page(),
         "metrics.md": metrics_page(weir),
+        "load-metrics.md": load_metrics_page(),
     }
 
 

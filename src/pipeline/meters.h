@@ -27,6 +27,7 @@ struct worker_meter {
 #undef METER_KIND_COUNTER
 #undef METER_KIND_GAUGE
     struct histogram stage_time[STAGE_COUNT];
+    struct histogram upstream_time; /* from handing a request on to the head of the response */
     struct counter tls_handshakes_failed[TLS_FAILURE_COUNT];
 };
 

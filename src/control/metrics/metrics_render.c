@@ -41,6 +41,7 @@ static void render_process(struct rendering *rendering);
 static void render_workers(struct rendering *rendering);
 static void render_tls_failures(struct rendering *rendering);
 static void render_stages(struct rendering *rendering);
+static void render_upstreams(struct rendering *rendering);
 static void render_routes(struct rendering *rendering);
 static void render_reloads(struct rendering *rendering);
 static void render_loads(struct rendering *rendering);
@@ -61,6 +62,7 @@ enum err metrics_render(const struct metrics_sources *sources, bool is_openmetri
     render_workers(&rendering);
     render_tls_failures(&rendering);
     render_stages(&rendering);
+    render_upstreams(&rendering);
     if (sources->registry)
         render_routes(&rendering);
     render_models(&rendering);
@@ -219,6 +221,16 @@ static void render_stages(struct rendering *rendering)
             histogram_merge(&rendering->merged, &sources->workers[i]->stage_time[stage]);
         histogram(rendering, &label, 1);
     }
+}
+
+static void render_upstreams(struct rendering *rendering)
+{
+    const struct metrics_sources *sources = rendering->sources;
+    render_family(rendering, EXPOSITION_HISTOGRAM, "weir_upstream_response_seconds", "seconds",
+                  "Time from handing a request on to the head of the upstream's response");
+    for (uint32_t i = 0; i < sources->worker_count; i++)
+        histogram_merge(&rendering->merged, &sources->workers[i]->upstream_time);
+    histogram(rendering, NULL, 0);
 }
 
 /* --- routes ------------------------------------------------------------------------------------------------------ */

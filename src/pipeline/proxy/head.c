@@ -206,6 +206,7 @@ enum err head_make_response(struct exchange *exchange, const char *from)
         TRY(keep_head(exchange, from));
     TRY(copy_fields(exchange));
     request->upstream_ns = request->worker->loop.now_ns - exchange->begin_ns;
+    histogram_record(&request->worker->meter.upstream_time, request->upstream_ns);
     response->status = head->status;
     response->has_body = true;
     response->has_length = head->has_content_length || !(head->has_body || request->head.method == HTTP_METHOD_HEAD);
