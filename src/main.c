@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"openapi", cmd_openapi, "print what a configuration serves, as an OpenAPI document"},
     {"schema", cmd_schema, "compile JSON Schemas, validate documents, measure it"},
     {"import", cmd_import, "make a configuration of an OpenAPI document"},
+    {"load", cmd_load, "send requests and measure the answers"},
     {"knee", cmd_knee, "find the rate at which a model's latency takes off"},
     {"keys", cmd_keys, "add, list and revoke API keys"},
 };
