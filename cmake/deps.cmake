@@ -57,3 +57,10 @@ if(NOT WEIR_VIEWER_DIR OR NOT EXISTS ${WEIR_VIEWER_DIR}/swagger-ui.css)
     message(FATAL_ERROR "swagger-ui-bundle.js and swagger-ui.css, the viewer of /docs, not found: run setup/setup.sh, or set "
         "WEIR_VIEWER to the folder of a swagger-ui-dist")
 endif()
+
+# The charts of reports: uPlot, which becomes part of the program, too.
+find_path(WEIR_CHARTS_DIR uPlot.iife.min.js HINTS $ENV{WEIR_CHARTS} ${WEIR_DEPS_DIR}/charts NO_DEFAULT_PATH)
+if(NOT WEIR_CHARTS_DIR OR NOT EXISTS ${WEIR_CHARTS_DIR}/uPlot.min.css)
+    message(FATAL_ERROR "uPlot.iife.min.js and uPlot.min.css, the charts of reports, not found: run setup/setup.sh, or set "
+        "WEIR_CHARTS to the folder dist of an uplot")
+endif()

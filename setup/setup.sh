@@ -7,8 +7,9 @@
 #   debs.txt      packages of a newer Debian, unpacked into a private prefix
 #   wheels.txt    Python packages that carry ONNX Runtime, the demo models and the viewer of /docs, unpacked into the
 #                 same prefix
+#   npm.txt       packages of npm: the charts of reports; taken from a wheel where there is no npm
 #
-# Everything that is not installed lands in the prefix (build/deps): include/, lib/, models/, viewer/, tools/ and from/, where one file
+# Everything that is not installed lands in the prefix (build/deps): include/, lib/, models/, viewer/, charts/, tools/ and from/, where one file
 # for each item says where it came from. An item whose from/ file still names the wanted source is left alone, so a
 # second run asks neither network nor root. The system's own apt sources are read, never changed.
 
@@ -40,6 +41,7 @@ What the system has is preferred to fetching (pkg-config yyjson, pkg-config libo
   WEIR_MODELS=/path/models                   folder with text-orientation.onnx, text-detection.onnx
                                              and text-recognition.onnx
   WEIR_VIEWER=/path/swagger-ui-dist          folder with swagger-ui-bundle.js and swagger-ui.css
+  WEIR_CHARTS=/path/uplot/dist               folder with uPlot.iife.min.js and uPlot.min.css
   WEIR_DEBIAN_MIRROR=URL                     Debian mirror, if none is among your apt sources
 EOF
 }
@@ -98,7 +100,7 @@ main() {
 
 # The items of the prefix that were asked for.
 items() {
-    echo yyjson ort_header ort_library models viewer
+    echo yyjson ort_header ort_library models viewer charts
     case " $words " in *" test "*) echo prometheus pushgateway ;; esac
 }
 
@@ -195,6 +197,7 @@ describe() {
         ort_library) echo "ONNX Runtime's library" ;;
         models) echo "demo models" ;;
         viewer) echo "Swagger UI, the viewer of /docs" ;;
+        charts) echo "uPlot, the charts of reports" ;;
         prometheus) echo "Prometheus and promtool, for tests" ;;
         pushgateway) echo "Prometheus Pushgateway, for tests" ;;
     esac
@@ -207,6 +210,7 @@ files_of() {
         ort_library) echo lib/libonnxruntime.so.1 ;;
         models) echo models/text-orientation.onnx models/text-detection.onnx models/text-recognition.onnx ;;
         viewer) echo viewer/swagger-ui-bundle.js viewer/swagger-ui.css ;;
+        charts) echo charts/uPlot.iife.min.js charts/uPlot.min.css ;;
         prometheus) echo tools/prometheus tools/promtool ;;
         pushgateway) echo tools/prometheus-pushgateway ;;
     esac
@@ -225,8 +229,10 @@ read_pins() {
             onnxruntime==*) pinned[ort_library]=$row ;;
             rapidocr-*) pinned[models]=$row ;;
             drf-*) pinned[viewer]=$row ;;
+            uplot@*) pinned[charts]=$row ;;
+            youplot==*) pinned[charts_wheel]=$row ;;
         esac
-    done <<<"$(<"$here/debs.txt")"$'\n'"$(<"$here/wheels.txt")"
+    done <<<"$(<"$here/debs.txt")"$'\n'"$(<"$here/wheels.txt")"$'\n'"$(<"$here/npm.txt")"
     pinned[prometheus]="unpacked prometheus"
     pinned[pushgateway]="unpacked prometheus-pushgateway"
     given[yyjson]=${WEIR_YYJSON-}
@@ -234,6 +240,7 @@ read_pins() {
     given[ort_library]=${WEIR_ORT_LIB-}
     given[models]=${WEIR_MODELS-}
     given[viewer]=${WEIR_VIEWER-}
+    given[charts]=${WEIR_CHARTS-}
 }
 
 is_present() {
@@ -277,7 +284,7 @@ link_given() {
             ;;
         ort_header) link "$path/onnxruntime_c_api.h" include/onnxruntime_c_api.h ;;
         ort_library) link "$path" lib/libonnxruntime.so.1 ;;
-        models | viewer) for file in $(files_of "$item"); do link "$path/${file#*/}" "$file"; done ;;
+        models | viewer | charts) for file in $(files_of "$item"); do link "$path/${file#*/}" "$file"; done ;;
     esac
 }
 
@@ -356,6 +363,18 @@ fetch_viewer() {
     fetch_wheel viewer
     put "$from/swagger-ui-bundle.js" viewer/swagger-ui-bundle.js
     put "$from/swagger-ui.css" viewer/swagger-ui.css
+}
+
+fetch_charts() {
+    local from=$work/package/dist
+    if fetch_npm charts; then
+        put "$from/uPlot.iife.min.js" charts/uPlot.iife.min.js
+        put "$from/uPlot.min.css" charts/uPlot.min.css
+        return
+    fi
+    fetch_wheel charts_wheel
+    put "$work/wheels/youplot/vendor/uplot.iife.min.js" charts/uPlot.iife.min.js
+    put "$work/wheels/youplot/vendor/uplot.min.css" charts/uPlot.min.css
 }
 
 fetch_prometheus() { unpack prometheus prometheus promtool; }
@@ -477,6 +496,18 @@ fetch_wheel() {
         --implementation cp --python-version 3.11 --dest "$work/wheels" --requirement "$work/wheel.txt" ||
         die "pip could not download ${wheel%% *}" "Its message is above." "$(by_hand)"
     python3 -m zipfile -e "$work/wheels/$(echo "${wheel%%==*}" | tr - _)"-*.whl "$work/wheels"
+}
+
+# fetch_npm ITEM: unpacks its package into $work/package. Fails where there is no npm, or no way to its registry; what has another
+# hash than npm.txt says ends the setup.
+fetch_npm() {
+    local package=${pinned[$1]% *} integrity=${pinned[$1]##* } file sum
+    command -v npm >/dev/null && command -v openssl >/dev/null || return 1
+    say "downloading $package"
+    file=$(cd "$work" && npm pack --silent "$package" 2>/dev/null) && file=$work/${file##*$'\n'} && [ -f "$file" ] || return 1
+    sum=sha512-$(openssl dgst -sha512 -binary "$file" | base64 -w 0)
+    [ "$sum" = "$integrity" ] || die "$package does not have the integrity in setup/npm.txt" "Expected $integrity, got $sum." "$(by_hand)"
+    tar -xzf "$file" -C "$work"
 }
 
 require_amd64() {
