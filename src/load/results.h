@@ -112,10 +112,30 @@ MUST_USE enum err load_results_write_csv(const struct load_results *results, FIL
 MUST_USE enum err load_results_write_csv_history(const struct load_results *results, FILE *out);
 /* HdrHistogram log, version 1.3: an interval a line. */
 MUST_USE enum err load_results_write_hdr_log(const struct load_results *results, FILE *out);
-/* One HTML file with charts, of one test or of several side by side: given as the texts of their JSON. ERR_SYNTAX: one of them is none; *ret_which says which. */
+
+/* --- of files of results: given as the texts of their JSON. ERR_SYNTAX: *ret_which is none; ERR_NOMEM. ------------------- */
+
+enum load_difference_kind { LOAD_DIFFERS_IN_NS, LOAD_DIFFERS_IN_SHARE, LOAD_DIFFERS_IN_RATE };
+
+/* One figure of two tests. */
+struct load_difference {
+    const char *name; /* "p99", "rate", "errors" */
+    enum load_difference_kind kind;
+    bool is_less_better;
+    double a, b;
+    double change;    /* (b - a) / a; NaN where a is 0 */
+    double low, high; /* its 95 % interval by the noise within both tests; NaN: too short to tell */
+    bool is_significant;
+};
+
+#define LOAD_DIFFERENCES 8
+
+MUST_USE enum err load_report_differ(struct slice a, struct slice b, struct load_difference ret_all[LOAD_DIFFERENCES],
+                                     uint32_t *ret_which);
+/* As a table of text. */
+void load_report_print_differences(const struct load_difference all[LOAD_DIFFERENCES], FILE *out);
+/* One HTML file with charts, of one test or of several side by side. ERR_IO too. */
 MUST_USE enum err load_report_write_html(const struct slice *results_json, uint32_t count, FILE *out,
                                          uint32_t *ret_which);
-/* Differences of two tests as text: quantiles, rate, errors, and whether they are more than the noise of the intervals. */
-MUST_USE enum err load_report_compare(const struct slice *results_json, uint32_t count, FILE *out, uint32_t *ret_which);
 
 #endif
