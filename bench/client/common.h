@@ -102,6 +102,20 @@ static inline int connect_to(int port)
     return fd;
 }
 
+/* At a port of loopback; 0: any, and *port says which. */
+static inline int listen_at(int *port)
+{
+    struct sockaddr_in address = loopback(*port);
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, 4096) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+        FAIL("no socket to listen on: %s", strerror(errno));
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
 static inline void watch(int epoll, int fd, void *owner)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = owner};
@@ -109,7 +123,6 @@ static inline void watch(int epoll, int fd, void *owner)
         FAIL("epoll_ctl: %s", strerror(errno));
 }
 
-/* Requests are small: a socket that does not take one whole has a peer that does not read. */
 /* A large request may be more than the socket takes at once. */
 static inline void send_all(int fd, const char *bytes, size_t len)
 {

@@ -129,18 +129,6 @@ static void on_connection(int listener)
     watch(serve.epoll, fd, connection);
 }
 
-static int listen_anywhere(int *ret_port)
-{
-    struct sockaddr_in address = loopback(0);
-    socklen_t len = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, 4096) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &len) != 0)
-        FAIL("no socket to listen on: %s", strerror(errno));
-    *ret_port = ntohs(address.sin_port);
-    return fd;
-}
-
 static int start_timer(long interval_us)
 {
     struct timespec interval = {.tv_sec = interval_us / 1000000, .tv_nsec = interval_us % 1000000 * 1000};
@@ -155,8 +143,8 @@ int main(int argc, char **argv)
 {
     char body[TEXT_SIZE];
     size_t body_len = read_file(option(argc, argv, "--body", NULL), body, sizeof body);
-    int port;
-    int listener = listen_anywhere(&port);
+    int port = 0;
+    int listener = listen_at(&port);
     int timer = start_timer(number(argc, argv, "--interval-us", "2000"));
     int head_len = snprintf(serve.answer, sizeof serve.answer,
                             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", body_len);
