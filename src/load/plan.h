@@ -141,8 +141,7 @@ struct load_step {
     uint64_t slo_first_token_ns;
     uint64_t slo_token_ns; /* mean time between tokens */
     uint64_t slo_total_ns;
-    uint32_t
-        beside; /* the series whose stream must not be smoother than this one's: index of a step; UINT32_MAX: none */
+    uint32_t beside; /* a step that asks the origin itself: no stream is smoother than that; UINT32_MAX: none */
 };
 
 struct load_scenario {

@@ -4,6 +4,7 @@
 #include "load/results.h"
 
 #include "lib/sys/clock.h"
+#include "load/results/buffering.h"
 #include "load/results/format.h"
 
 #include <math.h>
@@ -13,9 +14,7 @@
 /* Less than that is one iteration at an edge, or the spread of a Poisson process (three deviations). */
 #define RATE_DEVIATIONS 3
 #define CPU_BOUND       0.95
-/* Two equal streams differ by as much. */
-#define BUFFERING_TOLERANCE 0.05
-#define NO_STEP             UINT32_MAX
+#define NO_STEP         UINT32_MAX
 
 /* --- thresholds --------------------------------------------------------------------------------------------------- */
 
@@ -222,31 +221,6 @@ static void judge_samples(struct load_results *results)
     }
 }
 
-/* A proxy that holds tokens back hands them on in bunches: most gaps shrink, and the first token comes late. */
-static void judge_buffering(struct load_results *results)
-{
-    const struct load_plan *plan = results->plan;
-    for (uint32_t i = 0; i < plan->step_count; i++) {
-        const struct load_step *step = &plan->steps[i];
-        if (step->kind != LOAD_STEP_CHAT || step->beside >= plan->step_count ||
-            !results->totals->series[step->beside].stream)
-            continue;
-        const struct load_stream_series *origin = results->totals->series[i].stream;
-        const struct load_stream_series *gateway = results->totals->series[step->beside].stream;
-        double own = (double)hdr_quantile(&origin->between_tokens, 0.5);
-        double through = (double)hdr_quantile(&gateway->between_tokens, 0.5);
-        if (hdr_count(&gateway->between_tokens) == 0 || through >= own * (1 - BUFFERING_TOLERANCE))
-            continue;
-        char left[FORMAT_BYTES], right[FORMAT_BYTES];
-        format_ns(left, through);
-        format_ns(right, own);
-        load_results_remark(results, LOAD_REMARK_INVALID, "buffering",
-                            "\"" SLICE_FMT "\" gives tokens faster (p50 %s apart) than \"" SLICE_FMT
-                            "\" beside it (%s): something holds the stream back and hands it on in bunches",
-                            SLICE_ARG(plan->steps[step->beside].name), left, SLICE_ARG(step->name), right);
-    }
-}
-
 void load_results_judge(struct load_results *results)
 {
     if (results->is_judged)
@@ -257,7 +231,7 @@ void load_results_judge(struct load_results *results)
     judge_unsent(results);
     judge_errors(results);
     judge_rate(results);
-    judge_buffering(results);
+    load_results_judge_buffering(results);
     judge_cpu(results);
     judge_samples(results);
     if (results->is_cancelled)
