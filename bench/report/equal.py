@@ -145,7 +145,7 @@ def main():
     for name in options.peers:
         if name not in services.BY_NAME:
             parser.error("no peer is called %s" % name)
-    wanted = options.peers or list(services.BY_NAME)
+    wanted = options.peers or [name for name, service in services.BY_NAME.items() if service.is_peer]
     skipped = install.install(wanted) if options.install else {
         name: why for name in wanted if (why := services.BY_NAME[name].missing())}
     names = [name for name in wanted if name not in skipped]

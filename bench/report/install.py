@@ -74,7 +74,7 @@ def go():
     run(["go", "build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-o", services.FIBER, "."], source, CGO_ENABLED="1")
 
 
-STEPS = {"flask-threads": python, "flask-gevent": python, "fastapi": python, "fiber": go, "fastify": npm}
+STEPS = {"flask-threads": python, "flask-gevent": python, "flask-workers": python, "fastapi": python, "fiber": go, "fastify": npm}
 
 
 def install(names):

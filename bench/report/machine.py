@@ -51,7 +51,7 @@ def json_of(command, environment=None):
 def versions(names):
     """{what: {name: version}} of the peers that take part."""
     found = {"weir": {"weir": (harness.text_of([harness.BINARY, "--version"]) or "").removeprefix("weir ")}}
-    if {"flask-threads", "flask-gevent", "fastapi"} & set(names):
+    if any(issubclass(services.BY_NAME[name], services.Python) for name in names):
         found["Python"] = python_versions()
     if "fiber" in names:
         found["Go"] = go_versions()

@@ -37,9 +37,9 @@ def parse():
     parser.add_argument("--rounds", type=int, default=5, help="how often each has its turn (5)")
     parser.add_argument("--seconds", type=float, default=3, help="measured time of a closed loop (3)")
     parser.add_argument("--warm-up", type=float, default=1, help="time before it (1)")
-    parser.add_argument("--latency-seconds", type=float, default=2, help="time of an open loop (2)")
+    parser.add_argument("--latency-seconds", type=float, default=1.6, help="time of an open loop (1.6)")
     parser.add_argument("--shares", default="25,50,75,90", help="rates of the open loops, in percent of what each peer did (25,50,75,90)")
-    parser.add_argument("--wrk-seconds", type=int, default=2, help="time of a run of wrk (2)")
+    parser.add_argument("--wrk-seconds", type=int, default=1, help="time of a run of wrk (1)")
     parser.add_argument("--peers", default=",".join(services.BY_NAME), help="only these")
     parser.add_argument("--quick", action="store_true", help="a minute or two, to see whether it works; the figures mean nothing")
     parser.add_argument("--resume", action="store_true", help="go on where an earlier run was ended")
@@ -67,9 +67,10 @@ def measured(options):
     if "weir" not in names:
         sys.exit("report: weir itself is missing: %s" % skipped.get("weir", "--peers leaves it out"))
     harness.say("holding the answers of %s against each other" % ", ".join(names))
-    rows, wrong = equal.compare([name for name in names if services.BY_NAME[name].is_peer])
+    peers = [name for name in names if services.BY_NAME[name].is_peer]
+    rows, wrong = equal.compare(peers)
     if wrong:
-        sys.exit("report: the answers differ:\n%s" % equal.table([name for name in names if services.BY_NAME[name].is_peer], rows))
+        sys.exit("report: the answers differ:\n%s" % equal.table(peers, rows))
     settings = runs.Settings(options)
     described = machine.describe(names)
     journal = runs.Journal(JOURNAL, options.resume)
@@ -80,7 +81,7 @@ def measured(options):
         "machine": described, "settings": settings.told(), "skipped": skipped,
         "services": {name: services.BY_NAME[name].told() for name in names},
         "routes": {route.name: route.told() for route in routes.ALL},
-        "equal": {"names": [name for name in names if services.BY_NAME[name].is_peer], "rows": rows,
+        "equal": {"names": peers, "rows": rows,
                   "json_tolerance": equal.JSON_TOLERANCE, "image_tolerance": equal.IMAGE_TOLERANCE},
         "runs": journal.runs,
     }

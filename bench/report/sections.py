@@ -55,8 +55,8 @@ class Report:
         title = self.route(name)
         return title[0].upper() + title[1:]
 
-    def serving(self, route):
-        return [name for name in self.peers if route in self.figures[name]["throughput"]]
+    def serving(self, route, names=None):
+        return [name for name in names or self.peers if route in self.figures[name]["throughput"]]
 
 
 def in_short(report):
@@ -101,7 +101,7 @@ def throughput(report):
                      report.summary["routes"]["plain"]["connections"], report.summary["routes"]["image"]["connections"]
                      if "image" in report.summary["routes"] else DASH, report.summary["rounds"], settings["seconds"]))
     for route in report.summary["routes"]:
-        names = report.serving(route)
+        names = report.serving(route, report.figures)
         found = {name: report.figures[name]["throughput"][route] for name in names}
         names.sort(key=lambda name: -found[name]["per_second"])
         section.text("**%s**, `%s %s`" % (report.heading(route), report.summary["routes"][route]["method"],
@@ -153,6 +153,10 @@ def swing(report):
                                  "%s to %s" % (percent(found["low"]), percent(found["high"])), duration(point["cpu_us"])])
         section.text("**%s**" % report.heading(route))
         section.table(["", "mean", "deviation", "5th to 95th percentile", "CPU a request"], rows)
+        section.lines("%s: CPU of the server over time, at half of its own capacity" % report.route(route), "s", "% of a core", [
+            (name, report.title(name), [[round(0.1 * i, 1), share] for i, share in enumerate(point["swing"]["shares"])])
+            for name in report.serving(route) for point in report.figures[name]["latency"].get(route, [])
+            if point["share"] == 50 and point["swing"]])
     return section
 
 
@@ -162,7 +166,7 @@ def memory(report):
                  "rounds. What processes share counts for each of them there; the proportional set size (PSS), taken at the end, divides it. "
                  "nginx has no model. Cold start: from exec until each route has given a right answer, with the models loaded; "
                  "median. File caches are warm.")
-    names = sorted(report.peers, key=lambda name: report.figures[name]["peak_mib"] or 0)
+    names = sorted(report.figures, key=lambda name: report.figures[name]["peak_mib"] or 0)
     section.table(["", "peak", "PSS", "processes", "cold start"], [
         [report.title(name), mib(report.figures[name]["peak_mib"]), mib(report.figures[name]["pss_mib"]),
          str(report.figures[name]["processes"] or DASH), seconds(report.figures[name]["cold_s"])] for name in names])

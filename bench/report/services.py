@@ -178,6 +178,17 @@ class FlaskGevent(Gunicorn):
     flags = ("--worker-class", "gevent", "--workers", "1")
 
 
+class FlaskWorkers(Gunicorn):
+    """What gunicorn advises for one core: 2 × cores + 1."""
+
+    name = "flask-workers"
+    title = "Flask, gunicorn 3 workers"
+    about = "Flask 3, gunicorn, three workers of 4 threads (gthread); closed loop only"
+    flags = ("--worker-class", "gthread", "--workers", "3", "--threads", "4")
+    is_peer = False
+    has_pauses = False
+
+
 class FastApi(Python):
     name = "fastapi"
     title = "FastAPI, uvicorn"
@@ -255,5 +266,5 @@ class Nginx(Service):
         return [servers.need("nginx"), "-p", self.folder, "-c", path, "-e", os.path.join(self.folder, "nginx.log")]
 
 
-ALL = (FlaskThreads, FlaskGevent, FastApi, Fiber, Fastify, Weir, Nginx)
+ALL = (FlaskThreads, FlaskGevent, FlaskWorkers, FastApi, Fiber, Fastify, Weir, Nginx)
 BY_NAME = {service.name: service for service in ALL}

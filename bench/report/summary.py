@@ -57,12 +57,14 @@ def swing_of(runs):
     shares = [run["cpu_shares"] for run in runs if len(run["cpu_shares"]) > 4]
     if not shares:
         return None
+
     def quantile(values, share):
         return sorted(values)[min(int(share * len(values)), len(values) - 1)]
     return {"mean": statistics.median(statistics.fmean(values) for values in shares),
             "deviation": statistics.median(statistics.pstdev(values) for values in shares),
             "low": statistics.median(quantile(values, 0.05) for values in shares),
-            "high": statistics.median(quantile(values, 0.95) for values in shares)}
+            "high": statistics.median(quantile(values, 0.95) for values in shares),
+            "shares": shares[-1]}
 
 
 def throughput(runs, name, route):
