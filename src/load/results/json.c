@@ -183,6 +183,11 @@ static void write_series_summary(const struct load_results *results, struct slic
         write_quantiles("first_token", &series->stream->first_token, writer);
         write_quantiles("between_tokens", &series->stream->between_tokens, writer);
         write_quantiles("per_token", &series->stream->per_token, writer);
+        write_quantiles("normalized", &series->stream->normalized, writer);
+        json_write_member_u64(writer, "input_tokens", counter_read(&series->stream->input_tokens));
+        json_write_member_u64(writer, "events", counter_read(&series->stream->events));
+        json_write_member_u64(writer, "bunched", counter_read(&series->stream->bunched));
+        json_write_member_u64(writer, "good", counter_read(&series->stream->good));
     }
     json_write_object_end(writer);
 }

@@ -112,20 +112,32 @@ static void print_stages(const struct load_results *results, FILE *out)
     }
 }
 
-static void print_stream(const struct load_results *results, FILE *out)
+static void print_stream(const struct load_results *results, struct slice name, const struct load_series *series,
+                         FILE *out)
 {
-    const struct load_stream_series *stream = results->all->stream;
+    const struct load_stream_series *stream = series->stream;
     char tokens[FORMAT_BYTES], rate[FORMAT_BYTES], good[FORMAT_BYTES];
-    if (!stream)
-        return;
-    (void)fputc('\n', out);
+    double answered = (double)counter_read(&series->answered);
+    double gaps = (double)hdr_count(&stream->between_tokens);
+    (void)fprintf(out, "\n  " SLICE_FMT ": %s tokens, %s/s; good are %s answers a second, %.3g %%\n", SLICE_ARG(name),
+                  format_count(tokens, (double)counter_read(&stream->tokens)),
+                  format_count(rate, rate_of(results, counter_read(&stream->tokens))),
+                  format_count(good, rate_of(results, counter_read(&stream->good))),
+                  answered > 0 ? 100 * (double)counter_read(&stream->good) / answered : 0);
     print_row("to the first token", &stream->first_token, out);
     print_row("between tokens", &stream->between_tokens, out);
     print_row("time per token", &stream->per_token, out);
-    (void)fprintf(out, "  %s tokens, %s/s; %s requests a second were good\n",
-                  format_count(tokens, (double)counter_read(&stream->tokens)),
-                  format_count(rate, rate_of(results, counter_read(&stream->tokens))),
-                  format_count(good, rate_of(results, counter_read(&stream->good))));
+    print_row("whole time by tokens", &stream->normalized, out);
+    if (counter_read(&stream->bunched))
+        (void)fprintf(out, "  %.3g %% of the tokens came at one with the token before\n",
+                      gaps > 0 ? 100 * (double)counter_read(&stream->bunched) / gaps : 0);
+}
+
+static void print_streams(const struct load_results *results, FILE *out)
+{
+    for (uint32_t i = 0; i < results->plan->step_count; i++)
+        if (results->totals->series[i].stream)
+            print_stream(results, results->plan->steps[i].name, &results->totals->series[i], out);
 }
 
 static void print_outcomes(const struct load_results *results, FILE *out)
@@ -214,7 +226,7 @@ void load_results_print(const struct load_results *results, FILE *out)
                   format_ns(span, (double)load_results_span_ns(results)));
     print_table(results, out);
     print_stages(results, out);
-    print_stream(results, out);
+    print_streams(results, out);
     print_outcomes(results, out);
     print_generator(results, out);
     print_parts(results, out);
