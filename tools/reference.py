@@ -33,6 +33,7 @@ COMMANDS = [
     ("weir schema validate", ["schema", "validate"]),
     ("weir schema bench", ["schema", "bench"]),
     ("weir import", ["import"]),
+    ("weir load", ["load"]),
     ("weir knee", ["knee"]),
     ("weir keys", ["keys"]),
     ("weir keys add", ["keys", "add"]),
@@ -215,18 +216,21 @@ def load_metrics_page():
     return "".join(parts)
 
 
-def schema_page(weir):
+def schema_page(weir, command):
     """Over many lines, so that a change of one option is a change of few."""
-    return json.dumps(json.loads(run(weir, "check", "--schema")), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(json.loads(run(weir, command, "--schema")), indent=1, ensure_ascii=False) + "\n"
 
 
 def make_pages(weir):
     return {
         "README.md": "# Reference\n\nMade by `tools/reference.py`; a test compares these pages with the binary.\n\n"
                      "* [Configuration](configuration.md), and its [JSON Schema](configuration.schema.json) for editors\n"
+                     "* [Plans of load tests](load-plan.md), and their [JSON Schema](load-plan.schema.json)\n"
                      "* [Commands](commands.md)\n* [Problems](problems.md)\n* [Metrics](metrics.md), and those [of a load test](load-metrics.md)\n",
         "configuration.md": run(weir, "check", "--reference"),
-        "configuration.schema.json": schema_page(weir),
+        "configuration.schema.json": schema_page(weir, "check"),
+        "load-plan.md": run(weir, "load", "--reference"),
+        "load-plan.schema.json": schema_page(weir, "load"),
         "commands.md": commands_page(weir),
         "problems.md": problems_page(),
         "metrics.md": metrics_page(weir),

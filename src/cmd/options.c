@@ -121,8 +121,14 @@ static void print_help(const struct cmd_line *line)
         rest = end ? end + 1 : NULL;
     }
     printf("\n%s\n", line->about);
-    for (int i = 0; i < line->flag_count; i++)
+    const char *group = NULL;
+    for (int i = 0; i < line->flag_count; i++) {
+        const char *next = line->groups ? line->groups[i] : NULL;
+        if (next && (!group || strcmp(next, group) != 0))
+            printf("%s%s:\n", i ? "\n" : "", next);
+        group = next;
         print_flag(&line->flags[i]);
+    }
     print_flag(&help);
-    printf("\nExit codes: 0 done, 1 failed, 2 wrong usage.\n");
+    printf("\nExit codes: %s.\n", line->exits ? line->exits : "0 done, 1 failed, 2 wrong usage");
 }

@@ -19,7 +19,7 @@
 #include "cmd/cmd.h"
 #include "lib/base/attr.h"
 
-#define CMD_FLAGS_MAX 32
+#define CMD_FLAGS_MAX 96
 
 struct cmd_flag {
     const char *name;  /* "file", without dashes */
@@ -35,6 +35,8 @@ struct cmd_line {
     const char *about;   /* some lines of prose, the last one with its newline */
     const struct cmd_flag *flags;
     int flag_count;
+    const char *const *groups; /* of each flag: the heading that it stands under; NULL: there are none */
+    const char *exits;         /* what exit codes mean; NULL: as all commands have it */
     /* Filled when cmd_next returned CMD_END: what is no flag. */
     char **arguments;
     int argument_count;

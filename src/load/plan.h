@@ -161,7 +161,7 @@ struct load_target {
     struct slice host;      /* without port: for SNI and certificates */
     struct slice authority; /* Host field, :authority */
     uint16_t port;
-    struct slice path_prefix;    /* of the URL, without the last slash; may be empty */
+    struct slice path_prefix;    /* of the URL, without the last slash; may be empty. Paths of steps have it already */
     struct address addresses[8]; /* resolved before the test begins; links take turns */
     uint32_t address_count;
     enum load_protocol protocol;

@@ -1,277 +1,203 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* weir load: a test from flags or a plan, run here, watched until it ends, and its results. */
-#include "cmd/options.h"
-#include "lib/json/number.h"
-#include "lib/sys/clock.h"
-#include "lib/sys/cpu_quota.h"
-#include "lib/sys/file.h"
-#include "lib/sys/signals.h"
-#include "load/plan/url.h"
-#include "load/run.h"
-#include "load/session.h"
+/* weir load: words to a plan, a plan to a run, a run to its results. */
+#include "cmd/load/job.h"
+
+#include "load/plan/flags.h"
 
 #include <stdio.h>
 
-#define HEADERS_MAX  64
-#define MEMORY_MAX   ((size_t)1 << 30)
-#define BODY_MAX     ((size_t)256 << 20)
-#define READY_NS     (10 * NS_PER_S)
-#define HEAD_START   (50 * NS_PER_MS) /* so that every thread has seen the first moment before it comes */
-#define OPEN_LINKS   256
-#define CLOSED_LINKS 1
+#define MEMORY_MAX ((size_t)4 << 30)
 
+/* Flags of the command itself stand before those of plans. */
 enum flag {
-    FLAG_CONNECTIONS,
-    FLAG_DURATION,
-    FLAG_RATE,
-    FLAG_REQUESTS,
-    FLAG_METHOD,
-    FLAG_HEADER,
-    FLAG_DATA,
-    FLAG_BODY_FILE,
-    FLAG_THREADS,
-    FLAG_TIMEOUT,
     FLAG_JSON,
+    FLAG_HTML,
+    FLAG_QUIET,
+    FLAG_CHECK,
+    FLAG_SCHEMA,
+    FLAG_REFERENCE,
     FLAG_COUNT,
 };
 
-static const struct cmd_flag flags[] = {
-    [FLAG_CONNECTIONS] = {"connections", 'c', "N", "connections; without --rate each asks again when it was answered"},
-    [FLAG_DURATION] = {"duration", 'd', "TIME", "how long, such as 10s or 1m (10s)"},
-    [FLAG_RATE] = {"rate", 'r', "N", "requests a second, due whether or not earlier ones were answered"},
-    [FLAG_REQUESTS] = {"requests", 'n', "N", "ends after so many"},
-    [FLAG_METHOD] = {"method", 'm', "METHOD", "GET, or POST with a body"},
-    [FLAG_HEADER] = {"header", 'H', "NAME: VALUE", "a header field; may be repeated"},
-    [FLAG_DATA] = {"data", 0, "TEXT", "the body"},
-    [FLAG_BODY_FILE] = {"body-file", 0, "FILE", "a file with the body"},
-    [FLAG_THREADS] = {"threads", 't', "N", "threads (1)"},
-    [FLAG_TIMEOUT] = {"timeout", 0, "TIME", "of a request (30s)"},
-    [FLAG_JSON] = {"json", 0, "FILE", "where the results go, all of them, as JSON"},
+static const struct cmd_flag own_flags[] = {
+    [FLAG_JSON] = {"json", 'o', "FILE", "all results, histograms included, as JSON; - is standard output"},
+    [FLAG_HTML] = {"html", 0, "FILE", "a report with charts, in one file"},
+    [FLAG_QUIET] = {"quiet", 'q', NULL, "says nothing while it runs"},
+    [FLAG_CHECK] = {"check", 0, NULL, "says all that is wrong with the plan"},
+    [FLAG_SCHEMA] = {"schema", 0, NULL, "prints the JSON Schema of a plan's file, for editors"},
+    [FLAG_REFERENCE] = {"reference", 0, NULL, "prints the reference page of plans"},
 };
 
-static const char *const wants[FLAG_COUNT] = {
-    [FLAG_CONNECTIONS] = "a whole number from 1 to 1000000",
-    [FLAG_DURATION] = "a time such as 500ms, 10s or 1m",
-    [FLAG_RATE] = "a number of more than 0",
-    [FLAG_REQUESTS] = "a whole number from 1",
-    [FLAG_HEADER] = "at most 64 times NAME: VALUE",
-    [FLAG_BODY_FILE] = "a file that can be read, of at most 256 MiB",
-    [FLAG_THREADS] = "a whole number from 1 to 256",
-    [FLAG_TIMEOUT] = "a time such as 500ms, 10s or 1m",
-};
+static int finish(struct load_job *job);
 
-struct job {
-    struct load_url_options options;
-    struct slice headers[HEADERS_MAX];
-    struct file_content body;
-    const char *json_path;
+/* --- words --------------------------------------------------------------------------------------------------------- */
 
-    struct pool pool;
-    struct arena arena;
-    struct loop signal_loop;
-    struct signals signals;
-    bool is_cancelled;
-    struct load_run *run;
-};
-
-static int run(struct job *job);
-
-static bool take_count(const char *value, uint64_t least, uint64_t most, uint64_t *ret_count)
+static int build_flags(struct cmd_flag *flags, const char **groups)
 {
-    return text_parse_u64(slice_of_text(value), ret_count) == ERR_OK && *ret_count >= least && *ret_count <= most;
+    int count = 0;
+    for (size_t i = 0; i < load_flag_count; i++) {
+        const struct load_flag *flag = &load_flags[i];
+        flags[count] = (struct cmd_flag){flag->name, flag->letter, flag->value, flag->help};
+        groups[count++] = flag->group;
+    }
+    for (size_t i = 0; i < FLAG_COUNT; i++) {
+        flags[count] = own_flags[i];
+        groups[count++] = i < FLAG_CHECK ? "Results" : "Instead of running";
+    }
+    return count;
 }
 
-static bool take_duration(const char *value, uint64_t *ret_ns)
+static enum err add_word(struct load_job *job, const char *name, const char *value)
 {
-    static const struct {
-        const char *name;
-        uint64_t ns;
-    } units[] = {{"ms", NS_PER_MS}, {"s", NS_PER_S}, {"m", 60 * NS_PER_S}, {"h", 3600 * NS_PER_S}};
-    struct slice rest = slice_of_text(value);
-    double number;
-    if (number_read_f64(&rest, &number) != ERR_OK || number <= 0 || number > 1e6)
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(units); i++)
-        if (slice_is(rest, units[i].name)) {
-            *ret_ns = (uint64_t)(number * (double)units[i].ns);
-            return true;
-        }
-    return false;
+    struct slice word = arena_printf(&job->arena, "--%s%s%s", name, value ? "=" : "", value ? value : "");
+    return word.ptr ? load_inputs_add_word(&job->inputs, word) : ERR_NOMEM;
 }
 
-static bool take_flag(struct job *job, int flag, const char *value)
+static int print_schema(struct load_job *job)
 {
-    struct load_url_options *options = &job->options;
-    uint64_t count = 0;
-    bool is_good = true;
+    struct slice schema;
+    if (load_plan_schema_write(&job->arena, &schema) != ERR_OK)
+        return cmd_fail("load", "out of memory");
+    printf(SLICE_FMT "\n", SLICE_ARG(schema));
+    return CMD_DONE;
+}
+
+static int print_reference(struct load_job *job)
+{
+    struct buffer page = buffer_in_arena(&job->arena, 65536);
+    struct slice text;
+    load_plan_reference_write(&page);
+    if (buffer_finish(&page, &text) != ERR_OK)
+        return cmd_fail("load", "out of memory");
+    printf(SLICE_FMT, SLICE_ARG(text));
+    return CMD_DONE;
+}
+
+/* -1: go on. */
+static int take_own(struct load_job *job, int flag, const char *value)
+{
     switch (flag) {
-    case FLAG_CONNECTIONS:
-        is_good = take_count(value, 1, 1000000, &count);
-        options->connections = (uint32_t)count;
-        return is_good;
-    case FLAG_DURATION:
-        return take_duration(value, &options->duration_ns);
-    case FLAG_RATE:
-        return number_parse_f64(slice_of_text(value), &options->rate) == ERR_OK && options->rate > 0;
-    case FLAG_REQUESTS:
-        return take_count(value, 1, UINT64_MAX, &options->iterations_max);
-    case FLAG_METHOD:
-        options->method = slice_of_text(value);
-        return http_is_token(options->method);
-    case FLAG_HEADER:
-        if (options->header_count == HEADERS_MAX)
-            return false;
-        job->headers[options->header_count++] = slice_of_text(value);
-        return true;
-    case FLAG_DATA:
-        options->body = slice_of_text(value);
-        return true;
-    case FLAG_BODY_FILE:
-        file_content_deinit(&job->body);
-        if (file_read(value, BODY_MAX, &job->body) != ERR_OK)
-            return false;
-        options->body = slice_of(job->body.data, job->body.bytes);
-        return true;
-    case FLAG_THREADS:
-        is_good = take_count(value, 1, 256, &count);
-        options->threads = (uint32_t)count;
-        return is_good;
-    case FLAG_TIMEOUT:
-        return take_duration(value, &options->timeout_ns);
-    default:
+    case FLAG_JSON:
         job->json_path = value;
-        return true;
+        return -1;
+    case FLAG_HTML:
+        job->html_path = value;
+        return -1;
+    case FLAG_QUIET:
+        job->is_quiet = true;
+        return -1;
+    case FLAG_CHECK:
+        job->is_check = true;
+        return -1;
+    case FLAG_SCHEMA:
+        return print_schema(job);
+    default:
+        return print_reference(job);
     }
 }
 
-int cmd_load(int argc, char **argv)
+static int take_words(struct load_job *job, int argc, char **argv)
 {
-    static struct job job = {.options = {.threads = 1, .duration_ns = 10 * NS_PER_S, .timeout_ns = 30 * NS_PER_S}};
+    struct cmd_flag flags[CMD_FLAGS_MAX];
+    const char *groups[CMD_FLAGS_MAX];
     struct cmd_line line = {
         .command = "load",
-        .usage = "[FLAGS] URL",
-        .about = "Sends requests and measures the answers. Latency counts from the moment that a request was due.\n"
-                 "Ctrl-C ends it early, with what there is by then; once more ends it at once.\n",
+        .usage = "[FLAGS] URL\n[FLAGS] PLAN.yaml",
+        .about =
+            "Sends requests and measures the answers: one request to a URL, or what a plan says. Latency counts\n"
+            "from the moment that a request was due. Ctrl-C ends it early, with results; the second one at once.\n",
         .flags = flags,
-        .flag_count = FLAG_COUNT,
+        .flag_count = build_flags(flags, groups),
+        .groups = groups,
+        .exits = LOAD_EXITS,
     };
     const char *value;
     int flag;
     cmd_begin(&line, argc, argv);
-    while ((flag = cmd_next(&line, &value)) >= 0)
-        if (!take_flag(&job, flag, value))
-            return cmd_misuse("load", "--%s takes %s, found \"%s\"", flags[flag].name, wants[flag], value);
+    while ((flag = cmd_next(&line, &value)) >= 0) {
+        bool is_own = (size_t)flag >= load_flag_count;
+        int result = is_own ? take_own(job, flag - (int)load_flag_count, value) : -1;
+        if (result >= 0)
+            return result;
+        if (!is_own && add_word(job, load_flags[flag].name, value) != ERR_OK)
+            return cmd_misuse("load", "more than %d flags for the plan", LOAD_WORDS_MAX);
+    }
     if (flag == CMD_EXIT)
         return line.exit;
     if (line.argument_count != 1)
-        return cmd_misuse("load", "name one URL, such as http://127.0.0.1:8080/");
-    job.options.url = slice_of_text(line.arguments[0]);
-    job.options.headers = job.headers;
-    if (!job.options.connections)
-        job.options.connections = job.options.rate > 0 ? OPEN_LINKS : CLOSED_LINKS;
-    int result = run(&job);
-    file_content_deinit(&job.body);
+        return cmd_misuse("load", "name one URL, such as http://127.0.0.1:8080/, or the file of one plan");
+    if (load_inputs_add_word(&job->inputs, slice_of_text(line.arguments[0])) != ERR_OK)
+        return cmd_fail("load", "out of memory");
+    return -1;
+}
+
+int cmd_load(int argc, char **argv)
+{
+    static struct load_job job;
+    pool_init(&job.pool, 0, MEMORY_MAX);
+    arena_init(&job.arena, &job.pool, 65536, MEMORY_MAX);
+    load_inputs_init(&job.inputs, &job.arena);
+    report_init(&job.report);
+    int result = take_words(&job, argc, argv);
+    if (result < 0)
+        result = load_job_make(&job);
+    if (result == CMD_DONE && job.made.plan)
+        result = finish(&job);
+    load_plan_drop(job.made.plan);
+    report_deinit(&job.report);
+    arena_reset(&job.arena);
+    pool_deinit(&job.pool);
     return result;
 }
 
-/* --- the run ------------------------------------------------------------------------------------------------------ */
+int load_job_make(struct load_job *job)
+{
+    char memory[512];
+    struct text fault = text_init(memory, sizeof memory);
+    if (load_plan_make(&job->inputs, &job->arena, &job->report, &job->made) != ERR_OK)
+        return cmd_fail("load", "out of memory");
+    report_sort(&job->report);
+    report_print(&job->report, stderr);
+    if (!job->made.plan)
+        return CMD_USAGE;
+    if (!job->is_check && load_plan_resolve(&job->made, &fault) != ERR_OK)
+        return cmd_fail("load", "%s", memory);
+    return CMD_DONE;
+}
+
+/* --- running ------------------------------------------------------------------------------------------------------- */
 
 static void on_signal(struct signals *signals, int number)
 {
-    struct job *job = CONTAINER_OF(signals, struct job, signals);
+    struct load_job *job = CONTAINER_OF(signals, struct load_job, signals);
     if (job->is_cancelled)
         process_exit_now(128 + number);
     job->is_cancelled = true;
 }
 
-static bool is_cancelled(void *owner)
+bool load_job_is_cancelled(void *owner)
 {
-    struct job *job = owner;
+    struct load_job *job = owner;
     loop_turn(&job->signal_loop, 0);
     return job->is_cancelled;
 }
 
-static void collect(void *owner, struct load_record *into)
-{
-    load_run_collect(((struct job *)owner)->run, into);
-}
-
-static bool is_over(void *owner)
-{
-    return load_run_is_over(((struct job *)owner)->run);
-}
-
-static void stop(void *owner)
-{
-    load_run_stop(((struct job *)owner)->run);
-}
-
-static int write_json(const struct job *job, const struct load_results *results)
-{
-    FILE *out = fopen(job->json_path, "w");
-    bool is_written = out && load_results_write_json(results, out) == ERR_OK;
-    if (out && fclose(out) != 0)
-        is_written = false;
-    return is_written ? CMD_DONE : cmd_fail("load", "%s cannot be written", job->json_path);
-}
-
-static int watch(struct job *job, const struct load_plan *plan, struct load_results *results)
-{
-    struct load_session_options options = {
-        .plan = plan,
-        .source = {.collect = collect, .is_over = is_over, .stop = stop, .owner = job},
-        .begin_ns = clock_now_ns() + HEAD_START,
-        .is_cancelled = is_cancelled,
-        .owner = job,
-    };
-    load_run_begin(job->run, options.begin_ns);
-    enum err err = load_session_run(&options, results);
-    if (err != ERR_OK && err != ERR_CANCELLED)
-        return cmd_fail("load", "%s", err_text(err));
-    load_results_print(results, stdout);
-    return job->json_path ? write_json(job, results) : CMD_DONE;
-}
-
-static int run_plan(struct job *job, const struct load_plan *plan)
-{
-    struct load_run_options options = {.plan = plan, .parts = 1};
-    struct load_results results;
-    const char *why = NULL;
-    enum err err = load_run_create(&options, READY_NS, &job->run, &why);
-    if (err != ERR_OK)
-        return cmd_fail("load", "%s", why ? why : err_text(err));
-    int result = CMD_FAILED;
-    if (load_results_init(plan, &results) == ERR_OK) {
-        result = watch(job, plan, &results);
-        load_results_deinit(&results);
-    } else {
-        result = cmd_fail("load", "out of memory");
-    }
-    load_run_destroy(job->run);
-    return result;
-}
-
-static int run(struct job *job)
+static int finish(struct load_job *job)
 {
     static const int numbers[] = {SIGINT, SIGTERM, 0};
-    char memory[512];
-    struct text fault = text_init(memory, sizeof memory);
-    struct load_plan *plan;
+    if (job->is_check)
+        return CMD_DONE;
     signals_block(numbers);
     job->signals.on_signal = on_signal;
-    if (loop_init(&job->signal_loop) != ERR_OK || signals_start(&job->signals, &job->signal_loop, numbers) != ERR_OK)
+    if (loop_init(&job->signal_loop) != ERR_OK)
         return cmd_fail("load", "cannot make an event loop");
-    pool_init(&job->pool, 0, MEMORY_MAX);
-    arena_init(&job->arena, &job->pool, 65536, MEMORY_MAX);
-    int result = CMD_USAGE;
-    enum err err = load_plan_of_url(&job->options, &job->arena, &fault, &plan);
-    if (err == ERR_OK)
-        result = run_plan(job, plan);
-    else
-        (void)cmd_misuse("load", SLICE_FMT " %s", SLICE_ARG(job->options.url), fault.len ? memory : err_text(err));
-    arena_reset(&job->arena);
-    pool_deinit(&job->pool);
-    signals_stop(&job->signals);
+    int result = CMD_FAILED;
+    if (signals_start(&job->signals, &job->signal_loop, numbers) == ERR_OK) {
+        result = load_job_run(job);
+        signals_stop(&job->signals);
+    } else {
+        result = cmd_fail("load", "cannot wait for signals");
+    }
     loop_deinit(&job->signal_loop);
     return result;
 }

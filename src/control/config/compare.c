@@ -73,6 +73,11 @@ bool option_equal(const struct option *row, const void *a, const void *b, unsign
         return lists_equal(left, right, sizeof(uint64_t), counts_equal);
     case OPTION_SHAPES:
         return lists_equal(left, right, sizeof(struct option_shape), shapes_equal);
+    case OPTION_PLACED:
+    case OPTION_MEMBERS:
+    case OPTION_TREE:
+        ASSERT(false, "no row of a configuration is of these types");
+        break;
     case OPTION_TABLE:
         return option_table_equal(row->table, left, right, flags);
     case OPTION_TABLES:

@@ -77,6 +77,11 @@ static enum err copy_row(const struct option *row, struct arena *arena, void *fi
         return copy_list(arena, sizeof(uint64_t), field);
     case OPTION_SHAPES:
         return copy_shapes(arena, field);
+    case OPTION_PLACED:
+    case OPTION_MEMBERS:
+    case OPTION_TREE:
+        ASSERT(false, "no row of a configuration is of these types");
+        break;
     case OPTION_TABLE:
         return copy_rows(row->table, arena, field);
     case OPTION_TABLES:

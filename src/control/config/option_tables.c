@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* options.def unfolded into tables. The fields are checked against their rows here: a row that
- * names the wrong type does not compile. */
+/* options.def unfolded into tables. */
 #include "control/config/option_tables.h"
 
 #include "lib/schema/schema.h"
@@ -90,70 +89,5 @@ static const char *const schema_choice_choices[] = {
     [SCHEMA_NO + 1] = NULL,
 };
 
-/* NOLINTBEGIN(bugprone-macro-parentheses): fields, types and initialisers take no parentheses */
-
-/* First pass: the C type behind each option type. */
-#define FIELD_BOOL(owner, field)     bool
-#define FIELD_COUNT(owner, field)    uint64_t
-#define FIELD_BYTES(owner, field)    uint64_t
-#define FIELD_DURATION(owner, field) uint64_t
-#define FIELD_REAL(owner, field)     double
-#define FIELD_TEXT(owner, field)     struct slice
-#define FIELD_PATH(owner, field)     struct slice
-#define FIELD_CHOICE(owner, field)   uint32_t
-#define FIELD_CHOICES(owner, field)  uint32_t
-#define FIELD_TEXTS(owner, field)    struct option_list
-#define FIELD_REALS(owner, field)    struct option_list
-#define FIELD_COUNTS(owner, field)   struct option_list
-#define FIELD_SHAPES(owner, field)   struct option_list
-#define FIELD_TABLES(owner, field)   struct option_list
-#define FIELD_TABLE(owner, field)    __typeof__(((struct owner *)NULL)->field)
-
-#define OPTION_TABLE_BEGIN(table, owner, text)
-#define OPTION_TABLE_END
-#define OPTION(owner, key, field, kind, fallback_text, least, most, bits, extra, text)                                 \
-    _Static_assert(                                                                                                    \
-        __builtin_types_compatible_p(__typeof__(((struct owner *)NULL)->field), FIELD_##kind(owner, field)),           \
-        #owner "." #field " is not of the type that its option row says");
-#include "pipeline/options.def"
-#undef OPTION_TABLE_BEGIN
-#undef OPTION_TABLE_END
-#undef OPTION
-
-/* Second pass: rows. */
-#define OPTION_TABLE_BEGIN(table, owner, text) static const struct option rows_of_##table[] = {
-#define OPTION_TABLE_END                                                                                               \
-    }                                                                                                                  \
-    ;
-#define OPTION(owner, key, field, kind, fallback_text, least, most, bits, extra, text)                                 \
-    {.name = key,                                                                                                      \
-     .type = OPTION_##kind,                                                                                            \
-     .offset = offsetof(struct owner, field),                                                                          \
-     .fallback = fallback_text,                                                                                        \
-     .min = least,                                                                                                     \
-     .max = most,                                                                                                      \
-     .flags = bits,                                                                                                    \
-     .help = text,                                                                                                     \
-     extra},
-#include "pipeline/options.def"
-#undef OPTION_TABLE_BEGIN
-#undef OPTION_TABLE_END
-#undef OPTION
-
-/* Third pass: tables. */
-#define OPTION_TABLE_BEGIN(table, owner, text)                                                                         \
-    const struct option_table option_table_##table = {                                                                 \
-        .name = #table,                                                                                                \
-        .help = text,                                                                                                  \
-        .bytes = sizeof(struct owner),                                                                                 \
-        .rows = rows_of_##table,                                                                                       \
-        .count = ARRAY_LEN(rows_of_##table),                                                                           \
-    };
-#define OPTION_TABLE_END
-#define OPTION(owner, key, field, kind, fallback_text, least, most, bits, extra, text)
-#include "pipeline/options.def"
-#undef OPTION_TABLE_BEGIN
-#undef OPTION_TABLE_END
-#undef OPTION
-
-/* NOLINTEND(bugprone-macro-parentheses) */
+#define OPTIONS_DEF "pipeline/options.def"
+#include "lib/options/unfold.def"

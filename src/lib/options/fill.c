@@ -24,15 +24,19 @@ static enum err read_choice(struct fill *fill, const struct option *row, const s
 static enum err read_choices(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
 static enum err read_list(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
 static enum err read_shapes(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+static enum err read_placed(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+static enum err read_members(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
+static enum err read_tree(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
 static enum err read_table(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
 static enum err read_tables(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
 
 static const option_read readers[] = {
-    [OPTION_BOOL] = read_bool,         [OPTION_COUNT] = read_count,   [OPTION_BYTES] = read_bytes,
-    [OPTION_DURATION] = read_duration, [OPTION_REAL] = read_real,     [OPTION_TEXT] = read_text,
-    [OPTION_PATH] = read_path,         [OPTION_CHOICE] = read_choice, [OPTION_TEXTS] = read_list,
-    [OPTION_REALS] = read_list,        [OPTION_COUNTS] = read_list,   [OPTION_SHAPES] = read_shapes,
-    [OPTION_TABLE] = read_table,       [OPTION_TABLES] = read_tables, [OPTION_CHOICES] = read_choices,
+    [OPTION_BOOL] = read_bool,         [OPTION_COUNT] = read_count,     [OPTION_BYTES] = read_bytes,
+    [OPTION_DURATION] = read_duration, [OPTION_REAL] = read_real,       [OPTION_TEXT] = read_text,
+    [OPTION_PATH] = read_path,         [OPTION_CHOICE] = read_choice,   [OPTION_TEXTS] = read_list,
+    [OPTION_REALS] = read_list,        [OPTION_COUNTS] = read_list,     [OPTION_SHAPES] = read_shapes,
+    [OPTION_TABLE] = read_table,       [OPTION_TABLES] = read_tables,   [OPTION_CHOICES] = read_choices,
+    [OPTION_PLACED] = read_placed,     [OPTION_MEMBERS] = read_members, [OPTION_TREE] = read_tree,
 };
 
 static void check_names(struct fill *fill, const struct fill_job *job);
@@ -53,6 +57,8 @@ enum err fill_table(struct fill *fill, const struct fill_job *job, void *out)
         }
         map.node = NULL;
     }
+    if (map.table->place)
+        *(struct report_place *)((char *)out + map.table->place) = map.node ? map.node->place : map.place;
     if (map.node && !is_short)
         check_names(fill, &map);
     for (size_t i = 0; i < map.table->count; i++)
@@ -69,6 +75,12 @@ static void report_map(struct fill *fill, const struct fill_job *job)
     report_error(fill->report, job->node->place, "%s is a map of options, each as \"name: value\"%s%s%s; found %s",
                  job->table->name, shorthand ? ", or its \"" : "", shorthand ? shorthand->name : "",
                  shorthand ? "\" alone" : "", memory);
+}
+
+enum err fill_value(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    fill->fault = NULL;
+    return readers[row->type](fill, row, node, field);
 }
 
 void yaml_describe(const struct yaml_node *node, struct text *out)
@@ -149,7 +161,8 @@ static enum err fill_row(struct fill *fill, const struct fill_job *job, const st
         return ERR_OK;
     }
     fill->fault = NULL;
-    enum err err = node->kind == YAML_NULL ? ERR_INVALID : readers[row->type](fill, row, node, field);
+    enum err err =
+        node->kind == YAML_NULL && row->type != OPTION_TREE ? ERR_INVALID : readers[row->type](fill, row, node, field);
     if (err == ERR_INVALID)
         report_value(fill, job, row, fill->fault ? fill->fault : node);
     return err == ERR_NOMEM ? ERR_NOMEM : ERR_OK;
@@ -349,15 +362,17 @@ static enum err read_list(struct fill *fill, const struct option *row, const str
     static const struct option unbounded = {0};
     const struct item_type *type = &types[row->type];
     ASSERT(type->read, "only lists of scalars come here");
-    if (node->kind != YAML_LIST || !is_within(row, node->count))
+    bool is_alone = row->flags & OPTION_ALONE && node->kind == YAML_SCALAR;
+    uint32_t count = is_alone ? 1 : node->count;
+    if ((node->kind != YAML_LIST && !is_alone) || !is_within(row, count))
         return ERR_INVALID;
-    char *items = arena_alloc_array(fill->arena, node->count, type->bytes);
+    char *items = arena_alloc_array(fill->arena, count, type->bytes);
     if (!items)
         return ERR_NOMEM;
-    uint32_t index = 0;
-    for (const struct yaml_node *item = node->first; item; item = item->next)
-        TRY(blame(fill, item, type->read(fill, &unbounded, item, items + type->bytes * index++)));
-    *(struct option_list *)field = (struct option_list){.items = items, .count = node->count};
+    const struct yaml_node *item = is_alone ? node : node->first;
+    for (uint32_t i = 0; i < count; i++, item = item->next)
+        TRY(blame(fill, item, type->read(fill, &unbounded, item, items + type->bytes * i)));
+    *(struct option_list *)field = (struct option_list){.items = items, .count = count};
     return ERR_OK;
 }
 
@@ -383,6 +398,40 @@ static enum err read_shapes(struct fill *fill, const struct option *row, const s
     for (const struct yaml_node *item = node->first; item; item = item->next)
         TRY(blame(fill, item, read_shape(fill, item, &shapes[index++])));
     *(struct option_list *)field = (struct option_list){.items = shapes, .count = node->count};
+    return ERR_OK;
+}
+
+static enum err read_placed(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    struct option_text *text = field;
+    TRY(read_text(fill, row, node, &text->text));
+    text->place = node->place;
+    return ERR_OK;
+}
+
+static enum err read_members(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    static const struct option unbounded = {0};
+    if (node->kind != YAML_MAP || !is_within(row, node->count))
+        return ERR_INVALID;
+    struct option_member *members = arena_alloc_array(fill->arena, node->count, sizeof *members);
+    if (!members)
+        return ERR_NOMEM;
+    uint32_t index = 0;
+    for (const struct yaml_node *item = node->first; item; item = item->next) {
+        struct option_member *member = &members[index++];
+        TRY(keep_text(fill, item->key, &member->name));
+        member->name_place = item->key_place;
+        TRY(blame(fill, item, read_placed(fill, &unbounded, item, &member->value)));
+    }
+    *(struct option_list *)field = (struct option_list){.items = members, .count = node->count};
+    return ERR_OK;
+}
+
+static enum err read_tree(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field)
+{
+    (void)fill, (void)row;
+    *(const struct yaml_node **)field = node;
     return ERR_OK;
 }
 

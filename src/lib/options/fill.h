@@ -3,6 +3,7 @@
 #ifndef WEIR_LIB_OPTIONS_FILL_H
 #define WEIR_LIB_OPTIONS_FILL_H
 
+#include "lib/options/option.h"
 #include "lib/yaml/yaml.h"
 
 struct fill {
@@ -25,6 +26,10 @@ struct fill_job {
 /* Fills the zeroed struct `out`, defaults included. What is wrong goes to the report, and the field keeps its default.
  * ERR_NOMEM. */
 MUST_USE enum err fill_table(struct fill *fill, const struct fill_job *job, void *out);
+
+/* One value by its row, for `field`, which has its default. ERR_INVALID: not what the row takes (a TABLE reports by itself);
+ * ERR_NOMEM. */
+MUST_USE enum err fill_value(struct fill *fill, const struct option *row, const struct yaml_node *node, void *field);
 
 /* "found" in messages: the text "x", a list, a map, nothing. */
 void yaml_describe(const struct yaml_node *node, struct text *out);

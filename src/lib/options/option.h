@@ -7,7 +7,7 @@
 #ifndef WEIR_LIB_OPTIONS_OPTION_H
 #define WEIR_LIB_OPTIONS_OPTION_H
 
-#include "lib/base/slice.h"
+#include "lib/yaml/report.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +27,9 @@ enum option_type {
     OPTION_COUNTS,   /* struct option_list of uint64_t */
     OPTION_CHOICES,  /* uint32_t: a bit for each of choices[] that is in the list, which is not empty */
     OPTION_SHAPES,   /* struct option_list of struct option_shape: a map of name → list of sizes */
+    OPTION_PLACED,   /* struct option_text: a text that is looked into later, so its place is kept */
+    OPTION_MEMBERS,  /* struct option_list of struct option_member: a map of name → text */
+    OPTION_TREE,     /* const struct yaml_node *: anything; lives as long as the text of the file that was read */
     OPTION_TABLE,    /* the struct of `table`, in place */
     OPTION_TABLES,   /* struct option_list of structs of `table`; of those with OPTION_RESTART, the rows with it */
 };
@@ -43,11 +46,22 @@ struct option_shape {
     uint32_t rank;
 };
 
+struct option_text {
+    struct slice text; /* as of OPTION_TEXT */
+    struct report_place place;
+};
+
+struct option_member {
+    struct slice name;
+    struct report_place name_place;
+    struct option_text value;
+};
+
 enum option_flag {
     OPTION_REQUIRED = 1,
     OPTION_RESTART = 2,   /* a reload that changes it is refused */
     OPTION_SHORTHAND = 4, /* a scalar in place of the table's map is the value of this row */
-    OPTION_ALONE = 8,     /* of TABLES: an item may stand without a list around it */
+    OPTION_ALONE = 8,     /* of TABLES and TEXTS: an item may stand without a list around it */
 };
 
 struct option_table;
@@ -69,6 +83,8 @@ struct option_table {
     const char *name; /* for messages: "limits", "auth" */
     const char *help;
     size_t bytes; /* of the struct */
+    size_t
+        place; /* offset of the struct report_place that is told where the map stands, which is not the first member; 0: there is none */
     const struct option *rows;
     size_t count;
 };

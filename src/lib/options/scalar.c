@@ -11,14 +11,20 @@ static const struct unit size_units[] = {{"", 1}, {"KiB", 1u << 10}, {"MiB", 1u 
 static const struct unit duration_units[] = {
     {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000}};
 
-static enum err parse(struct slice text, const struct unit *units, size_t count, uint64_t *ret_value);
+static enum err parse_part(struct slice *text, const struct unit *units, size_t *count, uint64_t *value);
 static void format(uint64_t value, const struct unit *units, size_t count, struct text *out);
 static void add_range(const struct option *option, bool is_length, struct text *out);
 static void add_choices(const struct option *option, struct text *out);
 
 enum err size_parse(struct slice text, uint64_t *ret_bytes)
 {
-    return parse(text, size_units, ARRAY_LEN(size_units), ret_bytes);
+    size_t count = ARRAY_LEN(size_units);
+    uint64_t bytes = 0;
+    TRY(parse_part(&text, size_units, &count, &bytes));
+    if (text.len)
+        return ERR_SYNTAX;
+    *ret_bytes = bytes;
+    return ERR_OK;
 }
 
 enum err duration_parse(struct slice text, uint64_t *ret_ns)
@@ -27,7 +33,13 @@ enum err duration_parse(struct slice text, uint64_t *ret_ns)
         *ret_ns = 0;
         return ERR_OK;
     }
-    return parse(text, duration_units, ARRAY_LEN(duration_units), ret_ns);
+    size_t count = ARRAY_LEN(duration_units);
+    uint64_t ns = 0;
+    do
+        TRY(parse_part(&text, duration_units, &count, &ns));
+    while (text.len);
+    *ret_ns = ns;
+    return ERR_OK;
 }
 
 void size_format(uint64_t bytes, struct text *out)
@@ -72,6 +84,9 @@ void option_describe(const struct option *option, struct text *out)
         [OPTION_COUNTS] = {"a list of", " ", " whole numbers", true},
         [OPTION_CHOICES] = {"a list of at least one of ", NULL, "", false},
         [OPTION_SHAPES] = {"a map of", " ", " names to lists of sizes, such as {x: [1, 3, 48, 192]}", true},
+        [OPTION_PLACED] = {"a text", " of ", "", true},
+        [OPTION_MEMBERS] = {"a map of", " ", " names to texts", true},
+        [OPTION_TREE] = {"anything", NULL, "", false},
         [OPTION_TABLE] = {"a map of options", NULL, "", false},
         [OPTION_TABLES] = {"a list of", " ", " maps", true},
     };
@@ -82,7 +97,7 @@ void option_describe(const struct option *option, struct text *out)
     if (row->between && option_is_bounded(option)) {
         text_add(out, slice_of_text(row->between));
         add_range(option, row->is_length, out);
-        if (option->type == OPTION_TEXT || option->type == OPTION_PATH)
+        if (option->type == OPTION_TEXT || option->type == OPTION_PATH || option->type == OPTION_PLACED)
             text_add(out, SLICE_LIT(" bytes"));
     }
     text_add(out, slice_of_text(row->after));
@@ -94,21 +109,38 @@ void option_describe(const struct option *option, struct text *out)
         text_printf(out, ", or its `%s` alone", option_shorthand(option->table)->name);
 }
 
-static enum err parse(struct slice text, const struct unit *units, size_t count, uint64_t *ret_value)
+static size_t count_digits(struct slice text)
 {
     size_t digits = 0;
-    uint64_t number;
-    uint64_t value;
     while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
         digits++;
-    TRY(text_parse_u64(slice_first(text, digits), &number));
-    struct slice name = slice_skip(text, digits);
-    for (size_t i = 0; i < count; i++) {
-        if (!slice_is(name, units[i].name))
+    return digits;
+}
+
+static size_t count_letters(struct slice text)
+{
+    size_t letters = 0;
+    while (letters < text.len && (text.ptr[letters] < '0' || text.ptr[letters] > '9'))
+        letters++;
+    return letters;
+}
+
+/* Adds one part, "90m", to *value. Its unit is of units[0..*count - 1], and *count becomes how many may follow: parts go from the
+ * largest unit to the smallest, "1h30m". */
+static enum err parse_part(struct slice *text, const struct unit *units, size_t *count, uint64_t *value)
+{
+    uint64_t number;
+    size_t digits = count_digits(*text);
+    TRY(text_parse_u64(slice_first(*text, digits), &number));
+    *text = slice_skip(*text, digits);
+    size_t letters = count_letters(*text);
+    for (size_t i = 0; i < *count; i++) {
+        if (!slice_is(slice_first(*text, letters), units[i].name))
             continue;
-        if (__builtin_mul_overflow(number, units[i].factor, &value))
+        if (__builtin_mul_overflow(number, units[i].factor, &number) || __builtin_add_overflow(*value, number, value))
             return ERR_LIMIT;
-        *ret_value = value;
+        *text = slice_skip(*text, letters);
+        *count = i;
         return ERR_OK;
     }
     return ERR_SYNTAX;

@@ -8,7 +8,7 @@
 
 /* 4096, 16KiB, 10MiB or 1GiB. ERR_SYNTAX, or ERR_LIMIT on overflow. */
 MUST_USE enum err size_parse(struct slice text, uint64_t *ret_bytes);
-/* 250ms, 10s, 5m or 1h; 0 needs no unit. */
+/* 250ms, 10s, 5m, 1h or 1m30s; 0 needs no unit. */
 MUST_USE enum err duration_parse(struct slice text, uint64_t *ret_ns);
 /* The largest unit that divides the value. */
 void size_format(uint64_t bytes, struct text *out);

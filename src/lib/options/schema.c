@@ -38,18 +38,40 @@ static void write_pattern(struct json_writer *out, const char *pattern)
     write_number(out, "minimum", 0);
 }
 
-static void write_items(struct json_writer *out, const struct option *row, const char *const *types)
+static void write_types(struct json_writer *out, const char *const *types)
 {
-    json_write_member_string(out, "type", SLICE_LIT("array"));
-    json_write_key(out, SLICE_LIT("items"));
-    json_write_object_begin(out);
     json_write_key(out, SLICE_LIT("type"));
     json_write_array_begin(out);
     for (; *types; types++)
         json_write_string(out, slice_of_text(*types));
     json_write_array_end(out);
+}
+
+static void write_items(struct json_writer *out, const struct option *row, const char *const *types)
+{
+    json_write_member_string(out, "type", SLICE_LIT("array"));
+    json_write_key(out, SLICE_LIT("items"));
+    json_write_object_begin(out);
+    write_types(out, types);
     json_write_object_end(out);
     write_bounds(out, row, "minItems", "maxItems");
+}
+
+static void write_texts(struct json_writer *out, const struct option *row, const char *const *types)
+{
+    if (!(row->flags & OPTION_ALONE)) {
+        write_items(out, row, types);
+        return;
+    }
+    json_write_key(out, SLICE_LIT("anyOf"));
+    json_write_array_begin(out);
+    json_write_object_begin(out);
+    write_items(out, row, types);
+    json_write_object_end(out);
+    json_write_object_begin(out);
+    write_types(out, types);
+    json_write_object_end(out);
+    json_write_array_end(out);
 }
 
 /* What a plain scalar of YAML is read as. */
@@ -126,26 +148,33 @@ static void write_type(const struct option_schema *schema, const struct option *
         write_pattern(out, "^[0-9]+(KiB|MiB|GiB)?$");
         break;
     case OPTION_DURATION:
-        write_pattern(out, "^(0|[0-9]+(us|ms|s|m|h))$");
+        write_pattern(out, "^(0|([0-9]+(us|ms|s|m|h))+)$");
         break;
     case OPTION_REAL:
         json_write_member_string(out, "type", SLICE_LIT("number"));
         write_bounds(out, row, "minimum", "maximum");
         break;
     case OPTION_TEXT:
+    case OPTION_PLACED:
     case OPTION_PATH:
-        json_write_key(out, SLICE_LIT("type"));
-        json_write_array_begin(out);
-        for (size_t i = 0; scalars[i]; i++)
-            json_write_string(out, slice_of_text(scalars[i]));
-        json_write_array_end(out);
+        write_types(out, scalars);
         write_bounds(out, row, "minLength", "maxLength");
         break;
     case OPTION_CHOICE:
         write_choices(out, row);
         break;
     case OPTION_TEXTS:
-        write_items(out, row, scalars);
+        write_texts(out, row, scalars);
+        break;
+    case OPTION_MEMBERS:
+        json_write_member_string(out, "type", SLICE_LIT("object"));
+        json_write_key(out, SLICE_LIT("additionalProperties"));
+        json_write_object_begin(out);
+        write_types(out, scalars);
+        json_write_object_end(out);
+        write_bounds(out, row, "minProperties", "maxProperties");
+        break;
+    case OPTION_TREE:
         break;
     case OPTION_REALS:
         write_items(out, row, numbers);

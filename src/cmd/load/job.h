@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What weir load works with, from its flags to its exit code. */
+#ifndef WEIR_CMD_LOAD_JOB_H
+#define WEIR_CMD_LOAD_JOB_H
+
+#include "cmd/options.h"
+#include "lib/sys/signals.h"
+#include "load/plan/make.h"
+#include "load/results.h"
+
+/* Besides those of all commands. */
+enum load_exit {
+    LOAD_EXIT_THRESHOLDS = 3, /* the test ran, and a threshold does not hold */
+    LOAD_EXIT_INVALID =
+        4, /* the test ran, and its figures mean nothing: the generator was late, too much failed, ... */
+    LOAD_EXIT_CANCELLED = 130,
+};
+#define LOAD_EXITS                                                                                                     \
+    "0 done and all thresholds hold, 1 failed to run, 2 wrong usage or plan,\n"                                        \
+    "3 a threshold does not hold, 4 the run is invalid, 130 ended early by Ctrl-C"
+
+struct load_job {
+    /* What the flags say beside the plan. */
+    const char *json_path;
+    const char *html_path;
+    bool is_quiet;
+    bool is_check;
+
+    struct pool pool;
+    struct arena arena;
+    struct load_inputs inputs;
+    struct report report;
+    struct load_made made;
+
+    struct loop signal_loop;
+    struct signals signals;
+    bool is_cancelled;
+};
+
+/* Makes the plan of job->inputs; what is wrong is printed. CMD_DONE, CMD_USAGE or CMD_FAILED. */
+int load_job_make(struct load_job *job);
+/* Runs the plan in this process, to its exit code. */
+int load_job_run(struct load_job *job);
+/* Whether Ctrl-C was pressed; for sessions. The second one ends the process. */
+bool load_job_is_cancelled(void *job);
+
+#endif

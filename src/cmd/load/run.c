@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plan run in this process, and where its results go. */
+#include "cmd/load/job.h"
+
+#include "lib/sys/clock.h"
+#include "load/run.h"
+#include "load/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define READY_NS   (10 * NS_PER_S)
+#define HEAD_START (50 * NS_PER_MS) /* so that every thread has seen the first moment before it comes */
+
+static void collect(void *run, struct load_record *into)
+{
+    load_run_collect(run, into);
+}
+
+static bool is_over(void *run)
+{
+    return load_run_is_over(run);
+}
+
+static void stop(void *run)
+{
+    load_run_stop(run);
+}
+
+typedef enum err (*write_results)(const struct load_results *results, FILE *out);
+
+static int write_file(const char *path, write_results write, const struct load_results *results)
+{
+    bool is_standard = strcmp(path, "-") == 0;
+    FILE *out = is_standard ? stdout : fopen(path, "w");
+    bool is_written = out && write(results, out) == ERR_OK;
+    if (out && !is_standard && fclose(out) != 0)
+        is_written = false;
+    return is_written ? CMD_DONE : cmd_fail("load", "%s cannot be written", path);
+}
+
+static enum err print_html(const struct load_results *results, FILE *out)
+{
+    char *json = NULL;
+    size_t bytes = 0;
+    uint32_t which;
+    FILE *memory = open_memstream(&json, &bytes);
+    enum err err = memory ? load_results_write_json(results, memory) : ERR_NOMEM;
+    if (memory && fclose(memory) != 0)
+        err = ERR_NOMEM;
+    if (err == ERR_OK) {
+        const struct slice text = slice_of(json, bytes);
+        err = load_report_write_html(&text, 1, out, &which);
+    }
+    free(json);
+    return err;
+}
+
+static int write_all(const struct load_job *job, const struct load_results *results)
+{
+    int result = CMD_DONE;
+    if (job->json_path)
+        result = write_file(job->json_path, load_results_write_json, results);
+    if (job->html_path)
+        result = MAX(result, write_file(job->html_path, print_html, results));
+    return result;
+}
+
+static int verdict_of(const struct load_results *results)
+{
+    if (results->is_cancelled)
+        return LOAD_EXIT_CANCELLED;
+    if (!load_results_are_valid(results))
+        return LOAD_EXIT_INVALID;
+    return load_results_hold(results) ? CMD_DONE : (int)LOAD_EXIT_THRESHOLDS;
+}
+
+static int watch(struct load_job *job, struct load_run *run, struct load_results *results)
+{
+    struct load_session_options options = {
+        .plan = job->made.plan,
+        .source = {.collect = collect, .is_over = is_over, .stop = stop, .owner = run},
+        .begin_ns = clock_now_ns() + HEAD_START,
+        .is_cancelled = load_job_is_cancelled,
+        .owner = job,
+    };
+    load_run_begin(run, options.begin_ns);
+    enum err err = load_session_run(&options, results);
+    if (err != ERR_OK && err != ERR_CANCELLED)
+        return cmd_fail("load", "%s", err_text(err));
+    bool has_standard = job->json_path && strcmp(job->json_path, "-") == 0;
+    load_results_print(results, has_standard ? stderr : stdout);
+    int result = write_all(job, results);
+    return result == CMD_DONE ? verdict_of(results) : result;
+}
+
+int load_job_run(struct load_job *job)
+{
+    struct load_run_options options = {.plan = job->made.plan, .parts = 1};
+    struct load_results results;
+    struct load_run *run;
+    const char *why = NULL;
+    enum err err = load_run_create(&options, READY_NS, &run, &why);
+    if (err != ERR_OK)
+        return cmd_fail("load", "%s", why ? why : err_text(err));
+    int result = CMD_FAILED;
+    if (load_results_init(job->made.plan, &results) == ERR_OK) {
+        result = watch(job, run, &results);
+        load_results_deinit(&results);
+    } else {
+        result = cmd_fail("load", "out of memory");
+    }
+    load_run_destroy(run);
+    return result;
+}
