@@ -96,6 +96,8 @@ void load_results_remark(struct load_results *results, enum load_remark_kind kin
 uint64_t load_results_span_ns(const struct load_results *results);
 /* What a threshold is about, as of the last interval; NaN where nothing was recorded that tells. */
 double load_threshold_value(const struct load_results *results, const struct load_threshold *threshold);
+/* The histogram that it is a statistic of; NULL where it is about a count or a rate. */
+const struct hdr *load_threshold_hdr(const struct load_results *results, const struct load_threshold *threshold);
 /* Never of NaN. */
 bool load_threshold_holds(const struct load_threshold *threshold, double value);
 /* The verdict, once, at the end: thresholds, and whether the run is valid (lag, errors, rate held, buffering). */

@@ -37,6 +37,13 @@ static const struct hdr *hdr_of(const struct load_results *results, const struct
     }
 }
 
+const struct hdr *load_threshold_hdr(const struct load_results *results, const struct load_threshold *threshold)
+{
+    const struct load_series *series =
+        threshold->step == NO_STEP ? results->all : &results->totals->series[threshold->step];
+    return hdr_of(results, series, threshold->quantity);
+}
+
 static double value_of_hdr(const struct hdr *hdr, const struct load_threshold *threshold)
 {
     if (!hdr || hdr_count(hdr) == 0)
