@@ -38,13 +38,14 @@ static enum err compile_file_of_rows(struct compile *compile, const struct load_
                         .data = data,
                         .cells = buffer_in_arena(compile->arena, 65536)};
     struct slice cells = {NULL, 0};
+    uint32_t errors = compile->report->error_count;
     *data = (struct load_data){.name = spec->name.text, .order = (enum load_data_order)spec->order};
     if (!text.ptr)
         return ERR_OK;
     TRY(is_json ? read_json_lines(&rows, text) : read_csv(&rows, text));
     TRY(buffer_finish(&rows.cells, &cells));
     data->cells = (const struct slice *)(const void *)cells.ptr;
-    if (data->row_count == 0)
+    if (data->row_count == 0 && compile->report->error_count == errors)
         report_error_in(compile->report, &rows.origin, (struct report_place){1, 1}, "there are no rows in it");
     return ERR_OK;
 }

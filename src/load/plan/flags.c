@@ -170,8 +170,10 @@ static enum err add_stages(struct fill *fill, const struct load_flag *flag, stru
         struct slice level = slice_trim(slice_cut(&value, ','));
         struct slice duration = slice_cut(&level, ':');
         TRY(append(fill, field, sizeof *stage, (void **)&stage));
-        if (!level.len || duration_parse(duration, &stage->duration_ns) != ERR_OK || stage->duration_ns == 0)
+        if (!level.len || duration_parse(duration, &stage->duration_ns) != ERR_OK || stage->duration_ns == 0) {
+            *(struct option_list *)field = (struct option_list){0};
             return refuse(fill, "--%s takes %s, such as 30s:100,1m:100..1000", flag->name, flag->value);
+        }
         bool is_users = level.ptr[level.len - 1] == 'u';
         level.len -= is_users;
         *(is_users ? &stage->users : &stage->rate) = (struct option_text){.text = arena_copy(fill->arena, level)};

@@ -7,6 +7,7 @@
 #include "control/config/load.h"
 #include "pipeline/middleware.h"
 #include "pipeline/route.h"
+#include "unit/lib/yaml/notes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -151,18 +152,6 @@ const struct middleware *middleware_find(struct slice name)
         if (slice_is(name, middlewares[i]->name))
             return middlewares[i];
     return NULL;
-}
-
-/* The notes as lines, without the file's name: "3:5: error: …\n". */
-static inline void format_report(const struct report *report, char *out, size_t capacity)
-{
-    struct text all = text_init(out, capacity);
-    for (uint32_t i = 0; i < report->note_count; i++) {
-        char line[REPORT_NOTE_BYTES_MAX + 128];
-        struct text one = text_init(line, sizeof line);
-        report_note_format(report, &report->notes[i], &one);
-        text_printf(&all, "%s\n", line + report->path.len + 1);
-    }
 }
 
 /* Loads and returns the configuration, or NULL; the report has to read `expected`. */

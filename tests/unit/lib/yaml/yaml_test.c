@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/yaml/yaml.h"
 
-#include "unit/control/config/harness.h"
+#include "unit/lib/yaml/notes.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
 
 /* A parse with its memory. */
 struct parse {
