@@ -21,6 +21,8 @@ enum load_failure {
     LOAD_FAILURE_COUNT,
 };
 const char *load_failure_name(enum load_failure failure);
+/* What it means, in words. */
+const char *load_failure_help(enum load_failure failure);
 
 struct load_request {
     struct slice method;

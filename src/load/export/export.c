@@ -100,6 +100,8 @@ static enum err listen_at(struct load_export *export, struct text *fault)
     struct address address;
     enum err err = address_parse(listen, &address);
     if (err == ERR_OK)
+        err = socket_probe_free(&address); /* sockets share ports here, so that listening would not tell */
+    if (err == ERR_OK)
         err = export_server_create(&export->loop, &address, write_text, export, &export->server);
     if (err == ERR_SYNTAX)
         text_printf(fault, SLICE_FMT " is no address such as 127.0.0.1:9095", SLICE_ARG(listen));

@@ -312,7 +312,7 @@ static void on_closed(struct load_link *link, enum load_failure failure)
     if (!sender->is_busy || sender->is_sent)
         return;
     if (sender->is_fresh)
-        fail(sender, load_failure_name(failure));
+        fail(sender, load_failure_help(failure));
     else
         open_link(sender);
 }
@@ -342,7 +342,7 @@ static void on_failed(struct load_exchange *exchange, enum load_failure failure)
 {
     struct sender *sender = CONTAINER_OF(exchange, struct sender, exchange);
     if (sender->is_busy && sender->is_fresh)
-        fail(sender, load_failure_name(failure));
+        fail(sender, load_failure_help(failure));
     else
         sender->is_sent = false; /* on_closed follows */
 }
