@@ -5,6 +5,7 @@
 
 #include "cmd/options.h"
 #include "lib/sys/signals.h"
+#include "load/export.h"
 #include "load/plan/make.h"
 #include "load/results.h"
 
@@ -41,6 +42,8 @@ struct load_job {
 int load_job_make(struct load_job *job);
 /* Runs the plan in this process, to its exit code. */
 int load_job_run(struct load_job *job);
+/* Begins to tell figures of the running test, where the plan wants that; *ret_export is NULL where not. Else it is told why not. */
+int load_job_export(struct load_job *job, struct load_export **ret_export);
 /* Whether Ctrl-C was pressed; for sessions. The second one ends the process. */
 bool load_job_is_cancelled(void *job);
 

@@ -78,20 +78,28 @@ static int verdict_of(const struct load_results *results)
 
 static int watch(struct load_job *job, struct load_run *run, struct load_results *results)
 {
+    struct load_export *export;
+    int result = load_job_export(job, &export);
+    if (result != CMD_DONE)
+        return result;
+    const struct load_observer observer = export ? load_export_observer(export) : (struct load_observer){0};
     struct load_session_options options = {
         .plan = job->made.plan,
         .source = {.collect = collect, .is_over = is_over, .stop = stop, .owner = run},
         .begin_ns = clock_now_ns() + HEAD_START,
+        .observers = &observer,
+        .observer_count = export != NULL,
         .is_cancelled = load_job_is_cancelled,
         .owner = job,
     };
     load_run_begin(run, options.begin_ns);
     enum err err = load_session_run(&options, results);
+    load_export_stop(export, results);
     if (err != ERR_OK && err != ERR_CANCELLED)
         return cmd_fail("load", "%s", err_text(err));
     bool has_standard = job->json_path && strcmp(job->json_path, "-") == 0;
     load_results_print(results, has_standard ? stderr : stdout);
-    int result = write_all(job, results);
+    result = write_all(job, results);
     return result == CMD_DONE ? verdict_of(results) : result;
 }
 
