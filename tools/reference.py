@@ -55,6 +55,7 @@ welcome: "{address}\\n"
 LABELS = [
     ("weir_build", "version, compiler, onnxruntime"),
     ("weir_stage_", "stage"),
+    ("weir_loop_stall", "cause"),
     ("weir_http_requests_in_flight", "route"),
     ("weir_http_requests", "route, status"),
     ("weir_http_", "route"),
@@ -74,6 +75,7 @@ GROUPS = [
     ("Models", "weir_model_"),
     ("Models, in the words of Triton", "nv_inference_"),
     ("Stages", "weir_stage_"),
+    ("Event loops", "weir_loop_"),
     ("Reloads", "weir_config_"),
     ("Schemas", "weir_schemas"),
     ("The server", "weir_"),

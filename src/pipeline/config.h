@@ -92,6 +92,11 @@ struct trace_config {
     uint64_t bytes;
 };
 
+/* `stalls:` */
+struct stalls_config {
+    uint64_t threshold_ns; /* 0: nobody looks */
+};
+
 /* What `schemas:` says of every contract, and `contract:` of one route's. */
 struct contract_config {
     uint32_t mode;               /* enum contract_mode */
@@ -222,6 +227,7 @@ struct config {
     struct shutdown_config shutdown;
     struct shared_memory_config shared_memory;
     struct trace_config trace;
+    struct stalls_config stalls;
     bool allows_log_settings;
     bool server_header;                   /* names weir in responses */
     struct slice via;                     /* as written; made use of as via_name */

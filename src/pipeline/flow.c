@@ -23,7 +23,7 @@ static const stage_run stages[STAGE_COUNT] = {
 };
 
 static void run(struct request *request);
-static void record_time(struct request *request, enum stage stage);
+static void record_time(struct request *request, enum stage stage, bool has_ended);
 static void finish(struct request *request);
 static void start_total_timer(struct request *request);
 static void on_total_time(struct timer *timer);
@@ -219,11 +219,13 @@ static void run(struct request *request)
     request->is_waiting = false;
     request->is_running = true;
     request->is_resumed = false;
+    if (UNLIKELY(request->is_timed))
+        request->worker->stalls.marked_ns = clock_now_ns();
     while (step->run) {
         request->stage = step->stage;
         enum verdict verdict = step->run(request);
-        if (UNLIKELY(request->is_timed) && verdict != VERDICT_WAIT)
-            record_time(request, step->stage);
+        if (UNLIKELY(request->is_timed))
+            record_time(request, step->stage, verdict != VERDICT_WAIT);
         if (LIKELY(verdict == VERDICT_NEXT)) {
             step++;
             if (!step->run && request->stage == STAGE_route)
@@ -245,10 +247,18 @@ static void run(struct request *request)
 }
 
 /* A stage's time is from the end of the one before to its own end, waiting included: so one look at the clock, some
- * 25 ns, is enough for each. Only requests with a body are timed, since only they bring work. */
-static RARELY_CALLED void record_time(struct request *request, enum stage stage)
+ * 25 ns, is enough for each. Only requests with a body are timed, since only they bring work; and others for a while after
+ * the loop was held up by nobody knows whom (stalls.h). */
+static RARELY_CALLED void record_time(struct request *request, enum stage stage, bool has_ended)
 {
+    struct stalls *stalls = &request->worker->stalls;
     uint64_t now_ns = clock_now_ns();
+    uint64_t held_ns = now_ns - stalls->marked_ns;
+    stalls->marked_ns = now_ns;
+    if (UNLIKELY(held_ns >= stalls->note_ns))
+        stalls_note(request, stage, held_ns);
+    if (!has_ended)
+        return;
     uint64_t stage_ns = now_ns - request->stage_begin_ns;
     request->stage_begin_ns = now_ns;
     if (stage == STAGE_receive)

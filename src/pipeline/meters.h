@@ -6,6 +6,7 @@
 #include "lib/meter/counter.h"
 #include "lib/meter/histogram.h"
 #include "pipeline/stage.h"
+#include "pipeline/stalls.h"
 
 #define METER_STATUS_MIN   100
 #define METER_STATUS_COUNT 500 /* 100..599 */
@@ -29,6 +30,7 @@ struct worker_meter {
     struct histogram stage_time[STAGE_COUNT];
     struct histogram upstream_time; /* from handing a request on to the head of the response */
     struct counter tls_handshakes_failed[TLS_FAILURE_COUNT];
+    struct stall_meter stalls;
 };
 
 /* What became of what did not fit the contract of a route. */

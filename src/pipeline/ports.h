@@ -10,6 +10,10 @@
 #include "pipeline/access_record.h"
 
 struct config;
+
+/* What an endpoint of that name answers. */
+enum debug_document { DEBUG_STALLS, DEBUG_DOCUMENTS };
+
 struct shared_regions;
 struct trace_record;
 struct tracing;
@@ -72,6 +76,9 @@ struct ports {
 
     /* Renders all metrics into heap memory that the caller frees. Any thread but a worker. */
     enum err (*metrics_render)(void *owner, bool is_openmetrics, char **ret_text, size_t *ret_bytes);
+
+    /* A document of what the server is doing, in JSON, into heap memory that the caller frees. Any thread but a worker. */
+    enum err (*debug_render)(void *owner, enum debug_document document, char **ret_text, size_t *ret_bytes);
 
     /* The OpenAPI document of the configuration, which the caller holds, into heap memory that the caller frees. Any thread
      * but a worker. */

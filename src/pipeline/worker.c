@@ -75,6 +75,7 @@ static enum err init(struct worker *worker, const struct worker_options *options
     TRY(loop_init(&worker->loop));
     worker->loop.owner = worker;
     worker->loop.on_turn = on_turn;
+    stalls_init(worker);
     worker->mailbox.on_mail = on_mail;
     TRY(mailbox_start(&worker->mailbox, &worker->loop));
     places_join(worker->places, worker->index, &worker->mailbox.wake);
@@ -142,6 +143,7 @@ void worker_join(struct worker *worker)
 static void run(void *argument)
 {
     struct worker *worker = argument;
+    worker->stalls.tidied_ns = worker->loop.now_ns;
     timer_set(&worker->loop.timers, &worker->tidy_timer, worker->loop.now_ns + TIDY_PERIOD_NS);
     loop_run(&worker->loop);
     timer_cancel(&worker->tidy_timer);
@@ -261,6 +263,7 @@ static enum err add_generation(struct worker *worker, struct config *config)
     if (old)
         proxy_pools_hand_on(old->pools, generation->pools);
     set_limits(worker, &config->limits);
+    stalls_set_threshold(worker, config->stalls.threshold_ns);
     for (uint32_t i = 0; i < worker->listener_count; i++)
         set_listener_config(&worker->listeners[i]);
     if (old)
@@ -391,6 +394,7 @@ static void on_tidy(struct timer *timer)
         codings_trim(&worker->codings);
         drop_spares(worker);
     }
+    stalls_tidy(worker);
     if (++worker->tidy_count % MODELS_TIDY_PERIODS == 0)
         tidy_models(worker);
     gauge_set(&worker->meter.connections_open, worker->connection_count);

@@ -101,6 +101,7 @@ struct worker {
     uint64_t wall_offset_ns;  /* what it said, less that */
     uint64_t random_state[2]; /* for request ids: not secret */
 
+    struct stalls stalls;
     struct worker_meter meter;
 
     /* Orders from the control thread: it writes order and argument, then is_ordered; the worker clears it. */

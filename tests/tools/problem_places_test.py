@@ -46,6 +46,7 @@ PLACES = {
     "files/content.c": "AT_FILES AT_ASSET",
     "files/": "AT_FILES",
     "endpoint/metrics.c": "AT_METRICS",
+    "endpoint/debug.c": "AT_METRICS",
     "endpoint/openapi.c": "AT_OPENAPI",
     "endpoint/render.c": "AT_METRICS AT_OPENAPI AT_REPOSITORY",
     "endpoint/schemas.c": "AT_SCHEMAS",

@@ -46,7 +46,6 @@ static void render_routes(struct rendering *rendering);
 static void render_reloads(struct rendering *rendering);
 static void render_loads(struct rendering *rendering);
 static void render_schemas(struct rendering *rendering);
-static enum err copy_out(struct rendering *rendering, char **ret_text, size_t *ret_bytes);
 
 enum err metrics_render(const struct metrics_sources *sources, bool is_openmetrics, char **ret_text, size_t *ret_bytes)
 {
@@ -63,6 +62,7 @@ enum err metrics_render(const struct metrics_sources *sources, bool is_openmetri
     render_tls_failures(&rendering);
     render_stages(&rendering);
     render_upstreams(&rendering);
+    render_loops(&rendering);
     if (sources->registry)
         render_routes(&rendering);
     render_models(&rendering);
@@ -73,16 +73,17 @@ enum err metrics_render(const struct metrics_sources *sources, bool is_openmetri
         render_schemas(&rendering);
     if (sources->loads)
         render_loads(&rendering);
-    enum err err = copy_out(&rendering, ret_text, ret_bytes);
+    struct slice text;
+    enum err err = exposition_end(&rendering.out, &text);
+    if (err == ERR_OK)
+        err = render_copy(text, ret_text, ret_bytes);
     arena_reset(&arena);
     pool_deinit(&pool);
     return err;
 }
 
-static enum err copy_out(struct rendering *rendering, char **ret_text, size_t *ret_bytes)
+enum err render_copy(struct slice text, char **ret_text, size_t *ret_bytes)
 {
-    struct slice text;
-    TRY(exposition_end(&rendering->out, &text));
     char *copy = malloc(text.len);
     if (!copy)
         return ERR_NOMEM;

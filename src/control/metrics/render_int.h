@@ -19,6 +19,11 @@ void render_family(struct rendering *rendering, enum exposition_type type, const
 void render_histogram(struct rendering *rendering, const struct exposition_label *labels, size_t label_count,
                       struct exposition_bounds bounds);
 
+/* Into heap memory that the caller frees, without a NUL. */
+MUST_USE enum err render_copy(struct slice text, char **ret_text, size_t *ret_bytes);
+
+/* Those of event loops: weir_loop_…. */
+void render_loops(struct rendering *rendering);
 /* All families of models: weir_model_… and nv_inference_…. */
 void render_models(struct rendering *rendering);
 /* weir_pipeline_step_…. */

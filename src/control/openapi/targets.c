@@ -41,7 +41,8 @@
     "stats\":{"                                                                                                        \
     "\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"batch_size\"]}}}}}}}"
 
-#define INDEX_BODY "{\"type\":\"object\",\"properties\":{\"ready\":{\"type\":\"boolean\"}}}"
+#define DEBUG_QUANTILES "\"count\",\"total_ns\",\"p50_ns\",\"p90_ns\",\"p99_ns\",\"p99_9_ns\",\"max_ns\",\"causes\""
+#define INDEX_BODY      "{\"type\":\"object\",\"properties\":{\"ready\":{\"type\":\"boolean\"}}}"
 #define WISH_BODY                                                                                                      \
     "{\"type\":\"object\",\"properties\":{\"parameters\":{\"type\":\"object\",\"properties\":{\"config\":{\"type\":"   \
     "\"string\"},\"unload_dependents\":{\"type\":\"boolean\"}}}}}"
@@ -75,6 +76,20 @@ static const struct endpoint_row {
                    "\"rows_knee\",\"capacity_per_s\"],\"properties\":{\"name\":{\"type\":\"string\"},\"version\":{"
                    "\"type\":\"string\"},\"row_ns\":{\"type\":\"number\"},\"run_ns\":{\"type\":\"number\"},"
                    "\"rows_knee\":{\"type\":\"integer\"},\"capacity_per_s\":{\"type\":\"number\"}}}}}}"},
+    [ENDPOINT_stalls] =
+        {.tag = TAG_OPERATION,
+         .summary = "Times that event loops were away",
+         .places = AT_METRICS,
+         .schema =
+             "{\"type\":\"object\",\"required\":[\"threshold_ns\",\"workers\",\"all\",\"events\"],"
+             "\"properties\":{\"threshold_ns\":{\"type\":\"integer\"},\"workers\":{\"type\":\"array\",\"items\":{"
+             "\"type\":\"object\",\"required\":[\"worker\"," DEBUG_QUANTILES
+             "]}},\"all\":{\"type\":\"object\",\"required\":[" DEBUG_QUANTILES
+             "]},\"events\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"until\",\"worker\","
+             "\"duration_ns\",\"cause\",\"phase\"],\"properties\":{\"until\":{\"type\":\"string\",\"format\":"
+             "\"date-time\"},\"duration_ns\":{\"type\":\"integer\"},\"cause\":{\"enum\":[\"handler\","
+             "\"descheduled\",\"major_fault\"]},\"stage\":{\"type\":\"string\"},\"route\":{\"type\":"
+             "\"string\"}}}}}}"},
     [ENDPOINT_metrics] = {.tag = TAG_OPERATION, .summary = "All meters, for a scraper", .places = AT_METRICS},
     [ENDPOINT_schemas] = {.tag = TAG_OPERATION, .summary = "Schemas that routes are bound to", .places = AT_SCHEMAS},
     [ENDPOINT_openapi_json] = {.tag = TAG_OPERATION, .summary = "This document", .places = AT_OPENAPI},

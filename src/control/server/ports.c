@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the data plane asks of the control plane. */
+#include "control/metrics/debug_render.h"
 #include "control/openapi/openapi.h"
 #include "control/server/say.h"
 #include "control/server/server_int.h"
@@ -35,6 +36,20 @@ static enum err render(void *owner, bool is_openmetrics, char **ret_text, size_t
                                                       : (struct slice){NULL, 0}},
     };
     enum err err = metrics_render(&sources, is_openmetrics, ret_text, ret_bytes);
+    config_unref(config);
+    return err;
+}
+
+static enum err render_debug(void *owner, enum debug_document document, char **ret_text, size_t *ret_bytes)
+{
+    struct server *server = owner;
+    struct config *config = server_config(server);
+    struct debug_sources sources = {
+        .workers = server->meters,
+        .worker_count = server->worker_count,
+        .stall_threshold_ns = config->stalls.threshold_ns,
+    };
+    enum err err = debug_render(&sources, document, ret_text, ret_bytes);
     config_unref(config);
     return err;
 }
@@ -118,6 +133,7 @@ void server_ports_init(struct server *server)
         .log_settings = log_settings,
         .metrics_render = render,
         .openapi_render = render_openapi,
+        .debug_render = render_debug,
         .schemas_are_stale = are_stale,
         .schemas_reload = ask_for_schemas,
         .schemas_outcome = outcome_of_schemas,

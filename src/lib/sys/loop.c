@@ -16,6 +16,8 @@
 #define ACCEPTS_PER_TURN 64
 #define ACCEPTS_AT_STOP  65536      /* more than a queue holds, and an end when they come as fast as they are taken */
 #define WAIT_MS_MAX      3600000    /* an hour */
+#define EVENTS_PER_LOOK  16         /* a power of two; see stall.h */
+#define EVENTS_ASKED     4          /* how long their bytes have been there */
 #define KNOWN            (1U << 31) /* in watch.armed: epoll has the descriptor, whatever the events */
 
 static void arm(struct watch *watch, uint32_t events);
@@ -23,7 +25,7 @@ static void on_stream_events(struct watch *watch, uint32_t events);
 static void on_rare_events(struct stream *stream, uint32_t events);
 static void on_listener_events(struct watch *watch, uint32_t events);
 static void on_mailbox_events(struct watch *watch, uint32_t events);
-static int wait_for_events(struct loop *loop, uint64_t wait_ns);
+static void wait_for_events(struct loop *loop, uint64_t wait_ns);
 static bool has_mail(struct loop *loop);
 
 enum err loop_init(struct loop *loop)
@@ -32,7 +34,14 @@ enum err loop_init(struct loop *loop)
     if (loop->epoll < 0)
         return ERR_IO;
     timer_wheel_init(&loop->timers, loop->now_ns);
+    stall_watch_init(&loop->stalls);
+    loop_watch_closely(loop, false);
     return ERR_OK;
+}
+
+void loop_watch_closely(struct loop *loop, bool is_closely)
+{
+    loop->look_mask = is_closely ? 0 : EVENTS_PER_LOOK - 1;
 }
 
 void loop_deinit(struct loop *loop)
@@ -44,23 +53,27 @@ void loop_deinit(struct loop *loop)
 
 void loop_run(struct loop *loop)
 {
+    stall_watch_begin(&loop->stalls, clock_now_ns());
     while (!loop->is_stopping)
         loop_turn(loop, UINT64_MAX);
+    stall_watch_end(&loop->stalls);
 }
 
 void loop_turn(struct loop *loop, uint64_t wait_ns)
 {
-    int count = wait_for_events(loop, wait_ns);
-    loop->now_ns = clock_now_ns();
+    wait_for_events(loop, wait_ns);
     loop->turns++;
-    loop->ready_count = count > 0 ? count : 0;
     for (int i = 0; i < loop->ready_count; i++) {
         struct watch *watch = loop->ready[i].data.ptr;
         if (watch)
             watch->on_events(watch, loop->ready[i].events);
+        if (UNLIKELY((i & loop->look_mask) == loop->look_mask))
+            stall_look(&loop->stalls, clock_now_ns(), STALL_AT_EVENTS);
     }
     loop->ready_count = 0;
     timer_wheel_run(&loop->timers, loop->now_ns);
+    if (UNLIKELY(!loop->look_mask))
+        stall_look(&loop->stalls, clock_now_ns(), STALL_AT_TIMERS);
     if (loop->on_turn)
         loop->on_turn(loop);
 }
@@ -70,18 +83,52 @@ void loop_stop(struct loop *loop)
     loop->is_stopping = true;
 }
 
-static int wait_for_events(struct loop *loop, uint64_t wait_ns)
+/* For how long bytes have been there already, which a sleep should have ended: the process was stopped, or the machine below this
+ * one. The system counts in ticks, of 10 ms at most; what is within two of them is nothing. */
+static RARELY_CALLED uint64_t bytes_waited_ns(const struct loop *loop)
+{
+    uint64_t waited_ns = 0;
+    for (int i = 0; i < MIN(loop->ready_count, EVENTS_ASKED); i++) {
+        const struct watch *watch = loop->ready[i].data.ptr;
+        if (watch->on_events == on_stream_events && loop->ready[i].events == EPOLLIN)
+            waited_ns = MAX(waited_ns, socket_received_ago_ns(watch->fd));
+    }
+    return waited_ns > 20 * NS_PER_MS ? waited_ns : 0;
+}
+
+static int wait_once(struct loop *loop, int timeout_ms)
+{
+    int count = epoll_wait(loop->epoll, loop->ready, LOOP_EVENTS_MAX, timeout_ms);
+    ASSERT(count >= 0 || errno == EINTR, "epoll_wait fails only when interrupted");
+    return count;
+}
+
+static RARELY_CALLED void look_up(struct loop *loop, int timeout_ms)
+{
+    uint64_t due_ns = loop->stalls.since_ns + (uint64_t)timeout_ms * NS_PER_MS;
+    uint64_t waited_ns = bytes_waited_ns(loop);
+    stall_look_up(&loop->stalls, loop->now_ns, MAX(waited_ns, loop->now_ns - MIN(due_ns, loop->now_ns)));
+}
+
+static void wait_for_events(struct loop *loop, uint64_t wait_ns)
 {
     loop->now_ns = clock_now_ns();
+    stall_look(&loop->stalls, loop->now_ns, STALL_AT_END);
     bool is_urgent = has_mail(loop) || loop->is_stopping;
     uint64_t next_ns = is_urgent ? 0 : timer_wheel_next_ns(&loop->timers, loop->now_ns);
     next_ns = MIN(next_ns, wait_ns);
     int timeout_ms = next_ns > WAIT_MS_MAX * NS_PER_MS ? WAIT_MS_MAX : (int)((next_ns + NS_PER_MS - 1) / NS_PER_MS);
-    int count = epoll_wait(loop->epoll, loop->ready, LOOP_EVENTS_MAX, timeout_ms);
-    ASSERT(count >= 0 || errno == EINTR, "epoll_wait fails only when interrupted");
+    int count = wait_once(loop, timeout_ms);
+    if (UNLIKELY(count < 0)) /* by a stop of the process, mostly: what has come meanwhile shall tell */
+        count = wait_once(loop, 0);
+    loop->ready_count = MAX(count, 0);
     if (loop->mailbox)
         wake_clear(&loop->mailbox->wake);
-    return count;
+    loop->now_ns = clock_now_ns();
+    if (is_urgent)
+        stall_look(&loop->stalls, loop->now_ns, STALL_AT_MAIL);
+    else if (UNLIKELY(stall_has_slept(&loop->stalls, loop->now_ns)))
+        look_up(loop, timeout_ms);
 }
 
 /* Looks before sleeping, and once more after sleep was announced: see wake.h. While there is mail nothing is announced,

@@ -14,6 +14,7 @@
 #include "lib/base/slice.h"
 #include "lib/sys/file.h"
 #include "lib/sys/socket.h"
+#include "lib/sys/stall.h"
 #include "lib/sys/timer.h"
 #include "lib/sys/wake.h"
 
@@ -128,6 +129,8 @@ struct loop {
     void *owner;
     bool is_stopping;
     uint64_t turns;
+    struct stall_watch stalls; /* the owner sets a threshold and on_stall, if it wants to know */
+    int look_mask;             /* after the events of numbers that have all its bits, a look at the clock */
     struct epoll_event ready[LOOP_EVENTS_MAX]; /* of the turn; its pointer is NULL once the watch was closed */
     int ready_count;
 };
@@ -138,6 +141,12 @@ void loop_deinit(struct loop *loop);
 void loop_run(struct loop *loop);
 /* One turn that waits at most wait_ns; for tests. */
 void loop_turn(struct loop *loop, uint64_t wait_ns);
+/* Whether each event and each part of a turn is followed by a look at the clock (stall.h). */
+void loop_watch_closely(struct loop *loop, bool is_closely);
+static inline bool loop_is_watched_closely(const struct loop *loop)
+{
+    return !loop->look_mask;
+}
 /* On the loop's own thread. */
 void loop_stop(struct loop *loop);
 

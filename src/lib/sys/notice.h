@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A short text that one thread writes now and then, and that any thread reads without waiting for it: a sequence lock
- * (Lameter, "Effective synchronization on Linux/NUMA systems", 2005), all of whose words are atomic, so that it is no race. */
+/* A short text that one thread writes now and then, and that any thread reads without waiting for it (sequence.h). */
 #ifndef WEIR_LIB_SYS_NOTICE_H
 #define WEIR_LIB_SYS_NOTICE_H
 

@@ -2,6 +2,7 @@
 #include "lib/sys/socket.h"
 
 #include "lib/base/text.h"
+#include "lib/sys/clock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -339,6 +340,15 @@ enum err socket_connect(const struct address *address, int timeout_ms, int *ret_
     else
         close(fd);
     return err;
+}
+
+uint64_t socket_received_ago_ns(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t bytes = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) != 0)
+        return 0;
+    return info.tcpi_last_data_recv * NS_PER_MS;
 }
 
 void socket_close(int fd)

@@ -70,6 +70,8 @@ MUST_USE enum err socket_connect_start(const struct address *address, const stru
  * for nothing. */
 MUST_USE enum err socket_failure(int fd);
 void socket_close(int fd);
+/* How long ago bytes were last received by the system, to some milliseconds; 0 where it does not tell. Only of TCP. */
+uint64_t socket_received_ago_ns(int fd);
 /* Sends FIN; what the other side still sends can be read. */
 void socket_shutdown_write(int fd);
 /* ERR_OK when nobody listens on the address, ERR_EXISTS when somebody does (this process too, with SO_REUSEPORT or

@@ -17,6 +17,7 @@ static const stage_run endpoints[ENDPOINT_COUNT] = {
     [ENDPOINT_readyz] = endpoint_readyz,
     [ENDPOINT_metrics] = endpoint_metrics,
     [ENDPOINT_scheduler] = endpoint_scheduler,
+    [ENDPOINT_stalls] = endpoint_stalls,
     [ENDPOINT_schemas] = endpoint_schemas,
     [ENDPOINT_v2_server] = endpoint_v2_server,
     [ENDPOINT_v2_live] = endpoint_v2_live,

@@ -18,7 +18,7 @@ enum err http1_read_head(struct request *request)
     connection_pin(connection, true);
     connection->request_count++;
     request->stage = STAGE_route;
-    request->is_timed = request->head.has_body;
+    request->is_timed = request->head.has_body || loop_is_watched_closely(&request->worker->loop);
     request->stage_begin_ns = request->worker->loop.now_ns;
     return parse_target(request);
 }

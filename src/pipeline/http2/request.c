@@ -45,7 +45,7 @@ void http2_pipe_head(struct http2_stream *stream, enum err err)
     exchange->ready_ns = http2_now_ns(exchange);
     request->received_bytes = request->head.head_bytes;
     request->stage = STAGE_route;
-    request->is_timed = request->head.has_body;
+    request->is_timed = request->head.has_body || loop_is_watched_closely(&request->worker->loop);
     request->stage_begin_ns = exchange->ready_ns;
     if (err != ERR_OK) {
         const struct http_head kept = {.version_major = 2, .has_body = request->head.has_body, .is_keep_alive = true};
