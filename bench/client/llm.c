@@ -10,6 +10,8 @@
  *   POST /v1/chat/completions, /v1/completions   `max_tokens` or `max_completion_tokens` and `include_usage` are read
  *   POST /v1/messages                            Anthropic's events
  *   POST /cut, /error, /plain                    ends without its end; with an error; is no stream at all
+ *
+ * In HTTP/1.0, as nginx asks unless it is told otherwise, the body has no chunks and ends with the connection.
  */
 #include "common.h"
 
@@ -29,6 +31,7 @@ struct connection {
     uint64_t begin_ns;
     enum dialect dialect;
     bool wants_usage;
+    bool is_chunked;
     long tokens, sent;
     size_t len;
     char in[IN_BYTES];
@@ -128,12 +131,16 @@ static void put(struct connection *connection, const char *bytes, size_t len)
 struct out {
     char bytes[4096];
     size_t len;
+    bool is_chunked;
 };
 
 static void add_chunk(struct out *out, const char *text)
 {
-    out->len +=
-        (size_t)snprintf(out->bytes + out->len, sizeof out->bytes - out->len, "%zx\r\n%s\r\n", strlen(text), text);
+    char *end = out->bytes + out->len;
+    size_t room = sizeof out->bytes - out->len;
+    int len =
+        out->is_chunked ? snprintf(end, room, "%zx\r\n%s\r\n", strlen(text), text) : snprintf(end, room, "%s", text);
+    out->len += (size_t)len;
 }
 
 #define OPENAI_CHUNK                                                                                                   \
@@ -141,9 +148,10 @@ static void add_chunk(struct out *out, const char *text)
 
 static void add_begin(struct out *out, const struct connection *connection)
 {
-    out->len = (size_t)snprintf(out->bytes, sizeof out->bytes,
-                                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
-                                "Transfer-Encoding: chunked\r\n\r\n");
+    out->len =
+        (size_t)snprintf(out->bytes, sizeof out->bytes,
+                         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n%s\r\n",
+                         out->is_chunked ? "Transfer-Encoding: chunked\r\n" : "Connection: close\r\n");
     if (connection->dialect == ANTHROPIC)
         add_chunk(out,
                   "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":7,"
@@ -191,12 +199,13 @@ static void add_end(struct out *out, const struct connection *connection)
     } else if (connection->dialect == BROKEN) {
         add_chunk(out, "data: {\"error\":{\"message\":\"the model has gone\",\"code\":500}}\n\n");
     }
-    out->len += (size_t)snprintf(out->bytes + out->len, sizeof out->bytes - out->len, "0\r\n\r\n");
+    if (out->is_chunked)
+        out->len += (size_t)snprintf(out->bytes + out->len, sizeof out->bytes - out->len, "0\r\n\r\n");
 }
 
 static void send_token(struct connection *connection)
 {
-    struct out out = {.len = 0};
+    struct out out = {.is_chunked = connection->is_chunked};
     bool is_last = connection->sent + 1 == connection->tokens;
     add_token(&out, connection);
     connection->sent++;
@@ -207,6 +216,8 @@ static void send_token(struct connection *connection)
     else
         be_due(connection, connection->begin_ns + llm.first_ns + (uint64_t)connection->sent * llm.interval_ns);
     put(connection, out.bytes, out.len);
+    if (is_last && !connection->is_chunked)
+        drop(connection);
 }
 
 /* --- requests ---------------------------------------------------------------------------------------------------- */
@@ -221,7 +232,7 @@ static long read_number(const char *body, const char *name, long fallback)
 static void answer(struct connection *connection, const char *path, const char *body)
 {
     static const char plain[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
-    struct out out;
+    struct out out = {.is_chunked = connection->is_chunked};
     long tokens = read_number(body, "\"max_completion_tokens\"", read_number(body, "\"max_tokens\"", llm.tokens));
     if (strncmp(path, "/plain", 6) == 0) {
         put(connection, plain, sizeof plain - 1);
@@ -256,6 +267,7 @@ static bool take_request(struct connection *connection)
     char *path = strchr(in, ' ');
     char kept = in[len];
     in[len] = '\0';
+    connection->is_chunked = strstr(in, " HTTP/1.1\r\n") != NULL;
     if (path && connection->heap_at < 0)
         answer(connection, path + 1, head_end + 4);
     in[len] = kept;

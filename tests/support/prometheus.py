@@ -5,7 +5,6 @@ goes when they end. setup/setup.sh --test unpacks both into build/deps/tools; an
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import urllib.error
@@ -29,19 +28,13 @@ def need(*programs):
             weir.skip("%s is not there: setup/setup.sh --test unpacks it" % program)
 
 
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
 class Daemon:
     """A program that answers /-/ready; ended by its process, whose output is shown when the test fails."""
 
     def __init__(self, program):
         self.program = find(program)
         self.folder = tempfile.mkdtemp(prefix="weir-%s-" % program)
-        self.port = free_port()
+        self.port = weir.free_port()
         self.url = "http://127.0.0.1:%d" % self.port
         self.process = None
 

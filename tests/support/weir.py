@@ -54,6 +54,17 @@ def wait_until(condition, seconds, what):
         time.sleep(0.02)
 
 
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def is_listening(port):
+    with socket.socket() as asked:
+        return asked.connect_ex(("127.0.0.1", port)) == 0
+
+
 # The least there is to a request: one worker, one route, the chain that names and counts.
 LIVEZ_CONFIG = """
 listen: [127.0.0.1:0]

@@ -25,8 +25,8 @@ static bool delta_has_content(yyjson_val *delta)
     size_t count;
     yyjson_val *key;
     yyjson_val *value;
-    if (yyjson_is_str(delta))
-        return is_filled(delta);
+    if (!yyjson_is_obj(delta))
+        return yyjson_is_str(delta) && is_filled(delta);
     yyjson_obj_foreach(delta, index, count, key, value)
     {
         struct slice name = json_text(key);
