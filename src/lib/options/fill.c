@@ -58,7 +58,7 @@ enum err fill_table(struct fill *fill, const struct fill_job *job, void *out)
         map.node = NULL;
     }
     if (map.table->place)
-        *(struct report_place *)((char *)out + map.table->place) = map.node ? map.node->place : map.place;
+        *(struct report_place *)(void *)((char *)out + map.table->place) = map.node ? map.node->place : map.place;
     if (map.node && !is_short)
         check_names(fill, &map);
     for (size_t i = 0; i < map.table->count; i++)
