@@ -48,6 +48,7 @@ function stageMarks(run) {
         context.strokeStyle = context.fillStyle = inkOf();
         context.setLineDash([4, 4]);
         context.font = 11 * devicePixelRatio + 'px system-ui, sans-serif';
+        context.textAlign = 'left';
         stages.forEach((stage, i) => {
           const x = Math.round(plot.valToPos(stage.begin_ns / 1e9, 'x', true));
           if (x < plot.bbox.left || x > plot.bbox.left + plot.bbox.width) return;
@@ -66,8 +67,13 @@ function stageMarks(run) {
   };
 }
 
-const axis = (values, options) => ({
-  stroke: inkOf, grid: { stroke: gridOf, width: 1 }, ticks: { stroke: gridOf, width: 1 },
+// Of a logarithmic axis only the powers of ten have a line.
+const isPower = value => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9;
+const powersOnly = (plot, splits) => splits.filter(isPower).length < 2 ? splits
+  : splits.map(value => isPower(value) ? value : null);
+const axis = (values, options, isLog) => ({
+  stroke: inkOf, grid: { stroke: gridOf, width: 1, ...isLog && { filter: powersOnly } },
+  ticks: { stroke: gridOf, width: 1, ...isLog && { filter: powersOnly } },
   values: (plot, splits) => splits.map(value => value == null ? null : values(value)), ...options,
 });
 
@@ -77,16 +83,17 @@ function drawChart(place, x, series, options) {
   const text = options.yText;
   const plot = new uPlot({
     width: Math.max(place.clientWidth, 200), height: options.height || 260,
+    padding: [8, 36, 0, 0],
     cursor: { focus: { prox: 24 } }, focus: { alpha: 0.35 },
     scales: {
-      x: { time: false, distr: options.xLog ? 3 : 1, log: 10 },
-      y: options.log ? { distr: 3, log: 10 } : { range: (plot, low, high) => [0, high > 0 ? high * 1.08 : 1] },
+      x: { time: false, distr: options.xLog ? 3 : 1, log: 10, range: options.xRange },
+      y: options.log ? { distr: 3, log: 10, range: options.yRange } : { range: (plot, low, high) => [0, high > 0 ? high * 1.08 : 1] },
     },
-    axes: [axis(options.xText, options.xAxis), axis(options.yTick || text, { size: 74 })],
+    axes: [axis(options.xText, options.xAxis, options.xLog), axis(options.yTick || text, { size: 74 }, options.log)],
     series: [
       { label: options.xName, value: (plot, value) => value == null ? '–' : options.xValue(value) },
       ...series.map(one => ({
-        label: one.label, stroke: colors[one.color % colors.length], width: 1.75, dash: one.dash,
+        label: one.label, stroke: colors[one.color % colors.length], width: one.width ?? 1.75, dash: one.dash,
         fill: one.fill ? colors[one.color % colors.length] + (one.fill === true ? '33' : one.fill) : undefined,
         points: { show: x.length < 3, size: 5 }, paths: options.bars ? uPlot.paths.bars({ size: [0.95, 100] })
           : options.steps ? uPlot.paths.stepped({ align: -1 }) : undefined,
@@ -123,8 +130,9 @@ function timeline(pick) {
       const values = new Array(times.length).fill(isOne ? null : undefined);
       for (const interval of run.results.intervals)
         values[place.get(interval.end_ns / 1e9)] = one.of(interval, (interval.end_ns - interval.begin_ns) / 1e9);
+      if (one.isOptional && !values.some(value => value)) continue;
       series.push({
-        ...one, values, label: isOne ? one.label : run.name + ' ' + one.label,
+        ...one, values, label: isOne ? one.label : '#' + (run.index + 1) + ' ' + one.label,
         color: isOne ? one.color : run.index, dash: isOne ? one.dash : one.runDash || one.dash,
       });
     }
@@ -136,7 +144,7 @@ function timeChart(parent, caption, about, description, pick, options) {
   chart(parent, caption, about, description, place => {
     const [times, series] = timeline(pick);
     return drawChart(place, times, series, {
-      xName: 'time', xText: seconds, xValue: value => value.toFixed(1) + ' s', yText: countText, yTick: countTick,
+      xName: 'time', xText: seconds, xRange: (plot, low, high) => [Math.min(low, plot.select.width ? low : 0), high], xValue: value => value.toFixed(1) + ' s', yText: countText, yTick: countTick,
       plugins: [stageMarks(runs[0])], ...options,
     });
   });
@@ -157,6 +165,7 @@ function latencyCharts(parent) {
     + nsText(all.p99_ns) + ', p99.9 ' + nsText(all.p999_ns), drawSpectrum);
   chart(parent, 'Distribution of latency', 'share of requests by latency; logarithmic', 'most at ' + nsText(all.p50_ns),
     drawBins);
+  if (isOne) chart(parent, 'Latency, request by request', 'the darker, the more requests of an interval', 'heat map over time', drawHeat);
 }
 
 function drawSpectrum(place) {
@@ -178,7 +187,7 @@ function drawSpectrum(place) {
       : nines === 0 ? '0 %' : (100 - 100 / value).toFixed(Math.max(nines - 2, 0)) + ' %';
   };
   return drawChart(place, x, series, {
-    xName: 'percentile', xLog: true, xText: percent, yText: nsText, yTick: nsTick, log: true,
+    xName: 'percentile', xLog: true, height: 260, xText: percent, yText: nsText, yTick: nsTick, log: true,
     xValue: value => (100 - 100 / value).toFixed(Math.max(Math.ceil(Math.log10(value)) - 1, 1)) + ' %',
   });
 }
@@ -211,6 +220,41 @@ function drawBins(place) {
   });
 }
 
+// Each column an interval, each cell how many of its requests took so long: what percentiles leave out, such as two groups.
+function drawHeat(place) {
+  const intervals = runs[0].results.intervals;
+  const perDecade = 24;
+  const columns = intervals.map(interval => interval.latency ? decodeHistogram(interval.latency) : [])
+    .map(buckets => binsOf({ buckets, count: buckets.reduce((total, bucket) => total + bucket[1], 0) }, perDecade));
+  const bins = columns.flatMap(column => [...column.keys()]);
+  const ns = bin => 10 ** (bin / perDecade);
+  const draw = plot => {
+    const context = plot.ctx;
+    context.save();
+    context.fillStyle = palette()[0];
+    intervals.forEach((interval, i) => {
+      const left = plot.valToPos(interval.begin_ns / 1e9, 'x', true);
+      const width = plot.valToPos(interval.end_ns / 1e9, 'x', true) - left;
+      for (const [bin, share] of columns[i]) {
+        const top = plot.valToPos(ns(bin + 1), 'y', true);
+        context.globalAlpha = 0.12 + 0.88 * Math.sqrt(share);
+        context.fillRect(left, top, Math.max(width - 0.5, 1), plot.valToPos(ns(bin), 'y', true) - top);
+      }
+    });
+    context.restore();
+  };
+  const low = bins.reduce((least, bin) => Math.min(least, bin), bins.length ? Infinity : 72);
+  const high = bins.reduce((most, bin) => Math.max(most, bin), low + 1);
+  const range = () => [ns(low), ns(high + 1)];
+  return drawChart(place, intervals.map(interval => interval.end_ns / 1e9), [
+    { label: 'p50', color: 0, fill: false, width: 0, values: intervals.map(interval => positive(interval.p50_ns)) },
+    { label: 'p99', color: 0, fill: false, width: 0, values: intervals.map(interval => positive(interval.p99_ns)) },
+  ], {
+    log: true, yText: nsText, yTick: nsTick, yRange: range, xName: 'time', xText: seconds, xValue: value => value.toFixed(1) + ' s',
+    xRange: (plot, low, high) => [0, high], plugins: [{ hooks: { draw: [draw] } }, stageMarks(runs[0])],
+  });
+}
+
 function loadCharts(parent) {
   const all = runs[0].results.summary.all;
   timeChart(parent, 'Throughput', 'requests a second: due by the plan, and answered right', countText(all.answered_per_s)
@@ -222,7 +266,7 @@ function loadCharts(parent) {
   timeChart(parent, 'Under way', 'at the end of each interval', 'requests in flight, waiting for a connection, and connections',
     () => isOne ? [
       { label: 'in flight', color: 0, of: i => i.in_flight }, { label: 'due, not sent', color: 1, of: i => i.backlog },
-      { label: 'connections', color: 5, dash: [6, 4], of: i => i.links }, { label: 'users', color: 2, of: i => i.users },
+      { label: 'connections', color: 5, dash: [6, 4], of: i => i.links }, { label: 'users', color: 2, isOptional: true, of: i => i.users },
     ] : [{ label: 'in flight', of: i => i.in_flight }, { label: 'due, not sent', runDash: [6, 4], of: i => i.backlog }], {});
   timeChart(parent, 'The generator itself', 'its own lag: from due to sent, where a connection was free', 'p99 '
     + nsText(runs[0].results.summary.lag.p99_ns), () => isOne ? [
