@@ -111,9 +111,12 @@ void load_results_print(const struct load_results *results, FILE *out);
 MUST_USE enum err load_results_write_json(const struct load_results *results, FILE *out);
 /* Locust's columns of its stats file, and of its history; so that what reads those reads ours. */
 MUST_USE enum err load_results_write_csv(const struct load_results *results, FILE *out);
+MUST_USE enum err load_results_write_csv_failures(const struct load_results *results, FILE *out);
 MUST_USE enum err load_results_write_csv_history(const struct load_results *results, FILE *out);
 /* HdrHistogram log, version 1.3: an interval a line. */
 MUST_USE enum err load_results_write_hdr_log(const struct load_results *results, FILE *out);
+/* JUnit's XML: thresholds as test cases. */
+MUST_USE enum err load_results_write_junit(const struct load_results *results, FILE *out);
 
 /* --- of files of results: given as the texts of their JSON. ERR_SYNTAX: *ret_which is none; ERR_NOMEM. ------------------- */
 

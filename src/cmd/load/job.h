@@ -24,6 +24,9 @@ struct load_job {
     /* What the flags say beside the plan. */
     const char *json_path;
     const char *html_path;
+    const char *csv_prefix;
+    const char *hdr_log_path;
+    const char *junit_path;
     bool is_quiet;
     bool is_check;
 
@@ -44,6 +47,10 @@ int load_job_make(struct load_job *job);
 int load_job_run(struct load_job *job);
 /* Begins to tell figures of the running test, where the plan wants that; *ret_export is NULL where not. Else it is told why not. */
 int load_job_export(struct load_job *job, struct load_export **ret_export);
+/* Writes results to wherever job says; what cannot be written is said. CMD_DONE or CMD_FAILED. */
+int load_job_write(const struct load_job *job, const struct load_results *results);
+/* One of these goes to standard output, which then is for nothing else. */
+bool load_job_takes_standard(const struct load_job *job);
 /* Whether Ctrl-C was pressed; for sessions. The second one ends the process. */
 bool load_job_is_cancelled(void *job);
 

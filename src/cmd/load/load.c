@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir load: words to a plan, a plan to a run, a run to its results. */
+#include "cmd/load/files.h"
 #include "cmd/load/job.h"
 
 #include "load/plan/flags.h"
@@ -12,6 +13,9 @@
 enum flag {
     FLAG_JSON,
     FLAG_HTML,
+    FLAG_CSV,
+    FLAG_HDR_LOG,
+    FLAG_JUNIT,
     FLAG_QUIET,
     FLAG_CHECK,
     FLAG_SCHEMA,
@@ -22,6 +26,9 @@ enum flag {
 static const struct cmd_flag own_flags[] = {
     [FLAG_JSON] = {"json", 'o', "FILE", "all results, histograms included, as JSON; - is standard output"},
     [FLAG_HTML] = {"html", 0, "FILE", "a report with charts, in one file"},
+    [FLAG_CSV] = {"csv", 0, "PREFIX", "PREFIX_stats.csv, _stats_history.csv and _failures.csv, with Locust's columns"},
+    [FLAG_HDR_LOG] = {"hdr-log", 0, "FILE", "latencies of each interval as HdrHistogram's log, in nanoseconds"},
+    [FLAG_JUNIT] = {"junit", 0, "FILE", "thresholds as test cases of JUnit, for continuous integration"},
     [FLAG_QUIET] = {"quiet", 'q', NULL, "says nothing while it runs"},
     [FLAG_CHECK] = {"check", 0, NULL, "says all that is wrong with the plan"},
     [FLAG_SCHEMA] = {"schema", 0, NULL, "prints the JSON Schema of a plan's file, for editors"},
@@ -83,6 +90,15 @@ static int take_own(struct load_job *job, int flag, const char *value)
     case FLAG_HTML:
         job->html_path = value;
         return -1;
+    case FLAG_CSV:
+        job->csv_prefix = value;
+        return -1;
+    case FLAG_HDR_LOG:
+        job->hdr_log_path = value;
+        return -1;
+    case FLAG_JUNIT:
+        job->junit_path = value;
+        return -1;
     case FLAG_QUIET:
         job->is_quiet = true;
         return -1;
@@ -102,7 +118,8 @@ static int take_words(struct load_job *job, int argc, char **argv)
     const char *groups[CMD_FLAGS_MAX];
     struct cmd_line line = {
         .command = "load",
-        .usage = "[FLAGS] URL\n[FLAGS] PLAN.yaml",
+        .usage = "[FLAGS] URL\n[FLAGS] PLAN.yaml\nreport [-o FILE.html] RESULTS.json...\n"
+                 "compare [--fail-if RULE]... BEFORE.json AFTER.json",
         .about =
             "Sends requests and measures the answers: one request to a URL, or what a plan says. Latency counts\n"
             "from the moment that a request was due. Ctrl-C ends it early, with results; the second one at once.\n",
@@ -131,8 +148,25 @@ static int take_words(struct load_job *job, int argc, char **argv)
     return -1;
 }
 
+/* "weir load report ..." and the like: commands of their own. */
+static int run_other(int argc, char **argv, bool *ret_is_other)
+{
+    struct slice word = argc > 1 ? slice_of_text(argv[1]) : (struct slice){0};
+    *ret_is_other = true;
+    if (slice_is(word, "report"))
+        return cmd_load_report(argc - 1, argv + 1);
+    if (slice_is(word, "compare"))
+        return cmd_load_compare(argc - 1, argv + 1);
+    *ret_is_other = false;
+    return CMD_DONE;
+}
+
 int cmd_load(int argc, char **argv)
 {
+    bool is_other;
+    int other = run_other(argc, argv, &is_other);
+    if (is_other)
+        return other;
     static struct load_job job;
     pool_init(&job.pool, 0, MEMORY_MAX);
     arena_init(&job.arena, &job.pool, 65536, MEMORY_MAX);

@@ -7,8 +7,6 @@
 #include "load/session.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define READY_NS   (10 * NS_PER_S)
 #define HEAD_START (50 * NS_PER_MS) /* so that every thread has seen the first moment before it comes */
@@ -26,45 +24,6 @@ static bool is_over(void *run)
 static void stop(void *run)
 {
     load_run_stop(run);
-}
-
-typedef enum err (*write_results)(const struct load_results *results, FILE *out);
-
-static int write_file(const char *path, write_results write, const struct load_results *results)
-{
-    bool is_standard = strcmp(path, "-") == 0;
-    FILE *out = is_standard ? stdout : fopen(path, "w");
-    bool is_written = out && write(results, out) == ERR_OK;
-    if (out && !is_standard && fclose(out) != 0)
-        is_written = false;
-    return is_written ? CMD_DONE : cmd_fail("load", "%s cannot be written", path);
-}
-
-static enum err print_html(const struct load_results *results, FILE *out)
-{
-    char *json = NULL;
-    size_t bytes = 0;
-    uint32_t which;
-    FILE *memory = open_memstream(&json, &bytes);
-    enum err err = memory ? load_results_write_json(results, memory) : ERR_NOMEM;
-    if (memory && fclose(memory) != 0)
-        err = ERR_NOMEM;
-    if (err == ERR_OK) {
-        const struct slice text = slice_of(json, bytes);
-        err = load_report_write_html(&text, 1, out, &which);
-    }
-    free(json);
-    return err;
-}
-
-static int write_all(const struct load_job *job, const struct load_results *results)
-{
-    int result = CMD_DONE;
-    if (job->json_path)
-        result = write_file(job->json_path, load_results_write_json, results);
-    if (job->html_path)
-        result = MAX(result, write_file(job->html_path, print_html, results));
-    return result;
 }
 
 static int verdict_of(const struct load_results *results)
@@ -97,9 +56,8 @@ static int watch(struct load_job *job, struct load_run *run, struct load_results
     load_export_stop(export, results);
     if (err != ERR_OK && err != ERR_CANCELLED)
         return cmd_fail("load", "%s", err_text(err));
-    bool has_standard = job->json_path && strcmp(job->json_path, "-") == 0;
-    load_results_print(results, has_standard ? stderr : stdout);
-    result = write_all(job, results);
+    load_results_print(results, load_job_takes_standard(job) ? stderr : stdout);
+    result = load_job_write(job, results);
     return result == CMD_DONE ? verdict_of(results) : result;
 }
 

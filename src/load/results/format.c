@@ -59,3 +59,18 @@ char *format_bytes(char out[FORMAT_BYTES], double bytes)
         put_three(out, bytes / 1e9, " GB");
     return out;
 }
+
+char *format_threshold_value(char out[FORMAT_BYTES], const struct load_threshold *threshold, double value)
+{
+    switch (threshold->quantity) {
+    case LOAD_Q_ERRORS:
+        (void)snprintf(out, FORMAT_BYTES, isnan(value) ? "-" : "%.3g %%", 100 * value);
+        return out;
+    case LOAD_Q_RATE:
+    case LOAD_Q_GOODPUT:
+    case LOAD_Q_TOKENS:
+        return format_count(out, value);
+    default:
+        return format_ns(out, value);
+    }
+}

@@ -3,7 +3,7 @@
 #ifndef WEIR_LOAD_RESULTS_FORMAT_H
 #define WEIR_LOAD_RESULTS_FORMAT_H
 
-#include "lib/base/attr.h"
+#include "load/plan.h"
 
 #define FORMAT_BYTES 32
 
@@ -13,5 +13,7 @@ char *format_ns(char out[FORMAT_BYTES], double ns);
 char *format_count(char out[FORMAT_BYTES], double count);
 /* "12.3 kB", "4.5 MB": thousands, as networks count. */
 char *format_bytes(char out[FORMAT_BYTES], double bytes);
+/* In the unit of its quantity. */
+char *format_threshold_value(char out[FORMAT_BYTES], const struct load_threshold *threshold, double value);
 
 #endif

@@ -187,22 +187,6 @@ static void print_parts(const struct load_results *results, FILE *out)
     }
 }
 
-static void format_value(char out[FORMAT_BYTES], const struct load_threshold *threshold, double value)
-{
-    switch (threshold->quantity) {
-    case LOAD_Q_ERRORS:
-        (void)snprintf(out, FORMAT_BYTES, "%.3g %%", 100 * value);
-        break;
-    case LOAD_Q_RATE:
-    case LOAD_Q_GOODPUT:
-    case LOAD_Q_TOKENS:
-        format_count(out, value);
-        break;
-    default:
-        format_ns(out, value);
-    }
-}
-
 static void print_thresholds(const struct load_results *results, FILE *out)
 {
     if (results->plan->threshold_count && results->is_judged)
@@ -211,7 +195,7 @@ static void print_thresholds(const struct load_results *results, FILE *out)
         const struct load_threshold *threshold = &results->plan->thresholds[i];
         const struct load_threshold_result *result = &results->thresholds[i];
         char value[FORMAT_BYTES];
-        format_value(value, threshold, result->value);
+        format_threshold_value(value, threshold, result->value);
         (void)fprintf(out, "  %s  " SLICE_FMT "  (is %s)\n", result->holds ? "holds" : "FAILS",
                       SLICE_ARG(threshold->text), value);
     }

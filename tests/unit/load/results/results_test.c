@@ -54,6 +54,12 @@ static enum err print(const struct load_results *of, FILE *out)
     return ERR_OK;
 }
 
+static void assert_has(struct slice text, const char *wanted)
+{
+    if (!memmem(text.ptr, text.len, wanted, strlen(wanted)))
+        fail_msg("no \"%s\" in:\n" SLICE_FMT, wanted, SLICE_ARG(text));
+}
+
 static const struct load_remark *remark_of(const char *code)
 {
     for (uint32_t i = 0; i < results.remark_count; i++)
@@ -221,8 +227,31 @@ static void the_summary_has_the_figures(void **state)
                                          "6.00 us CPU a request",
                                          "flat"};
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
-        if (!memmem(text.ptr, text.len, wanted[i], strlen(wanted[i])))
-            fail_msg("no \"%s\" in:\n" SLICE_FMT, wanted[i], SLICE_ARG(text));
+        assert_has(text, wanted[i]);
+}
+
+static void csv_quotes_what_needs_quotes(void **state)
+{
+    (void)state;
+    struct slice stats = written(load_results_write_csv);
+    assert_has(stats, "GET,\"</script>&\"\"\",399,7,");
+    assert_has(stats, "\r\n,Aggregated,800,7,");
+    assert_has(written(load_results_write_csv_failures), "GET,\"</script>&\"\"\",status,7\r\n");
+    struct slice history = written(load_results_write_csv_history);
+    assert_has(history, "1764112505,0,,Aggregated,267,");
+    assert_has(history, ",800,7,");
+}
+
+static void junit_tells_thresholds_and_escapes_names(void **state)
+{
+    (void)state;
+    struct slice suite = written(load_results_write_junit);
+    assert_has(suite, "tests=\"4\" failures=\"0\"");
+    assert_has(suite, "classname=\"fake &lt;/script&gt;&lt;b&gt;&amp;&quot;\" name=\"p99 &lt; 20ms\"");
+    load_results_remark(&results, LOAD_REMARK_INVALID, "lag", "late & <slow>");
+    suite = written(load_results_write_junit);
+    assert_has(suite, "failures=\"1\"");
+    assert_has(suite, "<failure type=\"lag\" message=\"late &amp; &lt;slow&gt;\"/>");
 }
 
 int main(void)
@@ -240,6 +269,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_busy_generator_is_said, make_empty, drop_results),
         cmocka_unit_test_setup_teardown(json_holds_all_of_it_exactly, make_results, drop_results),
         cmocka_unit_test_setup_teardown(the_same_results_are_the_same_text, make_results, drop_results),
+        cmocka_unit_test_setup_teardown(csv_quotes_what_needs_quotes, make_results, drop_results),
+        cmocka_unit_test_setup_teardown(junit_tells_thresholds_and_escapes_names, make_results, drop_results),
         cmocka_unit_test_setup_teardown(the_summary_has_the_figures, make_results, drop_results),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
