@@ -29,6 +29,7 @@ struct load_job {
     const char *junit_path;
     bool is_quiet;
     bool is_check;
+    bool is_dry;
 
     struct pool pool;
     struct arena arena;
@@ -51,6 +52,8 @@ int load_job_export(struct load_job *job, struct load_export **ret_export);
 int load_job_write(const struct load_job *job, const struct load_results *results);
 /* One of these goes to standard output, which then is for nothing else. */
 bool load_job_takes_standard(const struct load_job *job);
+/* One iteration of each scenario, with requests and responses on standard output. CMD_FAILED when anything was not right. */
+int load_job_try(struct load_job *job);
 /* Whether Ctrl-C was pressed; for sessions. The second one ends the process. */
 bool load_job_is_cancelled(void *job);
 

@@ -18,6 +18,7 @@ enum flag {
     FLAG_JUNIT,
     FLAG_QUIET,
     FLAG_CHECK,
+    FLAG_DRY,
     FLAG_SCHEMA,
     FLAG_REFERENCE,
     FLAG_COUNT,
@@ -31,6 +32,7 @@ static const struct cmd_flag own_flags[] = {
     [FLAG_JUNIT] = {"junit", 0, "FILE", "thresholds as test cases of JUnit, for continuous integration"},
     [FLAG_QUIET] = {"quiet", 'q', NULL, "says nothing while it runs"},
     [FLAG_CHECK] = {"check", 0, NULL, "says all that is wrong with the plan"},
+    [FLAG_DRY] = {"dry-run", 0, NULL, "one iteration of each scenario, requests and responses printed"},
     [FLAG_SCHEMA] = {"schema", 0, NULL, "prints the JSON Schema of a plan's file, for editors"},
     [FLAG_REFERENCE] = {"reference", 0, NULL, "prints the reference page of plans"},
 };
@@ -104,6 +106,9 @@ static int take_own(struct load_job *job, int flag, const char *value)
         return -1;
     case FLAG_CHECK:
         job->is_check = true;
+        return -1;
+    case FLAG_DRY:
+        job->is_dry = true;
         return -1;
     case FLAG_SCHEMA:
         return print_schema(job);
@@ -227,7 +232,7 @@ static int finish(struct load_job *job)
         return cmd_fail("load", "cannot make an event loop");
     int result = CMD_FAILED;
     if (signals_start(&job->signals, &job->signal_loop, numbers) == ERR_OK) {
-        result = load_job_run(job);
+        result = job->is_dry ? load_job_try(job) : load_job_run(job);
         signals_stop(&job->signals);
     } else {
         result = cmd_fail("load", "cannot wait for signals");
