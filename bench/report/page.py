@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report as one HTML file with charts, which needs nothing beside it: uPlot (MIT) and page.js are put into it."""
 
-import glob
 import html
 import json
 import os
@@ -23,13 +22,10 @@ def read(path):
 
 def chart_library():
     """Script and style of uPlot, where setup/setup.sh has put them."""
-    found = {}
-    for end in ("js", "css"):
-        paths = sorted(glob.glob(os.path.join(services.DEPS, "**", "uPlot*.min." + end), recursive=True))
-        if not paths:
-            raise NoCharts("uPlot is not in %s: setup/setup.sh brings it" % services.DEPS)
-        found[end] = read(paths[0])
-    return found["js"], found["css"]
+    try:
+        return tuple(read(os.path.join(services.DEPS, "charts", name)) for name in ("uPlot.iife.min.js", "uPlot.min.css"))
+    except OSError as error:
+        raise NoCharts("uPlot is not there (%s): setup/setup.sh brings it" % error) from error
 
 
 def inline(text):

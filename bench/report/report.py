@@ -111,6 +111,8 @@ def main():
             document = json.load(file)
     else:
         document = measured(options)
+        if not any(run["kind"] == "throughput" and run["service"] == "weir" and "void" not in run for run in document["runs"]):
+            sys.exit("report: every run of weir is void; what was measured is in %s" % JOURNAL)
         write_runs(document, options.output)
     write_pages(document, options.output)
     if os.path.realpath(options.output) == os.path.realpath(OUTPUT):

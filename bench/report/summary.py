@@ -12,7 +12,7 @@ QUANTILES = {"p50_us": 0.5, "p99_us": 0.99, "p999_us": 0.999}
 LONG_US = {"over_1ms": 1e3, "over_10ms": 1e4}
 SAMPLES_BEYOND = 5      # so many values must lie above a quantile, or it is not told
 LAG_SHARE_MAX = 0.3     # of p99 that may be the generator's own lateness before it is marked
-RATE_SLACK = 0.05       # less than was offered is marked
+RATE_SLACK = 0.05       # fewer answers a second than requests were due, by so much, is marked: it fell behind
 
 
 class Runs:
@@ -88,7 +88,7 @@ def latency(runs, name, route):
         marks = []
         if lag["p99_us"] and point["p99_us"] and lag["p99_us"] > LAG_SHARE_MAX * point["p99_us"]:
             marks.append("lag")
-        if achieved < (1 - RATE_SLACK) * offered:
+        if statistics.median(run["per_second"] / (run["due"] / run["offered_seconds"]) for run in mine) < 1 - RATE_SLACK:
             marks.append("rate")
         points.append(dict(point, share=share, rate=offered, achieved=achieved, lag_p99_us=lag["p99_us"], cpu_us=median_of(mine, "cpu_us"),
                            swing=swing_of(mine), rounds=len(mine), marks=marks,

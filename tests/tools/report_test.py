@@ -54,7 +54,8 @@ def runs_of(name, number, per_second, cpu_us, latency, peak_kib):
     for route in ("plain", "json"):
         yield {**shared, "kind": "throughput", "route": route, "answered": 3000, "seconds": 3.0, "per_second": per_second, "cpu_us": cpu_us,
                "cpu_shares": [99.0] * 20, "generator_us": 5.0, "counted": {}}
-        yield {**shared, "kind": "latency", "route": route, "share": 50, "rate": 500, "answered": 1000, "seconds": 2.0, "per_second": 499,
+        yield {**shared, "kind": "latency", "route": route, "share": 50, "rate": 500, "due": 1000, "offered_seconds": 2.0,
+               "answered": 1000, "seconds": 2.01, "per_second": 497.5,
                "cpu_us": cpu_us, "cpu_shares": [40.0, 60.0] * 10, "latency": histogram(latency), "lag": histogram({1000: 1000})}
     yield {**shared, "kind": "cold", "seconds": 0.5 * number}
     yield {**shared, "kind": "memory", "peak_kib": peak_kib, "pss_kib": peak_kib // 2, "processes": 1}
@@ -137,6 +138,13 @@ class Figures(unittest.TestCase):
                 run["lag"] = histogram({900_000: 1000})
         points = summary.summarize(runs)["figures"]["weir"]["latency"]["json"]
         self.assertEqual(points[0]["marks"], ["lag"])
+
+    def test_a_server_that_falls_behind_marks_the_row(self):
+        runs = document()
+        for run in runs["runs"]:
+            if run["kind"] == "latency" and run["service"] == "weir":
+                run.update(seconds=3.0, per_second=333.3)
+        self.assertEqual(summary.summarize(runs)["figures"]["weir"]["latency"]["json"][0]["marks"], ["rate"])
 
     def test_the_most_memory_of_the_rounds_counts(self):
         self.assertEqual(self.weir["peak_mib"], 180)
