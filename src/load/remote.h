@@ -19,6 +19,7 @@
 #define LOAD_AGENT_BYTES_MAX ((size_t)256 << 20)
 /* By how much a controller looks later at an interval's end than agents do, so that their reports of it are there. */
 #define LOAD_REPORT_DELAY_NS 250000000ull
+#define LOAD_AGENT_TICK_NS   20000000ull /* how long it may take an agent to see that its part is over */
 
 /* --- the agent ---------------------------------------------------------------------------------------------------- */
 

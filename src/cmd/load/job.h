@@ -7,6 +7,7 @@
 #include "lib/sys/signals.h"
 #include "load/export.h"
 #include "load/plan/make.h"
+#include "load/remote.h"
 #include "load/results.h"
 
 /* Besides those of all commands. */
@@ -20,6 +21,14 @@ enum load_exit {
     "0 done and all thresholds hold, 1 failed to run, 2 wrong usage or plan,\n"                                        \
     "3 a threshold does not hold, 4 the run is invalid, 130 ended early by Ctrl-C"
 
+/* Machines that do the work; none: this one does. */
+struct load_job_agents {
+    uint32_t count;
+    struct slice names[LOAD_AGENTS_MAX];
+    struct address addresses[LOAD_AGENTS_MAX];
+    struct slice token;
+};
+
 struct load_job {
     /* What the flags say beside the plan. */
     const char *json_path;
@@ -30,6 +39,7 @@ struct load_job {
     bool is_quiet;
     bool is_check;
     bool is_dry;
+    struct load_job_agents agents;
 
     struct pool pool;
     struct arena arena;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir load: words to a plan, a plan to a run, a run to its results. */
 #include "cmd/load/files.h"
-#include "cmd/load/job.h"
+#include "cmd/load/origin.h"
 
 #include "load/plan/flags.h"
 
@@ -17,6 +17,8 @@ enum flag {
     FLAG_HDR_LOG,
     FLAG_JUNIT,
     FLAG_QUIET,
+    FLAG_AGENTS,
+    FLAG_TOKEN,
     FLAG_CHECK,
     FLAG_DRY,
     FLAG_SCHEMA,
@@ -31,6 +33,9 @@ static const struct cmd_flag own_flags[] = {
     [FLAG_HDR_LOG] = {"hdr-log", 0, "FILE", "latencies of each interval as HdrHistogram's log, in nanoseconds"},
     [FLAG_JUNIT] = {"junit", 0, "FILE", "thresholds as test cases of JUnit, for continuous integration"},
     [FLAG_QUIET] = {"quiet", 'q', NULL, "says nothing while it runs"},
+    [FLAG_AGENTS] = {"agents", 0, "ADDRESS,…",
+                     "machines with weir load agent that share the load, such as a:7000,b:7000"},
+    [FLAG_TOKEN] = {"token-file", 0, "FILE", "the secret that they want to know"},
     [FLAG_CHECK] = {"check", 0, NULL, "says all that is wrong with the plan"},
     [FLAG_DRY] = {"dry-run", 0, NULL, "one iteration of each scenario, requests and responses printed"},
     [FLAG_SCHEMA] = {"schema", 0, NULL, "prints the JSON Schema of a plan's file, for editors"},
@@ -51,7 +56,7 @@ static int build_flags(struct cmd_flag *flags, const char **groups)
     }
     for (size_t i = 0; i < FLAG_COUNT; i++) {
         flags[count] = own_flags[i];
-        groups[count++] = i < FLAG_CHECK ? "Results" : "Instead of running";
+        groups[count++] = i < FLAG_AGENTS ? "Results" : i < FLAG_CHECK ? "Several machines" : "Instead of running";
     }
     return count;
 }
@@ -104,6 +109,10 @@ static int take_own(struct load_job *job, int flag, const char *value)
     case FLAG_QUIET:
         job->is_quiet = true;
         return -1;
+    case FLAG_AGENTS:
+        return load_agents_parse(job, value) ? -1 : CMD_USAGE;
+    case FLAG_TOKEN:
+        return load_token_read(&job->arena, "load", value, &job->agents.token) ? -1 : CMD_FAILED;
     case FLAG_CHECK:
         job->is_check = true;
         return -1;
@@ -123,7 +132,7 @@ static int take_words(struct load_job *job, int argc, char **argv)
     const char *groups[CMD_FLAGS_MAX];
     struct cmd_line line = {
         .command = "load",
-        .usage = "[FLAGS] URL\n[FLAGS] PLAN.yaml\nreport [-o FILE.html] RESULTS.json...\n"
+        .usage = "[FLAGS] URL\n[FLAGS] PLAN.yaml\nagent [FLAGS]\nreport [-o FILE.html] RESULTS.json...\n"
                  "compare [--fail-if RULE]... BEFORE.json AFTER.json",
         .about =
             "Sends requests and measures the answers: one request to a URL, or what a plan says. Latency counts\n"
@@ -158,6 +167,8 @@ static int run_other(int argc, char **argv, bool *ret_is_other)
 {
     struct slice word = argc > 1 ? slice_of_text(argv[1]) : (struct slice){0};
     *ret_is_other = true;
+    if (slice_is(word, "agent"))
+        return cmd_load_agent(argc - 1, argv + 1);
     if (slice_is(word, "report"))
         return cmd_load_report(argc - 1, argv + 1);
     if (slice_is(word, "compare"))

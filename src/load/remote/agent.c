@@ -13,7 +13,6 @@
 #define PEERS_MAX     16
 #define HELLO_NS      (5 * NS_PER_S)
 #define LEAVE_NS      NS_PER_S /* to read why it is refused */
-#define TICK_NS       (50 * NS_PER_MS)
 #define BACKLOG       64
 #define TEXT_BYTES    512
 #define SCRATCH_BYTES ((size_t)1 << 30)
@@ -196,7 +195,7 @@ static void greet(struct peer *peer)
 static void start_ticking(struct load_agent *agent)
 {
     if (!agent->tick.deadline_ns)
-        timer_set(&agent->options.loop->timers, &agent->tick, clock_now_ns() + TICK_NS);
+        timer_set(&agent->options.loop->timers, &agent->tick, clock_now_ns() + LOAD_AGENT_TICK_NS);
 }
 
 static bool on_accepted(struct listener *listener, int fd, const struct address *address)
@@ -227,7 +226,7 @@ static void on_exhausted(struct listener *listener)
 /* Nobody waits for its results: what it has running ends now, and not when it would be over. */
 static void lose_controller(struct load_agent *agent, const char *why)
 {
-    if (agent->job.state != JOB_NONE || agent->controller)
+    if (agent->job.state != JOB_NONE)
         say(agent, "controller %s is gone (%s)%s", agent->controller ? agent->controller->name : "?", why,
             agent->job.state == JOB_RUNNING ? ": its test ends here" : "");
     agent->controller = NULL;

@@ -66,6 +66,7 @@ struct load_controller {
     struct pool pool;
     struct arena arena;   /* names */
     struct arena scratch; /* of a line */
+    uint64_t ended_ns;    /* of the session's thread: when all had ended */
     uint64_t asked_ns;    /* when the clocks were last asked for, all of them */
 
     _Atomic enum controller_outcome outcome;
