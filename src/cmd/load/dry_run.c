@@ -2,6 +2,7 @@
 /* One iteration of each scenario, for whoever writes a plan: what goes out, what comes back, which checks hold and what was taken out. */
 #include "cmd/load/job.h"
 
+#include "lib/base/utf8.h"
 #include "lib/regex/regex.h"
 #include "lib/sys/clock.h"
 #include "load/values.h"
@@ -130,7 +131,11 @@ static enum load_failure ask(struct trial *trial, const struct load_step *step)
 /* Bytes that would move a terminal's cursor are dots. */
 static void print_text(const char *prefix, struct slice text)
 {
-    struct slice shown = slice_first(text, SHOWN_BYTES);
+    struct slice shown = utf8_first(text, SHOWN_BYTES);
+    if (!utf8_is_valid(text)) {
+        printf("%s(%zu bytes that are no text)\n", prefix, text.len);
+        return;
+    }
     while (shown.ptr && shown.len) {
         struct slice line = slice_cut(&shown, '\n');
         fputs(prefix, stdout);

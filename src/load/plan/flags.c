@@ -181,6 +181,24 @@ static enum err add_stages(struct fill *fill, const struct load_flag *flag, stru
     return ERR_OK;
 }
 
+/* Of rows that are lists; as long as those may be, as in a file. */
+static enum err add_items(struct fill *fill, const struct load_flag *flag, const struct option *row, struct slice value,
+                          struct option_list *list)
+{
+    if (row->type == OPTION_MEMBERS)
+        TRY(add_member(fill, flag, value, list));
+    else if (row->type == OPTION_TEXTS)
+        TRY(add_texts(fill, value, list));
+    else if (row->table == &load_table_threshold)
+        TRY(add_threshold(fill, value, list));
+    else
+        TRY(add_stages(fill, flag, value, list));
+    if (list->count <= row->max)
+        return ERR_OK;
+    list->count = (uint32_t)row->max;
+    return refuse(fill, "--%s takes %s, at most %.0f of them", flag->name, flag->value, row->max);
+}
+
 static bool is_digits(struct slice text)
 {
     uint64_t value;
@@ -192,14 +210,8 @@ static enum err set_value(struct fill *fill, const struct load_flag *flag, const
 {
     char memory[256];
     struct text takes = text_init(memory, sizeof memory);
-    if (row->type == OPTION_MEMBERS)
-        return add_member(fill, flag, value, field);
-    if (row->type == OPTION_TEXTS)
-        return add_texts(fill, value, field);
-    if (row->table == &load_table_threshold)
-        return add_threshold(fill, value, field);
-    if (row->table == &load_table_stage)
-        return add_stages(fill, flag, value, field);
+    if (row->type == OPTION_MEMBERS || row->type == OPTION_TEXTS || row->type == OPTION_TABLES)
+        return add_items(fill, flag, row, value, field);
     /* Seconds, as wrk and Locust take them. */
     if (row->type == OPTION_DURATION && is_digits(value) && !slice_is(value, "0"))
         value = arena_printf(fill->arena, SLICE_FMT "s", SLICE_ARG(value));

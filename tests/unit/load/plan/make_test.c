@@ -312,6 +312,7 @@ static void flags_that_are_wrong_are_said_with_what_they_take(void **state)
         {"--duration=soon", "--duration takes a time from 0s to 168h, such as 250ms, 10s or 5m, found \"soon\""},
         {"--stages=30s", "--stages takes TIME:RATE,…, such as 30s:100,1m:100..1000"},
         {"--arrival=even", "--arrival takes one of constant, poisson, replay, found \"even\""},
+        {"--think=1s..2s..3s", "--think takes TIME, at most 2 of them"},
         {"--rate=x", "\"rate\" takes 100, 100/s, 6000/min or a ramp 100 -> 1000, found \"x\""},
         {"--threshold=p99 < x", "the bound of latency is written like 20ms"},
         {"--nope=1", "there is no flag --nope"},
