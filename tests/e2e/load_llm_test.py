@@ -5,15 +5,22 @@
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import load  # noqa: E402
 import weir  # noqa: E402
 from llm import Llm  # noqa: E402
+from nginx import Nginx  # noqa: E402
+
+LOCATION = """
+    listen 127.0.0.1:%%(port)d;
+    location / {
+        proxy_pass http://127.0.0.1:%d;
+        proxy_buffering %s;
+    }
+"""
 
 MS = 1e6
 CHAT = json.dumps({"model": "fake", "stream": True, "stream_options": {"include_usage": True},
@@ -27,29 +34,6 @@ upstreams:
   - {name: llm, servers: ["127.0.0.1:%d"]}
 routes:
   - {match: "* /{rest...}", public: true, to: {upstream: llm}}
-"""
-
-NGINX = """
-daemon off;
-pid %(folder)s/nginx.pid;
-error_log stderr;
-worker_processes 1;
-events {}
-http {
-    access_log off;
-    client_body_temp_path %(folder)s/body;
-    proxy_temp_path %(folder)s/proxy;
-    fastcgi_temp_path %(folder)s/fastcgi;
-    uwsgi_temp_path %(folder)s/uwsgi;
-    scgi_temp_path %(folder)s/scgi;
-    server {
-        listen 127.0.0.1:%(port)d;
-        location / {
-            proxy_pass http://127.0.0.1:%(upstream)d;
-            proxy_buffering %(buffering)s;
-        }
-    }
-}
 """
 
 BESIDE = """
@@ -72,47 +56,7 @@ load: {rate: 10, duration: 4s}
 """
 
 
-class Nginx:
-    def __init__(self, upstream, buffering):
-        self.upstream, self.buffering = upstream, buffering
-
-    def __enter__(self):
-        self.folder = tempfile.mkdtemp(prefix="weir-nginx-")
-        self.port = weir.free_port()
-        path = os.path.join(self.folder, "nginx.conf")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(NGINX % {"folder": self.folder, "port": self.port, "upstream": self.upstream,
-                                "buffering": self.buffering})
-        self.process = subprocess.Popen(["nginx", "-c", path, "-p", self.folder], stderr=subprocess.DEVNULL)
-        weir.wait_until(lambda: weir.is_listening(self.port), 10, "nginx")
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
-        shutil.rmtree(self.folder)
-
-
-class LoadTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="weir-load-")
-
-    def tearDown(self):
-        shutil.rmtree(self.folder)
-
-    def load(self, *arguments, plan=None):
-        path = os.path.join(self.folder, "results.json")
-        if plan:
-            with open(os.path.join(self.folder, "plan.yaml"), "w", encoding="utf-8") as file:
-                file.write(plan)
-            arguments = [os.path.join(self.folder, "plan.yaml"), *arguments]
-        run = subprocess.run([weir.BINARY, "load", "--json", path, *arguments], stdin=subprocess.DEVNULL,
-                             capture_output=True, text=True, timeout=60 * weir.SLOWNESS, check=False)
-        self.output = run.stdout + run.stderr
-        self.assertTrue(os.path.exists(path), self.output)
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-
+class LoadTest(load.LoadTest):
     def chat(self, url, *arguments, rate=20, seconds=3):
         return self.load("--chat", "--data", CHAT, "--rate", str(rate), "-d", "%ds" % seconds, *arguments, url)
 
@@ -188,10 +132,10 @@ class Buffering(LoadTest):
     @unittest.skipUnless(shutil.which("nginx"), "nginx is not installed")
     def test_nginx_buffers_as_it_is_told(self):
         with Llm(first_us=30000, interval_us=4000, tokens=16) as llm:
-            with Nginx(llm.port, "off") as nginx:
+            with Nginx(LOCATION % (llm.port, "off")) as nginx:
                 _, remarks = self.remarks_beside("http://127.0.0.1:%d" % nginx.port, llm)
                 self.assertNotIn("buffering", [code for _, code in remarks], self.output)
-            with Nginx(llm.port, "on") as nginx:
+            with Nginx(LOCATION % (llm.port, "on")) as nginx:
                 results, remarks = self.remarks_beside("http://127.0.0.1:%d" % nginx.port, llm)
         self.assertIn(("invalid", "buffering"), remarks, self.output)
         self.assertFalse(results["valid"])

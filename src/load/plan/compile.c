@@ -3,6 +3,7 @@
 
 #include "load/plan/quantity.h"
 #include "load/plan/target.h"
+#include "load/wire.h"
 
 #define PEM_BYTES_MAX ((size_t)1 << 20)
 #define LINKS_MAX     1000000
@@ -34,6 +35,20 @@ enum err compile_plan(struct compile *compile)
     return compile_thresholds(compile);
 }
 
+/* What is in the files, where there are any: the system's own authorities are looked at when the test begins. */
+static enum err check_pem(struct compile *compile, const struct load_spec_target *spec,
+                          const struct load_target *target)
+{
+    char memory[512];
+    struct text why = text_init(memory, sizeof memory);
+    if (!target->ca.len && !target->certificate.len)
+        return ERR_OK;
+    enum err err = load_target_check_tls(target, &why);
+    if (err == ERR_INVALID)
+        report_error(compile->report, spec->place, "%s", memory);
+    return err == ERR_INVALID ? ERR_OK : err;
+}
+
 static enum err compile_pem(struct compile *compile, const struct load_spec_target *spec, struct load_target *target)
 {
     if (spec->ca.ptr)
@@ -44,6 +59,8 @@ static enum err compile_pem(struct compile *compile, const struct load_spec_targ
         target->key = compile_file(compile, spec->key, spec->place, PEM_BYTES_MAX);
     if (!spec->certificate.ptr != !spec->key.ptr)
         report_error(compile->report, spec->place, "`certificate` and `key` go together");
+    else
+        return check_pem(compile, spec, target);
     return ERR_OK;
 }
 
@@ -71,6 +88,7 @@ static enum err compile_target(struct compile *compile, const struct load_spec_t
     if (target->protocol == LOAD_HTTP_BY_ALPN && !target->is_tls)
         target->protocol = LOAD_HTTP1;
     target->is_unverified = !spec->is_verified;
+    target->is_not_resumed = !spec->is_resumed;
     return compile_pem(compile, spec, target);
 }
 

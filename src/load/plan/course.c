@@ -223,6 +223,17 @@ static enum err compile_replay(struct compile *compile)
     return ERR_OK;
 }
 
+/* How many requests a connection to any of the targets may carry at once. */
+static uint64_t carried(const struct compile *compile)
+{
+    const struct load_plan *plan = compile->plan;
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < plan->target_count; i++)
+        least =
+            MIN(least, plan->targets[i].protocol == LOAD_HTTP1 ? compile->spec->pipelining : compile->spec->streams);
+    return least;
+}
+
 static void compile_links(struct compile *compile, bool is_open)
 {
     struct load_plan *plan = compile->plan;
@@ -230,9 +241,10 @@ static void compile_links(struct compile *compile, bool is_open)
     double users = 0;
     for (uint32_t i = 0; i < plan->stage_count; i++)
         users = fmax(users, fmax(plan->stages[i].from, plan->stages[i].to));
-    if (!is_open && asked && (double)asked != users)
+    if (!is_open && asked && ((double)asked > users || (double)(asked * carried(compile)) < users))
         report_error(compile->report, compile->spec->load.place,
-                     "in closed mode each user has a connection of its own: %.0f users, and connections: %llu", users,
-                     (unsigned long long)asked);
-    plan->connections_max = is_open ? (asked ? (uint32_t)asked : OPEN_LINKS) : (uint32_t)users;
+                     "in closed mode each user has a connection of its own, or a stream of HTTP/2: %.0f users, and "
+                     "connections: %llu",
+                     users, (unsigned long long)asked);
+    plan->connections_max = asked ? (uint32_t)asked : is_open ? OPEN_LINKS : (uint32_t)users;
 }

@@ -46,6 +46,7 @@ const struct load_flag load_flags[] = {
     {WIRE, "ca", 0, "FILE", LOAD_FLAG_TARGET, "ca", NULL, "PEM: authorities to trust, in place of the system's"},
     {WIRE, "cert", 0, "FILE", LOAD_FLAG_TARGET, "certificate", NULL, "PEM: the certificate to show"},
     {WIRE, "key", 0, "FILE", LOAD_FLAG_TARGET, "key", NULL, "PEM: its key"},
+    {WIRE, "no-resume", 0, NULL, LOAD_FLAG_TARGET, "resume", "false", "each TLS handshake is a full one"},
     {WIRE, "no-keepalive", 0, NULL, LOAD_FLAG_PLAN, "keep_alive", "false", "a connection for each request"},
     {WIRE, "pipeline", 0, "N", LOAD_FLAG_PLAN, "pipelining", NULL, "requests on a connection of HTTP/1.1 at once (1)"},
     {WIRE, "streams", 0, "N", LOAD_FLAG_PLAN, "streams", NULL, "requests on a connection of HTTP/2 at once (100)"},

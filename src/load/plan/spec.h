@@ -17,6 +17,7 @@ struct load_spec_target {
     struct option_text url;
     uint32_t protocol; /* enum load_protocol */
     bool is_verified;
+    bool is_resumed;
     struct slice ca, certificate, key;
 };
 

@@ -135,8 +135,8 @@ static void says_what_is_wrong_where_and_what_was_meant(void **state)
         {URL STEPS "load: {mode: open}\n", "3:7: error: open mode lacks \"rate\", such as 100/s\n"},
         {URL STEPS "load: {rate: 1, users: 2}\n",
          "3:7: error: users, spawn_rate and pacing are of closed mode; a rate or a replay makes the mode open\n"},
-        {URL STEPS "load: {users: 2}\nconnections: 3\n",
-         "3:7: error: in closed mode each user has a connection of its own: 2 users, and connections: 3\n"},
+        {URL STEPS "load: {users: 2}\nconnections: 3\n", "3:7: error: in closed mode each user has a connection of its "
+                                                         "own, or a stream of HTTP/2: 2 users, and connections: 3\n"},
         {URL STEPS "thresholds: p99 < 20\n", "3:13: error: the bound of latency is written like 20ms\n"},
         {URL STEPS "thresholds: [erors < 1%]\n",
          "3:14: error: \"erors\" is nothing that is measured; did you mean \"errors\"?\n"},
