@@ -144,7 +144,69 @@ def config(app):
     return text
 
 
+# Open loop with few connections, so that requests wait for one; a step that fails; a stream of tokens.
+LOAD_PLAN = """
+targets:
+  - {name: app, url: "http://%(app)s"}
+  - {name: llm, url: "http://%(llm)s"}
+connections: 2
+scenarios:
+  - name: visit
+    weight: 4
+    steps: [GET /app, {name: wrong, request: GET /app, checks: {status: 404}}]
+  - name: talk
+    steps:
+      - name: chat
+        request: POST /v1/chat/completions
+        target: llm
+        kind: chat
+        json: {stream: true, messages: [{role: user, content: "${uuid}"}]}
+        slo: {first_token: 1s}
+load: {rate: 80, arrival: poisson, duration: 60s}
+valid: {lag: 10s, errors: 1}
+export: {listen: "127.0.0.1:%(port)d"}
+"""
+
+
+def answer_some(connection):
+    """And ends the connection, so that others are made all the time."""
+    for _ in range(20):
+        connection.request()
+        connection.answer()
+
+
+def answer_chats(connection):
+    """Five tokens, some milliseconds apart, and how many they were."""
+    while True:
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(5):
+            time.sleep(0.004)
+            event(connection, {"choices": [{"index": 0, "delta": {"content": "word "}}]})
+        event(connection, {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 5}})
+        connection.chunk(b"data: [DONE]\n\n")
+        connection.send(b"0\r\n\r\n")
+
+
+def event(connection, value):
+    connection.chunk(b"data: %s\n\n" % json.dumps(value).encode())
+
+
 class Dashboards(unittest.TestCase):
+    def test_queries_of_a_load_test_have_answers(self):
+        port = prometheus.free_port()
+        with Upstream(answer_some) as app, Upstream(answer_chats) as llm, prometheus.Prometheus({"weir_load": ["127.0.0.1:%d" % port]}) as watcher:
+            plan = os.path.join(watcher.folder, "plan.yaml")
+            with open(plan, "w", encoding="utf-8") as file:
+                file.write(LOAD_PLAN % {"app": app.address, "llm": llm.address, "port": port})
+            load = subprocess.Popen([weir.BINARY, "load", plan], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            try:
+                watcher.wait_for('up{job="weir_load"} == 1')
+                check_dashboard(self, watcher, "weir-load.json")
+            finally:
+                load.terminate()
+                load.wait(30)
+
     def test_queries_of_the_server_have_answers(self):
         with Upstream() as app:
             server = demo.server()
