@@ -206,7 +206,8 @@ LOAD_KINDS = {
 
 def load_metrics_page():
     parts = ["# Metrics of a load test\n\nMade by `tools/reference.py` from the rows of `src/load/export/metrics.def`. Names are those of "
-             "Prometheus text; OpenMetrics\ntells types and units apart from them. A histogram has `_bucket`, `_sum` and `_count`.\n\n"
+             "Prometheus text; OpenMetrics\ntells types and units apart from them. A histogram has `_bucket`, `_sum` and `_count`.\n"
+             "[Metrics of a load test](../guide/load-metrics.md) tells how to get them, and which to look at.\n\n"
              "| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n"]
     with open(os.path.join(ROOT, "src/load/export/metrics.def"), encoding="utf-8") as file:
         text = re.sub(r"/\*.*?\*/|^#.*?$", "", file.read(), flags=re.DOTALL | re.MULTILINE)

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -84,6 +85,7 @@ class Traffic:
         self.is_closed = False
         self.faults = []
         self.threads = [threading.Thread(target=self._run, args=(work,)) for work in (self._models, self._others)]
+        self.threads.append(threading.Thread(target=self._stall))
 
     def __enter__(self):
         for thread in self.threads:
@@ -106,6 +108,14 @@ class Traffic:
                         number += 1
         except Exception as error:  # pylint: disable=broad-except
             self.faults.append(error)
+
+    def _stall(self):
+        """A quiet machine has no stalls to show."""
+        while not self.is_closed:
+            self.server.signal(signal.SIGSTOP)
+            time.sleep(0.03)
+            self.server.signal(signal.SIGCONT)
+            time.sleep(0.5)
 
     def _models(self, client, number, image, page):
         self._ask(client, "POST", "/v1/text-orientation", image, 200)
