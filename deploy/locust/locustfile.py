@@ -81,6 +81,18 @@ def as_number(text):
         return None
 
 
+class Bare(str):
+    """A text that stands without quotes in the plan."""
+
+
+class Loader(yaml.SafeLoader):
+    def construct_text(self, node):
+        text = self.construct_scalar(node)
+        return text if node.style else Bare(text)
+
+
+Loader.add_constructor("tag:yaml.org,2002:str", Loader.construct_text)
+
 # --- the plan -------------------------------------------------------------------------------------------------------
 
 
@@ -192,7 +204,7 @@ class Step:
 class Plan:
     def __init__(self, path):
         with open(path, encoding="utf-8") as file:
-            spec = yaml.safe_load(file)
+            spec = yaml.load(file, Loader)
         folder = os.path.dirname(os.path.abspath(path))
         targets = [{"url": one} if isinstance(one, str) else one for one in listed(spec.get("targets") or spec.get("url"))]
         self.host = targets[0]["url"].rstrip("/")
@@ -263,7 +275,7 @@ class Values:
         return PATTERN.sub(lambda found: "${" if found[1] is None else self._look_up(found[1]), text)
 
     def fill_tree(self, tree):
-        """JSON; a text that is one ${...} and becomes a number is one."""
+        """JSON; a single ${...} without quotes that becomes a number is one."""
         if isinstance(tree, dict):
             return {name: self.fill_tree(value) for name, value in tree.items()}
         if isinstance(tree, list):
@@ -271,8 +283,8 @@ class Values:
         if not isinstance(tree, str):
             return tree
         text = self.fill(tree)
-        is_alone = PATTERN.fullmatch(tree) is not None and as_number(text) is not None
-        return json.loads(text) if is_alone else text
+        is_number = isinstance(tree, Bare) and PATTERN.fullmatch(tree) is not None and as_number(text) is not None
+        return json.loads(text) if is_number else text
 
 
 class PlanUser(FastHttpUser):

@@ -40,7 +40,21 @@ scenarios:
       - {name: alive, request: GET /livez}
       - name: run
         request: POST /v2/models/mlp/infer
-        json: {id: "${uuid}", inputs: [{name: x, datatype: "${kind}", shape: [1, 8], data: [1, 2, 3, 4, 5, 6, 7, "${rows.last}"]}]}
+        json:
+          id: "${rows.first}"
+          inputs:
+            - name: x
+              datatype: "${kind}"
+              shape: [1, 8]
+              data:
+                - ${rows.last}
+                - 0
+                - 1
+                - 2
+                - 3
+                - 4
+                - 5
+                - 6
         checks: [{status: 200}, {json: /outputs/0/shape/0, equals: 1}, {header: Content-Type, contains: json}, {time: 10s}]
         extract: [{variable: model, json: /model_name}, {variable: none, header: X-None, optional: true}]
         think: [1ms, 3ms]
