@@ -204,7 +204,7 @@ def event(connection, value):
 
 class Dashboards(unittest.TestCase):
     def test_queries_of_a_load_test_have_answers(self):
-        port = prometheus.free_port()
+        port = weir.free_port()
         with Upstream(answer_some) as app, Upstream(answer_chats) as llm, prometheus.Prometheus({"weir_load": ["127.0.0.1:%d" % port]}) as watcher:
             plan = os.path.join(watcher.folder, "plan.yaml")
             with open(plan, "w", encoding="utf-8") as file:

@@ -75,7 +75,7 @@ class Metrics(unittest.TestCase):
             self.assertIn("something listens on 127.0.0.1:%d already" % self.server.port, load.finish(1).errors)
 
     def test_prometheus_scrapes_and_takes_remote_write(self):
-        port = prometheus.free_port()
+        port = weir.free_port()
         with prometheus.Prometheus({"scraped": ["127.0.0.1:%d" % port]}) as watcher:
             receiver = watcher.url + "/api/v1/write"
             with Load("-r", "100", "-c", "4", "-d", "8s", "--max-lag", "1s", "-q", "--metrics", "127.0.0.1:%d" % port, "--remote-write", receiver,
