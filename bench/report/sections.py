@@ -181,15 +181,16 @@ WATCHED = {
     "fastapi": ("collections of CPython's cyclic collector (gc.callbacks)", "a thread's wait for the GIL and the core"),
     "fiber": ("stop-the-world pauses of Go's collector (/sched/pauses/total/gc)", "goroutines' waits for a thread (/sched/latencies)"),
     "fastify": ("collections of V8 (perf_hooks)", "lateness of a timer in the event loop (monitorEventLoopDelay)"),
-    "weir": ("no collector", "stalls of the event loop (/debug/stalls)"),
+    "weir": ("no collector", "stalls of the event loop of a millisecond and more (/debug/stalls)"),
 }
 
 
 def pauses(report):
     section = Section("Pauses and stalls")
     section.text("Watched while the JSON inference is offered half of each server's own capacity, all rounds together. What runtimes can tell "
-                 "of themselves differs, and so the quantiles are not one figure of six: each row says what it counts. The watching costs something, "
-                 "so that these runs count for nothing else.")
+                 "of themselves differs, so the quantiles are not one figure of six: each row says what it counts, and weir's are of stalls of a "
+                 "millisecond and more only. How many were that long, and the longest, can be compared. The watching costs something, so "
+                 "these runs count for nothing else.")
     rows = []
     for what, column in (("collections", 0), ("waits", 1)):
         for name in report.peers:
@@ -203,6 +204,10 @@ def pauses(report):
     section.table(["", "offered", "p50", "p99", "p99.9", "most"], [
         [report.title(name), rate(found["rate"]), *(duration(found["latency"][field]) for field in ("p50_us", "p99_us", "p999_us", "max_us"))]
         for name in report.peers if (found := report.figures[name]["pauses"])])
+    causes = (report.figures.get("weir", {}).get("pauses") or {}).get("causes")
+    if causes:
+        section.text("weir's stalls by cause: %s (*descheduled*: the thread could run and had no core; *handler*: work of its own)." % ", ".join(
+            "%s %d" % item for item in sorted(causes.items())))
     for name in report.peers:
         share = (report.figures[name]["pauses"] or {}).get("queued_share")
         if share is not None:

@@ -14,6 +14,7 @@ import urllib.request
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import harness  # noqa: E402
 import servers  # noqa: E402
+import stalls  # noqa: E402
 
 PEERS = os.path.join(harness.ROOT, "bench/peers")
 BUILD = os.path.join(harness.BUILD, "peers")
@@ -246,6 +247,12 @@ class Weir(Service):
             text = text.replace("{%s}" % name, str(value))
         shutil.copy(os.path.join(PEERS, "weir/classify.json"), self.folder)
         return [harness.BINARY, "serve", self.write("weir.yaml", text + self.more)]
+
+    def watch_pauses(self):
+        self.stalls = stalls.Watch(self)
+
+    def told_pauses(self):
+        return self.stalls.told()
 
 
 class Nginx(Service):

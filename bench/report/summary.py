@@ -125,6 +125,8 @@ def pauses(runs, name):
     queued = [part["waits"]["queued_us"] for part in told if "queued_us" in part.get("waits", {})]
     if queued:
         found["queued_share"] = sum(queued) / max(sum(part["waits"]["sum_us"] for part in told), 1)
+    if any(part.get("causes") for part in told):
+        found["causes"] = {cause: sum(part["causes"].get(cause, 0) for part in told) for part in told for cause in part["causes"]}
     if all("allocations" in part for part in told):
         found["allocations_per_request"] = sum(part["allocations"] for part in told) / sum(run["answered"] for run in mine)
         found["bytes_per_request"] = sum(part["bytes"] for part in told) / sum(run["answered"] for run in mine)
