@@ -239,6 +239,7 @@ struct load_plan {
     uint32_t source_count;
 
     uint32_t thread_count;
+    uint64_t spin_ns;  /* open loop: a thread does not sleep through the last so many before a request is due; 0 */
     int32_t first_cpu; /* threads are pinned to this CPU and those behind it; -1: not pinned */
     uint64_t seed;
     uint64_t interval_ns; /* of the timeline; 1 s */

@@ -11,6 +11,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ACCEPTS_PER_TURN 64
@@ -96,16 +97,35 @@ static RARELY_CALLED uint64_t bytes_waited_ns(const struct loop *loop)
     return waited_ns > 20 * NS_PER_MS ? waited_ns : 0;
 }
 
-static int wait_once(struct loop *loop, int timeout_ms)
+/* Linux before 5.11 cannot wait for less than milliseconds: there the last one is spent without sleeping. */
+static int wait_precisely(struct loop *loop, uint64_t wait_ns)
 {
-    int count = epoll_wait(loop->epoll, loop->ready, LOOP_EVENTS_MAX, timeout_ms);
+    struct timespec wait = {.tv_sec = (time_t)(wait_ns / NS_PER_S), .tv_nsec = (long)(wait_ns % NS_PER_S)};
+    long count = syscall(SYS_epoll_pwait2, loop->epoll, loop->ready, LOOP_EVENTS_MAX, &wait, NULL, 0L);
+    if (count < 0 && errno == ENOSYS)
+        return epoll_wait(loop->epoll, loop->ready, LOOP_EVENTS_MAX, (int)(wait_ns / NS_PER_MS));
+    return (int)count;
+}
+
+/* Of whole milliseconds, unless the loop is precise. */
+static int wait_once(struct loop *loop, uint64_t wait_ns)
+{
+    int count = loop->is_precise && wait_ns > 0
+                    ? wait_precisely(loop, wait_ns)
+                    : epoll_wait(loop->epoll, loop->ready, LOOP_EVENTS_MAX, (int)(wait_ns / NS_PER_MS));
     ASSERT(count >= 0 || errno == EINTR, "epoll_wait fails only when interrupted");
     return count;
 }
 
-static RARELY_CALLED void look_up(struct loop *loop, int timeout_ms)
+static uint64_t round_wait(const struct loop *loop, uint64_t wait_ns)
 {
-    uint64_t due_ns = loop->stalls.since_ns + (uint64_t)timeout_ms * NS_PER_MS;
+    wait_ns = MIN(wait_ns, WAIT_MS_MAX * NS_PER_MS);
+    return loop->is_precise ? wait_ns : (wait_ns + NS_PER_MS - 1) / NS_PER_MS * NS_PER_MS;
+}
+
+static RARELY_CALLED void look_up(struct loop *loop, uint64_t wait_ns)
+{
+    uint64_t due_ns = loop->stalls.since_ns + wait_ns;
     uint64_t waited_ns = bytes_waited_ns(loop);
     stall_look_up(&loop->stalls, loop->now_ns, MAX(waited_ns, loop->now_ns - MIN(due_ns, loop->now_ns)));
 }
@@ -116,9 +136,8 @@ static void wait_for_events(struct loop *loop, uint64_t wait_ns)
     stall_look(&loop->stalls, loop->now_ns, STALL_AT_END);
     bool is_urgent = has_mail(loop) || loop->is_stopping;
     uint64_t next_ns = is_urgent ? 0 : timer_wheel_next_ns(&loop->timers, loop->now_ns);
-    next_ns = MIN(next_ns, wait_ns);
-    int timeout_ms = next_ns > WAIT_MS_MAX * NS_PER_MS ? WAIT_MS_MAX : (int)((next_ns + NS_PER_MS - 1) / NS_PER_MS);
-    int count = wait_once(loop, timeout_ms);
+    wait_ns = round_wait(loop, MIN(next_ns, wait_ns));
+    int count = wait_once(loop, wait_ns);
     if (UNLIKELY(count < 0)) /* by a stop of the process, mostly: what has come meanwhile shall tell */
         count = wait_once(loop, 0);
     loop->ready_count = MAX(count, 0);
@@ -128,7 +147,7 @@ static void wait_for_events(struct loop *loop, uint64_t wait_ns)
     if (is_urgent)
         stall_look(&loop->stalls, loop->now_ns, STALL_AT_MAIL);
     else if (UNLIKELY(stall_has_slept(&loop->stalls, loop->now_ns)))
-        look_up(loop, timeout_ms);
+        look_up(loop, wait_ns);
 }
 
 /* Looks before sleeping, and once more after sleep was announced: see wake.h. While there is mail nothing is announced,

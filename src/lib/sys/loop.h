@@ -128,6 +128,7 @@ struct loop {
     void (*on_turn)(struct loop *loop);
     void *owner;
     bool is_stopping;
+    bool is_precise; /* waits end when they are due, and not at the next millisecond; set by the owner */
     uint64_t turns;
     struct stall_watch stalls; /* the owner sets a threshold and on_stall, if it wants to know */
     int look_mask;             /* after the events of numbers that have all its bits, a look at the clock */

@@ -11,6 +11,7 @@
 #define POOL_BYTES_MAX  ((size_t)8 << 30)
 #define WAIT_NS         (10 * NS_PER_MS) /* how long words of other threads may wait */
 #define CPU_LOOK_NS     (50 * NS_PER_MS)
+#define SPIN_LEAST_NS   20000 /* less than this is not slept: falling asleep and waking up take as long */
 #define REGEX_STEPS     LOAD_REGEX_STEPS_MAX
 
 static enum err init_memory(struct generator *generator)
@@ -18,6 +19,7 @@ static enum err init_memory(struct generator *generator)
     const struct load_plan *plan = generator->plan;
     TRY(load_record_create(plan, &generator->record));
     TRY(loop_init(&generator->loop));
+    generator->loop.is_precise = true;
     TRY(load_wire_create(plan, &generator->loop, &generator->wire));
     TRY(load_streams_create(&generator->streams));
     TRY(regex_work_create(REGEX_STEPS, &generator->regex_work));
@@ -147,18 +149,27 @@ static uint64_t next_event_ns(const struct generator *generator)
     next_ns = MIN(next_ns, generator->end_ns);
     if (is_closed_loop(generator))
         return MIN(next_ns, MAX(generator->users_look_ns, generator->begin_ns));
-    if (generator->has_next && !generator->is_stalled)
-        next_ns = MIN(next_ns, generator->begin_ns + generator->next.ns);
     return next_ns;
 }
 
-static uint64_t wait_of(struct generator *generator)
+/* For the next request: the thread wakes up before, as far as the plan wants it, and looks for answers until then. */
+static uint64_t wait_for_due(const struct generator *generator, uint64_t now_ns)
+{
+    uint64_t spin_ns = generator->plan->spin_ns;
+    if (!generator->begin_ns || !generator->has_next || generator->is_stalled)
+        return UINT64_MAX;
+    uint64_t due_ns = generator->begin_ns + generator->next.ns;
+    return due_ns > now_ns + MAX(spin_ns, SPIN_LEAST_NS) ? due_ns - now_ns - spin_ns : 0;
+}
+
+static uint64_t wait_of(const struct generator *generator)
 {
     uint64_t now_ns = clock_now_ns();
     uint64_t next_ns = next_event_ns(generator);
     if (!list_is_empty(&generator->again) || next_ns <= now_ns)
         return 0;
-    return MIN(next_ns - now_ns, WAIT_NS);
+    uint64_t wait_ns = MIN(next_ns - now_ns, wait_for_due(generator, now_ns));
+    return MIN(wait_ns, WAIT_NS);
 }
 
 static void show(struct generator *generator, uint64_t now_ns, bool is_last)
