@@ -498,6 +498,7 @@ void slots_give_up(struct generator *generator)
             record_failure(slot, LOAD_FAILURE_TIMEOUT);
             generator->asking_count--;
         }
+        slot->counts = false; /* its link will fail it once more */
         list_remove(&slot->node);
         slot->state = SLOT_FREE;
     }
