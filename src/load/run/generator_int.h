@@ -18,7 +18,7 @@
 #define SLOTS_PER_BLOCK 64
 #define SLOTS_WAITING_MAX                                                                                              \
     4096 /* of open loop, where there are several targets: one that is slow must not hold up the others */
-#define RESENDS_MAX       100
+#define RESENDS_MAX 100
 
 struct generator;
 
