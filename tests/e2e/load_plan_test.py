@@ -251,6 +251,37 @@ class LoadPlan(unittest.TestCase):
         self.assertLess(len(self.server.seen), 40)
         self.assertGreater(len(self.server.seen), 5)
 
+    def test_the_schema_takes_what_the_reader_takes(self):
+        """Plans in JSON, which is YAML too."""
+        step = {"request": "GET /", "think": ["1s", "2s"], "checks": {"status": 200}, "headers": {"a": 1}, "json": [1]}
+        right = [
+            {"url": self.url, "steps": ["GET /", step]},
+            {"targets": [self.url], "scenarios": [{"name": "a", "weight": 0.5, "steps": [step]}], "connections": 5,
+             "load": {"stages": [{"duration": "1m30s", "rate": "1 -> 2"}]}, "thresholds": ["p99 < 1s"]},
+            {"url": self.url, "steps": ["GET /"], "load": {"replay": "users.csv", "arrival": "replay"},
+             "thresholds": {"condition": "errors < 1%", "stop": True}},
+        ]
+        wrong = [
+            {"urll": self.url, "steps": ["GET /"]},
+            {"url": self.url, "steps": []},
+            {"url": self.url, "steps": [dict(step, timeout="soon")]},
+            {"url": self.url, "steps": [dict(step, think=["1s", "2s", "3s"])]},
+            {"url": self.url, "steps": [dict(step, checks={"status": []})]},
+            {"url": self.url, "steps": ["GET /"], "load": {"arrival": "even", "rate": 1}},
+            {"url": self.url, "steps": ["GET /"], "load": {"stages": [{"rate": 1}]}},
+            {"url": self.url, "steps": ["GET /"], "pipelining": 0},
+        ]
+        self.write("schema.json", self.load("--schema"))
+        self.write("users.csv", "1\n2\n")
+        for plan in right + wrong:
+            with self.subTest(plan=plan):
+                for name in ("plan.yaml", "plan.json"):
+                    self.write(name, json.dumps(plan))
+                self.load("--check", "plan.yaml", exits=DONE if plan in right else USAGE)
+                checked = subprocess.run([weir.BINARY, "schema", "validate", "schema.json", "plan.json"],
+                                         cwd=self.folder.name, capture_output=True, text=True, check=False)
+                self.assertEqual(checked.returncode == 0, plan in right, checked.stdout + checked.stderr)
+
     def test_the_schema_and_the_reference_are_made_of_the_same_rows(self):
         schema = json.loads(self.load("--schema"))
         reference = self.load("--reference")

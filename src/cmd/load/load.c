@@ -9,7 +9,7 @@
 
 #define MEMORY_MAX ((size_t)4 << 30)
 
-/* Flags of the command itself stand before those of plans. */
+/* Flags of the command itself stand behind those of plans. */
 enum flag {
     FLAG_JSON,
     FLAG_HTML,
