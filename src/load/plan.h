@@ -32,9 +32,16 @@ enum load_piece_kind {
     LOAD_PIECE_NOW_MS,    /* since 1970 */
 };
 
+/* What becomes of what is filled in. */
+enum load_escape {
+    LOAD_ESCAPE_NONE,
+    LOAD_ESCAPE_JSON, /* it stands inside a JSON string */
+    LOAD_ESCAPE_PATH, /* of a path or query: what cannot stand there at all becomes %XX, and "/", "?" and "&" stay */
+};
+
 struct load_piece {
     enum load_piece_kind kind;
-    bool is_json_escaped; /* what is filled in stands inside a JSON string */
+    enum load_escape escape;
     struct slice text;
     uint32_t variable; /* its index, also that of a column: see load_data */
     uint32_t data;     /* of a column: which data file */

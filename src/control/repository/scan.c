@@ -124,7 +124,7 @@ uint64_t model_file_signature(struct slice path)
 
 static bool ends_with(struct slice text, struct slice ending)
 {
-    return text.len > ending.len && slice_equal(slice_skip(text, text.len - ending.len), ending);
+    return text.len > ending.len && slice_ends(text, ending);
 }
 
 static struct slice whole_path(const struct scanning *scanning, struct slice path)

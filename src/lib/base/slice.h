@@ -59,6 +59,11 @@ static inline bool slice_starts(struct slice s, struct slice prefix)
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
+static inline bool slice_ends(struct slice s, struct slice end)
+{
+    return s.len >= end.len && (end.len == 0 || memcmp(s.ptr + s.len - end.len, end.ptr, end.len) == 0);
+}
+
 /* The rest after the first `count` bytes; count must not exceed s.len. */
 static inline struct slice slice_skip(struct slice s, size_t count)
 {

@@ -13,9 +13,10 @@ static bool is_json_number(struct slice text)
     return number_parse_f64(text, &value) == ERR_OK;
 }
 
-static void write_scalar(const struct yaml_node *node, struct json_writer *writer)
+static void write_scalar(const struct yaml_node *node, bool (*is_json)(struct slice text), struct json_writer *writer)
 {
-    bool is_word = slice_is(node->text, "true") || slice_is(node->text, "false") || is_json_number(node->text);
+    bool is_word = (is_json && is_json(node->text)) || slice_is(node->text, "true") || slice_is(node->text, "false") ||
+                   is_json_number(node->text);
     if (is_word && !node->is_quoted)
         json_write_raw(writer, node->text);
     else
@@ -24,24 +25,29 @@ static void write_scalar(const struct yaml_node *node, struct json_writer *write
 
 void yaml_write_json(const struct yaml_node *node, struct json_writer *writer)
 {
+    yaml_write_json_of(node, NULL, writer);
+}
+
+void yaml_write_json_of(const struct yaml_node *node, bool (*is_json)(struct slice text), struct json_writer *writer)
+{
     switch (node->kind) {
     case YAML_NULL:
         json_write_null(writer);
         break;
     case YAML_SCALAR:
-        write_scalar(node, writer);
+        write_scalar(node, is_json, writer);
         break;
     case YAML_LIST:
         json_write_array_begin(writer);
         for (const struct yaml_node *item = node->first; item; item = item->next)
-            yaml_write_json(item, writer);
+            yaml_write_json_of(item, is_json, writer);
         json_write_array_end(writer);
         break;
     case YAML_MAP:
         json_write_object_begin(writer);
         for (const struct yaml_node *member = node->first; member; member = member->next) {
             json_write_key(writer, member->key);
-            yaml_write_json(member, writer);
+            yaml_write_json_of(member, is_json, writer);
         }
         json_write_object_end(writer);
         break;

@@ -48,6 +48,8 @@ const struct yaml_node *yaml_find(const struct yaml_node *map, const char *key);
 /* A tree of YAML as JSON: plain scalars that read as null, true, false or a number of JSON are that, all others texts. */
 struct json_writer;
 void yaml_write_json(const struct yaml_node *node, struct json_writer *writer);
+/* The same; plain scalars of which is_json says so are written as they stand, too. */
+void yaml_write_json_of(const struct yaml_node *node, bool (*is_json)(struct slice text), struct json_writer *writer);
 /* Where the value (or the key) stands that a JSON Pointer into that JSON names, or the nearest above it. */
 struct report_place yaml_place_of(const struct yaml_node *root, struct slice pointer, bool is_key);
 

@@ -186,6 +186,20 @@ static void compile_generator(struct compile *compile)
         report_error(compile->report, (struct report_place){0}, "`pipelining` needs `keep_alive`");
 }
 
+/* Nothing of that is measured where no step streams. */
+static void check_streams(struct compile *compile, const struct load_threshold *threshold, struct report_place place)
+{
+    bool is_of_stream = threshold->quantity == LOAD_Q_FIRST_TOKEN || threshold->quantity == LOAD_Q_BETWEEN_TOKENS ||
+                        threshold->quantity == LOAD_Q_TOKENS || threshold->quantity == LOAD_Q_GOODPUT;
+    bool has_stream = false;
+    for (uint32_t i = 0; i < compile->plan->step_count; i++)
+        if (threshold->step == UINT32_MAX || threshold->step == i)
+            has_stream = has_stream || compile->plan->steps[i].kind == LOAD_STEP_CHAT;
+    if (is_of_stream && !has_stream)
+        report_error(compile->report, place, "only steps of `kind: chat` have tokens, and %s",
+                     threshold->step == UINT32_MAX ? "there is none" : "this step is of another kind");
+}
+
 enum err compile_thresholds(struct compile *compile)
 {
     const struct load_spec_threshold *specs = compile->spec->thresholds.items;
@@ -200,6 +214,8 @@ enum err compile_thresholds(struct compile *compile)
             continue;
         if (load_threshold_parse(specs[i].condition.text, compile->plan, &fault, &thresholds[i]) != ERR_OK)
             report_error(compile->report, specs[i].condition.place, "%s", memory);
+        else
+            check_streams(compile, &thresholds[i], specs[i].condition.place);
         thresholds[i].stops_test = specs[i].stops_test;
     }
     compile->plan->thresholds = thresholds;

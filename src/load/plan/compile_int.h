@@ -32,8 +32,8 @@ MUST_USE enum err compile_response(struct compile *compile, const struct load_sp
 MUST_USE enum err compile_load(struct compile *compile);
 MUST_USE enum err compile_thresholds(struct compile *compile);
 
-/* A text with ${...}; of a JSON text, what stands within its strings is escaped. */
-MUST_USE enum err compile_template(struct compile *compile, const struct option_text *text, bool is_json,
+/* A text with ${...}. With LOAD_ESCAPE_JSON what stands within strings of it is escaped. */
+MUST_USE enum err compile_template(struct compile *compile, const struct option_text *text, enum load_escape escape,
                                    struct load_template *ret_template);
 /* The index of a name; it is added when it is new, and is not set yet. UINT32_MAX: there are too many, which was reported. */
 uint32_t compile_variable(struct compile *compile, struct slice name, struct report_place place);

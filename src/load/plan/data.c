@@ -20,19 +20,13 @@ struct rows {
 static enum err read_csv(struct rows *rows, struct slice text);
 static enum err read_json_lines(struct rows *rows, struct slice text);
 
-static bool ends_with(struct slice text, const char *end)
-{
-    size_t len = strlen(end);
-    return text.len >= len && slice_is(slice_skip(text, text.len - len), end);
-}
-
 static enum err compile_file_of_rows(struct compile *compile, const struct load_spec_data *spec, struct load_data *data)
 {
     struct slice text =
         spec->file.ptr ? compile_file(compile, spec->file, spec->place, FILE_BYTES_MAX) : (struct slice){NULL, 0};
-    bool is_json =
-        spec->format == LOAD_FORMAT_JSON_LINES ||
-        (spec->format == LOAD_FORMAT_AUTO && (ends_with(spec->file, ".jsonl") || ends_with(spec->file, ".ndjson")));
+    bool is_json = spec->format == LOAD_FORMAT_JSON_LINES ||
+                   (spec->format == LOAD_FORMAT_AUTO &&
+                    (slice_ends(spec->file, SLICE_LIT(".jsonl")) || slice_ends(spec->file, SLICE_LIT(".ndjson"))));
     struct rows rows = {.compile = compile,
                         .origin = {.path = spec->file, .text = text},
                         .data = data,

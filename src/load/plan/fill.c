@@ -7,6 +7,7 @@
 #define UUID_CHARACTERS 36
 
 static void add_value(struct buffer *out, const struct load_piece *piece, struct slice value);
+static void add_to_path(struct buffer *out, struct slice value);
 static void add_number(struct buffer *out, uint64_t number);
 static void add_random(struct buffer *out, const struct load_piece *piece, struct load_random *random);
 static void add_uuid(struct buffer *out, struct load_random *random);
@@ -56,10 +57,32 @@ enum err load_fill(const struct load_template *template, struct load_values *val
 
 static void add_value(struct buffer *out, const struct load_piece *piece, struct slice value)
 {
-    if (piece->is_json_escaped)
+    if (piece->escape == LOAD_ESCAPE_JSON)
         json_add_escaped(out, value);
+    else if (piece->escape == LOAD_ESCAPE_PATH)
+        add_to_path(out, value);
     else
         buffer_add(out, value);
+}
+
+/* "%" stays: a value may be encoded already. */
+static bool stands_in_path(unsigned char c)
+{
+    return c > ' ' && c < 0x7f && !memchr("\"#<>\\^`{|}", c, 10);
+}
+
+static void add_to_path(struct buffer *out, struct slice value)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        if (stands_in_path(c)) {
+            buffer_add_byte(out, (char)c);
+            continue;
+        }
+        const char escape[] = {'%', digits[c >> 4], digits[c & 15]};
+        buffer_add(out, slice_of(escape, sizeof escape));
+    }
 }
 
 static void add_number(struct buffer *out, uint64_t number)

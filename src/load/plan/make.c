@@ -23,16 +23,10 @@ static enum err read_plan(struct making *making);
 static enum err read_url(struct making *making);
 static enum err apply_flags(struct making *making, struct load_spec_step *step);
 
-static bool ends_with(struct slice text, const char *end)
-{
-    size_t len = strlen(end);
-    return text.len > len && slice_is(slice_skip(text, text.len - len), end);
-}
-
 bool load_word_is_plan(struct slice word)
 {
     bool has_scheme = memmem(word.ptr, word.len, "://", 3) != NULL;
-    return !has_scheme && (ends_with(word, ".yaml") || ends_with(word, ".yml"));
+    return !has_scheme && (slice_ends(word, SLICE_LIT(".yaml")) || slice_ends(word, SLICE_LIT(".yml")));
 }
 
 static struct slice source_of(const struct load_inputs *inputs)

@@ -42,7 +42,8 @@ static void write_values(struct buffer *out)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         buffer_printf(out, "| `%s` | %s |\n", rows[i][0], rows[i][1]);
     buffer_printf(out, "\nWithin a string of a JSON body (`json`, or a `body` that begins with `{` or `[`) what is "
-                       "filled in is escaped.\n");
+                       "filled in is escaped; "
+                       "in a path what cannot stand there becomes %%XX, while \"/\", \"?\" and \"&\" stay.\n");
 }
 
 static void write_flags(struct buffer *out)

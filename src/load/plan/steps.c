@@ -96,6 +96,18 @@ static uint32_t find_target(struct compile *compile, const struct option_text *n
     return 0;
 }
 
+/* A slip that is made often, and that shows only when a test has run. */
+static void check_stream(struct compile *compile, const struct load_spec_step *spec, const struct load_step *step)
+{
+    bool says_stream = spec->body_file.ptr || !step->body.count;
+    for (uint32_t i = 0; i < step->body.count; i++)
+        says_stream =
+            says_stream || memmem(step->body.pieces[i].text.ptr, step->body.pieces[i].text.len, "\"stream\"", 8);
+    if (step->kind == LOAD_STEP_CHAT && !says_stream)
+        report_warning(compile->report, spec->place,
+                       "the response is to be a stream, and the body does not ask for one with \"stream\": true");
+}
+
 static enum err compile_step(struct compile *compile, const struct load_spec_step *spec, struct load_step *step)
 {
     step->kind = (enum load_step_kind)spec->kind;
@@ -107,6 +119,7 @@ static enum err compile_step(struct compile *compile, const struct load_spec_ste
     step->beside = UINT32_MAX;
     TRY(compile_request(compile, spec, step));
     TRY(compile_body(compile, spec, step));
+    check_stream(compile, spec, step);
     TRY(compile_fields(compile, spec, step));
     compile_think(compile, spec, step);
     TRY(compile_response(compile, spec, step));
@@ -161,7 +174,7 @@ static enum err compile_request(struct compile *compile, const struct load_spec_
             report_error(compile->report, path.place, "a path has no spaces; write %%20");
             break;
         }
-    return compile_template(compile, &whole, false, &step->path);
+    return compile_template(compile, &whole, LOAD_ESCAPE_PATH, &step->path);
 }
 
 static bool is_taken(const struct compile *compile, struct slice name)
@@ -193,35 +206,9 @@ static enum err name_step(struct compile *compile, const struct load_spec_step *
 }
 
 /* ${...} alone and without quotes is not a text: what it stands for is the JSON. */
-static void write_json(const struct yaml_node *node, struct json_writer *out)
+static bool is_value(struct slice text)
 {
-    switch (node->kind) {
-    case YAML_MAP:
-        json_write_object_begin(out);
-        for (const struct yaml_node *member = node->first; member; member = member->next) {
-            json_write_key(out, member->key);
-            write_json(member, out);
-        }
-        json_write_object_end(out);
-        break;
-    case YAML_LIST:
-        json_write_array_begin(out);
-        for (const struct yaml_node *item = node->first; item; item = item->next)
-            write_json(item, out);
-        json_write_array_end(out);
-        break;
-    case YAML_SCALAR:
-        if (!node->is_quoted && slice_starts(node->text, SLICE_LIT("${")) &&
-            slice_find(node->text, '}') == node->text.len - 1) {
-            json_write_raw(out, node->text);
-            break;
-        }
-        yaml_write_json(node, out);
-        break;
-    default:
-        json_write_null(out);
-        break;
-    }
+    return slice_starts(text, SLICE_LIT("${")) && slice_find(text, '}') == text.len - 1;
 }
 
 static bool looks_like_json(struct slice text)
@@ -245,12 +232,13 @@ static enum err compile_body(struct compile *compile, const struct load_spec_ste
         return ERR_OK;
     }
     if (!spec->json)
-        return compile_template(compile, &spec->body, looks_like_json(spec->body.text), &step->body);
+        return compile_template(compile, &spec->body,
+                                looks_like_json(spec->body.text) ? LOAD_ESCAPE_JSON : LOAD_ESCAPE_NONE, &step->body);
     struct option_text text = {.place = spec->json->place};
     struct json_writer writer = json_writer_in_arena(compile->arena, 0);
-    write_json(spec->json, &writer);
+    yaml_write_json_of(spec->json, is_value, &writer);
     TRY(json_writer_finish(&writer, &text.text));
-    return compile_template(compile, &text, true, &step->body);
+    return compile_template(compile, &text, LOAD_ESCAPE_JSON, &step->body);
 }
 
 static void check_field(struct compile *compile, const struct option_member *member)
@@ -278,7 +266,7 @@ static enum err compile_fields(struct compile *compile, const struct load_spec_s
     for (uint32_t i = 0; i < spec->headers.count; i++) {
         check_field(compile, &members[i]);
         fields[i].name = members[i].name;
-        TRY(compile_template(compile, &members[i].value, false, &fields[i].value));
+        TRY(compile_template(compile, &members[i].value, LOAD_ESCAPE_NONE, &fields[i].value));
         has_type = has_type || slice_equal_nocase(members[i].name, SLICE_LIT("content-type"));
     }
     step->fields = fields;
@@ -286,7 +274,7 @@ static enum err compile_fields(struct compile *compile, const struct load_spec_s
     if (has_type)
         return ERR_OK;
     fields[step->field_count].name = SLICE_LIT("content-type");
-    return compile_template(compile, &json_type, false, &fields[step->field_count++].value);
+    return compile_template(compile, &json_type, LOAD_ESCAPE_NONE, &fields[step->field_count++].value);
 }
 
 static void compile_think(struct compile *compile, const struct load_spec_step *spec, struct load_step *step)

@@ -11,7 +11,7 @@ struct template_reader {
     struct compile *compile;
     const struct option_text *source;
     struct slice rest;
-    bool is_json;
+    enum load_escape escape;
     bool is_in_string; /* of JSON */
     struct load_piece pieces[PIECES_MAX];
     uint32_t count;
@@ -29,10 +29,10 @@ static const struct {
     {"user", LOAD_PIECE_USER}, {"now", LOAD_PIECE_NOW_MS},    {"iteration", LOAD_PIECE_ITERATION},
 };
 
-enum err compile_template(struct compile *compile, const struct option_text *text, bool is_json,
+enum err compile_template(struct compile *compile, const struct option_text *text, enum load_escape escape,
                           struct load_template *ret_template)
 {
-    struct template_reader reader = {.compile = compile, .source = text, .rest = text->text, .is_json = is_json};
+    struct template_reader reader = {.compile = compile, .source = text, .rest = text->text, .escape = escape};
     while (reader.rest.len) {
         if (reader.count == PIECES_MAX) {
             report_error(compile->report, text->place, "more than %d pieces in one text", PIECES_MAX);
@@ -65,7 +65,7 @@ static enum err take_text(struct template_reader *reader)
         if (is_escape || (reader->is_in_string && rest.ptr[0] == '\\' && rest.len > 1))
             bytes = 2;
         else if (rest.ptr[0] == '"')
-            reader->is_in_string = reader->is_json && !reader->is_in_string;
+            reader->is_in_string = reader->escape == LOAD_ESCAPE_JSON && !reader->is_in_string;
         /* Of "$${" the first byte goes, of all others none. */
         reader->rest = slice_skip(rest, bytes + is_escape);
         memcpy(text + len, rest.ptr + is_escape, bytes);
@@ -78,7 +78,8 @@ static enum err take_text(struct template_reader *reader)
 
 static enum err take_value(struct template_reader *reader)
 {
-    struct load_piece piece = {.is_json_escaped = reader->is_in_string};
+    bool is_escaped = reader->escape == LOAD_ESCAPE_PATH || reader->is_in_string;
+    struct load_piece piece = {.escape = is_escaped ? reader->escape : LOAD_ESCAPE_NONE};
     struct slice expression = slice_skip(reader->rest, 2);
     size_t end = slice_find(expression, '}');
     if (end == expression.len) {

@@ -140,6 +140,8 @@ static void says_what_is_wrong_where_and_what_was_meant(void **state)
         {URL STEPS "thresholds: p99 < 20\n", "3:13: error: the bound of latency is written like 20ms\n"},
         {URL STEPS "thresholds: [erors < 1%]\n",
          "3:14: error: \"erors\" is nothing that is measured; did you mean \"errors\"?\n"},
+        {URL STEPS "thresholds: [first_token p50 < 1s]\n",
+         "3:14: error: only steps of `kind: chat` have tokens, and there is none\n"},
         {URL STEPS "data: {name: d, file: no.csv}\n", "3:7: error: ./no.csv cannot be read: not found\n"},
         {"url: [\n", "2:1: error: "},
     };

@@ -74,16 +74,20 @@ static void pieces_stand_in_order(void **state)
     assert_int_equal(sequence, 11);
 }
 
-static void what_stands_in_a_json_string_is_escaped(void **state)
+static void what_is_filled_in_is_escaped_where_it_must_be(void **state)
 {
     (void)state;
     struct slice variables[] = {SLICE_LIT("a\"b\\\n")};
     const struct load_plan plan = {.variable_count = 1};
     struct load_values values = {.plan = &plan, .variables = variables};
-    static const struct load_piece escaped[] = {{.kind = LOAD_PIECE_VARIABLE, .is_json_escaped = true}};
+    static const struct load_piece escaped[] = {{.kind = LOAD_PIECE_VARIABLE, .escape = LOAD_ESCAPE_JSON}};
+    static const struct load_piece path[] = {{.kind = LOAD_PIECE_VARIABLE, .escape = LOAD_ESCAPE_PATH}};
     static const struct load_piece plain[] = {{.kind = LOAD_PIECE_VARIABLE}};
     assert_true(slice_is(fill(escaped, 1, &values), "a\\\"b\\\\\\n"));
     assert_true(slice_is(fill(plain, 1, &values), "a\"b\\\n"));
+    assert_true(slice_is(fill(path, 1, &values), "a%22b%5C%0A"));
+    variables[0] = SLICE_LIT("/a b/?q=%20&\xc3\xa9");
+    assert_true(slice_is(fill(path, 1, &values), "/a%20b/?q=%20&%C3%A9"));
 }
 
 static void random_numbers_keep_to_their_bounds_and_reach_both(void **state)
@@ -205,7 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_stand_in_order),
-        cmocka_unit_test(what_stands_in_a_json_string_is_escaped),
+        cmocka_unit_test(what_is_filled_in_is_escaped_where_it_must_be),
         cmocka_unit_test(random_numbers_keep_to_their_bounds_and_reach_both),
         cmocka_unit_test(uuids_are_of_version_4),
         cmocka_unit_test(checks_hold_or_do_not),
