@@ -83,6 +83,11 @@ struct load_results {
     double cpu_us_per_request; /* the generator's */
 };
 
+static inline double load_per_second(uint64_t count, uint64_t span_ns)
+{
+    return span_ns ? (double)count * 1e9 / (double)span_ns : 0;
+}
+
 MUST_USE enum err load_results_init(const struct load_plan *plan, struct load_results *results);
 void load_results_deinit(struct load_results *results);
 

@@ -77,6 +77,15 @@ static enum err look(struct session *session, bool is_over)
     return end_interval(session, is_punctual ? session->next_ns : MAX(now_ns, 1));
 }
 
+static void tick(const struct session *session)
+{
+    const struct load_session_options *options = session->options;
+    int64_t now_ns = (int64_t)(clock_now_ns() - session->zero_ns);
+    for (uint32_t i = 0; i < options->observer_count; i++)
+        if (options->observers[i].on_tick)
+            options->observers[i].on_tick(options->observers[i].owner, session->results, now_ns);
+}
+
 static enum err watch(struct session *session)
 {
     const struct load_session_options *options = session->options;
@@ -89,6 +98,7 @@ static enum err watch(struct session *session)
         }
         is_over = options->source.is_over(options->source.owner);
         TRY(look(session, is_over));
+        tick(session);
     }
     return ERR_OK;
 }

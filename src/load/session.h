@@ -20,6 +20,8 @@ struct load_source {
 /* Whoever looks on while it runs; on the session's thread, and quick about it. */
 struct load_observer {
     void (*on_interval)(void *owner, const struct load_results *results);
+    /* Some fifty times a second, warming up included; now_ns from the end of warming up. May be NULL. */
+    void (*on_tick)(void *owner, const struct load_results *results, int64_t now_ns);
     void *owner;
 };
 

@@ -9,6 +9,7 @@
 #include "load/plan/make.h"
 #include "load/remote.h"
 #include "load/results.h"
+#include "load/view.h"
 
 /* Besides those of all commands. */
 enum load_exit {
@@ -36,7 +37,7 @@ struct load_job {
     const char *csv_prefix;
     const char *hdr_log_path;
     const char *junit_path;
-    bool is_quiet;
+    struct load_view view;
     bool is_check;
     bool is_dry;
     struct load_job_agents agents;

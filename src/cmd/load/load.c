@@ -16,6 +16,7 @@ enum flag {
     FLAG_CSV,
     FLAG_HDR_LOG,
     FLAG_JUNIT,
+    FLAG_PROGRESS,
     FLAG_QUIET,
     FLAG_AGENTS,
     FLAG_TOKEN,
@@ -32,6 +33,8 @@ static const struct cmd_flag own_flags[] = {
     [FLAG_CSV] = {"csv", 0, "PREFIX", "PREFIX_stats.csv, _stats_history.csv and _failures.csv, with Locust's columns"},
     [FLAG_HDR_LOG] = {"hdr-log", 0, "FILE", "latencies of each interval as HdrHistogram's log, in nanoseconds"},
     [FLAG_JUNIT] = {"junit", 0, "FILE", "thresholds as test cases of JUnit, for continuous integration"},
+    [FLAG_PROGRESS] = {"progress", 0, "HOW", "on standard error while it runs: live (where that is a terminal), text or json (a line\n"
+                                            "an interval), none"},
     [FLAG_QUIET] = {"quiet", 'q', NULL, "says nothing while it runs"},
     [FLAG_AGENTS] = {"agents", 0, "ADDRESS,…",
                      "machines with weir load agent that share the load, such as a:7000,b:7000"},
@@ -87,6 +90,19 @@ static int print_reference(struct load_job *job)
     return CMD_DONE;
 }
 
+static int take_progress(struct load_job *job, const char *value)
+{
+    static const char *const names[] = {
+        [LOAD_VIEW_NONE] = "none", [LOAD_VIEW_TEXT] = "text", [LOAD_VIEW_JSON] = "json", [LOAD_VIEW_LIVE] = "live"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (!slice_is(slice_of_text(value), names[i]))
+            continue;
+        job->view.kind = (enum load_view_kind)i;
+        return -1;
+    }
+    return cmd_misuse("load", "--progress takes live, text, json or none, found \"%s\"", value);
+}
+
 /* -1: go on. */
 static int take_own(struct load_job *job, int flag, const char *value)
 {
@@ -106,8 +122,10 @@ static int take_own(struct load_job *job, int flag, const char *value)
     case FLAG_JUNIT:
         job->junit_path = value;
         return -1;
+    case FLAG_PROGRESS:
+        return take_progress(job, value);
     case FLAG_QUIET:
-        job->is_quiet = true;
+        job->view.kind = LOAD_VIEW_NONE;
         return -1;
     case FLAG_AGENTS:
         return load_agents_parse(job, value) ? -1 : CMD_USAGE;

@@ -75,6 +75,12 @@ static inline void json_write_member_u64(struct json_writer *writer, const char 
     json_write_u64(writer, value);
 }
 
+static inline void json_write_member_i64(struct json_writer *writer, const char *key, int64_t value)
+{
+    json_write_key(writer, slice_of_text(key));
+    json_write_i64(writer, value);
+}
+
 static inline void json_write_member_f64(struct json_writer *writer, const char *key, double value)
 {
     json_write_key(writer, slice_of_text(key));

@@ -42,11 +42,6 @@ static void put_quantiles(const struct hdr *latency, FILE *out)
             (void)fputs(",N/A", out);
 }
 
-static double per_second(uint64_t count, uint64_t span_ns)
-{
-    return span_ns ? (double)count * 1e9 / (double)span_ns : 0;
-}
-
 /* What both files have of a series: median, mean, smallest, largest, bytes. */
 static void put_times(const struct hdr *latency, uint64_t answered, uint64_t response_bytes, FILE *out)
 {
@@ -66,7 +61,7 @@ static void put_series(const struct load_results *results, struct slice method, 
     put_text(name, out);
     (void)fprintf(out, ",%llu,%llu", (unsigned long long)(answered + failed), (unsigned long long)failed);
     put_times(&series->latency, answered, counter_read(&series->response_bytes), out);
-    (void)fprintf(out, ",%.9g,%.9g", per_second(answered + failed, span_ns), per_second(failed, span_ns));
+    (void)fprintf(out, ",%.9g,%.9g", load_per_second(answered + failed, span_ns), load_per_second(failed, span_ns));
     put_quantiles(&series->latency, out);
     (void)fputs("\r\n", out);
 }
@@ -123,8 +118,8 @@ static enum err put_interval(const struct load_results *results, const struct lo
     history->bytes += moment->response_bytes;
     (void)fprintf(out, "%llu,%lld,,Aggregated,%.9g,%.9g",
                   (unsigned long long)((results->wall_begin_ns + interval->end_ns) / NS_PER_S),
-                  (long long)interval->users, per_second(moment->answered + moment->failed, span_ns),
-                  per_second(moment->failed, span_ns));
+                  (long long)interval->users, load_per_second(moment->answered + moment->failed, span_ns),
+                  load_per_second(moment->failed, span_ns));
     put_quantiles(&history->now, out);
     (void)fprintf(out, ",%llu,%llu", (unsigned long long)(history->answered + history->failed),
                   (unsigned long long)history->failed);

@@ -21,12 +21,6 @@ static const char *const kind_names[] = {
     [LOAD_REMARK_NOTE] = "note",
 };
 
-static void write_i64(struct json_writer *writer, const char *key, int64_t value)
-{
-    json_write_key(writer, slice_of_text(key));
-    json_write_i64(writer, value);
-}
-
 /* --- what it was measured with ------------------------------------------------------------------------------------ */
 
 /* The value of the first line that begins with `key`, behind its colon; of the first line when there is no key. */
@@ -242,10 +236,10 @@ static void write_interval(const struct load_results *results, const struct load
     json_write_member_u64(writer, "end_ns", interval->end_ns);
     json_write_member_u64(writer, "stage", interval->stage);
     write_moment(&interval->all, writer);
-    write_i64(writer, "users", interval->users);
-    write_i64(writer, "links", interval->links);
-    write_i64(writer, "in_flight", interval->in_flight);
-    write_i64(writer, "backlog", interval->backlog);
+    json_write_member_i64(writer, "users", interval->users);
+    json_write_member_i64(writer, "links", interval->links);
+    json_write_member_i64(writer, "in_flight", interval->in_flight);
+    json_write_member_i64(writer, "backlog", interval->backlog);
     json_write_member_u64(writer, "lag_p99_ns", interval->lag_p99_ns);
     json_write_member_u64(writer, "lag_max_ns", interval->lag_max_ns);
     json_write_member_f64(writer, "cpu_share", interval->cpu_share);

@@ -23,8 +23,7 @@ static void print_remarks(const struct load_results *results, enum load_remark_k
 
 static double rate_of(const struct load_results *results, uint64_t count)
 {
-    uint64_t span_ns = load_results_span_ns(results);
-    return span_ns ? (double)count * 1e9 / (double)span_ns : 0;
+    return load_per_second(count, load_results_span_ns(results));
 }
 
 /* Left-aligned in NAME_CHARS, cut with a tilde. */
@@ -107,7 +106,7 @@ static void print_stages(const struct load_results *results, FILE *out)
         (void)snprintf(name, sizeof name, "%u", i + 1);
         print_name(results->plan->stages[i].name.len ? results->plan->stages[i].name : slice_of_text(name), out);
         (void)fprintf(out, " %8s %8s %7s %8s\n", format_ns(begin, (double)stage->begin_ns),
-                      format_count(rate, span_ns ? (double)answered * 1e9 / (double)span_ns : 0),
+                      format_count(rate, load_per_second(answered, span_ns)),
                       format_count(failures, (double)failed), format_ns(p99, (double)p99_ns));
     }
 }
