@@ -38,6 +38,7 @@ struct load_job {
     const char *hdr_log_path;
     const char *junit_path;
     struct load_view view;
+    bool is_quiet;
     bool is_check;
     bool is_dry;
     struct load_job_agents agents;

@@ -3,6 +3,7 @@
 #include "cmd/load/files.h"
 #include "cmd/load/origin.h"
 
+#include "lib/sys/terminal.h"
 #include "load/plan/flags.h"
 
 #include <stdio.h>
@@ -33,8 +34,9 @@ static const struct cmd_flag own_flags[] = {
     [FLAG_CSV] = {"csv", 0, "PREFIX", "PREFIX_stats.csv, _stats_history.csv and _failures.csv, with Locust's columns"},
     [FLAG_HDR_LOG] = {"hdr-log", 0, "FILE", "latencies of each interval as HdrHistogram's log, in nanoseconds"},
     [FLAG_JUNIT] = {"junit", 0, "FILE", "thresholds as test cases of JUnit, for continuous integration"},
-    [FLAG_PROGRESS] = {"progress", 0, "HOW", "on standard error while it runs: live (where that is a terminal), text or json (a line\n"
-                                            "an interval), none"},
+    [FLAG_PROGRESS] = {"progress", 0, "HOW",
+                       "on standard error while it runs: live (where that is a terminal), text or json (a line\n"
+                       "an interval), none"},
     [FLAG_QUIET] = {"quiet", 'q', NULL, "says nothing while it runs"},
     [FLAG_AGENTS] = {"agents", 0, "ADDRESS,…",
                      "machines with weir load agent that share the load, such as a:7000,b:7000"},
@@ -125,7 +127,7 @@ static int take_own(struct load_job *job, int flag, const char *value)
     case FLAG_PROGRESS:
         return take_progress(job, value);
     case FLAG_QUIET:
-        job->view.kind = LOAD_VIEW_NONE;
+        job->is_quiet = true;
         return -1;
     case FLAG_AGENTS:
         return load_agents_parse(job, value) ? -1 : CMD_USAGE;
@@ -202,6 +204,13 @@ int cmd_load(int argc, char **argv)
     if (is_other)
         return other;
     static struct load_job job;
+    job.view = (struct load_view){
+        .kind = terminal_is_there() ? LOAD_VIEW_LIVE : LOAD_VIEW_NONE,
+        .out = stderr,
+        .is_utf8 = terminal_is_utf8(),
+        .has_color = terminal_has_color(),
+        .columns = terminal_columns,
+    };
     pool_init(&job.pool, 0, MEMORY_MAX);
     arena_init(&job.arena, &job.pool, 65536, MEMORY_MAX);
     load_inputs_init(&job.inputs, &job.arena);

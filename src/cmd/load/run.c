@@ -21,17 +21,23 @@ static int watch(struct load_job *job, struct load_origin *origin, struct load_r
     int result = load_job_export(job, &export);
     if (result != CMD_DONE)
         return result;
-    const struct load_observer observer = export ? load_export_observer(export) : (struct load_observer){0};
+    struct load_observer observers[2];
+    uint32_t observer_count = 0;
+    if (!job->is_quiet)
+        observers[observer_count++] = load_view_observer(&job->view);
+    if (export)
+        observers[observer_count++] = load_export_observer(export);
     struct load_session_options options = {
         .plan = job->made.plan,
         .source = origin->source,
         .begin_ns = load_origin_begin(origin),
-        .observers = &observer,
-        .observer_count = export != NULL,
+        .observers = observers,
+        .observer_count = observer_count,
         .is_cancelled = load_job_is_cancelled,
         .owner = job,
     };
     enum err err = load_session_run(&options, results);
+    load_view_end(&job->view);
     load_export_stop(export, results);
     if (err != ERR_OK && err != ERR_CANCELLED)
         return cmd_fail("load", "%s", err_text(err));

@@ -87,11 +87,17 @@ static double share_done(const struct load_frame *frame)
 
 static void put_bar(struct canvas *canvas, double share)
 {
+    char memory[PART_BYTES];
+    struct text bar = text_init(memory, sizeof memory);
     uint32_t full = (uint32_t)(share * BAR_COLUMNS + 0.5);
-    const struct slice done = canvas->frame->is_utf8 ? SLICE_LIT("\u2588") : SLICE_LIT("#");
-    const struct slice left = canvas->frame->is_utf8 ? SLICE_LIT("\u2591") : SLICE_LIT("-");
-    for (uint32_t i = 0; i < BAR_COLUMNS; i++)
-        put(canvas, i < full ? STYLE_GOOD : STYLE_DIM, i < full ? done : left);
+    bool is_utf8 = canvas->frame->is_utf8;
+    for (uint32_t i = 0; i < full; i++)
+        text_add(&bar, is_utf8 ? SLICE_LIT("\u2588") : SLICE_LIT("#"));
+    put(canvas, STYLE_GOOD, text_slice(&bar));
+    bar = text_init(memory, sizeof memory);
+    for (uint32_t i = full; i < BAR_COLUMNS; i++)
+        text_add(&bar, is_utf8 ? SLICE_LIT("\u2591") : SLICE_LIT("-"));
+    put(canvas, STYLE_DIM, text_slice(&bar));
 }
 
 static void put_stage(struct canvas *canvas)
