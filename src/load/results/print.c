@@ -106,8 +106,8 @@ static void print_stages(const struct load_results *results, FILE *out)
         (void)snprintf(name, sizeof name, "%u", i + 1);
         print_name(results->plan->stages[i].name.len ? results->plan->stages[i].name : slice_of_text(name), out);
         (void)fprintf(out, " %8s %8s %7s %8s\n", format_ns(begin, (double)stage->begin_ns),
-                      format_count(rate, load_per_second(answered, span_ns)),
-                      format_count(failures, (double)failed), format_ns(p99, (double)p99_ns));
+                      format_count(rate, load_per_second(answered, span_ns)), format_count(failures, (double)failed),
+                      format_ns(p99, (double)p99_ns));
     }
 }
 

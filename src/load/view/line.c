@@ -15,9 +15,9 @@ void load_line_text(const struct load_results *results, struct text *out)
     char end[FORMAT_BYTES], due[FORMAT_BYTES], done[FORMAT_BYTES], p50[FORMAT_BYTES], p99[FORMAT_BYTES];
     text_printf(out, "%s: %s/s due, %s/s answered, %llu failed, p50 %s, p99 %s, %lld in flight\n",
                 format_ns(end, (double)interval->end_ns), format_count(due, interval_rate(interval, interval->all.due)),
-                format_count(done, interval_rate(interval, interval->all.answered)), (unsigned long long)interval->all.failed,
-                format_ns(p50, (double)interval->all.p50_ns), format_ns(p99, (double)interval->all.p99_ns),
-                (long long)interval->in_flight);
+                format_count(done, interval_rate(interval, interval->all.answered)),
+                (unsigned long long)interval->all.failed, format_ns(p50, (double)interval->all.p50_ns),
+                format_ns(p99, (double)interval->all.p99_ns), (long long)interval->in_flight);
 }
 
 void load_line_json(const struct load_results *results, struct text *out)

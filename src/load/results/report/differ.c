@@ -256,7 +256,7 @@ static const char *word_for(const struct load_difference *difference)
 
 void load_report_print_differences(const struct load_difference all[LOAD_DIFFERENCES], FILE *out)
 {
-    (void)fprintf(out, "  %-8s %10s %10s %9s   %-22s\n", "", "before", "after", "change", "95 % interval");
+    (void)fprintf(out, "  %-8s %10s %10s %9s   95 %% interval\n", "", "before", "after", "change");
     for (int i = 0; i < LOAD_DIFFERENCES; i++) {
         const struct load_difference *difference = &all[i];
         char a[FORMAT_BYTES], b[FORMAT_BYTES], change[FORMAT_BYTES] = "-", interval[2 * FORMAT_BYTES] = "-";
