@@ -35,6 +35,7 @@ const gridOf = () => isPrinting ? '#ccc' : variable('--line');
 // --- charts ---------------------------------------------------------------------------------------------------------
 
 const charts = []; // {place, make, plot}
+const PRINT_WIDTH = 312; // two on a sheet of A4 or Letter: the layout of the paper is not known before it is printed
 
 // Lines where a stage begins, with its name.
 function stageMarks(run) {
@@ -82,14 +83,14 @@ function drawChart(place, x, series, options) {
   const colors = palette();
   const text = options.yText;
   const plot = new uPlot({
-    width: Math.max(place.clientWidth, 200), height: options.height || 260,
+    width: isPrinting ? PRINT_WIDTH : Math.max(place.clientWidth, 200), height: isPrinting ? 200 : 260,
     padding: [8, 36, 0, 0],
     cursor: { focus: { prox: 24 } }, focus: { alpha: 0.35 },
     scales: {
       x: { time: false, distr: options.xLog ? 3 : 1, log: 10, range: options.xRange },
       y: options.log ? { distr: 3, log: 10, range: options.yRange } : { range: (plot, low, high) => [0, high > 0 ? high * 1.08 : 1] },
     },
-    axes: [axis(options.xText, options.xAxis, options.xLog), axis(options.yTick || text, { size: 74 }, options.log)],
+    axes: [axis(options.xText, options.xAxis, options.xLog), axis(options.yTick || text, { size: 74, ...options.ySplits && { splits: options.ySplits } }, options.log)],
     series: [
       { label: options.xName, value: (plot, value) => value == null ? '–' : options.xValue(value) },
       ...series.map(one => ({
@@ -192,6 +193,15 @@ function drawSpectrum(place) {
   });
 }
 
+// Round places on an axis whose numbers are logarithms, `perDecade` to a power of ten.
+function roundPlaces(from, to, perDecade) {
+  const places = [];
+  const digits = to - from > 2.2 * perDecade ? [1] : to - from > perDecade ? [1, 3] : [1, 2, 5];
+  for (let decade = Math.floor(from / perDecade); decade <= to / perDecade; decade++)
+    for (const digit of digits) places.push((decade + Math.log10(digit)) * perDecade);
+  return places.filter(place => place >= from && place <= to);
+}
+
 function drawBins(place) {
   const perDecade = 40;
   const all = runs.map(run => binsOf(run.total.latency, perDecade));
@@ -208,15 +218,7 @@ function drawBins(place) {
   return drawChart(place, x, series, {
     bars: isOne, steps: !isOne, xName: 'latency', xValue: bin => nsText(ns(bin)), yText: shareText,
     xText: bin => nsTick(10 ** (bin / perDecade)),
-    xAxis: {
-      splits: (plot, index, from, to) => {
-        const splits = [];
-        const step = to - from > 2.2 * perDecade ? [1] : to - from > perDecade ? [1, 3] : [1, 2, 5];
-        for (let decade = Math.floor(from / perDecade); decade <= to / perDecade; decade++)
-          for (const digit of step) splits.push((decade + Math.log10(digit)) * perDecade);
-        return splits.filter(split => split >= from && split <= to);
-      },
-    },
+    xAxis: { splits: (plot, index, from, to) => roundPlaces(from, to, perDecade) },
   });
 }
 
@@ -250,7 +252,8 @@ function drawHeat(place) {
     { label: 'p50', color: 0, fill: false, width: 0, values: intervals.map(interval => positive(interval.p50_ns)) },
     { label: 'p99', color: 0, fill: false, width: 0, values: intervals.map(interval => positive(interval.p99_ns)) },
   ], {
-    log: true, yText: nsText, yTick: nsTick, yRange: range, xName: 'time', xText: seconds, xValue: value => value.toFixed(1) + ' s',
+    log: true, yText: nsText, yTick: nsTick, yRange: range,
+    ySplits: (plot, index, from, to) => roundPlaces(Math.log10(from), Math.log10(to), 1).map(place => 10 ** place), xName: 'time', xText: seconds, xValue: value => value.toFixed(1) + ' s',
     xRange: (plot, low, high) => [0, high], plugins: [{ hooks: { draw: [draw] } }, stageMarks(runs[0])],
   });
 }
