@@ -10,6 +10,7 @@ import shutil
 import subprocess
 
 import harness
+import hdr
 import servers
 
 BODY_SLACK_BYTES = 8  # latency_ms and confidence are printed with as many digits as they have
@@ -57,9 +58,10 @@ class Target:
             command += ["--rate", "%d" % rate, "--arrival", "poisson"]
         spawn([*command, url_of(self.service, self.route)], seconds, (0, IS_INVALID))
         with open(results, encoding="utf-8") as file:
-            return self.judged(json.load(file))
+            return self.judged(json.load(file), rate is not None)
 
-    def judged(self, results):
+    def judged(self, results, is_open):
+        """What is kept of a run. The histogram of a closed loop is not: its latency is that of its number of connections."""
         totals = results["totals"]
         series = totals["series"][0]
         answered, failed = series["answered"], sum(series["failed"].values())
@@ -70,12 +72,12 @@ class Target:
         if abs(mean - self.body_bytes) > BODY_SLACK_BYTES:
             raise harness.Void("bodies of %.1f bytes, where %d were expected" % (mean, self.body_bytes))
         seconds = results["duration_ns"] / 1e9  # to the last answer, which in an open loop may come long after the last request
-        return {"due": series["due"], "offered_seconds": results["span_ns"] / 1e9, "answered": answered, "seconds": seconds,
-                "per_second": answered / seconds,
-                "latency": series["latency"]["hdr"], "service_time": series["service"]["hdr"],
-                "max_us": series["latency"]["max_ns"] / 1e3, "lag": (totals["lag"] or {}).get("hdr"),
-                "remarks": [remark["code"] for remark in results["remarks"]],
-                "generator_us": totals["cpu_ns"] / 1e3 / answered}
+        found = {"due": series["due"], "offered_seconds": results["span_ns"] / 1e9, "answered": answered, "seconds": seconds,
+                 "per_second": answered / seconds, "generator_us": totals["cpu_ns"] / 1e3 / answered}
+        if is_open:
+            found.update(latency=series["latency"]["hdr"], lag_p99_us=hdr.quantile_us(totals["lag"]["hdr"], 0.99),
+                         lag_max_us=totals["lag"]["max_ns"] / 1e3, remarks=[remark["code"] for remark in results["remarks"]])
+        return found
 
 
 def has_wrk():

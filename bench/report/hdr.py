@@ -73,3 +73,7 @@ def quantile(counts, share):
         if seen >= wanted and seen:
             return value
     return None
+
+
+def quantile_us(text, share):
+    return quantile(counts_of(text), share) / 1e3

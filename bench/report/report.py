@@ -73,7 +73,7 @@ def measured(options):
         sys.exit("report: the answers differ:\n%s" % equal.table(peers, rows))
     settings = runs.Settings(options)
     described = machine.describe(names)
-    journal = runs.Journal(JOURNAL, options.resume)
+    journal = runs.Journal(JOURNAL, options.resume, {"settings": settings.told(), "commit": described["commit"]})
     runs.measure(settings, names, journal)
     described["load_after"] = [round(value, 2) for value in os.getloadavg()]
     return {
@@ -127,5 +127,5 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         harness.say("\nended; what was measured is kept: --resume goes on with it")
         sys.exit(130)
-    except page.NoCharts as error:
+    except (page.NoCharts, runs.OtherRuns) as error:
         sys.exit("report: %s" % error)

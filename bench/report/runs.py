@@ -36,20 +36,27 @@ class Settings:
         return dict(vars(self))
 
 
+class OtherRuns(Exception):
+    pass
+
+
 class Journal:
     """The file of runs. A peer's part of a round is whole when its last run, the weighing, is there."""
 
-    def __init__(self, path, is_resumed):
+    def __init__(self, path, is_resumed, head):
+        """`head` says what is measured and how; what is resumed must have the same."""
         self.path = path
         self.runs = []
         if is_resumed and os.path.exists(path):
             with open(path, encoding="utf-8") as file:
-                lines = [json.loads(line) for line in file if line.endswith("\n")]
+                before, *lines = [json.loads(line) for line in file if line.endswith("\n")]
+            if before != json.loads(json.dumps(head)):
+                raise OtherRuns("what was kept in %s is of other settings, or of another commit" % path)
             whole = {(line["round"], line["service"]) for line in lines if line["kind"] == "memory"}
             self.runs = [line for line in lines if (line["round"], line["service"]) in whole]
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as file:
-            file.writelines(json.dumps(run) + "\n" for run in self.runs)
+            file.writelines(json.dumps(line) + "\n" for line in [head, *self.runs])
 
     def add(self, run):
         self.runs.append(run)
