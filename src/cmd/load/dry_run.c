@@ -155,7 +155,11 @@ static void print_request(const struct trial *trial, const struct load_step *ste
     const struct load_request *request = &trial->request;
     printf("\n" SLICE_FMT "\n  > " SLICE_FMT " " SLICE_FMT "\n", SLICE_ARG(step->name), SLICE_ARG(request->method),
            SLICE_ARG(request->path));
-    printf("  > host: " SLICE_FMT "\n", SLICE_ARG(trial->plan->targets[step->target].authority));
+    bool has_host = false;
+    for (uint32_t i = 0; i < request->field_count; i++)
+        has_host = has_host || slice_equal_nocase(request->fields[i].name, SLICE_LIT("host"));
+    if (!has_host)
+        printf("  > host: " SLICE_FMT "\n", SLICE_ARG(trial->plan->targets[step->target].authority));
     for (uint32_t i = 0; i < request->field_count; i++)
         printf("  > " SLICE_FMT ": " SLICE_FMT "\n", SLICE_ARG(request->fields[i].name),
                SLICE_ARG(request->fields[i].value));

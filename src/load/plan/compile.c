@@ -28,9 +28,9 @@ enum err compile_plan(struct compile *compile)
         report_error(compile->report, (struct report_place){1, 1},
                      "a plan lacks \"steps\", or \"scenarios\" with steps");
     TRY(finish_variables(compile));
+    compile_generator(compile);
     TRY(compile_load(compile));
     TRY(compile_sources(compile));
-    compile_generator(compile);
     plan->name = spec->name.len ? spec->name : plan->targets[0].url;
     return compile_thresholds(compile);
 }
@@ -88,7 +88,6 @@ static enum err compile_target(struct compile *compile, const struct load_spec_t
     if (target->protocol == LOAD_HTTP_BY_ALPN && !target->is_tls)
         target->protocol = LOAD_HTTP1;
     target->is_unverified = !spec->is_verified;
-    target->is_not_resumed = !spec->is_resumed;
     return compile_pem(compile, spec, target);
 }
 

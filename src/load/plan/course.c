@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #define DURATION_NS   (10 * NS_PER_S)
-#define OPEN_LINKS    256
 #define REPLAY_BYTES  ((size_t)256 << 20)
 #define REPLAY_NS_MAX 6048e11
 
@@ -234,17 +233,27 @@ static uint64_t carried(const struct compile *compile)
     return least;
 }
 
+/* Where nobody says how many connections an open loop may have: as many as hold two seconds of its highest rate. They are all opened
+ * before the test, which small servers do not take well. A connection of HTTP/2 carries many requests. */
+static uint32_t links_of_rate(const struct load_plan *plan, double rate)
+{
+    bool is_http2 = true;
+    for (uint32_t i = 0; i < plan->target_count; i++)
+        is_http2 = is_http2 && plan->targets[i].protocol == LOAD_HTTP2;
+    return is_http2 ? 4 * plan->thread_count : (uint32_t)fmin(fmax(2 * rate, 16), 256);
+}
+
 static void compile_links(struct compile *compile, bool is_open)
 {
     struct load_plan *plan = compile->plan;
     uint64_t asked = compile->spec->connections;
-    double users = 0;
+    double level = 0; /* the highest rate, or most users */
     for (uint32_t i = 0; i < plan->stage_count; i++)
-        users = fmax(users, fmax(plan->stages[i].from, plan->stages[i].to));
-    if (!is_open && asked && ((double)asked > users || (double)(asked * carried(compile)) < users))
+        level = fmax(level, fmax(plan->stages[i].from, plan->stages[i].to));
+    if (!is_open && asked && ((double)asked > level || (double)(asked * carried(compile)) < level))
         report_error(compile->report, compile->spec->load.place,
                      "in closed mode each user has a connection of its own, or a stream of HTTP/2: %.0f users, and "
                      "connections: %llu",
-                     users, (unsigned long long)asked);
-    plan->connections_max = asked ? (uint32_t)asked : is_open ? OPEN_LINKS : (uint32_t)users;
+                     level, (unsigned long long)asked);
+    plan->connections_max = asked ? (uint32_t)asked : is_open ? links_of_rate(plan, level) : (uint32_t)level;
 }

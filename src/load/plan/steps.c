@@ -243,7 +243,7 @@ static enum err compile_body(struct compile *compile, const struct load_spec_ste
 
 static void check_field(struct compile *compile, const struct option_member *member)
 {
-    static const char *const ours[] = {"host", "content-length", "transfer-encoding", "connection"};
+    static const char *const ours[] = {"content-length", "transfer-encoding", "connection"};
     if (!http_is_token(member->name))
         report_error(compile->report, member->name_place, "\"" SLICE_FMT "\" is no name of a header field",
                      SLICE_ARG(slice_first(member->name, REPORT_QUOTE_BYTES_MAX)));
@@ -251,8 +251,7 @@ static void check_field(struct compile *compile, const struct option_member *mem
         report_error(compile->report, member->value.place, "a header field has no control characters in it");
     for (size_t i = 0; i < ARRAY_LEN(ours); i++)
         if (slice_equal_nocase(member->name, slice_of_text(ours[i])))
-            report_error(compile->report, member->name_place, "%s is made from the URL, the body and `keep_alive`",
-                         ours[i]);
+            report_error(compile->report, member->name_place, "%s is made of the body and `keep_alive`", ours[i]);
 }
 
 static enum err compile_fields(struct compile *compile, const struct load_spec_step *spec, struct load_step *step)

@@ -120,8 +120,8 @@ static void says_what_is_wrong_where_and_what_was_meant(void **state)
          "2:34: error: the regular expression \"(\" has at byte 0: missing closing parenthesis\n"},
         {URL "steps: [{request: GET /, extract: {variable: a, regex: x}}]\n",
          "2:35: error: the regular expression \"x\" has at byte 0: no group (...) that says which part is meant\n"},
-        {URL "steps: [{request: GET /, headers: {Host: x}}]\n",
-         "2:36: error: host is made from the URL, the body and `keep_alive`\n"},
+        {URL "steps: [{request: GET /, headers: {Content-Length: x}}]\n",
+         "2:36: error: content-length is made of the body and `keep_alive`\n"},
         {URL "steps: [{request: GET /, think: soon}]\n",
          "2:9: error: \"think\" takes times such as 500ms or 2s, found \"soon\"\n"},
         {URL "steps: [{request: GET /, beside: b, name: aa}, {request: GET /, name: bb}]\n",
@@ -270,13 +270,15 @@ static void flags_make_the_plan_of_a_url(void **state)
     plan = MAKE(&making, "--rate=6000/min", "--arrival=poisson", "--http2", "--insecure", "https://localhost");
     assert_string_equal(making.said, "");
     assert_int_equal(plan->arrival, LOAD_POISSON);
+    assert_int_equal(plan->connections_max, 4);
     assert_true(plan->stages[0].from == 100 && slice_is(plan->steps[0].path.pieces[0].text, "/"));
     assert_true(plan->targets[0].protocol == LOAD_HTTP2 && plan->targets[0].is_unverified &&
                 plan->targets[0].port == 443);
     making_end(&making);
 
-    plan = MAKE(&making, "--requests=5", "localhost:8080");
+    plan = MAKE(&making, "--requests=5", "--header=Host: example.com", "localhost:8080");
     assert_string_equal(making.said, "");
+    assert_true(slice_is(plan->steps[0].fields[0].name, "Host") && slice_is(plan->targets[0].host, "localhost"));
     assert_int_equal(load_plan_duration_ns(plan), UINT64_MAX);
     making_end(&making);
 
