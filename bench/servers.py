@@ -21,6 +21,14 @@ executors: 1
 limits: {connections: 20000, connection_requests: 4294967295, idle_time: 1h}
 """
 
+# One listener with TLS: the certificate is filled in.
+WEIR_LOADED = """
+listen: [{address: 127.0.0.1:0, tls: {certificates: [{cert: %(cert)s, key: %(key)s}]}}]
+workers: 1
+executors: 1
+routes:
+  - {match: GET /livez, public: true, to: {endpoint: livez}}
+"""
 WEIR_PLAIN = WEIR_HEAD + """
 routes:
   - {match: GET /livez, public: true, to: {endpoint: livez}}
@@ -207,7 +215,7 @@ class Weir(Server):
     def find_port(self):
         if self.process.poll() is not None:
             raise RuntimeError("weir did not start: " + self.stderr())
-        found = re.search(r"listening on http://[^ ]*:(\d+)", self.stderr())
+        found = re.search(r"listening on https?://[^ ]*:(\d+)", self.stderr())
         return found and found.group(1)
 
 
