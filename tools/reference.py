@@ -55,6 +55,9 @@ welcome: "{address}\\n"
 LABELS = [
     ("weir_build", "version, compiler, onnxruntime"),
     ("weir_stage_", "stage"),
+    ("weir_allocations", "subsystem, thread"),
+    ("weir_allocated_bytes", "subsystem, thread"),
+    ("weir_frees", "subsystem, thread"),
     ("weir_loop_stall", "cause"),
     ("weir_http_requests_in_flight", "route"),
     ("weir_http_requests", "route, status"),

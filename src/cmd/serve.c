@@ -4,6 +4,7 @@
 
 #include "control/config/load.h"
 #include "control/server/server.h"
+#include "lib/crypto/crypto.h"
 
 #include <stdio.h>
 
@@ -27,6 +28,7 @@ int cmd_serve(int argc, char **argv)
         return line.exit;
     if (line.argument_count > 1)
         return cmd_misuse("serve", "takes one configuration, found %d", line.argument_count);
+    crypto_name_memory();
     const char *path = line.argument_count ? line.arguments[0] : DEFAULT_PATH;
     struct config *config = config_load_printed(path, NULL, stderr);
     if (!config)

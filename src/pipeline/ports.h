@@ -12,7 +12,7 @@
 struct config;
 
 /* What an endpoint of that name answers. */
-enum debug_document { DEBUG_STALLS, DEBUG_DOCUMENTS };
+enum debug_document { DEBUG_STALLS, DEBUG_ALLOCATIONS, DEBUG_DOCUMENTS };
 
 struct shared_regions;
 struct trace_record;

@@ -8,5 +8,7 @@
 
 MUST_USE enum err debug_write_stalls(struct json_writer *writer, struct arena *arena,
                                      const struct debug_sources *sources);
+MUST_USE enum err debug_write_allocations(struct json_writer *writer, struct arena *arena,
+                                          const struct debug_sources *sources);
 
 #endif

@@ -11,6 +11,7 @@ typedef enum err (*debug_write)(struct json_writer *writer, struct arena *arena,
 
 static const debug_write documents[DEBUG_DOCUMENTS] = {
     [DEBUG_STALLS] = debug_write_stalls,
+    [DEBUG_ALLOCATIONS] = debug_write_allocations,
 };
 
 enum err debug_render(const struct debug_sources *sources, enum debug_document document, char **ret_text,

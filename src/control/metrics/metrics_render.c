@@ -63,6 +63,7 @@ enum err metrics_render(const struct metrics_sources *sources, bool is_openmetri
     render_stages(&rendering);
     render_upstreams(&rendering);
     render_loops(&rendering);
+    render_allocations(&rendering);
     if (sources->registry)
         render_routes(&rendering);
     render_models(&rendering);

@@ -22,6 +22,8 @@ void render_histogram(struct rendering *rendering, const struct exposition_label
 /* Into heap memory that the caller frees, without a NUL. */
 MUST_USE enum err render_copy(struct slice text, char **ret_text, size_t *ret_bytes);
 
+/* weir_allocations, weir_allocated_bytes, weir_frees; nothing in them where nothing is counted. */
+void render_allocations(struct rendering *rendering);
 /* Those of event loops: weir_loop_…. */
 void render_loops(struct rendering *rendering);
 /* All families of models: weir_model_… and nv_inference_…. */

@@ -41,6 +41,9 @@
     "stats\":{"                                                                                                        \
     "\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"batch_size\"]}}}}}}}"
 
+#define ALLOCATION_COUNTS                                                                                              \
+    "{\"type\":\"object\",\"required\":[\"allocations\",\"frees\",\"bytes\",\"allocations_per_s\",\"bytes_per_s\","    \
+    "\"allocations_per_request\"]}"
 #define DEBUG_QUANTILES "\"count\",\"total_ns\",\"p50_ns\",\"p90_ns\",\"p99_ns\",\"p99_9_ns\",\"max_ns\",\"causes\""
 #define INDEX_BODY      "{\"type\":\"object\",\"properties\":{\"ready\":{\"type\":\"boolean\"}}}"
 #define WISH_BODY                                                                                                      \
@@ -90,6 +93,14 @@ static const struct endpoint_row {
              "\"date-time\"},\"duration_ns\":{\"type\":\"integer\"},\"cause\":{\"enum\":[\"handler\","
              "\"descheduled\",\"major_fault\"]},\"stage\":{\"type\":\"string\"},\"route\":{\"type\":"
              "\"string\"}}}}}}"},
+    [ENDPOINT_allocations] =
+        {.tag = TAG_OPERATION,
+         .summary = "How often the system is asked for memory",
+         .places = AT_METRICS,
+         .schema = "{\"type\":\"object\",\"required\":[\"counted\"],\"properties\":{\"counted\":{\"type\":\"boolean\"},"
+                   "\"requests\":{\"type\":\"integer\"},\"span_s\":{\"type\":\"number\"},\"all\":" ALLOCATION_COUNTS
+                   ",\"subsystems\":{\"type\":\"object\",\"additionalProperties\":" ALLOCATION_COUNTS
+                   "},\"threads\":{\"type\":\"object\",\"additionalProperties\":" ALLOCATION_COUNTS "}}}"},
     [ENDPOINT_metrics] = {.tag = TAG_OPERATION, .summary = "All meters, for a scraper", .places = AT_METRICS},
     [ENDPOINT_schemas] = {.tag = TAG_OPERATION, .summary = "Schemas that routes are bound to", .places = AT_SCHEMAS},
     [ENDPOINT_openapi_json] = {.tag = TAG_OPERATION, .summary = "This document", .places = AT_OPENAPI},

@@ -48,6 +48,8 @@ static enum err render_debug(void *owner, enum debug_document document, char **r
         .workers = server->meters,
         .worker_count = server->worker_count,
         .stall_threshold_ns = config->stalls.threshold_ns,
+        .begin_ns = server->begin_ns,
+        .allocations = &server->allocations,
     };
     enum err err = debug_render(&sources, document, ret_text, ret_bytes);
     config_unref(config);

@@ -38,6 +38,7 @@ enum err server_run(const struct server_options *options)
     server->config = options->config;
     server->loop.epoll = -1;
     mutex_init(&server->config_lock);
+    mutex_init(&server->allocations.lock);
     schemas_init(server);
     repository_init(server);
     enum err err = start(server, options);
@@ -245,6 +246,7 @@ static void stop(struct server *server)
     schemas_deinit(server);
     repository_deinit(server);
     mutex_deinit(&server->config_lock);
+    mutex_deinit(&server->allocations.lock);
     free(server->workers);
     free(server->meters);
     free(server);

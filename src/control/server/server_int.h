@@ -5,6 +5,7 @@
 #include "control/config/load.h"
 #include "control/log/access_log.h"
 #include "control/log/trace_log.h"
+#include "control/metrics/debug_render.h"
 #include "control/metrics/metrics_render.h"
 #include "control/server/models.h"
 #include "control/server/server.h"
@@ -105,6 +106,7 @@ struct server {
     enum server_phase phase;
     uint64_t deadline_ns;
     uint64_t begin_ns;
+    struct allocation_span allocations;
     struct server_watched seen;
     struct loader loader;
     void (*on_started)(const char *address, const struct config *config);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/pool.h"
 
+#include "lib/base/memory_user.h"
+
 #include <stdlib.h>
 
 #define BLOCK_ALIGN 64
@@ -18,6 +20,7 @@ void pool_deinit(struct pool *pool)
 
 void *pool_acquire_new(struct pool *pool, unsigned class)
 {
+    AS_MEMORY_USER(base);
     pool->mallocs++;
     return aligned_alloc(BLOCK_ALIGN, (size_t)1 << (class + POOL_CLASS_MIN_BITS));
 }
@@ -29,6 +32,7 @@ NOT_INLINE void pool_release_call(struct pool *pool, void *memory, size_t bytes)
 
 void pool_free_block(struct pool_block *block)
 {
+    AS_MEMORY_USER(base);
     free(block);
 }
 
@@ -41,7 +45,7 @@ void pool_trim(struct pool *pool, size_t keep_bytes)
             MEMORY_UNPOISON(block, class_bytes);
             pool->free[class] = block->next;
             pool->cache_bytes -= class_bytes;
-            free(block);
+            pool_free_block(block);
         }
     }
 }

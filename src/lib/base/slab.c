@@ -2,6 +2,7 @@
 #include "lib/base/slab.h"
 
 #include "lib/base/asan.h"
+#include "lib/base/memory_user.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -67,6 +68,7 @@ static NOT_INLINE bool grow(struct slab *slab)
         return false;
     size_t bytes = CHUNK_HEAD_BYTES + slab->object_bytes * count;
     bytes = (bytes + 63) & ~(size_t)63;
+    AS_MEMORY_USER(base);
     struct slab_chunk *chunk = aligned_alloc(64, bytes);
     if (!chunk)
         return false;

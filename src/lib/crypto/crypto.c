@@ -7,6 +7,8 @@
 
 #include "lib/crypto/crypto.h"
 
+#include "lib/base/memory_user.h"
+
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
@@ -17,6 +19,32 @@
 struct crypto_hasher {
     SHA256_CTX sha256;
 };
+
+static void *named_malloc(size_t bytes, const char *file, int line)
+{
+    AS_MEMORY_USER(tls);
+    (void)file, (void)line;
+    return malloc(bytes);
+}
+
+static void *named_realloc(void *memory, size_t bytes, const char *file, int line)
+{
+    AS_MEMORY_USER(tls);
+    (void)file, (void)line;
+    return realloc(memory, bytes);
+}
+
+static void named_free(void *memory, const char *file, int line)
+{
+    AS_MEMORY_USER(tls);
+    (void)file, (void)line;
+    free(memory);
+}
+
+void crypto_name_memory(void)
+{
+    (void)CRYPTO_set_mem_functions(named_malloc, named_realloc, named_free);
+}
 
 enum err crypto_random(void *out, size_t bytes)
 {

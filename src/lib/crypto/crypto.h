@@ -10,6 +10,9 @@
 
 #define CRYPTO_SHA256_BYTES 32
 
+/* Has libcrypto ask for memory as MEMORY_USER_tls (lib/base/memory_user.h). Before anything else of it is used. */
+void crypto_name_memory(void);
+
 /* From the system's generator, good for keys. ERR_IO when it has none to give: never go on without. Any thread. */
 MUST_USE enum err crypto_random(void *out, size_t bytes);
 

@@ -4,6 +4,7 @@
 #include "lib/http2/memory.h"
 
 #include "lib/base/asan.h"
+#include "lib/base/memory_user.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,7 @@ void *http2_memory_malloc(size_t bytes, void *self)
         memory->cache_bytes -= block_bytes;
         MEMORY_UNPOISON(block->content, block_bytes);
     } else {
+        AS_MEMORY_USER(http2);
         block = malloc(sizeof *block + block_bytes);
         memory->mallocs++;
         if (!block)
@@ -101,6 +103,7 @@ void http2_memory_free(void *content, void *self)
     unsigned class = class_of(block->bytes);
     memory->outstanding_bytes -= block->bytes;
     if (class == HTTP2_MEMORY_CLASSES || block->bytes > memory->cache_bytes_max - memory->cache_bytes) {
+        AS_MEMORY_USER(http2);
         free(block);
         return;
     }

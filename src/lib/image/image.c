@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/image/image.h"
 
+#include "lib/base/memory_user.h"
 #include "lib/image/image_int.h"
 
 #include <stdarg.h>
@@ -68,6 +69,12 @@ enum err image_check(const struct image_info *info, const struct image_limits *l
     return ERR_OK;
 }
 
+static enum err decode(const struct format *format, const struct decode_task *task, struct image *ret)
+{
+    AS_MEMORY_USER(images);
+    return format->decode(task, ret);
+}
+
 enum err image_decode(struct slice file, const struct image_options *options, struct arena *arena, struct image *ret,
                       struct image_fault *fault)
 {
@@ -80,7 +87,7 @@ enum err image_decode(struct slice file, const struct image_options *options, st
 
     struct decode_task task = {.file = file, .info = &info, .options = options, .arena = arena, .fault = fault};
     struct image image;
-    TRY(format->decode(&task, &image));
+    TRY(decode(format, &task, &image));
     if (image_orient(&image, info.orientation, arena) != ERR_OK)
         return REFUSE(fault, ERR_NOMEM, "memory", "%s: no memory to turn %u x %u pixels upright", format->name,
                       info.width, info.height);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/sys/thread.h"
 
+#include "lib/sys/allocations.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/cpu_quota.h"
 #include "lib/sys/file.h"
@@ -25,6 +26,7 @@ static void *enter(void *argument)
 {
     struct thread *thread = argument;
     (void)pthread_setname_np(pthread_self(), thread->name);
+    allocations_begin_thread(thread->name);
     thread->run(thread->argument);
     return NULL;
 }

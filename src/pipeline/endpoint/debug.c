@@ -24,3 +24,8 @@ enum verdict endpoint_stalls(struct request *request)
 {
     return answer(request, DEBUG_STALLS);
 }
+
+enum verdict endpoint_allocations(struct request *request)
+{
+    return answer(request, DEBUG_ALLOCATIONS);
+}

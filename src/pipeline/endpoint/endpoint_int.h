@@ -12,6 +12,7 @@ enum verdict endpoint_readyz(struct request *request);
 enum verdict endpoint_metrics(struct request *request);
 enum verdict endpoint_scheduler(struct request *request);
 enum verdict endpoint_stalls(struct request *request);
+enum verdict endpoint_allocations(struct request *request);
 enum verdict endpoint_schemas(struct request *request);
 enum verdict endpoint_openapi_json(struct request *request);
 enum verdict endpoint_openapi_yaml(struct request *request);

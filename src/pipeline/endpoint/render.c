@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers that take too long to make for an event loop: a crew thread makes them. The text is heap memory and goes with the
  * request. */
+#include "lib/base/memory_user.h"
 #include "pipeline/endpoint/endpoint_int.h"
 
 #include <stdlib.h>
 
 static void run_task(struct task *task)
 {
+    AS_MEMORY_USER(control);
     struct rendering *rendering = CONTAINER_OF(task, struct request, task)->task_state;
     rendering->err = rendering->run(rendering);
 }
 
 static void free_text(void *rendering)
 {
+    AS_MEMORY_USER(control);
     free(((struct rendering *)rendering)->text);
 }
 

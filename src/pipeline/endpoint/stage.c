@@ -18,6 +18,7 @@ static const stage_run endpoints[ENDPOINT_COUNT] = {
     [ENDPOINT_metrics] = endpoint_metrics,
     [ENDPOINT_scheduler] = endpoint_scheduler,
     [ENDPOINT_stalls] = endpoint_stalls,
+    [ENDPOINT_allocations] = endpoint_allocations,
     [ENDPOINT_schemas] = endpoint_schemas,
     [ENDPOINT_v2_server] = endpoint_v2_server,
     [ENDPOINT_v2_live] = endpoint_v2_live,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/infer/frame.h"
 
+#include "lib/base/memory_user.h"
 #include "lib/sys/clock.h"
 #include "pipeline/infer/infer_int.h"
 
@@ -23,6 +24,7 @@ enum err tensor_memory_reserve(struct tensor_memory *memory, uint32_t index, siz
 {
     if (LIKELY(memory->ptr[index] && memory->capacity[index] >= bytes))
         return ERR_OK;
+    AS_MEMORY_USER(runs);
     tensor_memory_release(memory, index);
     size_t capacity = (MAX(bytes, 1) + TENSOR_ALIGN - 1) / TENSOR_ALIGN * TENSOR_ALIGN;
     if (!budget_take(memory->budget, capacity))
@@ -38,6 +40,7 @@ enum err tensor_memory_reserve(struct tensor_memory *memory, uint32_t index, siz
 
 void tensor_memory_release(struct tensor_memory *memory, uint32_t index)
 {
+    AS_MEMORY_USER(runs);
     free(memory->ptr[index]);
     atomic_fetch_sub_explicit(&memory->budget->bytes, memory->capacity[index], memory_order_relaxed);
     memory->ptr[index] = NULL;
@@ -74,6 +77,7 @@ void frame_init(struct frame *frame, struct model *model, struct frame_memory *m
 
 void frame_deinit(struct frame *frame)
 {
+    AS_MEMORY_USER(onnxruntime);
     for (uint32_t i = 0; i < MODEL_TENSORS_MAX; i++) {
         ort_value_destroy(frame->in.values[i]);
         ort_value_destroy(frame->out.values[i]);
@@ -82,6 +86,7 @@ void frame_deinit(struct frame *frame)
 
 static void drop_value(struct tensor_set *set, uint32_t index)
 {
+    AS_MEMORY_USER(onnxruntime);
     ort_value_destroy(set->values[index]);
     set->values[index] = NULL;
 }
@@ -193,6 +198,7 @@ static void leave_to_runtime(struct frame *frame, uint32_t index);
 
 enum err frame_execute(struct frame *frame, struct OrtRunOptions *options, struct text *fault)
 {
+    AS_MEMORY_USER(onnxruntime);
     frame->duration_ns = 0;
     frame_drop_lent(frame);
     if (!frame->is_planned)
@@ -293,6 +299,7 @@ static enum err bind_input(struct frame *frame, uint32_t index, struct text *fau
 
 static enum err bind_one(struct tensor_set *set, uint32_t index, struct text *fault)
 {
+    AS_MEMORY_USER(onnxruntime);
     const struct tensor *tensor = &set->tensors[index];
     return ort_value_create(tensor, tensor->spec->type, fault, &set->values[index]);
 }

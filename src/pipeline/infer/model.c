@@ -3,6 +3,7 @@
  * allows; what they must not share is in the runs (run.c). */
 #include "pipeline/model.h"
 
+#include "lib/base/memory_user.h"
 #include "lib/sys/thread.h"
 #include "pipeline/infer/infer_int.h"
 
@@ -19,6 +20,7 @@ static int find(const struct tensor_spec *specs, uint32_t count, struct slice na
 
 enum err model_load(const struct model_load_options *options, struct model **ret_model)
 {
+    AS_MEMORY_USER(onnxruntime);
     ASSERT(options->worker_count > 0, "somebody wants to run the model");
     struct model *model = NULL;
     TRY(ort_open(options->library, options->fault));
@@ -156,6 +158,7 @@ void model_unref(struct model *model)
 /* Every run is in its pool again: each that is out holds a reference. */
 static void destroy(struct model *model)
 {
+    AS_MEMORY_USER(onnxruntime);
     lane_destroy(model->lane);
     model_cache_destroy(model->cache);
     sequences_destroy(model->sequences);

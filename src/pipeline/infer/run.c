@@ -3,6 +3,7 @@
  *
  * Who touches a run: the worker until the hand-over, one executor until the return, the worker again; the two rings
  * order that. Only the flag of run_terminate is touched by others. */
+#include "lib/base/memory_user.h"
 #include "pipeline/infer/infer_int.h"
 
 #include <stdlib.h>
@@ -58,6 +59,7 @@ enum err run_acquire(struct model *model, uint32_t worker_index, struct run **re
 
 enum err run_create(struct model *model, struct run **ret_run)
 {
+    AS_MEMORY_USER(runs);
     struct run *run = calloc(1, sizeof(*run));
     if (!run)
         return ERR_NOMEM;
@@ -126,6 +128,7 @@ void run_destroy(struct run *run)
 {
     if (!run)
         return;
+    AS_MEMORY_USER(runs);
     frame_deinit(&run->frame);
     frame_memory_deinit(&run->memory);
     ort_run_options_destroy(run->options);
