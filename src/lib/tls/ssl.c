@@ -269,7 +269,7 @@ enum err tls_ssl_add_client_slot(struct tls_context *context, const struct tls_c
     SSL_CTX_set_verify(slot, context->is_unverified ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
     if (trust->store)
         SSL_CTX_set1_cert_store(slot, trust->store);
-    else if (SSL_CTX_set_default_verify_paths(slot) != 1)
+    else if (!context->is_unverified && SSL_CTX_set_default_verify_paths(slot) != 1)
         return report_openssl(reporter, "the system's certificates cannot be read");
     return ERR_OK;
 }
