@@ -15,8 +15,8 @@ struct load_run_options {
     uint32_t parts;
 };
 
-/* Threads are started, and open their links as far as the plan wants them open. Blocks until they are, at most timeout_ns; *ret_why says
- * in words what went wrong (static or in the run's memory). ERR_NOMEM, ERR_TIMEOUT, ERR_CLOSED (nobody listens), ... leave nothing. */
+/* Threads are started, and open their links as far as the plan wants them open. Blocks until they are; gives up timeout_ns after the
+ * last one. *ret_why says in words what went wrong (static or in the run's memory). ERR_NOMEM, ERR_TIMEOUT, ERR_CLOSED (nobody listens), ... leave nothing. */
 MUST_USE enum err load_run_create(const struct load_run_options *options, uint64_t timeout_ns,
                                   struct load_run **ret_run, const char **ret_why);
 /* The first moment of warming up; in the future. Once. */

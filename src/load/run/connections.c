@@ -7,10 +7,11 @@
 
 #include <stdlib.h>
 
-#define CONNECTING_MAX       64 /* at once, of a thread and target: a server's queue has some hundred places */
-#define PAUSE_FIRST_NS       (5 * NS_PER_MS)
-#define PAUSE_MOST_NS        (250 * NS_PER_MS)
-#define PORTS_OF_ADDRESS     20000 /* of some 28,000 that Linux has for clients, those that may be counted on */
+#define CONNECTING_MAX 256 /* at once, of a thread and target: a server's queue has some hundred places */
+#define PAUSE_FIRST_NS (5 * NS_PER_MS)
+#define PAUSE_MOST_NS  (250 * NS_PER_MS)
+#define PORTS_OF_ADDRESS                                                                                               \
+    8000 /* of 28,232 for clients: once the even half is used up, Linux looks through all of it each time */
 #define LOOPBACK_SOURCES_MAX 200
 
 static void on_ready(struct load_link *link);

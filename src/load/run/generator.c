@@ -214,8 +214,9 @@ void generator_main(void *argument)
         loop_turn(&generator->loop, wait_of(generator));
         now_ns = clock_now_ns();
     }
+    generator->is_over = true;
     slots_give_up(generator);
-    connections_deinit(generator);
     show(generator, now_ns, true);
     atomic_store_explicit(&generator->state, GENERATOR_OVER, memory_order_release);
+    connections_deinit(generator); /* of many takes a while, in which nothing is recorded any more */
 }
