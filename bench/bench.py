@@ -16,12 +16,14 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
 import infer_rows  # noqa: E402
 import load_rows  # noqa: E402
+import load_truth_rows  # noqa: E402
 import rows  # noqa: E402
 import schema_rows  # noqa: E402
 import servers  # noqa: E402
 import tensor_rows  # noqa: E402
 
-ROWS = {**rows.ROWS, **schema_rows.ROWS, **tensor_rows.ROWS, **infer_rows.ROWS, **load_rows.ROWS}
+ROWS = {**rows.ROWS, **schema_rows.ROWS, **tensor_rows.ROWS, **infer_rows.ROWS, **load_rows.ROWS,
+        **load_truth_rows.ROWS}
 
 
 def parse():
