@@ -3,6 +3,7 @@
 #include "load/session.h"
 
 #include "lib/sys/clock.h"
+#include "lib/sys/thread.h"
 #include "load/arrival/arrival.h"
 
 #define LOOK_NS    (20 * NS_PER_MS)
@@ -113,6 +114,7 @@ enum err load_session_run(const struct load_session_options *options, struct loa
         .interval_ns = options->plan->interval_ns ? options->plan->interval_ns : NS_PER_S,
     };
     session.next_ns = session.interval_ns;
+    thread_be_modest(); /* adding up histograms takes a millisecond, which would make a generator on the same core late */
     results->wall_begin_ns = clock_wall_ns() + session.zero_ns - clock_now_ns();
     TRY(watch(&session));
     if (options->source.finish)

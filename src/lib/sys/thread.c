@@ -21,6 +21,7 @@ static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, 
 
 /* What the deepest recursions take (the walker of lib/schema, 2 MiB), several times over. Only what is touched is memory. */
 #define STACK_BYTES_MIN ((size_t)8 << 20)
+#define MODEST_NICENESS 10
 
 static void *enter(void *argument)
 {
@@ -81,6 +82,14 @@ enum err thread_pin(const struct thread *thread, uint64_t cpu)
 void thread_be_punctual(void)
 {
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+}
+
+/* A niceness is a thread's own to Linux, whatever POSIX says (setpriority(2), "C library/kernel differences"). */
+void thread_be_modest(void)
+{
+    struct sched_param none = {0};
+    (void)sched_setscheduler(0, SCHED_BATCH, &none);
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), MODEST_NICENESS);
 }
 
 uint32_t thread_cpu_count(void)

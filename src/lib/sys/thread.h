@@ -24,6 +24,8 @@ void thread_join(struct thread *thread);
 MUST_USE enum err thread_pin(const struct thread *thread, uint64_t cpu);
 /* Timed waits of the calling thread end when they are due, and not some 50 us later together with others'. */
 void thread_be_punctual(void);
+/* The calling thread lets others go first, and does not interrupt them when it wakes up: for who watches while they work. */
+void thread_be_modest(void);
 /* Threads worth starting: the cores that this process may run on, or what its control groups' CPU quota grants, rounded
  * up, where that is less (lib/sys/cpu_quota.h). At least 1. */
 uint32_t thread_cpu_count(void);

@@ -2,8 +2,6 @@
 /* Users of a closed loop: each begins an iteration when its last one has ended. */
 #include "load/run/generator_int.h"
 
-#include "lib/sys/clock.h"
-
 #include <stdlib.h>
 
 enum err closed_init(struct generator *generator)
@@ -44,10 +42,9 @@ void closed_begin(struct slot *slot, uint64_t now_ns)
 }
 
 /* After a failure the next one begins when the turn ends: else a server that refuses would have us nest without end. */
-void closed_next(struct slot *slot, bool has_failed)
+void closed_next(struct slot *slot, bool has_failed, uint64_t now_ns)
 {
     struct generator *generator = slot->generator;
-    uint64_t now_ns = clock_now_ns();
     uint64_t due_ns = slot->begun_ns + generator->plan->pacing_ns;
     if (due_ns > now_ns) {
         slot->state = SLOT_RESTING;

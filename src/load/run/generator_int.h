@@ -188,7 +188,7 @@ void open_stop(struct generator *generator, uint64_t now_ns);
 MUST_USE enum err closed_init(struct generator *generator);
 void closed_look(struct generator *generator, uint64_t now_ns);
 /* The user's iteration has ended. */
-void closed_next(struct slot *slot, bool has_failed);
+void closed_next(struct slot *slot, bool has_failed, uint64_t now_ns);
 void closed_begin(struct slot *slot, uint64_t now_ns);
 void closed_end(struct generator *generator);
 

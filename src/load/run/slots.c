@@ -188,7 +188,7 @@ void slot_begin(struct slot *slot, uint64_t number, uint64_t due_ns, bool counts
     ask(slot, due_ns, !is_closed_loop(generator));
 }
 
-static void end_iteration(struct slot *slot, bool has_failed)
+static void end_iteration(struct slot *slot, bool has_failed, uint64_t now_ns)
 {
     struct generator *generator = slot->generator;
     if (slot->counts)
@@ -197,7 +197,7 @@ static void end_iteration(struct slot *slot, bool has_failed)
     generator->busy_count--;
     slot->state = SLOT_FREE;
     if (is_closed_loop(generator))
-        closed_next(slot, has_failed);
+        closed_next(slot, has_failed, now_ns);
     else
         list_add_first(&generator->free, &slot->node);
 }
@@ -219,7 +219,7 @@ static void go_on(struct slot *slot, enum load_failure failure, uint64_t now_ns)
     uint64_t pause_ns = think_ns(slot, step);
     bool is_last = slot->step + 1 == slot->scenario->step_count;
     if (!may_go_on || (is_last && (pause_ns == 0 || !is_closed_loop(slot->generator)))) {
-        end_iteration(slot, !may_go_on);
+        end_iteration(slot, !may_go_on, now_ns);
         return;
     }
     slot->step++;
@@ -235,7 +235,7 @@ static void go_on(struct slot *slot, enum load_failure failure, uint64_t now_ns)
 static void stop_thinking(struct slot *slot, uint64_t now_ns)
 {
     if (slot->step == slot->scenario->step_count)
-        end_iteration(slot, false);
+        end_iteration(slot, false, now_ns);
     else
         ask(slot, now_ns, false);
 }
