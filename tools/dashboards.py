@@ -252,6 +252,7 @@ SERVER = [
 # --- load tests -----------------------------------------------------------------------------------------------------
 
 STEP = 'scenario=~"$scenario",step=~"$step"'
+PERCENTILES = ("50", "95", "99")
 ALL_STEPS = "scenario, step"
 NAMES = "{{scenario}}: {{step}}"
 
@@ -261,7 +262,7 @@ LOAD = [
         Stat("Done", "reqps", (rate("weir_load_requests_total", more='outcome="ok"'), "ok")),
         Stat("Failed", "percentunit", (share(rate("weir_load_requests_total", more='outcome="failed"'), rate("weir_load_requests_total")), "failed"),
              bounds=(0.001, 0.01)),
-        Stat("p99", "s", (level("weir_load_overall_latency_quantile_seconds", more='quantile="0.99"', how="max"), "p99"),
+        Stat("p99", "s", (level("weir_load_overall_latency_quantile_seconds", more='percentile="99"', how="max"), "p99"),
              about="Of the last interval, all steps together, from when requests were due."),
         Stat("Own lag, p99", "s", (quantile("0.99", "weir_load_lag_seconds"), "lag"), bounds=(0.001, 0.01),
              about="How late the generator itself was. Where it is not far below the latencies, they are not the server's alone."),
@@ -271,10 +272,10 @@ LOAD = [
               (rate("weir_load_requests_total", more='outcome="ok"'), "answered"), (rate("weir_load_requests_total", more='outcome="failed"'), "failed"),
               about="Due above answered for long: the server, or the number of connections, is at its end."),
         Panel("Latency from due", "s",
-              *((level("weir_load_overall_latency_quantile_seconds", more='quantile="%s"' % q, how="max"), "p%g" % (float(q) * 100)) for q in QUANTILES),
+              *((level("weir_load_overall_latency_quantile_seconds", more='percentile="%s"' % p, how="max"), "p" + p) for p in PERCENTILES),
               about="Exact quantiles of each interval, all steps together."),
         Panel("Done by step", "reqps", (rate("weir_load_requests_total", ALL_STEPS, STEP + ',outcome="ok"'), NAMES), stacked=True),
-        Panel("p99 by step", "s", (level("weir_load_latency_quantile_seconds", ALL_STEPS, STEP + ',quantile="0.99"', "max"), NAMES)),
+        Panel("p99 by step", "s", (level("weir_load_latency_quantile_seconds", ALL_STEPS, STEP + ',percentile="99"', "max"), NAMES)),
         Panel("From due and from sent, p99", "s", (quantile("0.99", "weir_load_latency_seconds", more=STEP), "from due"),
               (quantile("0.99", "weir_load_service_seconds", more=STEP), "from sent"),
               about="The gap is time that requests waited to be sent: what a closed loop would not have shown."),

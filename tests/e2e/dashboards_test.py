@@ -223,6 +223,8 @@ class Dashboards(unittest.TestCase):
             server.write_config(config(app.address))
             with server, Traffic(server), prometheus.Prometheus({"weir": ["127.0.0.1:%d" % server.port]}, RULES) as watcher:
                 watcher.wait_for('up{job="weir"} == 1')
+                complaints = prometheus.check_text(weir.ask(server.port, "GET", "/metrics").body).splitlines()
+                self.assertEqual([line for line in complaints if not line.startswith("nv_")], [])  # those are Triton's names
                 check_dashboard(self, watcher, "weir-server.json")
 
     def test_the_configuration_and_its_alerts_are_well_formed(self):

@@ -66,6 +66,7 @@ class Metrics(unittest.TestCase):
             buckets = [value for key, value in second.items() if key.startswith("weir_load_latency_seconds_bucket")]
             self.assertEqual(buckets, sorted(buckets))
             self.assertEqual(buckets[-1], second[name])
+            self.assertEqual(prometheus.check_text(weir.ask(port, "GET", "/metrics").body), "")
             opened = weir.ask(port, "GET", "/metrics", {"Accept": "application/openmetrics-text"})
             self.assertTrue(opened.body.endswith(b"# EOF\n"))
             load.finish()
@@ -131,5 +132,5 @@ class Metrics(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    prometheus.need("prometheus", "prometheus-pushgateway")
+    prometheus.need("prometheus", "promtool", "prometheus-pushgateway")
     unittest.main(verbosity=1)

@@ -28,6 +28,12 @@ def need(*programs):
             weir.skip("%s is not there: setup/setup.sh --test unpacks it" % program)
 
 
+def check_text(text):
+    """What promtool finds wrong with a scrape; empty for nothing."""
+    done = subprocess.run([find("promtool"), "check", "metrics"], input=text, capture_output=True, check=False)
+    return done.stderr.decode()
+
+
 class Daemon:
     """A program that answers /-/ready; ended by its process, whose output is shown when the test fails."""
 

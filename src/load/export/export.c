@@ -120,8 +120,8 @@ static bool is_word(char c)
 /* Letters, digits and underscores, and none of those that our own series have. */
 static enum err check_labels(const struct load_export_options *options, struct text *fault)
 {
-    static const char *const taken[] = {"job",    "scenario", "step", "outcome", "kind",
-                                        "status", "quantile", "le",   "test",    "version"};
+    static const char *const taken[] = {"job",    "scenario",   "step", "outcome", "kind",
+                                        "status", "percentile", "le",   "test",    "version"};
     for (uint32_t i = 0; i < options->label_count; i++) {
         struct slice name = options->labels[i].name;
         bool is_good =

@@ -180,9 +180,10 @@ static void render_responses(const struct export_figures *figures, struct export
         }
 }
 
+/* Not as a label `quantile`, which is for summaries. */
 static struct slice quantile_name(size_t index)
 {
-    static const char *const names[EXPORT_QUANTILES] = {"0.5", "0.95", "0.99"};
+    static const char *const names[EXPORT_QUANTILES] = {"50", "95", "99"};
     return slice_of_text(names[index]);
 }
 
@@ -191,14 +192,14 @@ static void render_latency_quantile_seconds(const struct export_figures *figures
 {
     for (uint32_t i = 0; i < figures->step_count; i++)
         for (size_t q = 0; q < EXPORT_QUANTILES && figures->steps[i].interval_count; q++)
-            add_labelled(sink, &figures->steps[i], "quantile", quantile_name(q),
+            add_labelled(sink, &figures->steps[i], "percentile", quantile_name(q),
                          (double)figures->steps[i].quantiles_ns[q] / (double)NS_PER_S);
 }
 
 static void render_overall_latency_quantile_seconds(const struct export_figures *figures, struct export_sink *sink)
 {
     for (size_t q = 0; q < EXPORT_QUANTILES && figures->interval_count; q++) {
-        struct exposition_label label = {"quantile", quantile_name(q)};
+        struct exposition_label label = {"percentile", quantile_name(q)};
         sink->sample(sink, &label, 1, (double)figures->quantiles_ns[q] / (double)NS_PER_S);
     }
 }
