@@ -249,6 +249,7 @@ static enum err set_load(struct load_flagged *flagged, const struct load_flag *f
     if (strcmp(flag->row, "rate") == 0 || strcmp(flag->row, "users") == 0) {
         load->stages = (struct option_list){0};
         load->mode = LOAD_MODE_AUTO;
+        flagged->spec->connections = flagged->has_connections ? flagged->spec->connections : 0;
     }
     if (strcmp(flag->row, "rate") == 0) {
         load->users = 0;

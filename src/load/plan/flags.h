@@ -37,6 +37,7 @@ struct load_flagged {
     struct load_spec *spec;
     struct load_spec_step *step;
     struct fill *fill;
+    bool has_connections; /* there is a flag for them: else those of a plan's file are for the load that it asks for */
 };
 
 /* One flag, "rate=100" or "http2". What is wrong goes to the report of `fill`. ERR_NOMEM. */

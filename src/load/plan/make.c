@@ -173,6 +173,9 @@ static enum err apply_flags(struct making *making, struct load_spec_step *step)
 {
     struct load_flagged flagged = {.spec = making->spec, .step = step, .fill = &making->fill};
     for (uint32_t i = 0; i < making->inputs->word_count; i++)
+        if (slice_starts(making->inputs->words[i], SLICE_LIT("--connections=")))
+            flagged.has_connections = true;
+    for (uint32_t i = 0; i < making->inputs->word_count; i++)
         if (slice_starts(making->inputs->words[i], SLICE_LIT("--")))
             TRY(load_flag_apply(&flagged, slice_skip(making->inputs->words[i], 2)));
     return ERR_OK;

@@ -241,7 +241,7 @@ static void recorded_moments_begin_at_zero_and_rise(void **state)
 static const struct load_plan *make_words(struct making *making, const char *const *words)
 {
     making_begin(making);
-    making_add(making, "p.yaml", URL STEPS "load: {stages: [{duration: 5s, rate: 10}]}\n");
+    making_add(making, "p.yaml", URL STEPS "load: {stages: [{duration: 5s, rate: 10}]}\nconnections: 7\n");
     for (; *words; words++)
         making_word(making, *words);
     return making_run(making);
@@ -301,6 +301,7 @@ static void flags_have_the_last_word_over_a_plan(void **state)
     plan = MAKE(&making, "--users=100", "--spawn-rate=10", "p.yaml");
     assert_string_equal(making.said, "");
     assert_true(plan->arrival == LOAD_CLOSED && plan->stages[0].from == 100 && plan->spawn_per_s == 10);
+    assert_int_equal(plan->connections_max, 100);
     making_end(&making);
 }
 
