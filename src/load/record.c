@@ -34,6 +34,7 @@ static const struct load_member record_counters[] = {
     {"iterations_ended", offsetof(struct load_record, iterations_ended)},
     {"unsent", offsetof(struct load_record, unsent)},
     {"connects", offsetof(struct load_record, connects)},
+    {"resumed", offsetof(struct load_record, resumed)},
     {"disconnects", offsetof(struct load_record, disconnects)},
     {"cpu_ns", offsetof(struct load_record, cpu_ns)},
     {"turns", offsetof(struct load_record, turns)},

@@ -50,6 +50,7 @@ struct load_record {
     struct counter iterations_ended;
     struct counter unsent;      /* were due and never sent: no link until the end */
     struct counter connects;    /* links opened */
+    struct counter resumed;     /* of those, with the TLS session of an earlier one */
     struct counter disconnects; /* by the server or a fault */
     struct counter cpu_ns;      /* of the generator's threads */
     struct counter turns;

@@ -120,6 +120,8 @@ class AgainstWeir(Wire):
                     results = self.get(tls_url(server), "--ca", CA.path, "--no-keepalive", *arguments, count=40)
                     self.assert_all(results, 40)
                     self.assertGreaterEqual(results["summary"]["connect"]["count"], 40)
+                    resumed = results["totals"]["resumed"]
+                    self.assertTrue(resumed == 0 if "--no-resume" in arguments else resumed >= 30, self.output)
 
     def test_sends_bodies_over_http2(self):
         body = os.path.join(self.folder, "body")

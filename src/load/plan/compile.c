@@ -88,6 +88,7 @@ static enum err compile_target(struct compile *compile, const struct load_spec_t
     if (target->protocol == LOAD_HTTP_BY_ALPN && !target->is_tls)
         target->protocol = LOAD_HTTP1;
     target->is_unverified = !spec->is_verified;
+    target->is_not_resumed = !spec->is_resumed;
     return compile_pem(compile, spec, target);
 }
 

@@ -168,10 +168,14 @@ static void print_generator(const struct load_results *results, FILE *out)
     char received[FORMAT_BYTES];
     uint64_t span_ns = load_results_span_ns(results);
     double share = span_ns ? (double)counter_read(&results->totals->cpu_ns) / (double)span_ns : 0;
-    (void)fprintf(
-        out, "  generator %.2f us CPU a request, %.0f %% of a core; %llu connections opened, %s of bodies received\n",
-        results->cpu_us_per_request, 100 * share, (unsigned long long)counter_read(&results->totals->connects),
-        format_bytes(received, (double)counter_read(&results->all->response_bytes)));
+    uint64_t resumed = counter_read(&results->totals->resumed);
+    (void)fprintf(out, "  generator %.2f us CPU a request, %.0f %% of a core; %llu connections opened",
+                  results->cpu_us_per_request, 100 * share,
+                  (unsigned long long)counter_read(&results->totals->connects));
+    if (resumed)
+        (void)fprintf(out, ", %llu of them resumed", (unsigned long long)resumed);
+    (void)fprintf(out, ", %s of bodies received\n",
+                  format_bytes(received, (double)counter_read(&results->all->response_bytes)));
 }
 
 static void print_parts(const struct load_results *results, FILE *out)

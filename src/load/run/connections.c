@@ -185,6 +185,7 @@ static void on_ready(struct load_link *link)
     connection->is_ready = true;
     generator->ready_count++;
     counter_add(&generator->record->connects, 1);
+    counter_add(&generator->record->resumed, load_link_is_resumed(link));
     hdr_record(&generator->record->connect, clock_now_ns() - connection->opened_ns);
     on_room(link);
 }
