@@ -38,6 +38,9 @@ const struct load_flag load_flags[] = {
     {REQUEST, "slo-between-tokens", 0, "TIME", LOAD_FLAG_SLO, "between_tokens", NULL,
      "goodput: longest mean time between tokens"},
     {REQUEST, "slo-total", 0, "TIME", LOAD_FLAG_SLO, "total", NULL, "goodput: longest time to the end"},
+#define PLAN "The plan"
+    {PLAN, "variable", 'V', "NAME=VALUE", LOAD_FLAG_PLAN, "variables", NULL,
+     "what ${NAME} begins with, in place of what the plan says; may be repeated"},
 #define WIRE "Connections"
     {WIRE, "host", 0, "URL", LOAD_FLAG_TARGET, "url", NULL, "the server, in place of the one in a plan"},
     {WIRE, "http1", 0, NULL, LOAD_FLAG_TARGET, "protocol", "http1", "HTTP/1.1 only"},
@@ -122,6 +125,22 @@ static enum err append(struct fill *fill, struct option_list *list, size_t bytes
     return ERR_OK;
 }
 
+/* The one to be written: a new one, but for variables, which a flag overrides. */
+static enum err take_member(struct fill *fill, const struct load_flag *flag, struct slice name,
+                            struct option_list *list, struct option_member **ret_member)
+{
+    struct option_member *members = list->items;
+    for (uint32_t i = 0; i < list->count; i++)
+        if (slice_equal(members[i].name, name) && strcmp(flag->row, "variables") == 0) {
+            *ret_member = &members[i];
+            return ERR_OK;
+        }
+    void *item;
+    TRY(append(fill, list, sizeof **ret_member, &item));
+    *ret_member = item;
+    return ERR_OK;
+}
+
 /* "Name: value" or "name=value". */
 static enum err add_member(struct fill *fill, const struct load_flag *flag, struct slice value, void *field)
 {
@@ -131,7 +150,7 @@ static enum err add_member(struct fill *fill, const struct load_flag *flag, stru
     if (end == value.len || end == 0)
         return refuse(fill, "--%s takes %s, found \"" SLICE_FMT "\"", flag->name, flag->value,
                       SLICE_ARG(slice_first(value, REPORT_QUOTE_BYTES_MAX)));
-    TRY(append(fill, field, sizeof *member, (void **)&member));
+    TRY(take_member(fill, flag, slice_trim(slice_first(value, end)), field, &member));
     member->name = arena_copy(fill->arena, slice_trim(slice_first(value, end)));
     member->value.text = arena_copy(fill->arena, slice_trim(slice_skip(value, end + 1)));
     return member->name.ptr && member->value.text.ptr ? ERR_OK : ERR_NOMEM;

@@ -298,6 +298,12 @@ static void flags_have_the_last_word_over_a_plan(void **state)
     assert_int_equal(plan->targets[0].port, 9);
     making_end(&making);
 
+    plan = MAKE(&making, "--variable=token=a:b", "--variable=other=", "--variable=token=c", "p.yaml");
+    assert_string_equal(making.said, "");
+    assert_int_equal(plan->variable_count, 2);
+    assert_true(slice_is(plan->values[0], "c") && slice_is(plan->variables[1], "other") && plan->values[1].len == 0);
+    making_end(&making);
+
     plan = MAKE(&making, "--users=100", "--spawn-rate=10", "p.yaml");
     assert_string_equal(making.said, "");
     assert_true(plan->arrival == LOAD_CLOSED && plan->stages[0].from == 100 && plan->spawn_per_s == 10);
