@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/options.h"
 
+#include "lib/base/text.h"
+
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -28,6 +30,21 @@ static int index_of(const struct cmd_line *line, int code)
         if (code == FLAG_BASE + i || (line->flags[i].letter && code == line->flags[i].letter))
             return i;
     return line->flag_count;
+}
+
+/* getopt has said that it does not know the word. */
+static void say_nearest(const struct cmd_line *line)
+{
+    const char *names[CMD_FLAGS_MAX];
+    const char *word = line->argv[optind - 1];
+    if (optopt || strncmp(word, "--", 2) != 0)
+        return;
+    for (int i = 0; i < line->flag_count; i++)
+        names[i] = line->flags[i].name;
+    struct slice name = slice_of_text(word + 2);
+    const char *nearest = text_nearest(slice_first(name, slice_find(name, '=')), names, (size_t)line->flag_count);
+    if (nearest)
+        fprintf(stderr, "Did you mean --%s?\n", nearest);
 }
 
 int cmd_next(struct cmd_line *line, const char **ret_value)
@@ -58,10 +75,12 @@ int cmd_next(struct cmd_line *line, const char **ret_value)
     }
     if (code != '?' && code != 'h')
         return index_of(line, code);
-    if (code == 'h')
+    if (code == 'h') {
         print_help(line);
-    else
+    } else {
+        say_nearest(line);
         fprintf(stderr, "Try: weir %s --help\n", line->command);
+    }
     line->exit = code == 'h' ? CMD_DONE : CMD_USAGE;
     return CMD_EXIT;
 }

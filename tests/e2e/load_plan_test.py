@@ -204,6 +204,10 @@ class LoadPlan(unittest.TestCase):
                 with self.subTest(words=words):
                     self.load(*words, exits=exits)
 
+    def test_a_flag_that_is_nearly_one_is_guessed(self):
+        said = self.load("--thresold", "p99 < 1s", "URL/", exits=USAGE)
+        self.assertIn("Did you mean --threshold?", said)
+
     def test_ctrl_c_ends_with_results_and_the_second_at_once(self):
         process = self.start("-d", "60s", "-c", "2", "--json", "results.json", "URL/")
         weir.wait_until(lambda: len(self.server.seen) > 10, 20, "requests")

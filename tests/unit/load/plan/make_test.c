@@ -319,8 +319,9 @@ static void flags_that_are_wrong_are_said_with_what_they_take(void **state)
         const char *said;
     } rows[] = {
         {"--pipeline=0", "--pipeline takes a whole number from 1 to 1024, found \"0\""},
+        {"--connections=0", "--connections takes a whole number from 1 to 1000000, found \"0\""},
         {"--header=foo", "--header takes NAME: VALUE, found \"foo\""},
-        {"--duration=soon", "--duration takes a time from 0s to 168h, such as 250ms, 10s or 5m, found \"soon\""},
+        {"--duration=soon", "--duration takes a time from 1ms to 168h, such as 250ms, 10s or 5m, found \"soon\""},
         {"--stages=30s", "--stages takes TIME:RATE,…, such as 30s:100,1m:100..1000"},
         {"--arrival=even", "--arrival takes one of constant, poisson, replay, found \"even\""},
         {"--think=1s..2s..3s", "--think takes TIME, at most 2 of them"},
