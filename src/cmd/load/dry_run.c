@@ -5,125 +5,36 @@
 #include "lib/base/utf8.h"
 #include "lib/regex/regex.h"
 #include "lib/sys/clock.h"
+#include "load/fetch.h"
 #include "load/values.h"
-#include "load/wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define SHOWN_BYTES 4096 /* of a body */
 #define BODY_MAX    ((size_t)64 << 20)
-#define TURN_MS     50
 
 struct trial {
     struct load_job *job;
     const struct load_plan *plan;
     struct loop loop;
     struct load_wire *wire;
-    struct load_link *link;
-    struct load_exchange exchange;
-    struct http_head head;
-    struct http_header headers[LOAD_HEADERS_MAX];
+    struct load_fetch fetch;
     struct load_request request;
-    struct buffer body;
     struct load_values values;
     struct slice variables[LOAD_VARIABLES_MAX];
     uint32_t *rows;
     uint64_t sequence;
     struct load_random random;
-    bool is_ready;
-    bool is_closed;
-    bool is_over;
-    enum load_failure failure;
     uint32_t wrong; /* steps */
 };
 
 static int try_scenarios(struct trial *trial);
 static enum err try_step(struct trial *trial, const struct load_step *step, bool *ret_goes_on);
 
-/* --- the wire -------------------------------------------------------------------------------------------------------- */
-
-static struct trial *trial_of(struct load_exchange *exchange)
+static bool is_cancelled(void *owner)
 {
-    return CONTAINER_OF(exchange, struct trial, exchange);
-}
-
-static void on_data(struct load_exchange *exchange, struct slice data)
-{
-    struct trial *trial = trial_of(exchange);
-    if (trial->body.len + data.len <= BODY_MAX)
-        buffer_add(&trial->body, data);
-}
-
-static void on_end(struct load_exchange *exchange)
-{
-    trial_of(exchange)->is_over = true;
-}
-
-static void on_failed(struct load_exchange *exchange, enum load_failure failure)
-{
-    struct trial *trial = trial_of(exchange);
-    trial->is_over = true;
-    trial->failure = failure == LOAD_FAILURE_NONE ? LOAD_FAILURE_CLOSED : failure;
-}
-
-static void on_ready(struct load_link *link)
-{
-    ((struct trial *)load_link_owner(link))->is_ready = true;
-}
-
-static void on_room(struct load_link *link)
-{
-    (void)link;
-}
-
-static void on_closed(struct load_link *link, enum load_failure failure)
-{
-    struct trial *trial = load_link_owner(link);
-    trial->is_closed = true;
-    if (!trial->is_ready)
-        trial->failure = failure == LOAD_FAILURE_NONE ? LOAD_FAILURE_CONNECT : failure;
-}
-
-static const struct load_exchange_events exchange_events = {
-    .on_data = on_data, .on_end = on_end, .on_failed = on_failed};
-static const struct load_link_events link_events = {.on_ready = on_ready, .on_room = on_room, .on_closed = on_closed};
-
-/* Turns until `is_done`, the deadline, or Ctrl-C. */
-static bool wait_for(struct trial *trial, const bool *is_done, uint64_t deadline_ns)
-{
-    while (!*is_done && !trial->is_closed && clock_now_ns() < deadline_ns && !load_job_is_cancelled(trial->job)) {
-        load_wire_flush(trial->wire);
-        loop_turn(&trial->loop, TURN_MS);
-    }
-    return *is_done;
-}
-
-/* The exchange by a link of its own. */
-static enum load_failure ask(struct trial *trial, const struct load_step *step)
-{
-    const struct load_target *target = &trial->plan->targets[step->target];
-    uint64_t deadline_ns = clock_now_ns() + step->timeout_ns;
-    trial->is_ready = trial->is_closed = trial->is_over = false;
-    trial->failure = LOAD_FAILURE_NONE;
-    trial->body = buffer_in_arena(&trial->job->arena, SHOWN_BYTES);
-    trial->head = (struct http_head){.headers = trial->headers};
-    memset(trial->link, 0, load_link_bytes());
-    trial->exchange =
-        (struct load_exchange){.events = &exchange_events, .request = &trial->request, .head = &trial->head};
-    if (load_link_open(trial->link, trial->wire, target, &target->addresses[0], NULL, &link_events, trial) != ERR_OK)
-        return LOAD_FAILURE_LOCAL;
-    if (!wait_for(trial, &trial->is_ready, deadline_ns)) {
-        load_link_close(trial->link);
-        return trial->failure ? trial->failure : LOAD_FAILURE_TIMEOUT;
-    }
-    load_link_send(trial->link, &trial->exchange);
-    (void)wait_for(trial, &trial->is_over, deadline_ns);
-    bool is_over = trial->is_over;
-    enum load_failure failure = trial->failure;
-    load_link_close(trial->link); /* which fails what is still outstanding */
-    load_wire_flush(trial->wire);
-    return is_over ? failure : LOAD_FAILURE_TIMEOUT;
+    return load_job_is_cancelled(((struct trial *)owner)->job);
 }
 
 /* --- printing -------------------------------------------------------------------------------------------------------- */
@@ -170,12 +81,12 @@ static void print_request(const struct trial *trial, const struct load_step *ste
 
 static void print_response(const struct trial *trial, struct slice body)
 {
-    printf("  < %u, %.3f ms\n", trial->head.status,
-           (double)(trial->exchange.received_ns - trial->exchange.sent_ns) / 1e6);
-    for (uint32_t i = 0; i < trial->head.header_count; i++) {
-        printf("  < " SLICE_FMT ": ", SLICE_ARG(trial->headers[i].name));
-        print_text("", trial->headers[i].value);
-        if (trial->headers[i].value.len == 0)
+    printf("  < %u, %.3f ms\n", trial->fetch.head.status,
+           (double)(trial->fetch.exchange.received_ns - trial->fetch.exchange.sent_ns) / 1e6);
+    for (uint32_t i = 0; i < trial->fetch.head.header_count; i++) {
+        printf("  < " SLICE_FMT ": ", SLICE_ARG(trial->fetch.headers[i].name));
+        print_text("", trial->fetch.headers[i].value);
+        if (trial->fetch.headers[i].value.len == 0)
             putchar('\n');
     }
     if (body.len)
@@ -208,11 +119,12 @@ static enum err make_request(struct trial *trial, const struct load_step *step)
 
 static bool judge(struct trial *trial, const struct load_step *step, struct slice body, bool *ret_goes_on)
 {
-    struct load_response response = {
-        .head = &trial->head, .body = body, .latency_ns = trial->exchange.received_ns - trial->exchange.sent_ns};
-    bool is_right = step->has_status_check || (trial->head.status >= 200 && trial->head.status < 400);
+    struct load_response response = {.head = &trial->fetch.head,
+                                     .body = body,
+                                     .latency_ns = trial->fetch.exchange.received_ns - trial->fetch.exchange.sent_ns};
+    bool is_right = step->has_status_check || (trial->fetch.head.status >= 200 && trial->fetch.head.status < 400);
     if (!is_right)
-        printf("  FAILS status %u is not 2xx or 3xx\n", trial->head.status);
+        printf("  FAILS status %u is not 2xx or 3xx\n", trial->fetch.head.status);
     int failed = load_check_all(step, &response, &trial->values, &trial->job->arena);
     for (int i = 0; i < (failed < 0 ? (int)step->check_count : failed + 1); i++)
         printf("  %s " SLICE_FMT "\n", i == failed ? "FAILS" : "holds", SLICE_ARG(step->checks[i].name));
@@ -231,10 +143,11 @@ static bool judge(struct trial *trial, const struct load_step *step, struct slic
 
 static enum err try_step(struct trial *trial, const struct load_step *step, bool *ret_goes_on)
 {
-    struct slice body = {NULL, 0};
     TRY(make_request(trial, step));
     print_request(trial, step);
-    enum load_failure failure = ask(trial, step);
+    trial->fetch.target = &trial->plan->targets[step->target];
+    trial->fetch.timeout_ns = step->timeout_ns;
+    enum load_failure failure = load_fetch(&trial->fetch, trial->wire);
     *ret_goes_on = true;
     if (failure != LOAD_FAILURE_NONE) {
         const char *why = load_wire_reason(trial->wire);
@@ -243,9 +156,8 @@ static enum err try_step(struct trial *trial, const struct load_step *step, bool
         *ret_goes_on = step->extract_count == 0;
         return ERR_OK;
     }
-    TRY(buffer_finish(&trial->body, &body));
-    print_response(trial, body);
-    trial->wrong += !judge(trial, step, body, ret_goes_on);
+    print_response(trial, trial->fetch.body);
+    trial->wrong += !judge(trial, step, trial->fetch.body, ret_goes_on);
     return ERR_OK;
 }
 
@@ -283,14 +195,18 @@ int load_job_try(struct load_job *job)
     trial =
         (struct trial){.job = job, .plan = job->made.plan, .sequence = 1, .random = {.state = job->made.plan->seed}};
     trial.rows = arena_alloc_array(&job->arena, trial.plan->data_count + 1, sizeof *trial.rows);
-    trial.link = arena_alloc(&job->arena, load_link_bytes());
+    trial.fetch = (struct load_fetch){.request = &trial.request,
+                                      .arena = &job->arena,
+                                      .body_bytes_max = BODY_MAX,
+                                      .is_cancelled = is_cancelled,
+                                      .owner = &trial};
     trial.values = (struct load_values){.plan = trial.plan,
                                         .variables = trial.variables,
                                         .rows = trial.rows,
                                         .sequence = &trial.sequence,
                                         .sequence_stride = 1,
                                         .random = &trial.random};
-    if (!trial.rows || !trial.link || loop_init(&trial.loop) != ERR_OK)
+    if (!trial.rows || loop_init(&trial.loop) != ERR_OK)
         return cmd_fail("load", "out of memory");
     if (load_wire_create(trial.plan, &trial.loop, &trial.wire) == ERR_OK) {
         if (regex_work_create(LOAD_REGEX_STEPS_MAX, &trial.values.regex_work) == ERR_OK)

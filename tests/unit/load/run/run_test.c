@@ -101,6 +101,7 @@ static void run(void)
 {
     start_server();
     end(begin(0, 1, clock_now_ns() + 10 * NS_PER_MS));
+    server_join();
 }
 
 static const struct load_series *series(void)
@@ -209,6 +210,7 @@ static void parts_together_are_one_test(void **state)
     struct load_run *first = begin(0, 2, begin_ns);
     end(begin(1, 2, begin_ns));
     end(first);
+    server_join();
     uint64_t count = counter_read(&series()->due);
     assert_true(fabs((double)count - 2000) < 5 * sqrt(2000));
     expect_counts(count, count);

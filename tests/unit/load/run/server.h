@@ -201,10 +201,18 @@ static void server_start(void)
     assert_int_equal(thread_start(&server.thread, "server", server_main, NULL), ERR_OK);
 }
 
+/* It has ended: what it wrote down may be read. */
+static void server_join(void)
+{
+    if (!server.is_ending) {
+        server.is_ending = true;
+        thread_join(&server.thread);
+    }
+}
+
 static void server_stop(void)
 {
-    server.is_ending = true;
-    thread_join(&server.thread);
+    server_join();
     loop_deinit(&server.loop);
     free(server.records);
     memset(&server, 0, sizeof server);
