@@ -23,7 +23,8 @@ struct load_interval {
     uint64_t begin_ns, end_ns; /* from the end of warming up */
     uint32_t stage;
     struct load_moment all;
-    struct load_moment *series; /* plan->step_count */
+    struct load_moment *series;          /* plan->step_count */
+    uint64_t failed[LOAD_FAILURE_COUNT]; /* of all series, by kind */
     int64_t users, links, in_flight, backlog;
     uint64_t lag_p99_ns, lag_max_ns;
     double cpu_share;     /* of one core, the generator's */

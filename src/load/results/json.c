@@ -228,6 +228,16 @@ static void write_moment(const struct load_moment *moment, struct json_writer *w
     json_write_member_u64(writer, "between_tokens_p99_ns", moment->between_tokens_p99_ns);
 }
 
+static void write_failed_by(const struct load_interval *interval, struct json_writer *writer)
+{
+    json_write_key(writer, SLICE_LIT("failed_by"));
+    json_write_object_begin(writer);
+    for (int i = LOAD_FAILURE_NONE + 1; i < LOAD_FAILURE_COUNT; i++)
+        if (interval->failed[i])
+            json_write_member_u64(writer, load_failure_name((enum load_failure)i), interval->failed[i]);
+    json_write_object_end(writer);
+}
+
 static void write_interval(const struct load_results *results, const struct load_interval *interval,
                            struct json_writer *writer)
 {
@@ -236,6 +246,7 @@ static void write_interval(const struct load_results *results, const struct load
     json_write_member_u64(writer, "end_ns", interval->end_ns);
     json_write_member_u64(writer, "stage", interval->stage);
     write_moment(&interval->all, writer);
+    write_failed_by(interval, writer);
     json_write_member_i64(writer, "users", interval->users);
     json_write_member_i64(writer, "links", interval->links);
     json_write_member_i64(writer, "in_flight", interval->in_flight);

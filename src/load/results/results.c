@@ -113,6 +113,8 @@ static enum err make_interval(struct load_results *results, uint64_t end_ns, uin
     interval->end_ns = end_ns;
     interval->stage = stage;
     fill_moment(results->moment, &interval->all);
+    for (int i = 0; i < LOAD_FAILURE_COUNT; i++)
+        interval->failed[i] = counter_read(&results->moment->failed[i]);
     for (uint32_t i = 0; i < plan->step_count; i++)
         fill_moment(&results->delta->series[i], &interval->series[i]);
     fill_gauges(results->delta, interval);

@@ -264,8 +264,10 @@ function loadCharts(parent) {
     + ' answered a second', () => isOne ? [
     { label: 'due', color: 5, dash: [6, 4], of: (i, s) => i.due / s }, { label: 'answered', color: 0, fill: true, of: (i, s) => i.answered / s },
   ] : [{ label: 'answered', of: (i, s) => i.answered / s }, { label: 'due', runDash: [2, 4], of: (i, s) => i.due / s }], {});
-  timeChart(parent, 'Failures', 'a second', countText(all.failed) + ' in all', () => [
-    { label: 'failed', color: 1, fill: true, of: (i, s) => i.failed / s }], {});
+  const kinds = [...new Set(runs.flatMap(run => Object.keys(run.total.failed)))].sort();
+  timeChart(parent, 'Failures', 'a second, by kind', countText(all.failed) + ' in all', () => isOne && kinds.length
+    ? kinds.map((kind, k) => ({ label: kind, color: k + 1, fill: true, of: (i, s) => ((i.failed_by || {})[kind] || 0) / s }))
+    : [{ label: 'failed', color: 1, fill: true, of: (i, s) => i.failed / s }], {});
   timeChart(parent, 'Under way', 'at the end of each interval', 'requests in flight, waiting for a connection, and connections',
     () => isOne ? [
       { label: 'in flight', color: 0, of: i => i.in_flight }, { label: 'due, not sent', color: 1, of: i => i.backlog },

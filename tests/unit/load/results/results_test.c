@@ -78,6 +78,7 @@ static void intervals_add_up_to_the_totals(void **state)
         answered += results.intervals[i]->all.answered;
         assert_int_equal(hdr_decode_add(results.intervals[i]->latency, merged), ERR_OK);
         assert_int_equal(results.intervals[i]->begin_ns, i * NS_PER_S);
+        assert_int_equal(results.intervals[i]->failed[LOAD_FAILURE_STATUS], results.intervals[i]->all.failed);
     }
     assert_int_equal(results.interval_count, 5);
     assert_int_equal(answered, counter_read(&results.all->answered));
