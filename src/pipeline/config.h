@@ -92,6 +92,11 @@ struct trace_config {
     uint64_t bytes;
 };
 
+/* `diagnostics:` */
+struct diagnostics_config {
+    bool is_pooling;
+};
+
 /* `stalls:` */
 struct stalls_config {
     uint64_t threshold_ns; /* 0: nobody looks */
@@ -228,6 +233,7 @@ struct config {
     struct shared_memory_config shared_memory;
     struct trace_config trace;
     struct stalls_config stalls;
+    struct diagnostics_config diagnostics;
     bool allows_log_settings;
     bool server_header;                   /* names weir in responses */
     struct slice via;                     /* as written; made use of as via_name */

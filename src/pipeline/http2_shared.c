@@ -7,7 +7,8 @@
 enum err http2_shared_context(struct worker *worker, struct http2_context **ret_context)
 {
     if (!worker->http2_context)
-        TRY(http2_context_create(CACHE_BYTES_MAX, worker->limits.worker_memory, &worker->http2_context));
+        TRY(http2_context_create(worker->is_pooling ? CACHE_BYTES_MAX : 0, worker->limits.worker_memory,
+                                 &worker->http2_context));
     *ret_context = worker->http2_context;
     return ERR_OK;
 }

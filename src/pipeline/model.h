@@ -107,6 +107,7 @@ struct model_load_options {
     struct slice library;
     uint32_t worker_count;
     uint32_t executor_count; /* how many batches can go at once; 0: one */
+    bool keeps_no_runs;      /* each run and its tensors are made anew: diagnostics.pooling */
     bool is_untried;         /* it is only to be looked at: no batch is tried, and none formed */
     struct text *fault;
     struct text *notices;

@@ -38,6 +38,7 @@ static void set_listener_config(struct worker_listener *listener);
 static void free_generation(struct worker_generation *generation);
 static void end_connections(struct worker *worker);
 static void drop_spares(struct worker *worker);
+static void stop_keeping(struct worker *worker);
 
 enum err worker_create(const struct worker_options *options, struct worker **ret_worker)
 {
@@ -62,13 +63,16 @@ static enum err init(struct worker *worker, const struct worker_options *options
     worker->scheduler = options->scheduler;
     worker->places = options->places;
     worker->ports = options->ports;
+    worker->is_pooling = options->config->diagnostics.is_pooling;
     pool_init(&worker->pool, limits->worker_cache, limits->worker_memory);
     codings_init(&worker->codings, &(struct codings_config){.pool = &worker->pool,
-                                                            .idle_max = CODINGS_IDLE_MAX,
+                                                            .idle_max = worker->is_pooling ? CODINGS_IDLE_MAX : 0,
                                                             .in_use_max = (uint32_t)limits->codings});
     slab_init(&worker->connections, sizeof(struct connection), CONNECTION_CHUNK, (uint32_t)limits->connections + 1);
     slab_init(&worker->requests, sizeof(struct request), REQUEST_CHUNK, (uint32_t)limits->connections + ORPHANS_MAX);
     proxy_worker_init(worker);
+    if (!worker->is_pooling)
+        stop_keeping(worker);
     list_init(&worker->requests_due);
     list_init(&worker->open_connections);
     timer_init(&worker->tidy_timer, on_tidy);
@@ -83,6 +87,16 @@ static enum err init(struct worker *worker, const struct worker_options *options
     TRY(crypto_random(worker->random_state, sizeof worker->random_state));
     TRY(add_generation(worker, options->config));
     return worker->regex ? ERR_OK : ERR_NOMEM;
+}
+
+/* set_limits does the same for the pool, and whoever makes a slab or a cache of its own asks is_pooling. */
+static void stop_keeping(struct worker *worker)
+{
+    slab_stop_keeping(&worker->connections);
+    slab_stop_keeping(&worker->requests);
+    slab_stop_keeping(&worker->upstream_links);
+    pool_spare_stop_keeping(&worker->in_spare);
+    pool_spare_stop_keeping(&worker->out_spare);
 }
 
 void worker_destroy(struct worker *worker)
@@ -292,7 +306,7 @@ static void set_limits(struct worker *worker, const struct limits_config *limits
     worker->codings.in_use_max = (uint32_t)limits->codings;
     worker->connections.count_max = MAX(connections + 1, worker->connections.count_made);
     worker->requests.count_max = MAX(connections + ORPHANS_MAX, worker->requests.count_made);
-    worker->pool.cache_bytes_max = limits->worker_cache;
+    worker->pool.cache_bytes_max = worker->is_pooling ? limits->worker_cache : 0;
     worker->pool.outstanding_bytes_max = MAX(limits->worker_memory, worker->pool.outstanding_bytes);
 }
 

@@ -66,6 +66,7 @@ struct worker {
     struct limits_config limits;          /* of the current configuration: what a connection needs before a route */
 
     struct pool pool;
+    bool is_pooling;            /* diagnostics.pooling: else nothing below keeps memory for the next */
     struct pool_spare in_spare; /* of connections, which need both for a moment in each turn */
     struct pool_spare out_spare;
     struct codings codings;

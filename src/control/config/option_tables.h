@@ -29,6 +29,7 @@ extern const struct option_table option_table_shutdown;
 extern const struct option_table option_table_shared_memory;
 extern const struct option_table option_table_trace;
 extern const struct option_table option_table_stalls;
+extern const struct option_table option_table_diagnostics;
 extern const struct option_table option_table_target;
 extern const struct option_table option_table_upstream;
 

@@ -8,15 +8,13 @@
 #include "pipeline/route.h"
 
 static const struct option_table *const tables[] = {
-    &option_table_config,          &option_table_listen,   &option_table_tls,
-    &option_table_certificate,     &option_table_limits,   &option_table_shutdown,
-    &option_table_shared_memory,   &option_table_trace,    &option_table_stalls,
-    &option_table_model,           &option_table_batch,    &option_table_pad,
-    &option_table_cache,           &option_table_sequence, &option_table_sequence_state,
-    &option_table_repository,      &option_table_pipeline, &option_table_pipeline_step,
-    &option_table_pipeline_answer, &option_table_upstream, &option_table_schemas,
-    &option_table_openapi,         &option_table_route,    &option_table_contract,
-    &option_table_target,
+    &option_table_config,     &option_table_listen,      &option_table_tls,           &option_table_certificate,
+    &option_table_limits,     &option_table_shutdown,    &option_table_shared_memory, &option_table_trace,
+    &option_table_stalls,     &option_table_diagnostics, &option_table_model,         &option_table_batch,
+    &option_table_pad,        &option_table_cache,       &option_table_sequence,      &option_table_sequence_state,
+    &option_table_repository, &option_table_pipeline,    &option_table_pipeline_step, &option_table_pipeline_answer,
+    &option_table_upstream,   &option_table_schemas,     &option_table_openapi,       &option_table_route,
+    &option_table_contract,   &option_table_target,
 };
 
 /* Where a table stands in the file. */
@@ -30,6 +28,7 @@ static const char *const headings[] = {
     "`shared_memory:`",
     "`trace:`",
     "`stalls:`",
+    "`diagnostics:`",
     "An entry of `models:`",
     "`batch:` of an entry of `models:`",
     "An entry of `pad:` of a model",

@@ -147,6 +147,7 @@ static enum err open_model(const struct models_round *round, const struct model_
         .library = round->config->onnxruntime,
         .worker_count = round->models->worker_count,
         .executor_count = round->models->executor_count,
+        .keeps_no_runs = !round->config->diagnostics.is_pooling,
         .fault = fault,
         .notices = &notices,
     };

@@ -110,6 +110,12 @@ struct pool_spare {
     size_t bytes;
 };
 
+/* It keeps none from here on: the place is taken, by nothing that anybody could use. While it is empty. */
+static inline void pool_spare_stop_keeping(struct pool_spare *spare)
+{
+    *spare = (struct pool_spare){.ptr = spare, .bytes = 0};
+}
+
 /* As pool_acquire, but NULL when it is not there or too small: then ask the pool. */
 MUST_USE static inline void *pool_spare_take(struct pool_spare *spare, size_t bytes, size_t *ret_bytes)
 {
@@ -141,10 +147,11 @@ static inline size_t pool_spare_bytes(const struct pool_spare *spare)
 
 static inline void pool_spare_drop(struct pool_spare *spare, struct pool *pool)
 {
-    if (spare->ptr)
-        MEMORY_UNPOISON(spare->ptr, spare->bytes);
+    if (!pool_spare_bytes(spare))
+        return;
+    MEMORY_UNPOISON(spare->ptr, spare->bytes);
     pool_release(pool, spare->ptr, spare->bytes);
-    spare->ptr = NULL;
+    *spare = (struct pool_spare){NULL, 0};
 }
 
 /* Gives cached blocks back to the system until at most `keep_bytes` are kept. */

@@ -4,7 +4,6 @@
 #include "lib/base/asan.h"
 #include "lib/base/memory_user.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 struct slab_object {
@@ -20,6 +19,8 @@ struct slab_chunk {
 
 static bool grow(struct slab *slab);
 static void put(struct slab *slab, struct slab_object *object);
+static bool make_single(struct slab *slab);
+static void free_single(struct slab *slab, void *object);
 
 void slab_init(struct slab *slab, size_t object_bytes, uint32_t chunk_objects, uint32_t count_max)
 {
@@ -41,6 +42,12 @@ void slab_deinit(struct slab *slab)
     slab->count_made = 0;
 }
 
+void slab_stop_keeping(struct slab *slab)
+{
+    ASSERT(!slab->chunks, "objects that were made in chunks are not freed singly");
+    slab->keeps_nothing = true;
+}
+
 void *slab_acquire(struct slab *slab)
 {
     if (UNLIKELY(!slab->free) && !grow(slab))
@@ -58,7 +65,10 @@ void slab_release(struct slab *slab, void *object)
         return;
     ASSERT(slab->count > 0, "more objects were released than acquired");
     slab->count--;
-    put(slab, object);
+    if (UNLIKELY(slab->keeps_nothing))
+        free_single(slab, object);
+    else
+        put(slab, object);
 }
 
 static NOT_INLINE bool grow(struct slab *slab)
@@ -66,6 +76,8 @@ static NOT_INLINE bool grow(struct slab *slab)
     uint32_t count = MIN(slab->chunk_objects, slab->count_max - slab->count_made);
     if (count == 0)
         return false;
+    if (slab->keeps_nothing)
+        return make_single(slab);
     size_t bytes = CHUNK_HEAD_BYTES + slab->object_bytes * count;
     bytes = (bytes + 63) & ~(size_t)63;
     AS_MEMORY_USER(base);
@@ -86,4 +98,23 @@ static void put(struct slab *slab, struct slab_object *object)
     object->next = slab->free;
     slab->free = object;
     MEMORY_POISON(object, slab->object_bytes);
+}
+
+/* On the free list for as long as slab_acquire needs to take it. */
+static bool make_single(struct slab *slab)
+{
+    AS_MEMORY_USER(base);
+    struct slab_object *object = aligned_alloc(64, (slab->object_bytes + 63) & ~(size_t)63);
+    if (!object)
+        return false;
+    slab->count_made++;
+    put(slab, object);
+    return true;
+}
+
+static RARELY_CALLED void free_single(struct slab *slab, void *object)
+{
+    AS_MEMORY_USER(base);
+    slab->count_made--;
+    free(object);
 }

@@ -15,6 +15,8 @@ enum err http2_worker_init(struct worker *worker)
     if (!self)
         return ERR_NOMEM;
     slab_init(&self->connections, sizeof(struct http2_connection), CONNECTION_CHUNK, CONNECTIONS_BOUND);
+    if (!worker->is_pooling)
+        slab_stop_keeping(&self->connections);
     worker->http2 = self;
     return ERR_OK;
 }

@@ -178,7 +178,7 @@ static enum err execute_together(struct instance *instance, struct batch_member 
                                  struct batch_times *times);
 static enum err lay_and_gather(struct instance *instance, const struct batch_member *members, uint32_t count,
                                uint32_t rows, struct frame **ret_frame);
-static void trim(struct instance *instance);
+static void trim(const struct model *model, struct instance *instance);
 static size_t gather(void *to, const struct shape *batch, const struct tensor *from, uint64_t value);
 static enum err check_outputs(const struct frame *frame, uint32_t rows);
 static void scatter(const struct frame *frame, struct batch_member *members, uint32_t count, uint32_t rows);
@@ -255,7 +255,7 @@ static enum err execute_together(struct instance *instance, struct batch_member 
     instance->fault = text_init(instance->fault_memory, sizeof(instance->fault_memory));
     enum err err = lay_and_gather(instance, members, count, rows, &frame);
     if (err != ERR_OK) {
-        trim(instance);
+        trim(members[0].run->model, instance);
         return err;
     }
     uint64_t gathered_ns = clock_now_ns();
@@ -266,13 +266,13 @@ static enum err execute_together(struct instance *instance, struct batch_member 
         err = check_outputs(frame, rows);
     if (err != ERR_OK) {
         (void)clear_termination(instance);
-        trim(instance);
+        trim(members[0].run->model, instance);
         return err;
     }
     uint64_t ran_ns = clock_now_ns();
     scatter(frame, members, count, rows);
     frame_drop_lent(frame);
-    trim(instance);
+    trim(members[0].run->model, instance);
     times->scatter_ns = clock_now_ns() - ran_ns;
     return ERR_OK;
 }
@@ -305,10 +305,11 @@ static enum err lay_and_gather(struct instance *instance, const struct batch_mem
 }
 
 /* Frames see by themselves that memory was replaced. */
-static void trim(struct instance *instance)
+static void trim(const struct model *model, struct instance *instance)
 {
+    size_t kept_bytes = model->keeps_no_runs ? 0 : KEPT_BYTES_MAX;
     for (uint32_t i = 0; i < MODEL_TENSORS_MAX; i++)
-        if (UNLIKELY(instance->memory.in.capacity[i] > KEPT_BYTES_MAX))
+        if (UNLIKELY(instance->memory.in.capacity[i] > kept_bytes))
             tensor_memory_release(&instance->memory.in, i);
 }
 

@@ -39,6 +39,7 @@ struct model {
     struct budget budget;
     uint64_t idle_uses; /* in model_shrink_when_idle: model_uses when it was last seen to change, and when that was */
     uint64_t idle_since_ns;
+    bool keeps_no_runs;
     bool is_shrunk;             /* since then */
     enum made_up made_up;       /* what integers it takes, as far as was tried */
     struct instance *instances; /* of executors and workers (batch.c) */

@@ -76,6 +76,7 @@ static enum err create(const struct model_load_options *options, struct model **
     atomic_init(&model->refs, 1);
     model->worker_count = options->worker_count;
     model->config = options->config;
+    model->keeps_no_runs = options->keeps_no_runs;
     pool_init(&model->pool, 0, SIZE_MAX);
     arena_init(&model->arena, &model->pool, 1024, NAMES_BYTES_MAX);
     model->info.name = options->config->name;

@@ -85,9 +85,14 @@ void run_release(struct run *run)
     frame_drop_lent(&run->frame);
     if (run->borrowed)
         give_back(run);
-    trim(run);
-    run->next_free = pool->free;
-    pool->free = run;
+    if (UNLIKELY(model->keeps_no_runs)) {
+        run_destroy(run);
+        pool->made_count--;
+    } else {
+        trim(run);
+        run->next_free = pool->free;
+        pool->free = run;
+    }
     if (--pool->out_count == 0)
         model_unref(model); /* may be the last, and free the run too */
 }

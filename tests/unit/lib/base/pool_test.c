@@ -139,9 +139,30 @@ static void cached_block_is_poisoned_from_its_first_byte(void **state)
 #endif
 }
 
+static void a_spare_that_keeps_nothing_gives_all_to_the_pool(void **state)
+{
+    (void)state;
+    struct pool pool;
+    struct pool_spare spare = {NULL, 0};
+    size_t bytes = 0;
+    pool_init(&pool, 0, 1 << 20);
+    pool_spare_stop_keeping(&spare);
+    for (int i = 0; i < 3; i++) {
+        assert_null(pool_spare_take(&spare, 1, &bytes));
+        void *memory = pool_acquire(&pool, 3000, &bytes);
+        pool_spare_release(&spare, &pool, memory, bytes, SIZE_MAX);
+        assert_int_equal(pool.outstanding_bytes, 0);
+        assert_int_equal(pool_spare_bytes(&spare), 0);
+        pool_spare_drop(&spare, &pool);
+    }
+    assert_int_equal(pool.mallocs, 3);
+    pool_deinit(&pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_spare_that_keeps_nothing_gives_all_to_the_pool),
         cmocka_unit_test(rounds_up_to_a_power_of_two),
         cmocka_unit_test(refuses_more_than_the_largest_class),
         cmocka_unit_test(refuses_more_than_may_be_outstanding),

@@ -57,6 +57,29 @@ static void refuses_more_than_count_max(void **state)
     slab_deinit(&slab);
 }
 
+static void one_that_keeps_nothing_gives_all_back_and_holds_its_limit(void **state)
+{
+    (void)state;
+    struct slab slab;
+    void *objects[10];
+    slab_init(&slab, 100, 4, 10);
+    slab_stop_keeping(&slab);
+    for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
+        assert_non_null(objects[i] = slab_acquire(&slab));
+        assert_int_equal((uintptr_t)objects[i] % 64, 0);
+        memset(objects[i], (int)i, 100);
+        assert_int_equal(slab.count_made, i + 1);
+    }
+    assert_null(slab_acquire(&slab));
+    for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
+        assert_int_equal(((unsigned char *)objects[i])[99], i);
+        slab_release(&slab, objects[i]);
+    }
+    assert_int_equal(slab.count_made, 0);
+    assert_null(slab.chunks);
+    slab_deinit(&slab);
+}
+
 static void first_object_of_a_chunk_comes_first(void **state)
 {
     (void)state;
@@ -102,9 +125,13 @@ static void freed_object_is_poisoned_from_its_first_byte(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(objects_are_aligned_and_apart), cmocka_unit_test(cache_line_objects_stand_on_cache_lines),
-        cmocka_unit_test(refuses_more_than_count_max),   cmocka_unit_test(first_object_of_a_chunk_comes_first),
-        cmocka_unit_test(releasing_null_does_nothing),   cmocka_unit_test(freed_object_is_poisoned_from_its_first_byte),
+        cmocka_unit_test(one_that_keeps_nothing_gives_all_back_and_holds_its_limit),
+        cmocka_unit_test(objects_are_aligned_and_apart),
+        cmocka_unit_test(cache_line_objects_stand_on_cache_lines),
+        cmocka_unit_test(refuses_more_than_count_max),
+        cmocka_unit_test(first_object_of_a_chunk_comes_first),
+        cmocka_unit_test(releasing_null_does_nothing),
+        cmocka_unit_test(freed_object_is_poisoned_from_its_first_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
