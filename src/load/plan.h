@@ -230,6 +230,8 @@ struct load_plan {
     enum load_arrival arrival;
     const struct load_stage *stages;
     uint32_t stage_count;
+    bool is_scenario_of_stage; /* what is due in stage k is of scenario k, and not of one drawn by weight: so that the
+                                  series tell when a request was due. As many scenarios as stages */
     uint64_t warm_ns;          /* the load of the first stage, before anything counts; in addition to the stages */
     uint64_t drain_ns;         /* how long answers are waited for behind the end */
     const uint64_t *replay_ns; /* REPLAY: moments from the beginning, rising */

@@ -304,14 +304,15 @@ static enum err sweep_all(struct sweep *sweep)
     return ERR_OK;
 }
 
-static enum err load(struct sweep *sweep, const struct knee_target *target, struct slice request, double rate,
-                     double seconds, struct knee_load *load)
+static enum err load(struct sweep *sweep, const struct knee_target *target, const struct load_request *request,
+                     double rate, double seconds, struct knee_load *load)
 {
     /* In closed loop no more than two batches wait for each executor: the last of them would not be answered in time. */
     uint64_t asked_at_once =
         rate > 0 ? sweep->connections : MIN(sweep->connections, 2 * sweep->batch_max * sweep->executors);
     struct knee_load_options options = {
         .address = target->address,
+        .host = slice_of_text(target->host),
         .request = request,
         .rate = rate,
         .warm_ns = (uint64_t)(seconds * WARM_SHARE * (double)NS_PER_S),
@@ -321,8 +322,8 @@ static enum err load(struct sweep *sweep, const struct knee_target *target, stru
         .is_stopped = is_stopped,
         .owner = sweep,
     };
-    enum err err = knee_load_run(&options, load);
-    if (err != ERR_OK && err != ERR_CANCELLED)
+    enum err err = knee_load_run(&options, &sweep->fault, load);
+    if (err != ERR_OK && err != ERR_CANCELLED && !sweep->fault.len)
         text_printf(&sweep->fault, "the load failed: %s", err_text(err));
     return err;
 }
@@ -353,8 +354,8 @@ static void say_point(const struct knee_point *point)
     fputc('\n', stderr);
 }
 
-static enum err measure(struct sweep *sweep, const struct knee_target *target, struct slice request, double window_ms,
-                        double rate)
+static enum err measure(struct sweep *sweep, const struct knee_target *target, const struct load_request *request,
+                        double window_ms, double rate)
 {
     struct knee_series *series = &sweep->series[sweep->series_count - 1];
     static struct knee_size before[KNEE_SIZES_MAX], after[KNEE_SIZES_MAX];
@@ -378,7 +379,8 @@ static enum err measure(struct sweep *sweep, const struct knee_target *target, s
 }
 
 /* The most that is answered, in closed loop, on all connections. */
-static enum err probe(struct sweep *sweep, const struct knee_target *target, struct slice request, double *ret_rate)
+static enum err probe(struct sweep *sweep, const struct knee_target *target, const struct load_request *request,
+                      double *ret_rate)
 {
     struct knee_load *probed = calloc(1, sizeof *probed);
     if (!probed)
@@ -398,15 +400,15 @@ static enum err probe(struct sweep *sweep, const struct knee_target *target, str
 
 static enum err sweep_rates(struct sweep *sweep, const struct knee_target *target, double window_ms)
 {
-    struct slice request;
+    struct load_request request;
     double most = 0;
     TRY(knee_target_request(target, &request));
     if (!sweep->rate_count)
-        TRY(probe(sweep, target, request, &most));
+        TRY(probe(sweep, target, &request, &most));
     uint64_t count = sweep->rate_count ? sweep->rate_count : sweep->steps;
     for (uint64_t i = 0; i < count; i++) {
         double share = RATE_LOWEST + (RATE_HIGHEST - RATE_LOWEST) * (double)i / (double)(count - 1);
-        TRY(measure(sweep, target, request, window_ms, sweep->rate_count ? sweep->rates[i] : most * share));
+        TRY(measure(sweep, target, &request, window_ms, sweep->rate_count ? sweep->rates[i] : most * share));
     }
     return ERR_OK;
 }

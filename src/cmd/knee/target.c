@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/knee/target.h"
 
-#include "cmd/knee/client.h"
 #include "lib/base/buffer.h"
 #include "lib/json/json.h"
 #include "lib/json/number.h"
 #include "lib/sys/clock.h"
+#include "load/fetch.h"
 
 #include <stdlib.h>
 
 #define FETCH_NS     (10 * NS_PER_S)
 #define ELEMENTS_MAX (UINT64_C(1) << 24)
-#define HEAD_BYTES   2048
+#define BODY_MAX     ((size_t)256 << 20)
 #define DOCUMENT_MAX ((size_t)16 << 20)
 
 /* One input as its metadata say, with its open sizes closed. */
@@ -53,43 +53,88 @@ bool knee_shape_parse(const char *word, struct knee_shape *ret_shape)
 
 /* --- asking ------------------------------------------------------------------------------------------------------ */
 
-static void write_fields(const struct knee_target *target, struct http1_writer *writer)
+static enum err add_field(const struct knee_target *target, struct load_request *request, struct slice name,
+                          struct slice value)
 {
-    char bearer[512];
-    struct text value = text_init(bearer, sizeof bearer);
-    http1_write_named(writer, SLICE_LIT("Host"), slice_of_text(target->host));
+    if (!request->fields)
+        request->fields = arena_alloc_array(target->arena, KNEE_FIELDS_MAX, sizeof request->fields[0]);
+    if (!request->fields || !value.ptr)
+        return ERR_NOMEM;
+    ASSERT(request->field_count < KNEE_FIELDS_MAX, "a request of ours has few fields");
+    ((struct http2_field *)(uintptr_t)request->fields)[request->field_count++] = (struct http2_field){name, value};
+    return ERR_OK;
+}
+
+static enum err begin_request(const struct knee_target *target, const char *method, const char *path,
+                              struct load_request *ret_request)
+{
+    *ret_request =
+        (struct load_request){.method = slice_of_text(method), .path = arena_copy(target->arena, slice_of_text(path))};
+    if (!ret_request->path.ptr)
+        return ERR_NOMEM;
     if (!target->token)
-        return;
-    text_printf(&value, "Bearer %s", target->token);
-    http1_write_named(writer, SLICE_LIT("Authorization"), text_slice(&value));
+        return ERR_OK;
+    return add_field(target, ret_request, SLICE_LIT("Authorization"),
+                     arena_printf(target->arena, "Bearer %s", target->token));
+}
+
+static enum err err_of(enum load_failure failure)
+{
+    switch (failure) {
+    case LOAD_FAILURE_NONE:
+        return ERR_OK;
+    case LOAD_FAILURE_TIMEOUT:
+        return ERR_TIMEOUT;
+    case LOAD_FAILURE_PROTOCOL:
+        return ERR_SYNTAX;
+    case LOAD_FAILURE_TOO_LARGE:
+        return ERR_LIMIT;
+    case LOAD_FAILURE_LOCAL:
+        return ERR_NOMEM;
+    default:
+        return ERR_CLOSED;
+    }
+}
+
+/* The answer stands in the target's arena. */
+static enum err ask(const struct knee_target *target, const struct load_request *request, int *ret_status,
+                    struct slice *ret_body)
+{
+    const struct load_target to = {
+        .authority = slice_of_text(target->host), .addresses[0] = target->address, .address_count = 1};
+    const struct load_plan plan = {.targets = &to, .target_count = 1};
+    struct load_fetch fetch = {
+        .request = request, .target = &to, .timeout_ns = FETCH_NS, .arena = target->arena, .body_bytes_max = BODY_MAX};
+    struct loop loop;
+    struct load_wire *wire;
+    TRY(loop_init(&loop));
+    enum err err = load_wire_create(&plan, &loop, &wire);
+    if (err == ERR_OK) {
+        err = err_of(load_fetch(&fetch, wire));
+        load_wire_destroy(wire);
+    }
+    loop_deinit(&loop);
+    *ret_status = fetch.head.status;
+    *ret_body = fetch.body;
+    return err;
 }
 
 /* The document at a path, in the target's arena. */
 static enum err get(const struct knee_target *target, const char *path, yyjson_val **ret_root)
 {
-    char memory[HEAD_BYTES];
-    struct http1_writer writer;
+    struct load_request request;
     struct json_document document;
     struct json_fault fault;
     const struct json_limits limits = {.bytes_max = DOCUMENT_MAX, .depth_max = 32};
-    char *body;
-    size_t bytes;
+    struct slice body;
     int status;
-    http1_writer_init(&writer, memory, sizeof memory);
-    http1_write_request(&writer, SLICE_LIT("GET"), slice_of_text(path));
-    write_fields(target, &writer);
-    http1_write_end(&writer);
-    if (writer.is_cut || writer.is_refused)
-        return ERR_INVALID;
-    TRY(knee_fetch(&target->address, slice_of(writer.ptr, writer.len), FETCH_NS, &status, &body, &bytes));
-    enum err err = status == 200   ? json_parse(target->arena, slice_of(body, bytes), &limits, &document, &fault)
-                   : status == 404 ? ERR_NOT_FOUND
-                   : status == 401 || status == 403 ? ERR_DENIED
-                                                    : ERR_INVALID;
-    free(body);
-    if (err == ERR_OK)
-        *ret_root = document.root;
-    return err;
+    TRY(begin_request(target, "GET", path, &request));
+    TRY(ask(target, &request, &status, &body));
+    if (status != 200)
+        return status == 404 ? ERR_NOT_FOUND : status == 401 || status == 403 ? ERR_DENIED : ERR_INVALID;
+    TRY(json_parse(target->arena, body, &limits, &document, &fault));
+    *ret_root = document.root;
+    return ERR_OK;
 }
 
 static enum err get_of_model(const struct knee_target *target, const char *tail, yyjson_val **ret_root)
@@ -231,64 +276,47 @@ static void add_document(struct buffer *out, const struct input *inputs, uint32_
     buffer_add(out, is_binary ? SLICE_LIT("],\"parameters\":{\"binary_data_output\":true}}") : SLICE_LIT("]}"));
 }
 
-static enum err assemble(const struct knee_target *target, struct slice document, struct slice tail, bool is_binary,
-                         struct slice *ret_request)
-{
-    char memory[HEAD_BYTES], path[512], digits[20];
-    struct text text = text_init(path, sizeof path);
-    struct http1_writer writer;
-    text_printf(&text, "/v2/models/%s/infer", target->model);
-    http1_writer_init(&writer, memory, sizeof memory);
-    http1_write_request(&writer, SLICE_LIT("POST"), text_slice(&text));
-    write_fields(target, &writer);
-    http1_write_named(&writer, SLICE_LIT("Content-Type"),
-                      is_binary ? SLICE_LIT("application/octet-stream") : SLICE_LIT("application/json"));
-    if (is_binary)
-        http1_write_named(&writer, SLICE_LIT("Inference-Header-Content-Length"),
-                          slice_of(digits, text_format_u64(digits, document.len)));
-    http1_write_length(&writer, document.len + tail.len);
-    http1_write_end(&writer);
-    if (writer.is_cut || writer.is_refused)
-        return ERR_INVALID;
-    struct buffer out = buffer_in_arena(target->arena, writer.len + document.len + tail.len);
-    buffer_add(&out, slice_of(writer.ptr, writer.len));
-    buffer_add(&out, document);
-    buffer_add(&out, tail);
-    return buffer_finish(&out, ret_request);
-}
-
 static enum err make_request(const struct knee_target *target, const struct input *inputs, uint32_t count,
-                             struct slice *ret_request)
+                             struct load_request *ret_request)
 {
+    char path[512];
+    struct text text = text_init(path, sizeof path);
     bool is_binary = takes_binary(target);
-    struct buffer document = buffer_in_arena(target->arena, 0), tail = buffer_in_arena(target->arena, 0);
-    struct slice text = {NULL, 0}, bytes = {NULL, 0};
-    add_document(&document, inputs, count, is_binary);
+    struct buffer body = buffer_in_arena(target->arena, 0);
+    add_document(&body, inputs, count, is_binary);
+    size_t document_bytes = body.len;
     for (uint32_t i = 0; is_binary && i < count; i++)
-        add_binary(&tail, &inputs[i]);
-    TRY(buffer_finish(&document, &text));
-    TRY(buffer_finish(&tail, &bytes));
-    return assemble(target, text, bytes, is_binary, ret_request);
+        add_binary(&body, &inputs[i]);
+    text_printf(&text, "/v2/models/%s/infer", target->model);
+    if (text.is_cut)
+        return ERR_LIMIT;
+    TRY(begin_request(target, "POST", path, ret_request));
+    TRY(add_field(target, ret_request, SLICE_LIT("Content-Type"),
+                  is_binary ? SLICE_LIT("application/octet-stream") : SLICE_LIT("application/json")));
+    if (is_binary)
+        TRY(add_field(target, ret_request, SLICE_LIT("Inference-Header-Content-Length"),
+                      arena_printf(target->arena, "%zu", document_bytes)));
+    return buffer_finish(&body, &ret_request->body);
 }
 
 /* One that is answered with something else than 200 would be no measurement. */
-static enum err try_request(const struct knee_target *target, struct slice request)
+static enum err try_request(const struct knee_target *target, const struct load_request *request)
 {
-    char *body;
-    size_t bytes;
+    struct slice body;
     int status;
-    enum err err = knee_fetch(&target->address, request, FETCH_NS, &status, &body, &bytes);
+    enum err err = ask(target, request, &status, &body);
     if (err != ERR_OK) {
         text_printf(target->fault, "the server did not answer a first request: %s", err_text(err));
         return err;
     }
-    if (status != 200)
-        text_printf(target->fault, "the server answered a first request with %d: %.300s", status, body);
-    free(body);
-    return status == 200 ? ERR_OK : ERR_INVALID;
+    if (status == 200)
+        return ERR_OK;
+    text_printf(target->fault, "the server answered a first request with %d: " SLICE_FMT, status,
+                SLICE_ARG(slice_first(body, 300)));
+    return ERR_INVALID;
 }
 
-enum err knee_target_request(const struct knee_target *target, struct slice *ret_request)
+enum err knee_target_request(const struct knee_target *target, struct load_request *ret_request)
 {
     yyjson_val *root, *value;
     struct input inputs[KNEE_SHAPES_MAX];
@@ -305,7 +333,7 @@ enum err knee_target_request(const struct knee_target *target, struct slice *ret
         TRY(read_input(target, value, &inputs[count++]));
     }
     TRY(make_request(target, inputs, count, ret_request));
-    return try_request(target, *ret_request);
+    return try_request(target, ret_request);
 }
 
 /* --- what the server has counted --------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include "cmd/knee/fit.h"
 #include "lib/base/arena.h"
+#include "load/wire.h"
 
 #define KNEE_SHAPES_MAX 16
 #define KNEE_RANK_MAX   8
@@ -34,7 +35,7 @@ struct knee_target {
 bool knee_shape_parse(const char *word, struct knee_shape *ret_shape);
 /* Asks for the model's metadata and makes a request of them: random numbers for floats, zeros and ones for integers. On failure
  * `fault` says why. */
-MUST_USE enum err knee_target_request(const struct knee_target *target, struct slice *ret_request);
+MUST_USE enum err knee_target_request(const struct knee_target *target, struct load_request *ret_request);
 /* Executions by rows since the server began. ERR_UNSUPPORTED when the server does not tell. */
 MUST_USE enum err knee_target_sizes(const struct knee_target *target, struct knee_size sizes[KNEE_SIZES_MAX],
                                     uint32_t *ret_count);

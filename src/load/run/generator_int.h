@@ -205,8 +205,8 @@ void target_serve(struct target *target);
 void target_fail_waiting(struct generator *generator, struct target *target, enum load_failure failure);
 /* Those that are not done when draining ends. */
 void slots_give_up(struct generator *generator);
-/* Which scenario an iteration is of: a function of its number and the plan's seed. */
-const struct load_scenario *scenario_of(const struct generator *generator, uint64_t number,
+/* Which scenario an iteration is of: a function of its number and the plan's seed, or of the stage that it is due in. */
+const struct load_scenario *scenario_of(const struct generator *generator, const struct load_due *due,
                                         struct load_random *ret_random);
 
 /* request.c */

@@ -26,7 +26,7 @@ static void count_due(struct generator *generator, const struct load_due *due)
     if (!counts(generator, due))
         return;
     counter_add(&generator->record->iterations_due, 1);
-    const struct load_step *first = &scenario_of(generator, due->number, &random)->steps[0];
+    const struct load_step *first = &scenario_of(generator, due, &random)->steps[0];
     counter_add(&generator->record->series[first->index].due, 1);
 }
 
@@ -79,7 +79,7 @@ void open_begin_due(struct generator *generator, uint64_t now_ns)
     struct load_random random;
     struct load_due due;
     while (generator->has_next && generator->begin_ns + generator->next.ns <= now_ns) {
-        const struct load_scenario *scenario = scenario_of(generator, generator->next.number, &random);
+        const struct load_scenario *scenario = scenario_of(generator, &generator->next, &random);
         struct target *target = &generator->targets[scenario->steps[0].target];
         struct slot *slot = may_begin(generator, target) ? slot_take(generator) : NULL;
         if (!slot) {
@@ -109,7 +109,7 @@ void open_abandon(struct generator *generator, const struct target *target, enum
     struct load_random random;
     struct load_due due;
     while (generator->has_next && generator->backlog > 0) {
-        const struct load_step *first = &scenario_of(generator, generator->next.number, &random)->steps[0];
+        const struct load_step *first = &scenario_of(generator, &generator->next, &random)->steps[0];
         if (target && &generator->targets[first->target] != target)
             return;
         (void)take_next(generator, &due);

@@ -11,6 +11,18 @@ static struct slice literal_text(const struct load_template *template)
     return template->count ? template->pieces[0].text : SLICE_LIT("");
 }
 
+/* The step before sends the same, from the same memory. */
+static bool is_repeated(const struct load_plan *plan, uint32_t index)
+{
+    if (index == 0)
+        return false;
+    const struct load_step *step = &plan->steps[index];
+    const struct load_step *before = &plan->steps[index - 1];
+    return before->is_literal && before->target == step->target && before->path.pieces == step->path.pieces &&
+           before->body.pieces == step->body.pieces && before->fields == step->fields &&
+           before->field_count == step->field_count && slice_equal(before->method, step->method);
+}
+
 static enum err make_literal(struct generator *generator, const struct load_step *step)
 {
     struct load_request *request = &generator->requests[step->index];
@@ -36,7 +48,9 @@ enum err requests_init(struct generator *generator)
     for (uint32_t i = 0; i < plan->step_count; i++) {
         const struct load_step *step = &plan->steps[i];
         generator->reads_body[step->index] = load_step_reads_body(step);
-        if (step->is_literal)
+        if (step->is_literal && is_repeated(plan, i))
+            generator->requests[i] = generator->requests[i - 1];
+        else if (step->is_literal)
             TRY(make_literal(generator, step));
     }
     return ERR_OK;

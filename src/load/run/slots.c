@@ -139,13 +139,15 @@ static void give_head(struct slot *slot)
 
 /* --- an iteration ------------------------------------------------------------------------------------------------- */
 
-const struct load_scenario *scenario_of(const struct generator *generator, uint64_t number,
+const struct load_scenario *scenario_of(const struct generator *generator, const struct load_due *due,
                                         struct load_random *ret_random)
 {
     const struct load_plan *plan = generator->plan;
-    ret_random->state = plan->seed + (number + 1) * 0xd1342543de82ef95;
+    ret_random->state = plan->seed + (due->number + 1) * 0xd1342543de82ef95;
     if (plan->scenario_count == 1)
         return &plan->scenarios[0];
+    if (plan->is_scenario_of_stage)
+        return &plan->scenarios[load_stage_at(plan, due->ns - MIN(due->ns, plan->warm_ns))];
     double place = load_draw_unit(ret_random) * generator->weight_sum;
     uint32_t index = 0;
     while (index + 1 < plan->scenario_count && place > plan->scenarios[index].weight)
@@ -171,7 +173,8 @@ void slot_begin(struct slot *slot, uint64_t number, uint64_t due_ns, bool counts
 {
     struct generator *generator = slot->generator;
     const struct load_plan *plan = generator->plan;
-    slot->scenario = scenario_of(generator, number, &slot->random);
+    const struct load_due due = {.ns = due_ns - generator->begin_ns, .number = number};
+    slot->scenario = scenario_of(generator, &due, &slot->random);
     slot->step = 0;
     slot->counts = counts;
     slot->begun_ns = due_ns;
