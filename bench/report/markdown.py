@@ -4,8 +4,8 @@
 HEAD = """# How weir compares
 
 Made by `make report` from [runs.json](runs.json), which has every run; [summary.json](summary.json) has the figures below, and
-[report.html](report.html) shows them as charts, in one file that needs no network. Who is compared, how each is written and why that is fair:
-[bench/peers](../../bench/peers/README.md). Anybody can make it again: `make report`.
+[report.html](report.html) shows them as charts, in one file that needs no network. Who is compared, how each is written and why that is
+fair: [bench/peers](../../bench/peers/README.md). Anybody can make it again: `make report`.
 """
 
 

@@ -3,7 +3,8 @@
 
 In a round each peer is started (cold start), measured on each route in a closed loop, then in an open loop at shares of what it did
 in the first round, then watched for pauses, then weighed and ended; so none is in another's way. Every run is a line of a JSON-lines
-file as soon as it has ended: what was measured before an interruption is kept, and --resume goes on behind the last peer that was complete."""
+file as soon as it has ended: what was measured before an interruption is kept, and --resume goes on behind the last peer that was
+complete."""
 
 import json
 import math

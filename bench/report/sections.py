@@ -83,8 +83,9 @@ def in_short(report):
 def not_first(report):
     section = Section("Where weir is not first")
     lines = compare.lost(report)
-    section.text("Each figure of this report in which another is ahead of weir by more than two per cent. Latency is compared at the same share "
-                 "of each server's own capacity, which are different rates; points at which the generator was late say nothing and are left out.")
+    section.text("Each figure of this report in which another is ahead of weir by more than two per cent. Latency is compared at the same "
+                 "share of each server's own capacity, which are different rates; points at which the generator was late say nothing and "
+                 "are left out.")
     if lines:
         section.points(lines)
     else:
@@ -107,8 +108,8 @@ def throughput(report):
         section.text("**%s**, `%s %s`" % (report.heading(route), report.summary["routes"][route]["method"],
                                          report.summary["routes"][route]["path"]))
         section.table(["", "requests a second", "least to most", "beside Flask with threads", "CPU a request", "void runs"], [
-            [report.title(name), figure(found[name]["per_second"]), "%s to %s" % (figure(found[name]["least"]), figure(found[name]["most"])),
-             times(found[name]["ratio"]), duration(found[name]["cpu_us"]), str(found[name]["void"])] for name in names])
+            [report.title(name), figure(found[name]["per_second"]),
+             "%s to %s" % (figure(found[name]["least"]), figure(found[name]["most"])), times(found[name]["ratio"]), duration(found[name]["cpu_us"]), str(found[name]["void"])] for name in names])
         section.bars("%s: requests a second" % report.route(route), "/s", [
             (name, report.title(name), found[name]["per_second"]) for name in names])
         section.bars("%s: CPU for each request" % report.route(route), "µs", [
@@ -120,8 +121,9 @@ def latency(report):
     section = Section("Latency against offered rate")
     section.text("Open loop: requests come at random moments (Poisson) at shares of what each server did itself in the closed loop, and time "
                  "runs from when a request was due, not from when it was sent. Quantiles are of all rounds' histograms added up; %s where "
-                 "fewer than five values lie above. *Lag* is how late the generator itself was in its worst round: where its p99 is more than 30 %% of the "
-                 "latency's, the row says *generator late*; where answers came at less than 95 %% of the pace of the requests, *not held*: the server fell behind. At its own "
+                 "fewer than five values lie above. *Lag* is how late the generator itself was (median of the rounds' p99): where that is more than "
+                 "30 %% of the latency's, the row says *generator late*; where answers came at less than 95 %% of the pace of the requests, *not "
+                 "held*: the server fell behind. At its own "
                  "90 %% a fast server has many times the load of a slow one: the offered rate stands beside it." % DASH)
     for route in report.summary["routes"]:
         rows = []
