@@ -161,7 +161,7 @@ class Part:
         before = self.service.counters()
         result = self.using(lambda: target.run(self.settings.seconds))
         after = self.service.counters()
-        return dict(result, counted={name: after[name] - before[name] for name in after})
+        return dict(result, counted={name: after[name] - before.get(name, 0) for name in after})
 
     def loaded(self, target, rate):
         return self.using(lambda: target.run(self.settings.latency_seconds, rate))

@@ -248,6 +248,11 @@ class Weir(Service):
         shutil.copy(os.path.join(PEERS, "weir/classify.json"), self.folder)
         return [harness.BINARY, "serve", self.write("weir.yaml", text + self.more)]
 
+    def counters(self):
+        """Allocations since the start, by subsystem; a build that does not count has none."""
+        found = self.send("GET", "/debug/allocations")[1]
+        return {name: counts["allocations"] for name, counts in found.get("subsystems", {}).items()}
+
     def watch_pauses(self):
         self.stalls = stalls.Watch(self)
 
