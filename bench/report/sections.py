@@ -236,9 +236,10 @@ def survival(buckets):
 
 def allocations(report):
     section = Section("Allocations")
-    section.text("Calls of the allocator for each request and each second, in the closed loop. weir counts its own, and has a switch that turns "
-                 "its pools off: that is what pooling gives. Go's are the runtime's count of heap objects in the runs above. CPython and V8 "
-                 "count no allocations that could be read while they serve: not measured.")
+    section.text("Calls of the allocator for each request and each second, in the closed loop. weir counts its own, ONNX Runtime's and the "
+                 "decoders' among them; *without pools* it asks the system each time, and the difference is what pooling gives. Go's are the "
+                 "runtime's count of heap objects in the runs above. CPython and V8 count none that could be read while they serve: not "
+                 "measured.")
     rows = []
     for name in report.figures:
         for route, found in report.figures[name]["allocations"].items():

@@ -260,6 +260,15 @@ class Weir(Service):
         return self.stalls.told()
 
 
+class WeirUnpooled(Weir):
+    name = "weir-unpooled"
+    title = "weir without pools"
+    about = "the same with `diagnostics: {pooling: false}`: memory is asked of the system each time; closed loop only"
+    more = "\ndiagnostics: {pooling: false}\n"
+    is_peer = False
+    has_pauses = False
+
+
 class Nginx(Service):
     name = "nginx"
     title = "nginx"
@@ -278,5 +287,5 @@ class Nginx(Service):
         return [servers.need("nginx"), "-p", self.folder, "-c", path, "-e", os.path.join(self.folder, "nginx.log")]
 
 
-ALL = (FlaskThreads, FlaskGevent, FlaskWorkers, FastApi, Fiber, Fastify, Weir, Nginx)
+ALL = (FlaskThreads, FlaskGevent, FlaskWorkers, FastApi, Fiber, Fastify, Weir, WeirUnpooled, Nginx)
 BY_NAME = {service.name: service for service in ALL}
