@@ -67,36 +67,37 @@ class LoadTest(load.LoadTest):
 
 class Figures(LoadTest):
     def check(self, figures, tokens, first_ms, interval_ms):
-        """What the model was told, within a millisecond or two in the median."""
+        """What the model was told, in the median, as near as a machine gives that is busy with other tests: `make bench
+        BENCH=load_events` says how near it is on a quiet one."""
         self.assertEqual(figures["failed"], 0, self.output)
         self.assertEqual(figures["tokens"], tokens * figures["answered"])
         self.assertEqual(figures["input_tokens"], 7 * figures["answered"])
         self.assertEqual(figures["between_tokens"]["count"], (tokens - 1) * figures["answered"])
-        self.assert_near(figures["first_token"]["p50_ns"], first_ms, 2)
-        self.assert_near(figures["between_tokens"]["p50_ns"], interval_ms, 1)
-        self.assert_near(figures["per_token"]["p50_ns"], interval_ms, 1)
-        self.assert_near(figures["normalized"]["p50_ns"], (first_ms + (tokens - 1) * interval_ms) / tokens, 1)
+        self.assert_near(figures["first_token"]["p50_ns"], first_ms, 10)
+        self.assert_near(figures["between_tokens"]["p50_ns"], interval_ms, 3)
+        self.assert_near(figures["per_token"]["p50_ns"], interval_ms, 2)
+        self.assert_near(figures["normalized"]["p50_ns"], (first_ms + (tokens - 1) * interval_ms) / tokens, 3)
 
     def test_times_chat_completions(self):
-        with Llm(first_us=60000, interval_us=8000, tokens=20) as llm:
+        with Llm(first_us=60000, interval_us=20000, tokens=10) as llm:
             results = self.chat(llm.url + "/v1/chat/completions")
-        self.check(results["summary"]["all"], 20, 60, 8)
+        self.check(results["summary"]["all"], 10, 60, 20)
         self.assertEqual(results["summary"]["all"]["answered"], 60)
 
     def test_times_messages_of_anthropic(self):
-        with Llm(first_us=40000, interval_us=5000, tokens=12) as llm:
+        with Llm(first_us=40000, interval_us=15000, tokens=12) as llm:
             results = self.chat(llm.url + "/v1/messages")
-        self.check(results["summary"]["all"], 12, 40, 5)
+        self.check(results["summary"]["all"], 12, 40, 15)
 
     def test_times_tokens_through_weir(self):
-        with Llm(first_us=40000, interval_us=5000, tokens=12) as llm, weir.Server(GATEWAY % llm.port) as server:
+        with Llm(first_us=40000, interval_us=15000, tokens=12) as llm, weir.Server(GATEWAY % llm.port) as server:
             results = self.chat("http://127.0.0.1:%d/v1/chat/completions" % server.port)
-        self.check(results["summary"]["all"], 12, 40, 5)
+        self.check(results["summary"]["all"], 12, 40, 15)
 
     def test_times_tokens_over_http2(self):
-        with Llm(first_us=40000, interval_us=5000, tokens=12) as llm, weir.Server(GATEWAY % llm.port) as server:
+        with Llm(first_us=40000, interval_us=15000, tokens=12) as llm, weir.Server(GATEWAY % llm.port) as server:
             results = self.chat("http://127.0.0.1:%d/v1/chat/completions" % server.port, "--http2", "-c", "1")
-        self.check(results["summary"]["all"], 12, 40, 5)
+        self.check(results["summary"]["all"], 12, 40, 15)
         self.assertEqual(results["summary"]["connect"]["count"], 1)
 
     def test_fails_streams_that_do_not_end_as_they_should(self):
@@ -125,13 +126,13 @@ class Buffering(LoadTest):
         return results, [(remark["kind"], remark["code"]) for remark in results["remarks"]]
 
     def test_weir_does_not_buffer(self):
-        with Llm(first_us=30000, interval_us=4000, tokens=16) as llm, weir.Server(GATEWAY % llm.port) as server:
+        with Llm(first_us=30000, interval_us=20000, tokens=10) as llm, weir.Server(GATEWAY % llm.port) as server:
             _, remarks = self.remarks_beside("http://127.0.0.1:%d" % server.port, llm)
         self.assertNotIn("buffering", [code for _, code in remarks], self.output)
 
     @unittest.skipUnless(shutil.which("nginx"), "nginx is not installed")
     def test_nginx_buffers_as_it_is_told(self):
-        with Llm(first_us=30000, interval_us=4000, tokens=16) as llm:
+        with Llm(first_us=30000, interval_us=20000, tokens=10) as llm:
             with Nginx(LOCATION % (llm.port, "off")) as nginx:
                 _, remarks = self.remarks_beside("http://127.0.0.1:%d" % nginx.port, llm)
                 self.assertNotIn("buffering", [code for _, code in remarks], self.output)

@@ -85,7 +85,8 @@ static void judge_alone(struct load_results *results, const struct load_step *st
     load_results_remark(
         results, LOAD_REMARK_NOTE, "bunched",
         "%.0f %% of the tokens of \"" SLICE_FMT "\" came at one with the token before: the server sends "
-        "several at a time, or something on the way buffers; a step `beside` it that asks the origin tells",
+        "several at a time, something on the way buffers, or this machine was late to receive; a step `beside` it that "
+        "asks the origin tells",
         100 * share_bunched(stream), SLICE_ARG(step->name));
 }
 
