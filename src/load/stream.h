@@ -55,7 +55,7 @@ struct load_stream {
     bool has_usage;
 };
 
-/* Whether a response is a stream of events at all; one that is not fails as STREAM (if its status is right). */
+/* Whether a response is a stream of events at all, and not coded (gzip): one that is not fails as STREAM, if its status is right. */
 bool load_stream_is_one(const struct http_head *head);
 
 /* `series` NULL: nothing is recorded, as while warming up. */

@@ -36,7 +36,9 @@ void load_streams_destroy(struct load_streams *streams)
 bool load_stream_is_one(const struct http_head *head)
 {
     struct media_type type;
-    return media_type_parse(http_head_value(head, HTTP_FIELD_CONTENT_TYPE), &type) == ERR_OK &&
+    struct slice coding = http_head_value(head, HTTP_FIELD_CONTENT_ENCODING);
+    return (!coding.len || slice_equal_nocase(coding, SLICE_LIT("identity"))) &&
+           media_type_parse(http_head_value(head, HTTP_FIELD_CONTENT_TYPE), &type) == ERR_OK &&
            media_type_is(&type, "text/event-stream");
 }
 

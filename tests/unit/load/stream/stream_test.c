@@ -310,6 +310,13 @@ static void knows_a_stream_by_its_media_type(void **state)
         (void)http_head_note(&head, HTTP_FIELD_CONTENT_TYPE, 0);
         assert_int_equal(load_stream_is_one(&head), rows[i].is_one);
     }
+    struct http_header coded[] = {{.value = SLICE_LIT("text/event-stream")}, {.value = SLICE_LIT("gzip")}};
+    struct http_head head = {.headers = coded, .header_count = 2};
+    (void)http_head_note(&head, HTTP_FIELD_CONTENT_TYPE, 0);
+    (void)http_head_note(&head, HTTP_FIELD_CONTENT_ENCODING, 1);
+    assert_false(load_stream_is_one(&head));
+    coded[1].value = SLICE_LIT("identity");
+    assert_true(load_stream_is_one(&head));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
