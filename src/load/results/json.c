@@ -268,15 +268,6 @@ static void write_interval(const struct load_results *results, const struct load
     json_write_object_end(writer);
 }
 
-static void write_intervals(const struct load_results *results, struct json_writer *writer)
-{
-    json_write_key(writer, SLICE_LIT("intervals"));
-    json_write_array_begin(writer);
-    for (uint32_t i = 0; i < results->interval_count; i++)
-        write_interval(results, results->intervals[i], writer);
-    json_write_array_end(writer);
-}
-
 static void write_stages(const struct load_results *results, struct json_writer *writer, struct arena *arena)
 {
     json_write_key(writer, SLICE_LIT("stages"));
@@ -336,22 +327,41 @@ static void write_results(const struct load_results *results, struct json_writer
     load_record_write(results->totals, results->plan, writer, arena);
     write_stages(results, writer, arena);
     write_parts(results, writer, arena);
-    write_intervals(results, writer);
     json_write_object_end(writer);
+}
+
+static enum err put(const struct json_writer *writer, size_t cut, FILE *out)
+{
+    struct slice text;
+    TRY(json_writer_finish(writer, &text));
+    return fwrite(text.ptr, 1, text.len - cut, out) == text.len - cut ? ERR_OK : ERR_IO;
+}
+
+/* The last member, an interval a line and each written by itself: a day of seconds is a hundred megabytes. */
+static enum err put_intervals(const struct load_results *results, struct arena *arena, FILE *out)
+{
+    (void)fputs(",\"intervals\":[", out);
+    for (uint32_t i = 0; i < results->interval_count; i++) {
+        arena_reset(arena);
+        struct json_writer writer = json_writer_in_arena(arena, 0);
+        write_interval(results, results->intervals[i], &writer);
+        (void)fputs(i ? ",\n" : "\n", out);
+        TRY(put(&writer, 0, out));
+    }
+    return fputs("]}\n", out) == EOF || fflush(out) || ferror(out) ? ERR_IO : ERR_OK;
 }
 
 enum err load_results_write_json(const struct load_results *results, FILE *out)
 {
     struct pool pool;
     struct arena arena;
-    struct slice text;
-    pool_init(&pool, 0, SIZE_MAX);
+    pool_init(&pool, ARENA_BLOCK_BYTES * 4, SIZE_MAX);
     arena_init(&arena, &pool, ARENA_BLOCK_BYTES, SIZE_MAX);
     struct json_writer writer = json_writer_in_arena(&arena, ARENA_BLOCK_BYTES);
     write_results(results, &writer, &arena);
-    enum err err = json_writer_finish(&writer, &text);
-    if (err == ERR_OK && (fwrite(text.ptr, 1, text.len, out) != text.len || fputc('\n', out) == EOF || fflush(out)))
-        err = ERR_IO;
+    enum err err = put(&writer, 1, out); /* but for the brace that ends it */
+    if (err == ERR_OK)
+        err = put_intervals(results, &arena, out);
     arena_reset(&arena);
     pool_deinit(&pool);
     return err;

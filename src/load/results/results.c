@@ -139,6 +139,15 @@ static enum err push_interval(struct load_results *results, struct load_interval
     return ERR_OK;
 }
 
+/* What is under way at the end of a stage is no sum of what was under way before. */
+static void keep_gauges(const struct load_record *now, struct load_record *stage)
+{
+    gauge_set(&stage->users, gauge_read(&now->users));
+    gauge_set(&stage->links, gauge_read(&now->links));
+    gauge_set(&stage->in_flight, gauge_read(&now->in_flight));
+    gauge_set(&stage->backlog, gauge_read(&now->backlog));
+}
+
 /* Stages that nothing came of before are there, and empty. */
 static enum err add_to_stage(struct load_results *results, const struct load_interval *interval)
 {
@@ -150,6 +159,7 @@ static enum err add_to_stage(struct load_results *results, const struct load_int
     }
     struct load_stage_result *stage = &results->stages[interval->stage];
     load_record_add(stage->record, results->delta);
+    keep_gauges(results->delta, stage->record);
     stage->end_ns = interval->end_ns;
     return ERR_OK;
 }

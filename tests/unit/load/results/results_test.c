@@ -93,6 +93,7 @@ static void stages_hold_what_was_recorded_during_them(void **state)
     assert_int_equal(results.stage_count, 2);
     assert_int_equal(counter_read(&results.stages[0].record->iterations_due), 200);
     assert_int_equal(counter_read(&results.stages[1].record->iterations_due), 600);
+    assert_int_equal(gauge_read(&results.stages[1].record->links), 8);
     assert_int_equal(results.stages[1].begin_ns, 2 * NS_PER_S);
     assert_int_equal(results.stages[1].end_ns, 5 * NS_PER_S);
 }
