@@ -62,6 +62,30 @@ def keepalive(settings):
     return Row(harness.ratio(rounds, "weir", better, "server_us"), 0.93, "of %s" % better, detail, rounds, voids=voids)
 
 
+def beside_itself(settings, name, more, bar):
+    """CPU time for each GET on 64 kept connections as it is, against a server with these settings more."""
+    with servers.Weir(settings.folder, servers.WEIR_PLAIN, "as it is") as plain, \
+            servers.Weir(settings.folder, servers.WEIR_PLAIN + more, name) as other:
+        load = harness.Load(settings.folder, servers.BODY)
+        rounds, voids = harness.alternate(settings, {
+            server.name: lambda server=server: load.run(server, "--connections", CONNECTIONS, *timed(settings))
+            for server in (plain, other)})
+    detail = ", ".join("%s %.2f µs" % (server.name, harness.median(rounds, server.name, "server_us"))
+                       for server in (plain, other))
+    return Row(harness.ratio(rounds, plain.name, other.name, "server_us"), bar, "of %s" % other.name, detail, rounds,
+               voids=voids)
+
+
+def watching(settings):
+    """What looking for stalls costs: CPU time for each GET on 64 kept connections, against a server that does not look."""
+    return beside_itself(settings, "without looking", "stalls: 0s\n", 1.02)
+
+
+def pooling(settings):
+    """What keeping memory saves: CPU time for each GET on 64 kept connections, against a server that keeps none."""
+    return beside_itself(settings, "without pooling", "diagnostics: {pooling: false}\n", 1)
+
+
 def pipeline(settings):
     """GETs a second, 16 written at once on each of 64 connections, against nginx."""
     with servers.Weir(settings.folder, servers.WEIR_PLAIN) as weir, \
@@ -283,6 +307,8 @@ def allocations(settings):
 
 ROWS = {
     "keepalive": (keepalive, "CPU for a keep-alive GET"),
+    "watching": (watching, "CPU for looking for stalls of the loop"),
+    "pooling": (pooling, "CPU with pooled memory, of that without"),
     "instructions": (instructions, "user instructions, router + 5 middlewares"),
     "pipeline": (pipeline, "16-deep pipelining"),
     "system_calls": (system_calls, "system calls at 64 connections"),

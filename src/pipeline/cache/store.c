@@ -3,6 +3,7 @@
  * is made of, so a cache that is full takes no memory from the system any more.
  *
  * Keys are hashes already, and nobody outside can choose them: any part of one is as good a place in the table as another. */
+#include "lib/base/memory_user.h"
 #include "pipeline/cache/cache_int.h"
 
 #include <stdlib.h>
@@ -35,6 +36,7 @@ enum err store_init(struct store *store, const struct cache_config *config, uint
 
 void store_deinit(struct store *store)
 {
+    AS_MEMORY_USER(cache);
     while (!list_is_empty(&store->recent))
         remove_entry(store, CONTAINER_OF(store->recent.prev, struct cache_entry, node));
     for (uint32_t class = 0; class < STORE_CLASSES; class ++)
@@ -65,6 +67,7 @@ static uint32_t class_of(size_t bytes)
 
 static bool drop_free_block(struct store *store)
 {
+    AS_MEMORY_USER(cache);
     for (uint32_t class = 0; class < STORE_CLASSES; class ++) {
         struct free_block *block = store->free[class];
         if (!block)
@@ -100,6 +103,7 @@ static void *take_block(struct store *store, uint32_t class)
         store->free[class] = block->next;
         return block;
     }
+    AS_MEMORY_USER(cache);
     void *memory = aligned_alloc(TENSOR_ALIGN, ALIGN_UP(bytes));
     store->bytes += memory ? bytes : 0;
     return memory;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a model remembers, between two runs of a sequence. Touched by whoever has the turn, without the lock. */
+#include "lib/base/memory_user.h"
 #include "pipeline/sequence/sequence_int.h"
 
 #include <stdlib.h>
@@ -35,6 +36,7 @@ static enum err reserve(struct sequences *sequences, struct state *state, size_t
 {
     if (bytes <= state->capacity)
         return ERR_OK;
+    AS_MEMORY_USER(runs);
     size_t more = bytes - state->capacity;
     size_t sum = atomic_fetch_add_explicit(&sequences->bytes, more, memory_order_relaxed) + more;
     void *data = !sequences->bytes_max || sum <= sequences->bytes_max ? realloc(state->data, bytes) : NULL;
@@ -107,6 +109,7 @@ enum err sequence_take(struct sequence_ticket *ticket, const struct run *run)
 
 void states_trim(struct sequences *sequences, struct state *states, size_t kept_bytes)
 {
+    AS_MEMORY_USER(runs);
     for (uint32_t i = 0; i < sequences->state_count; i++) {
         if (states[i].capacity <= kept_bytes)
             continue;

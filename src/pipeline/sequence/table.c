@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sequences by name, each with a queue in which the first one has the turn. Those that have been idle for too long go when
  * somebody asks for one; a slot that goes keeps its memory for the next, unless that is much. */
+#include "lib/base/memory_user.h"
 #include "lib/crypto/crypto.h"
 #include "pipeline/sequence/sequence_int.h"
 
@@ -177,6 +178,7 @@ static uint32_t drop_idle(struct sequences *sequences, uint64_t now_ns)
 
 static struct slot *make_slot(struct sequences *sequences, struct slice name)
 {
+    AS_MEMORY_USER(runs);
     struct slot *slot = sequences->free;
     if (slot)
         sequences->free = slot->next;
