@@ -12,7 +12,7 @@
 #define WEIR_LOAD_KNEE_H
 
 #include "lib/base/buffer.h"
-#include "load/results.h"
+#include "load/remote.h"
 
 #define LOAD_KNEE_PROBES_MAX   128
 #define LOAD_KNEE_CRITERIA_MAX 16
@@ -55,8 +55,10 @@ struct load_knee_options {
     uint64_t warm_ns;  /* before each; 0: 1 s */
     uint64_t
         pause_ns; /* between two: what the server has piled up is to be gone; 0: 0.5 s, and longer behind one that has failed */
-    /* Does a test and judges it. ERR_CANCELLED ends the search with what there is. */
-    enum err (*run)(void *owner, const struct load_plan *plan, struct load_results *results);
+    /* Does a test and judges it. The plan is that of the options, changed by the probe, with a seed of its own. ERR_CANCELLED ends the
+     * search with what there is. */
+    enum err (*run)(void *owner, const struct load_plan *plan, const struct load_probe *probe,
+                    struct load_results *results);
     void (*pause)(void *owner, uint64_t ns);                            /* may be NULL */
     void (*on_probe)(void *owner, const struct load_knee_probe *probe); /* may be NULL */
     void *owner;

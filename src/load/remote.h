@@ -21,6 +21,15 @@
 #define LOAD_REPORT_DELAY_NS 250000000ull
 #define LOAD_AGENT_TICK_NS   20000000ull /* how long it may take an agent to see that its part is over */
 
+/* What a plan is changed to before it is run, for a search that runs one plan at many rates: one stage in open loop, without bounds of
+ * iterations and without thresholds. */
+struct load_probe {
+    double rate; /* 0: the plan stays what it is */
+    uint64_t duration_ns, warm_ns, interval_ns, drain_ns;
+};
+/* `stage` becomes the plan's; it has to live as long. */
+void load_probe_apply(const struct load_probe *probe, struct load_stage *stage, struct load_plan *plan);
+
 /* --- the agent ---------------------------------------------------------------------------------------------------- */
 
 struct load_agent;
@@ -54,7 +63,8 @@ void load_agent_destroy(struct load_agent *agent);
 struct load_controller;
 
 struct load_controller_options {
-    const struct load_plan *plan;     /* the same that agents will make of: */
+    const struct load_plan *plan; /* the same that agents will make of the inputs, changed by the probe */
+    struct load_probe probe;
     const struct load_inputs *inputs; /* borrowed until load_controller_create returns */
     const struct address *agents;
     const struct slice *names;         /* as they were given; copied */

@@ -30,6 +30,13 @@ struct load_job_agents {
     struct slice token;
 };
 
+/* A search in place of one test. */
+struct load_job_knee {
+    const char *conditions; /* NULL: none */
+    double from, to;
+    uint64_t probe_ns;
+};
+
 struct load_job {
     /* What the flags say beside the plan. */
     const char *json_path;
@@ -42,6 +49,7 @@ struct load_job {
     bool is_check;
     bool is_dry;
     struct load_job_agents agents;
+    struct load_job_knee knee;
 
     struct pool pool;
     struct arena arena;
@@ -58,6 +66,11 @@ struct load_job {
 int load_job_make(struct load_job *job);
 /* Runs the plan in this process, to its exit code. */
 int load_job_run(struct load_job *job);
+/* Searches the knee, to an exit code. */
+int load_job_find_knee(struct load_job *job);
+/* Words that a search has if the user has no others: a rate, so that the plan is of open loop, and Poisson arrivals, as of many
+ * users who know nothing of each other. `last` is what is to be asked. False: it was said what is wrong. */
+bool load_knee_prepare(struct load_job *job, struct slice last);
 /* Begins to tell figures of the running test, where the plan wants that; *ret_export is NULL where not. Else it is told why not. */
 int load_job_export(struct load_job *job, struct load_export **ret_export);
 /* Writes results to wherever job says; what cannot be written is said. CMD_DONE or CMD_FAILED. */

@@ -5,10 +5,13 @@
 
 #include "lib/sys/terminal.h"
 #include "load/plan/flags.h"
+#include "load/plan/quantity.h"
 
 #include <stdio.h>
 
-#define MEMORY_MAX ((size_t)4 << 30)
+#define PROBE_LEAST_NS 1e8
+#define PROBE_MOST_NS  3.6e12
+#define MEMORY_MAX     ((size_t)4 << 30)
 
 /* Flags of the command itself stand behind those of plans. */
 enum flag {
@@ -21,6 +24,10 @@ enum flag {
     FLAG_QUIET,
     FLAG_AGENTS,
     FLAG_TOKEN,
+    FLAG_KNEE,
+    FLAG_FROM,
+    FLAG_TO,
+    FLAG_PROBE,
     FLAG_CHECK,
     FLAG_DRY,
     FLAG_SCHEMA,
@@ -41,6 +48,11 @@ static const struct cmd_flag own_flags[] = {
     [FLAG_AGENTS] = {"agents", 0, "ADDRESS,…",
                      "machines with weir load agent that share the load, such as a:7000,b:7000"},
     [FLAG_TOKEN] = {"token-file", 0, "FILE", "the secret that they want to know"},
+    [FLAG_KNEE] = {"find-knee", 0, "CONDITIONS",
+                   "the highest rate at which all hold, such as \"p99 < 50ms, errors < 0.1%\""},
+    [FLAG_FROM] = {"from", 0, "RATE", "the lowest rate to try (20)"},
+    [FLAG_TO] = {"to", 0, "RATE", "the highest (no bound)"},
+    [FLAG_PROBE] = {"probe", 0, "TIME", "how long each rate is tried, each time (5s)"},
     [FLAG_CHECK] = {"check", 0, NULL, "says all that is wrong with the plan"},
     [FLAG_DRY] = {"dry-run", 0, NULL, "one iteration of each scenario, requests and responses printed"},
     [FLAG_SCHEMA] = {"schema", 0, NULL, "prints the JSON Schema of a plan's file, for editors"},
@@ -50,6 +62,15 @@ static const struct cmd_flag own_flags[] = {
 static int finish(struct load_job *job);
 
 /* --- words --------------------------------------------------------------------------------------------------------- */
+
+static const char *group_of(enum flag flag)
+{
+    if (flag < FLAG_AGENTS)
+        return "Results";
+    if (flag < FLAG_KNEE)
+        return "Several machines";
+    return flag < FLAG_CHECK ? "The knee of a server" : "Instead of running";
+}
 
 static int build_flags(struct cmd_flag *flags, const char **groups)
 {
@@ -61,7 +82,7 @@ static int build_flags(struct cmd_flag *flags, const char **groups)
     }
     for (size_t i = 0; i < FLAG_COUNT; i++) {
         flags[count] = own_flags[i];
-        groups[count++] = i < FLAG_AGENTS ? "Results" : i < FLAG_CHECK ? "Several machines" : "Instead of running";
+        groups[count++] = group_of((enum flag)i);
     }
     return count;
 }
@@ -105,6 +126,25 @@ static int take_progress(struct load_job *job, const char *value)
     return cmd_misuse("load", "--progress takes live, text, json or none, found \"%s\"", value);
 }
 
+static int take_knee(struct load_job *job, enum flag flag, const char *value)
+{
+    double ns = 0;
+    bool is_good = true;
+    if (flag == FLAG_KNEE)
+        job->knee.conditions = value;
+    else if (flag == FLAG_FROM)
+        is_good = load_rate_parse(slice_of_text(value), &job->knee.from) == ERR_OK && job->knee.from > 0;
+    else if (flag == FLAG_TO)
+        is_good = load_rate_parse(slice_of_text(value), &job->knee.to) == ERR_OK && job->knee.to > 0;
+    else
+        is_good = load_time_parse(slice_of_text(value), &ns) == ERR_OK && ns >= PROBE_LEAST_NS && ns <= PROBE_MOST_NS;
+    job->knee.probe_ns = flag == FLAG_PROBE ? (uint64_t)ns : job->knee.probe_ns;
+    if (is_good)
+        return -1;
+    return cmd_misuse("load", "--%s takes %s, found \"%s\"", own_flags[flag].name,
+                      flag == FLAG_PROBE ? "a time from 100ms to 1h" : "a rate such as 100 or 6000/min", value);
+}
+
 /* -1: go on. */
 static int take_own(struct load_job *job, int flag, const char *value)
 {
@@ -133,6 +173,11 @@ static int take_own(struct load_job *job, int flag, const char *value)
         return load_agents_parse(job, value) ? -1 : CMD_USAGE;
     case FLAG_TOKEN:
         return load_token_read(&job->arena, "load", value, &job->agents.token) ? -1 : CMD_FAILED;
+    case FLAG_KNEE:
+    case FLAG_FROM:
+    case FLAG_TO:
+    case FLAG_PROBE:
+        return take_knee(job, (enum flag)flag, value);
     case FLAG_CHECK:
         job->is_check = true;
         return -1;
@@ -177,6 +222,8 @@ static int take_words(struct load_job *job, int argc, char **argv)
         return line.exit;
     if (line.argument_count != 1)
         return cmd_misuse("load", "name one URL, such as http://127.0.0.1:8080/, or the file of one plan");
+    if (!load_knee_prepare(job, slice_of_text(line.arguments[0])))
+        return CMD_USAGE;
     if (load_inputs_add_word(&job->inputs, slice_of_text(line.arguments[0])) != ERR_OK)
         return cmd_fail("load", "out of memory");
     return -1;
@@ -270,7 +317,7 @@ static int finish(struct load_job *job)
         return cmd_fail("load", "cannot make an event loop");
     int result = CMD_FAILED;
     if (signals_start(&job->signals, &job->signal_loop, numbers) == ERR_OK) {
-        result = job->is_dry ? load_job_try(job) : load_job_run(job);
+        result = job->is_dry ? load_job_try(job) : job->knee.conditions ? load_job_find_knee(job) : load_job_run(job);
         signals_stop(&job->signals);
     } else {
         result = cmd_fail("load", "cannot wait for signals");

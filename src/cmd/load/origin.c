@@ -46,7 +46,8 @@ static enum err open_run(const struct load_plan *plan, struct load_origin *ret_o
 
 /* --- agents ------------------------------------------------------------------------------------------------------- */
 
-static enum err open_agents(struct load_job *job, const struct load_plan *plan, struct load_origin *ret_origin)
+static enum err open_agents(struct load_job *job, const struct load_plan *plan, const struct load_probe *probe,
+                            struct load_origin *ret_origin)
 {
     char memory[WHY_BYTES];
     struct text why = text_init(memory, sizeof memory);
@@ -61,6 +62,8 @@ static enum err open_agents(struct load_job *job, const struct load_plan *plan, 
         .is_cancelled = load_job_is_cancelled,
         .owner = job,
     };
+    if (probe)
+        options.probe = *probe;
     enum err err = load_controller_create(&options, &why, &controller);
     if (err != ERR_OK) {
         (void)cmd_fail("load", "%s", why.len ? memory : err_text(err));
@@ -130,9 +133,10 @@ bool load_token_read(struct arena *arena, const char *command, const char *path,
 
 /* --- both --------------------------------------------------------------------------------------------------------- */
 
-enum err load_origin_open(struct load_job *job, const struct load_plan *plan, struct load_origin *ret_origin)
+enum err load_origin_open(struct load_job *job, const struct load_plan *plan, const struct load_probe *probe,
+                          struct load_origin *ret_origin)
 {
-    return job->agents.count ? open_agents(job, plan, ret_origin) : open_run(plan, ret_origin);
+    return job->agents.count ? open_agents(job, plan, probe, ret_origin) : open_run(plan, ret_origin);
 }
 
 uint64_t load_origin_begin(struct load_origin *origin)

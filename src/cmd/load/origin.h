@@ -13,8 +13,9 @@ struct load_origin {
     struct load_controller *controller; /* of agents */
 };
 
-/* Ready to begin with `plan`, which is that of the job. On failure it was said. */
-MUST_USE enum err load_origin_open(struct load_job *job, const struct load_plan *plan, struct load_origin *ret_origin);
+/* Ready to begin with `plan`, which is that of the job, changed by the probe; NULL: it is not. On failure it was said. */
+MUST_USE enum err load_origin_open(struct load_job *job, const struct load_plan *plan, const struct load_probe *probe,
+                                   struct load_origin *ret_origin);
 /* Begins; what a session's begin_ns is to be. */
 uint64_t load_origin_begin(struct load_origin *origin);
 void load_origin_close(struct load_origin *origin);

@@ -50,7 +50,7 @@ int load_job_run(struct load_job *job)
 {
     struct load_origin origin;
     struct load_results results;
-    if (load_origin_open(job, job->made.plan, &origin) != ERR_OK)
+    if (load_origin_open(job, job->made.plan, NULL, &origin) != ERR_OK)
         return CMD_FAILED;
     int result = CMD_FAILED;
     if (load_results_init(job->made.plan, &results) == ERR_OK) {

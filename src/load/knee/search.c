@@ -41,39 +41,33 @@ static uint64_t duration_of(const struct search *search, double rate, bool is_co
     return (uint64_t)fmin(fmax(wanted_ns, samples / rate * 1e9), fmax(wanted_ns, (double)PROBE_MOST_NS));
 }
 
-static struct load_plan plan_of(struct search *search, const struct load_stage *stage)
+static struct load_probe probe_of(const struct search *search, double rate, bool is_coarse)
 {
-    struct load_plan plan = *search->options.plan;
-    plan.stages = stage;
-    plan.stage_count = 1;
-    if (plan.arrival != LOAD_CONSTANT)
-        plan.arrival = LOAD_POISSON;
-    plan.iterations_max = 0;
-    plan.thresholds = NULL;
-    plan.threshold_count = 0;
-    plan.warm_ns = search->options.warm_ns;
-    plan.drain_ns = MIN(plan.drain_ns, DRAIN_MOST_NS);
-    plan.interval_ns = stage->duration_ns / LOAD_KNEE_INTERVALS;
-    plan.error_bound = 1; /* errors are the server's, and a criterion may be about them */
-    plan.seed = load_draw(&search->seeds);
-    return plan;
+    uint64_t duration_ns = duration_of(search, rate, is_coarse);
+    return (struct load_probe){.rate = rate,
+                               .duration_ns = duration_ns,
+                               .warm_ns = search->options.warm_ns,
+                               .interval_ns = duration_ns / LOAD_KNEE_INTERVALS,
+                               .drain_ns = MIN(search->options.plan->drain_ns, DRAIN_MOST_NS)};
 }
 
 static enum err run_probe(struct search *search, struct opinion *opinion, bool is_coarse,
                           struct load_knee_probe *ret_probe)
 {
     const struct load_knee_options *options = &search->options;
-    double rate = opinion->rate;
-    struct load_stage stage = {.duration_ns = duration_of(search, rate, is_coarse), .from = rate, .to = rate};
-    struct load_plan plan = plan_of(search, &stage);
+    struct load_probe probe = probe_of(search, opinion->rate, is_coarse);
+    struct load_stage stage;
+    struct load_plan plan = *options->plan;
+    load_probe_apply(&probe, &stage, &plan);
+    plan.seed = load_draw(&search->seeds);
     struct load_results *results = calloc(1, sizeof *results);
     if (!results)
         return ERR_NOMEM;
     enum err err = load_results_init(&plan, results);
     if (err == ERR_OK) {
-        err = options->run(options->owner, &plan, results);
+        err = options->run(options->owner, &plan, &probe, results);
         if (err == ERR_OK) {
-            *ret_probe = (struct load_knee_probe){.rate = rate};
+            *ret_probe = (struct load_knee_probe){.rate = probe.rate};
             probe_fill(options, results, ret_probe);
             opinion_add(opinion, ret_probe);
         }

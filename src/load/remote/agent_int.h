@@ -31,6 +31,8 @@ struct agent_job {
     size_t file_missing;
     uint32_t part, parts;
     uint64_t seed;
+    struct load_probe probe;
+    struct load_stage probe_stage;
 
     struct thread thread;
     _Atomic bool is_prepared; /* the thread is done with everything below */

@@ -4,6 +4,7 @@
 #include "load/remote/agent_int.h"
 
 #define DAY_NS     (24 * 3600 * NS_PER_S)
+#define RATE_MOST  1e9
 #define PREPARE_NS (20 * NS_PER_S)
 
 static void prepare(void *argument);
@@ -90,6 +91,14 @@ static enum err take_words(struct agent_job *job, yyjson_val *words)
 
 /* --- making ready ------------------------------------------------------------------------------------------------- */
 
+/* Bounds that a plan's own figures have from its table. */
+static bool probe_is_possible(const struct load_probe *probe)
+{
+    return probe->rate <= RATE_MOST && probe->duration_ns >= NS_PER_MS && probe->duration_ns <= DAY_NS &&
+           probe->warm_ns <= DAY_NS && probe->drain_ns <= DAY_NS && probe->interval_ns >= NS_PER_MS &&
+           probe->interval_ns <= DAY_NS;
+}
+
 enum err agent_job_prepare(struct agent_job *job, const struct load_message *message)
 {
     if (job->state == JOB_NONE)
@@ -101,6 +110,13 @@ enum err agent_job_prepare(struct agent_job *job, const struct load_message *mes
     job->part = (uint32_t)message->part;
     job->parts = (uint32_t)message->parts;
     job->seed = message->seed;
+    job->probe = (struct load_probe){.rate = message->probe_rate,
+                                     .duration_ns = message->probe_ns,
+                                     .warm_ns = message->probe_warm_ns,
+                                     .interval_ns = message->probe_interval_ns,
+                                     .drain_ns = message->probe_drain_ns};
+    if (job->probe.rate > 0 && !probe_is_possible(&job->probe))
+        return ERR_SYNTAX;
     atomic_store_explicit(&job->is_prepared, false, memory_order_relaxed);
     TRY(thread_start(&job->thread, "prepare", prepare, job));
     job->state = JOB_PREPARING;
@@ -126,6 +142,7 @@ static enum err make_ready(struct agent_job *job)
 {
     const struct load_agent_options *options = job->options;
     TRY(options->make_plan(options->owner, &job->inputs, job->seed, &job->why, &job->plan));
+    load_probe_apply(&job->probe, &job->probe_stage, job->plan);
     TRY(check_duration(job));
     TRY(load_record_create(job->plan, &job->record));
     struct load_run_options run = {.plan = job->plan, .part = job->part, .parts = job->parts};

@@ -218,10 +218,16 @@ static void send_words(struct agent_link *link)
 {
     struct load_controller *controller = link->controller;
     const struct load_inputs *inputs = controller->options.inputs;
+    const struct load_probe *probe = &controller->options.probe;
     struct load_message message = {.kind = LOAD_MESSAGE_PREPARE,
                                    .part = link->part,
                                    .parts = controller->link_count,
-                                   .seed = controller->options.plan->seed};
+                                   .seed = controller->options.plan->seed,
+                                   .probe_rate = probe->rate,
+                                   .probe_ns = probe->duration_ns,
+                                   .probe_warm_ns = probe->warm_ns,
+                                   .probe_interval_ns = probe->interval_ns,
+                                   .probe_drain_ns = probe->drain_ns};
     struct json_writer writer = json_writer_in_arena(&controller->scratch, 4096);
     struct slice line;
     load_message_begin(&writer, &message);

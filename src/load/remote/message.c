@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load/remote/message_int.h"
 
-enum type { TYPE_U64, TYPE_BOOL, TYPE_TEXT, TYPE_ARRAY, TYPE_OBJECT };
+enum type { TYPE_U64, TYPE_F64, TYPE_BOOL, TYPE_TEXT, TYPE_ARRAY, TYPE_OBJECT };
 
 struct field {
     enum load_message_kind message;
@@ -52,6 +52,9 @@ static bool read_field(const struct field *field, yyjson_val *value, struct load
     case TYPE_U64:
         *(uint64_t *)place = yyjson_get_uint(value);
         return yyjson_is_uint(value);
+    case TYPE_F64:
+        *(double *)place = yyjson_get_num(value);
+        return yyjson_is_num(value);
     case TYPE_BOOL:
         *(bool *)place = yyjson_get_bool(value);
         return yyjson_is_bool(value);
@@ -112,6 +115,8 @@ static void write_field(struct json_writer *writer, const struct field *field, c
     const void *place = (const char *)message + field->offset;
     if (field->type == TYPE_U64)
         json_write_member_u64(writer, field->name, *(const uint64_t *)place);
+    else if (field->type == TYPE_F64)
+        json_write_member_f64(writer, field->name, *(const double *)place);
     else if (field->type == TYPE_BOOL)
         json_write_member_bool(writer, field->name, *(const bool *)place);
     else if (field->type == TYPE_TEXT)

@@ -38,7 +38,9 @@ struct load_message {
     uint64_t bytes;
     struct slice content; /* base64 */
     uint64_t part, parts, seed, digest;
-    yyjson_val *words;  /* an array of strings */
+    yyjson_val *words; /* an array of strings */
+    double probe_rate; /* see load_probe */
+    uint64_t probe_ns, probe_warm_ns, probe_interval_ns, probe_drain_ns;
     uint64_t at_ns;     /* by the agent's clock */
     yyjson_val *record; /* load_record_read_add */
 };

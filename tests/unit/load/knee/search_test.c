@@ -122,8 +122,10 @@ static void arrive(struct simulation *simulation, uint64_t now_ns, double rate)
     hdr_record(&simulation->record->lag, is_late ? 200 * NS_PER_MS : 20000);
 }
 
-static enum err simulate(void *owner, const struct load_plan *probe, struct load_results *results)
+static enum err simulate(void *owner, const struct load_plan *probe, const struct load_probe *what,
+                         struct load_results *results)
 {
+    (void)what;
     struct server *server = owner;
     struct simulation *simulation = calloc(1, sizeof *simulation);
     assert_non_null(simulation);

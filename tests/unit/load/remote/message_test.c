@@ -60,7 +60,10 @@ static void values_stay_in_the_document(void **state)
     (void)state;
     struct load_message message;
     assert_int_equal(
-        parse("{\"type\":\"prepare\",\"part\":1,\"parts\":2,\"seed\":3,\"words\":[\"-c\",\"64\"]}", &message), ERR_OK);
+        parse("{\"type\":\"prepare\",\"part\":1,\"parts\":2,\"seed\":3,\"words\":[\"-c\",\"64\"],\"probe_rate\":0.5,"
+              "\"probe_ns\":1,\"probe_warm_ns\":2,\"probe_interval_ns\":3,\"probe_drain_ns\":4}",
+              &message),
+        ERR_OK);
     assert_int_equal(yyjson_arr_size(message.words), 2);
     assert_int_equal(parse("{\"type\":\"record\",\"record\":{}}", &message), ERR_OK);
     assert_non_null(message.record);

@@ -699,8 +699,12 @@ static void orders_out_of_place_end_the_test(void **state)
         "{\"type\":\"file\",\"path\":\"x\",\"bytes\":1}\n{\"type\":\"piece\",\"content\":\"QUFB\"}\n",
         "{\"type\":\"file\",\"path\":\"x\",\"bytes\":1}\n{\"type\":\"piece\",\"content\":\"?\"}\n",
         "{\"type\":\"file\",\"path\":\"x\",\"bytes\":99999999999999}\n",
-        "{\"type\":\"prepare\",\"part\":2,\"parts\":2,\"seed\":1,\"words\":[]}\n",
-        "{\"type\":\"prepare\",\"part\":0,\"parts\":1,\"seed\":1,\"words\":[1]}\n",
+        "{\"type\":\"prepare\",\"part\":2,\"parts\":2,\"seed\":1,\"words\":[],\"probe_rate\":0,\"probe_ns\":1,\"probe_"
+        "warm_ns\":1,\"probe_interval_ns\":1,\"probe_drain_ns\":1}\n",
+        "{\"type\":\"prepare\",\"part\":0,\"parts\":1,\"seed\":1,\"words\":[1],\"probe_rate\":0,\"probe_ns\":1,\"probe_"
+        "warm_ns\":1,\"probe_interval_ns\":1,\"probe_drain_ns\":1}\n",
+        "{\"type\":\"prepare\",\"part\":0,\"parts\":1,\"seed\":1,\"words\":[],\"probe_rate\":1e12,\"probe_ns\":1,"
+        "\"probe_warm_ns\":1,\"probe_interval_ns\":1,\"probe_drain_ns\":1}\n",
         "{\"type\":\"welcome\",\"proof\":\"\"}\n",
     };
     host_start(&hosts[0], "");

@@ -2,6 +2,24 @@
 #include "lib/base/hash.h"
 #include "load/remote.h"
 
+void load_probe_apply(const struct load_probe *probe, struct load_stage *stage, struct load_plan *plan)
+{
+    if (probe->rate <= 0)
+        return;
+    *stage = (struct load_stage){.duration_ns = probe->duration_ns, .from = probe->rate, .to = probe->rate};
+    plan->stages = stage;
+    plan->stage_count = 1;
+    if (plan->arrival != LOAD_CONSTANT)
+        plan->arrival = LOAD_POISSON;
+    plan->iterations_max = 0;
+    plan->thresholds = NULL;
+    plan->threshold_count = 0;
+    plan->warm_ns = probe->warm_ns;
+    plan->drain_ns = probe->drain_ns;
+    plan->interval_ns = probe->interval_ns;
+    plan->error_bound = 1; /* errors are the server's, and a criterion of the search may be about them */
+}
+
 /* Known to all who make a digest: against slips, not against anybody. */
 static const struct hash_key key = {0x77656972, 0x6c6f6164};
 
