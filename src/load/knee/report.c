@@ -66,9 +66,10 @@ void load_knee_print_probe(const struct load_knee_options *options, const struct
 
 static void print_found(const struct load_knee_options *options, const struct load_knee *knee, FILE *out)
 {
-    (void)fprintf(out, "knee = %.1f/s ± %.1f: at %.1f/s ", knee->rate, knee->spread, knee->high);
+    (void)fprintf(out, "knee = %.1f/s ± %.1f: up to %.1f/s all holds, at %.1f/s ", knee->rate, knee->spread, knee->low,
+                  knee->high);
     print_verdict(options, knee->high_verdict, knee->high_failed, out);
-    (void)fprintf(out, ", up to %.1f/s all holds\n", knee->low);
+    (void)fputc('\n', out);
 }
 
 static void print_usl(const struct load_knee_usl *usl, FILE *out)

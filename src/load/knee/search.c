@@ -16,7 +16,8 @@
 #define PROBE_MOST_NS  (60 * NS_PER_S)
 #define PROBES_COARSE  2 /* of one rate, at most */
 #define PROBES_FINE    4
-#define PROBES_MORE    32   /* once the bracket is narrow: until the knee is known to */
+#define PROBES_MORE    32 /* once the bracket is narrow: until the knee is known to */
+#define OWN_LIMIT_MOST 6
 #define SPREAD_SHARE   0.7  /* of the width, with 95 % confidence; so with more than 99 % to the width */
 #define ASIDE          1.06 /* from the ends of the bracket, for a longer line */
 #define PROBES_TO_FAIL 2    /* one alone may be an accident of the machine */
@@ -179,11 +180,14 @@ static enum err make_sure(struct search *search)
     struct load_knee *knee = search->knee;
     const double rates[] = {knee->low / ASIDE, knee->high * ASIDE, knee->low, knee->high};
     bool is_good = knee_estimate(&search->options, knee);
-    for (uint32_t i = 0; i < PROBES_MORE && knee->probe_count < LOAD_KNEE_PROBES_MAX; i++) {
+    uint32_t own_limit = 0; /* a generator that cannot, will not the next time either */
+    for (uint32_t i = 0; i < PROBES_MORE && own_limit < OWN_LIMIT_MOST && knee->probe_count < LOAD_KNEE_PROBES_MAX;
+         i++) {
         if (is_good && knee->spread <= SPREAD_SHARE * search->options.width * knee->rate)
             break;
         struct opinion opinion = {.options = &search->options, .rate = rates[i % ARRAY_LEN(rates)]};
         TRY(probe_once(search, &opinion, false));
+        own_limit += opinion.own_limit;
         is_good = knee_estimate(&search->options, knee);
     }
     return ERR_OK;
