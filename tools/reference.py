@@ -34,6 +34,7 @@ COMMANDS = [
     ("weir schema bench", ["schema", "bench"]),
     ("weir import", ["import"]),
     ("weir load", ["load"]),
+    ("weir load agent", ["load", "agent"]),
     ("weir knee", ["knee"]),
     ("weir keys", ["keys"]),
     ("weir keys add", ["keys", "add"]),

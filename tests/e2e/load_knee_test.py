@@ -19,7 +19,7 @@ import weir  # noqa: E402
 SERVICE = 0.02
 CAPACITY = 1 / SERVICE
 # Even arrivals, so that the capacity is where it fails; and a generator that a busy machine does not make late.
-QUICK = ["--arrival", "constant", "--probe", "3s", "--warm-up", "300ms", "--max-lag", "10s"]
+QUICK = ["--arrival", "constant", "--probe", "2s", "--warm-up", "200ms", "--max-lag", "10s"]
 
 
 class Knee(unittest.TestCase):
@@ -59,7 +59,7 @@ class Knee(unittest.TestCase):
         return results
 
     def test_finds_the_capacity_within_five_per_cent(self):
-        code, output, errors = self.run_load("--find-knee", "p50 < 2s, errors < 5%", "--from", "35", "--json", self.json,
+        code, output, errors = self.run_load("--find-knee", "p50 < 2s, errors < 5%", "--from", "40", "--json", self.json,
                                              *QUICK, self.server.url)
         self.assertEqual(code, 0, output + errors)
         results = self.assert_knee(output)
@@ -71,7 +71,7 @@ class Knee(unittest.TestCase):
                                    stderr=subprocess.DEVNULL, text=True) for _ in range(2)]
         try:
             addresses = [agent.stdout.readline().split()[-1] for agent in agents]
-            code, output, errors = self.run_load("--find-knee", "p50 < 2s", "--from", "35", "--json", self.json,
+            code, output, errors = self.run_load("--find-knee", "p50 < 2s", "--from", "40", "--json", self.json,
                                                  "--agents", ",".join(addresses), *QUICK, self.server.url)
             self.assertEqual(code, 0, output + errors)
             self.assert_knee(output)
@@ -81,14 +81,14 @@ class Knee(unittest.TestCase):
                 agent.communicate()
 
     def test_says_what_it_has_not_found(self):
-        code, output, _ = self.run_load("--find-knee", "p50 < 1ms", "--from", "10", *QUICK, "--probe", "1s",
+        code, output, _ = self.run_load("--find-knee", "p50 < 1ms", "--from", "25", *QUICK, "--probe", "1s",
                                         self.server.url)
         self.assertEqual(code, 3, output)
-        self.assertIn('no knee: already at 10.0/s "p50 < 1ms" does not hold', output)
-        code, output, _ = self.run_load("--find-knee", "p50 < 10s", "--from", "5", "--to", "20", *QUICK, "--probe", "1s",
+        self.assertIn('no knee: already at 25.0/s "p50 < 1ms" does not hold', output)
+        code, output, _ = self.run_load("--find-knee", "p50 < 10s", "--from", "20", "--to", "40", *QUICK, "--probe", "1s",
                                         self.server.url)
         self.assertEqual(code, 0, output)
-        self.assertIn("no knee up to 20.0/s: all holds", output)
+        self.assertIn("no knee up to 40.0/s: all holds", output)
 
     def test_ended_early_it_tells_what_there_is(self):
         process = self.start("--find-knee", "p50 < 2s", "--json", self.json, *QUICK, self.server.url)

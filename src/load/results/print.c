@@ -180,10 +180,15 @@ static void print_generator(const struct load_results *results, FILE *out)
 
 static void print_parts(const struct load_results *results, FILE *out)
 {
+    uint64_t span_ns = load_results_span_ns(results);
     for (uint32_t i = 0; i < results->part_count; i++) {
         const struct load_part *part = &results->parts[i];
         char lost[FORMAT_BYTES];
-        (void)fprintf(out, "  agent " SLICE_FMT ": %.3g %% of the load", SLICE_ARG(part->name), 100 * part->share);
+        char lag[FORMAT_BYTES];
+        double cpu = span_ns ? (double)counter_read(&part->record->cpu_ns) / (double)span_ns : 0;
+        (void)fprintf(out, "  agent " SLICE_FMT ": %.3g %% of the load, p99 of own lag %s, %.0f %% of a core",
+                      SLICE_ARG(part->name), 100 * part->share,
+                      format_ns(lag, (double)hdr_quantile(&part->record->lag, 0.99)), 100 * cpu);
         if (part->is_lost)
             (void)fprintf(out, ", LOST after %s", format_ns(lost, (double)part->lost_ns));
         (void)fputc('\n', out);

@@ -195,17 +195,26 @@ static void judge_errors(struct load_results *results)
                             100 * results->plan->error_bound);
 }
 
-static void judge_cpu(struct load_results *results)
+/* Of the cores that the threads of one process have. */
+static double cpu_share_of(const struct load_results *results, const struct load_record *record)
 {
     double span_ns = (double)load_results_span_ns(results);
     double cores = MAX(results->plan->thread_count, 1);
-    double share = span_ns > 0 ? (double)counter_read(&results->totals->cpu_ns) / span_ns / cores : 0;
+    return span_ns > 0 ? (double)counter_read(&record->cpu_ns) / span_ns / cores : 0;
+}
+
+/* Of agents, that of the busiest: it does not help it that another one idles. */
+static void judge_cpu(struct load_results *results)
+{
+    double share = results->part_count ? 0 : cpu_share_of(results, results->totals);
+    for (uint32_t i = 0; i < results->part_count; i++)
+        share = fmax(share, cpu_share_of(results, results->parts[i].record));
     if (share >= CPU_BOUND)
         load_results_remark(
             results, LOAD_REMARK_WARNING, "cpu",
             "the generator's threads used %.0f %% of their cores: it may be what limits the rate; give it "
-            "more threads",
-            100 * share);
+            "more threads%s",
+            100 * share, results->part_count ? " or agents" : "");
 }
 
 /* A quantile of which fewer than ten values lie above moves with every one of them. */
