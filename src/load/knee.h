@@ -40,8 +40,9 @@ struct load_knee_probe {
     double errors; /* share of 1 */
     double growth; /* of what is outstanding, requests a second; and the standard error of that */
     double growth_error;
-    double concurrency; /* mean number of requests that are outstanding: Little's law, rate times mean latency */
-    double cpu_share;   /* of a core, the generator's */
+    double growth_allowed; /* beyond, it falls behind */
+    double concurrency;    /* mean number of requests that are outstanding: Little's law, rate times mean latency */
+    double cpu_share;      /* of a core, the generator's */
 };
 
 struct load_knee_options {

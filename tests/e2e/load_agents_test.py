@@ -188,6 +188,20 @@ load: {rate: 20, duration: 2s}
         self.assertEqual(self.run_load(*words, "-T", "p99 < 20s", self.server.url)[0], 0)
 
 
+class Knee(Case):
+    def test_agents_search_the_knee_together(self):
+        server = timed_server.Server(service=0.02)  # 50 a second
+        self.addCleanup(server.stop)
+        self.start_agents(2)
+        code, output, errors = self.run_load("--find-knee", "p50 < 2s", "--from", "30", "--to", "90", "--probe", "1s",
+                                             "--warm-up", "100ms", "--arrival", "constant", *LENIENT, server.url,
+                                             seconds=120)
+        self.assertEqual(code, 0, output + errors)
+        results = self.results()
+        self.assertEqual(results["end"], "found", output)
+        self.assertLess(abs(results["rate"] / 50 - 1), 0.2, output)
+
+
 class Loss(Case):
     def test_the_share_of_an_agent_that_is_killed_is_told(self):
         self.start_agents(2)

@@ -19,7 +19,7 @@ import weir  # noqa: E402
 SERVICE = 0.02
 CAPACITY = 1 / SERVICE
 # Even arrivals, so that the capacity is where it fails; and a generator that a busy machine does not make late.
-QUICK = ["--arrival", "constant", "--probe", "2s", "--warm-up", "200ms", "--max-lag", "10s"]
+QUICK = ["--arrival", "constant", "--probe", "3s", "--warm-up", "200ms", "--max-lag", "10s"]
 
 
 class Knee(unittest.TestCase):
@@ -65,20 +65,6 @@ class Knee(unittest.TestCase):
         results = self.assert_knee(output)
         self.assertEqual(results["criteria"], ["p50 < 2s", "errors < 5%"])
         self.assertEqual(results["fails_by"], "saturated")
-
-    def test_agents_find_the_same(self):
-        agents = [subprocess.Popen([weir.BINARY, "load", "agent", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
-                                   stderr=subprocess.DEVNULL, text=True) for _ in range(2)]
-        try:
-            addresses = [agent.stdout.readline().split()[-1] for agent in agents]
-            code, output, errors = self.run_load("--find-knee", "p50 < 2s", "--from", "40", "--json", self.json,
-                                                 "--agents", ",".join(addresses), *QUICK, self.server.url)
-            self.assertEqual(code, 0, output + errors)
-            self.assert_knee(output)
-        finally:
-            for agent in agents:
-                agent.send_signal(signal.SIGINT)
-                agent.communicate()
 
     def test_says_what_it_has_not_found(self):
         code, output, _ = self.run_load("--find-knee", "p50 < 1ms", "--from", "25", *QUICK, "--probe", "1s",

@@ -6,7 +6,8 @@
  *   logarithms. The line through all probes of the neighbourhood crosses the allowed share at the knee; how far they scatter about it
  *   says how sure that is. Probes weigh nearly the same, however many they have counted: what sets them apart is chance in when
  *   queues form, not in how many are in one (a random effect of variance BETWEEN, and that of counting beside it).
- * - Where the server fell behind, the rate at which it answered is its capacity. */
+ * - Where the server fell behind, what it did not let pile up is its capacity: the rate less the growth. (The rate of answers says the
+ *   same, but is short of those that the probe's end has cut off.) */
 #include "load/knee/opinion_int.h"
 
 #include <math.h>
@@ -17,7 +18,7 @@
 #define BELOW_MOST    0.5
 #define POINTS_LEAST  6
 #define DEVIATIONS    2
-#define COLLAPSE      0.9 /* a server that answers less than this share of what it held before has collapsed */
+#define COLLAPSE      0.9 /* a server that does less than this share of what it held before has collapsed */
 
 struct line {
     double weight, x, y, xx, xy, rest; /* sums; x and y become means */
@@ -97,18 +98,18 @@ static bool cross(const struct load_knee_options *options, struct load_knee *kne
 /* At the rates of the bracket's end. */
 static bool take_capacity(struct load_knee *knee)
 {
-    double answered = 0;
+    double kept_up = 0;
     uint32_t count = 0;
     for (uint32_t i = 0; i < knee->probe_count; i++) {
         const struct load_knee_probe *probe = &knee->probes[i];
         if (!is_near(knee, probe) || probe->verdict != LOAD_KNEE_SATURATED || probe->rate < knee->high)
             continue;
-        answered += probe->answered;
+        kept_up += probe->rate - probe->growth;
         count++;
     }
-    if (!count || answered / count < COLLAPSE * knee->low || answered / count > knee->high)
+    if (!count || kept_up / count < COLLAPSE * knee->low || kept_up / count > knee->high)
         return false;
-    knee->rate = answered / count;
+    knee->rate = kept_up / count;
     knee->spread = (knee->high - knee->low) / 2;
     return true;
 }

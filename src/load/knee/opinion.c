@@ -5,8 +5,6 @@
  * clusters, which makes shares less sure than those of coins; three deviations and not two make up for some of it. */
 #include "load/knee/opinion_int.h"
 
-#include "load/knee/saturation_int.h"
-
 #include <math.h>
 
 #define SURE_DEVIATIONS 3.0
@@ -24,6 +22,7 @@ void opinion_add(struct opinion *opinion, const struct load_knee_probe *probe)
     opinion->probes++;
     opinion->unsent += probe->has_unsent;
     opinion->growth += probe->growth;
+    opinion->growth_allowed = probe->growth_allowed;
     opinion->growth_variance += probe->growth_error * probe->growth_error;
     for (uint32_t i = 0; i < opinion->options->criterion_count; i++) {
         opinion->criteria[i].value += probe->values[i];
@@ -85,7 +84,7 @@ static struct view view_growth(const struct opinion *opinion)
 {
     double growth = opinion->growth / opinion->probes;
     double error = sqrt(opinion->growth_variance) / opinion->probes;
-    double allowed = SATURATION_SHARE * opinion->rate;
+    double allowed = opinion->growth_allowed;
     if (opinion->unsent)
         return (struct view){false, true};
     return (struct view){growth < allowed, fabs(growth - allowed) >= SURE_DEVIATIONS * error};

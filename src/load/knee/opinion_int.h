@@ -20,6 +20,7 @@ struct opinion {
     uint32_t unsent;    /* in which requests were never sent */
     double growth;      /* sums over probes */
     double growth_variance;
+    double growth_allowed; /* of the last: all are as long */
     struct {
         double value;
         uint64_t over;  /* of a quantile or of errors: how many were on the wrong side */

@@ -34,7 +34,8 @@ static void look_at_outstanding(const struct load_results *results, struct load_
         return;
     struct saturation saturation = saturation_find(seconds, outstanding, count);
     double mean_ns = hdr_mean_ns(&results->all->latency);
-    bool is_growing = saturation.slope > SATURATION_SHARE * probe->rate;
+    probe->growth_allowed = saturation_allowed(probe->rate, seconds[count - 1]);
+    bool is_growing = saturation.slope > probe->growth_allowed;
     probe->answered = (double)answered / seconds[count - 1];
     probe->growth = saturation.slope;
     probe->growth_error = saturation.error;
@@ -72,7 +73,7 @@ static void look_at_criteria(const struct load_knee_options *options, const stru
 /* One that holds has held, whatever the generator had to do for it: its own lateness is part of the latency. */
 static enum load_knee_verdict judge(const struct load_results *results, const struct load_knee_probe *probe)
 {
-    bool is_behind = probe->growth > SATURATION_SHARE * probe->rate || probe->has_unsent;
+    bool is_behind = probe->growth > probe->growth_allowed || probe->has_unsent;
     if (has_remark(results, "rate"))
         return LOAD_KNEE_OWN_LIMIT;
     if (!is_behind && probe->failed == UINT32_MAX)

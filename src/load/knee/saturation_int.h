@@ -11,11 +11,19 @@
 
 #define SATURATION_SHARE 0.01 /* of what is offered stays behind */
 #define SATURATION_LEAST 8    /* points */
+#define SATURATION_COUNT 3.0  /* requests more at the end than at the beginning: of a few it cannot be told */
 
 struct saturation {
     double slope; /* requests a second */
     double error; /* standard error of it */
 };
+
+/* The slope beyond which it is falling behind. */
+static inline double saturation_allowed(double rate, double seconds)
+{
+    double share = SATURATION_SHARE * rate;
+    return share * seconds >= SATURATION_COUNT || seconds <= 0 ? share : SATURATION_COUNT / seconds;
+}
 
 /* Zeroes from fewer points than SATURATION_LEAST. */
 struct saturation saturation_find(const double *seconds, const double *outstanding, uint32_t count);
