@@ -132,6 +132,12 @@ class Settings(unittest.TestCase):
             self.assertEqual(weir.ask(server.port, "POST", "/v2/logging", {}, b"[]").status, 400)
             self.assertEqual(change(server, "/v2/models/none/trace/setting").problem(), "model-not-found")
 
+    def test_a_reload_does_not_move_the_file(self):
+        with weir.Server(ALLOWED) as server:
+            server.write_config(ALLOWED.replace("trace.json", "other.json"))
+            server.reload(is_good=False)
+            self.assertIsNotNone(server.find_line('"trace" has changed, which takes a restart'))
+
     def test_messages_can_be_turned_off_and_on(self):
         with weir.Server(ALLOWED) as server:
             self.assertFalse(change(server, "/v2/logging", log_info=False, log_warning=False).json()["log_info"])
