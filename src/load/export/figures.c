@@ -121,19 +121,18 @@ static void take_quantiles(const struct hdr *hdr, uint64_t *ret_count, uint64_t 
         quantiles_ns[i] = hdr_quantile(hdr, export_quantiles[i]);
 }
 
-/* One walk for all bounds: hdr_count_at_most would walk for each. */
+/* One walk for all bounds, over what is used: hdr_count_at_most would walk for each. */
 static void take_times(const struct hdr *hdr, struct export_times *times)
 {
-    uint32_t index = 0;
     uint64_t count = 0;
+    uint32_t index = hdr_index(hdr_min_ns(hdr));
+    uint32_t end = hdr_count(hdr) ? hdr_index(hdr_max_ns(hdr)) + 1 : index;
     for (size_t i = 0; i < EXPORT_BOUNDS; i++) {
         uint32_t last = hdr_index((uint64_t)(export_bounds_s[i] * (double)NS_PER_S + 0.5));
-        for (; index <= last; index++)
+        for (; index < end && index <= last; index++)
             count += atomic_load_explicit(&hdr->buckets[index], memory_order_relaxed);
         times->below[i] = count;
     }
-    for (; index < HDR_BUCKETS; index++)
-        count += atomic_load_explicit(&hdr->buckets[index], memory_order_relaxed);
-    times->count = count;
+    times->count = hdr_count(hdr);
     times->sum_ns = hdr_sum_ns(hdr);
 }
