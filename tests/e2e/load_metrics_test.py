@@ -7,10 +7,12 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import certificates  # noqa: E402
 import prometheus  # noqa: E402
 import weir  # noqa: E402
 
@@ -20,9 +22,9 @@ OK = 'weir_load_requests_total{job="%s",outcome="ok"}'
 class Load:
     """`weir load` beside the test; its exit code is the test's to look at."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, environment=None):
         self.process = subprocess.Popen([weir.BINARY, "load", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
+                                        stderr=subprocess.PIPE, env=environment, text=True)
 
     def metrics_port(self):
         line = self.process.stderr.readline()
@@ -129,6 +131,22 @@ class Metrics(unittest.TestCase):
                     self.assertEqual(load.errors.count("warning"), 1, load.errors)
                     self.assertIn("the push gateway at %s does not take the figures: %s" % (url, words), load.errors)
                 self.assertLess(time.monotonic() - begin, 1 + 2 + 2 * weir.SLOWNESS)
+
+    def test_a_receiver_may_speak_tls_if_it_is_trusted(self):
+        config = """
+listen: [{address: "127.0.0.1:0", tls: {certificates: [{cert: %(folder)s/app.pem, key: %(folder)s/app.key}]}}]
+routes:
+  - {match: GET /livez, public: true, to: {endpoint: livez}}
+"""
+        with tempfile.TemporaryDirectory() as folder:
+            authority = certificates.Authority(folder)
+            authority.issue("app", "IP:127.0.0.1")
+            with weir.Server(config % {"folder": folder}) as gateway:
+                for trusted, words in ((None, "the TLS handshake failed, or the certificate is not trusted"), (authority.path, "status 404")):
+                    environment = dict(os.environ, **({"SSL_CERT_FILE": trusted} if trusted else {}))
+                    with Load("-r", "50", "-c", "2", "-d", "1s", "--max-lag", "1s", "--push-gateway", "https://127.0.0.1:%d" % gateway.port,
+                              self.url, environment=environment) as load:
+                        self.assertIn(words, load.finish().errors)
 
 
 if __name__ == "__main__":
