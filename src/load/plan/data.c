@@ -22,8 +22,10 @@ static enum err read_json_lines(struct rows *rows, struct slice text);
 
 static enum err compile_file_of_rows(struct compile *compile, const struct load_spec_data *spec, struct load_data *data)
 {
-    struct slice text =
-        spec->file.ptr ? compile_file(compile, spec->file, spec->place, FILE_BYTES_MAX) : (struct slice){NULL, 0};
+    *data = (struct load_data){.name = spec->name.text, .order = (enum load_data_order)spec->order};
+    if (!spec->file.ptr)
+        return ERR_OK;
+    struct slice text = compile_file(compile, spec->file, spec->place, FILE_BYTES_MAX);
     bool is_json = spec->format == LOAD_FORMAT_JSON_LINES ||
                    (spec->format == LOAD_FORMAT_AUTO &&
                     (slice_ends(spec->file, SLICE_LIT(".jsonl")) || slice_ends(spec->file, SLICE_LIT(".ndjson"))));
@@ -33,7 +35,6 @@ static enum err compile_file_of_rows(struct compile *compile, const struct load_
                         .cells = buffer_in_arena(compile->arena, 65536)};
     struct slice cells = {NULL, 0};
     uint32_t errors = compile->report->error_count;
-    *data = (struct load_data){.name = spec->name.text, .order = (enum load_data_order)spec->order};
     if (!text.ptr)
         return ERR_OK;
     TRY(is_json ? read_json_lines(&rows, text) : read_csv(&rows, text));

@@ -100,9 +100,10 @@ static uint32_t find_target(struct compile *compile, const struct option_text *n
 static void check_stream(struct compile *compile, const struct load_spec_step *spec, const struct load_step *step)
 {
     bool says_stream = spec->body_file.ptr || !step->body.count;
-    for (uint32_t i = 0; i < step->body.count; i++)
-        says_stream =
-            says_stream || memmem(step->body.pieces[i].text.ptr, step->body.pieces[i].text.len, "\"stream\"", 8);
+    for (uint32_t i = 0; i < step->body.count; i++) {
+        struct slice text = step->body.pieces[i].text;
+        says_stream = says_stream || (text.len && memmem(text.ptr, text.len, "\"stream\"", 8));
+    }
     if (step->kind == LOAD_STEP_CHAT && !says_stream)
         report_warning(compile->report, spec->place,
                        "the response is to be a stream, and the body does not ask for one with \"stream\": true");
