@@ -121,7 +121,7 @@ def latency(report):
     section = Section("Latency against offered rate")
     section.text("Open loop: requests come at random moments (Poisson) at shares of what each server did itself in the closed loop, and time "
                  "runs from when a request was due, not from when it was sent. Quantiles are of all rounds' histograms added up; %s where "
-                 "fewer than five values lie above. *Lag* is how late the generator itself was (median of the rounds' p99): where that is more than "
+                 "fewer than three values lie above. *Lag* is how late the generator itself was (median of the rounds' p99): where that is more than "
                  "30 %% of the latency's, the row says *generator late*; where answers came at less than 95 %% of the pace of the requests, *not "
                  "held*: the server fell behind. At its own "
                  "90 %% a fast server has many times the load of a slow one: the offered rate stands beside it." % DASH)

@@ -10,7 +10,7 @@ import hdr
 BASE = "flask-threads"  # what ratios are to
 QUANTILES = {"p50_us": 0.5, "p99_us": 0.99, "p999_us": 0.999}
 LONG_US = {"over_1ms": 1e3, "over_10ms": 1e4}
-SAMPLES_BEYOND = 5      # so many values must lie above a quantile, or it is not told
+SAMPLES_BEYOND = 3      # so many values must lie above a quantile, or it is not told
 LAG_SHARE_MAX = 0.3     # of p99 that may be the generator's own lateness before it is marked
 RATE_SLACK = 0.05       # fewer answers a second than requests were due, by so much, is marked: it fell behind
 
