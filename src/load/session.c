@@ -74,8 +74,8 @@ static enum err look(struct session *session, bool is_over)
     uint64_t due_ns = is_last && !is_over ? session->next_ns + slack_ns : session->next_ns;
     if (now_ns < due_ns && !is_over)
         return ERR_OK;
-    bool is_punctual = now_ns >= session->next_ns && now_ns <= session->next_ns + 2 * slack_ns;
-    return end_interval(session, is_punctual ? session->next_ns : MAX(now_ns, 1));
+    bool is_end = is_last && now_ns >= session->next_ns && now_ns <= session->next_ns + 2 * slack_ns;
+    return end_interval(session, is_end ? session->next_ns : MAX(now_ns, 1));
 }
 
 static void tick(const struct session *session)

@@ -175,6 +175,7 @@ static void compile_generator(struct compile *compile)
                      SLICE_ARG(slice_first(spec->cpu.text, REPORT_QUOTE_BYTES_MAX)));
     plan->first_cpu = is_pinned ? (int32_t)cpu : -1;
     plan->thread_count = spec->threads ? (uint32_t)spec->threads : 1;
+    plan->spin_ns = spec->spin_ns;
     plan->pipelining = (uint32_t)spec->pipelining;
     plan->streams_max = (uint32_t)spec->streams;
     plan->is_kept_alive = spec->is_kept_alive;

@@ -57,6 +57,8 @@ const struct load_flag load_flags[] = {
 #define GENERATOR "The generator"
     {GENERATOR, "threads", 't', "N", LOAD_FLAG_PLAN, "threads", NULL, "threads (1)"},
     {GENERATOR, "cpu", 0, "N", LOAD_FLAG_PLAN, "cpu", NULL, "the first CPU that threads are pinned to"},
+    {GENERATOR, "spin", 0, "TIME", LOAD_FLAG_PLAN, "spin", NULL,
+     "open loop: how long before a request is due threads stay awake (0s)"},
     {GENERATOR, "seed", 's', "N", LOAD_FLAG_PLAN, "seed", NULL, "of all that is drawn (1)"},
     {GENERATOR, "interval", 'i', "TIME", LOAD_FLAG_PLAN, "interval", NULL, "of the timeline (1s)"},
 #define VERDICT "The verdict"

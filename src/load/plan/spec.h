@@ -133,6 +133,7 @@ struct load_spec {
     struct option_list sources; /* texts */
     uint64_t threads;
     struct option_text cpu;
+    uint64_t spin_ns;
     uint64_t seed;
     uint64_t interval_ns;
     struct option_list thresholds;

@@ -96,11 +96,14 @@ static void end_course(struct generator *generator, uint64_t now_ns)
         open_stop(generator, now_ns);
 }
 
+/* iterations_max is reached. An open loop goes on to the end of its last stage, though nothing more is due in it: rates are of the
+ * whole time. */
 static bool is_exhausted(const struct generator *generator)
 {
+    uint64_t most = generator->plan->iterations_max;
     if (is_closed_loop(generator))
         return generator->iterations_left == 0;
-    return !generator->has_next;
+    return !generator->has_next && most > 0 && generator->arrivals.counted >= most;
 }
 
 static void look(struct generator *generator, uint64_t now_ns)

@@ -367,30 +367,46 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+#define ATTEMPTS 3
+
+/* How many of some quantiles are within one bucket of the server's own record. Never below: that would be no measurement at all. */
+static unsigned compare_with_record(const double *quantiles, size_t count)
+{
+    unsigned near = 0;
+    qsort(server.records, server.record_count, sizeof server.records[0], compare);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t theirs_ns = server.records[(size_t)ceil(quantiles[i] * server.record_count) - 1];
+        uint64_t ours_ns = hdr_quantile(&series()->service, quantiles[i]);
+        assert_true(hdr_index(ours_ns) >= hdr_index(theirs_ns));
+        near += hdr_index(ours_ns) <= hdr_index(theirs_ns) + 1;
+    }
+    return near;
+}
+
 /* The server's own record holds each of its times; what the generator adds to them is the way there and back. Times are long enough
- * that a bucket (half a millisecond at 600 ms) holds that way, on a machine that has time; on one that has none the worst of the
- * ways is a few milliseconds. */
+ * that a bucket (half a millisecond at 600 ms) holds that way. On a machine that has no time for it, which the generator's own lag tells,
+ * nothing can be said. */
 static void quantiles_are_those_of_the_servers_own_record(void **state)
 {
     (void)state;
     double quantiles[] = {0.1, 0.5, 0.9, 0.95, 0.99};
+    unsigned near = 0;
     open_loop(LOAD_CONSTANT, 400, 2500 * NS_PER_MS);
     plan.connections_max = 600;
-    server.delay_least_ns = 540 * NS_PER_MS;
-    server.delay_most_ns = 1000 * NS_PER_MS;
-    run();
-    expect_counts(1000, 1000);
-    qsort(server.records, server.record_count, sizeof server.records[0], compare);
-    unsigned near = 0;
-    for (size_t i = 0; i < ARRAY_LEN(quantiles); i++) {
-        uint64_t theirs_ns = server.records[(size_t)ceil(quantiles[i] * 1000) - 1];
-        uint64_t ours_ns = hdr_quantile(&series()->service, quantiles[i]);
-        assert_true(hdr_index(ours_ns) >= hdr_index(theirs_ns));
-        assert_true(ours_ns < theirs_ns + 20 * NS_PER_MS);
-        near += hdr_index(ours_ns) <= hdr_index(theirs_ns) + 1;
+    for (int i = 0; i < ATTEMPTS && near < ARRAY_LEN(quantiles); i++) {
+        if (i > 0)
+            (void)teardown(NULL);
+        server.delay_least_ns = 540 * NS_PER_MS;
+        server.delay_most_ns = 1000 * NS_PER_MS;
+        run();
+        expect_counts(1000, 1000);
+        near = compare_with_record(quantiles, ARRAY_LEN(quantiles));
     }
-    if (near < ARRAY_LEN(quantiles))
-        print_message("%u of %zu within a bucket: the machine is busy\n", near, ARRAY_LEN(quantiles));
+    if (near < ARRAY_LEN(quantiles) && hdr_quantile(&record->lag, 0.99) > NS_PER_MS / 4) {
+        print_message("%u of %zu within a bucket, and the machine is too busy to tell\n", near, ARRAY_LEN(quantiles));
+        skip();
+    }
+    assert_int_equal(near, ARRAY_LEN(quantiles));
 }
 
 /* --- what it costs ------------------------------------------------------------------------------------------------ */
