@@ -106,6 +106,18 @@ class Truth(unittest.TestCase):
         if closed["summary"]["all"]["answered"] > 2000:
             self.assertLess(quantile(closed, "p99_ns"), 0.39)
 
+    def test_a_connection_of_http2_has_room_again_when_its_requests_time_out(self):
+        with weir.Server(weir.LIVEZ_CONFIG) as server:
+            load = Load("--http2", "-c", "1", "--streams", "4", "-r", "100", "-d", "5s", "--timeout", "200ms", "--max-errors", "1",
+                        "http://127.0.0.1:%d/livez" % server.port)
+            stand_still(server, 1.5, 1.5).join()
+            results = load.results()
+        total = results["summary"]["all"]
+        self.assertEqual(results["totals"]["connects"], 1)
+        self.assertEqual(results["totals"]["unsent"], 0)
+        self.assertGreater(total["failed"], 0)
+        self.assertGreater(total["answered"], 250)
+
     def test_the_rate_is_held(self):
         """Within half a per cent, in every interval that is whole."""
         if not shutil.which("nginx"):

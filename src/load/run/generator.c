@@ -140,6 +140,14 @@ static void begin_again(struct generator *generator)
         closed_begin(CONTAINER_OF(node, struct slot, node), clock_now_ns());
 }
 
+/* Room that came without an answer: by requests that failed. */
+static void serve(struct generator *generator)
+{
+    for (uint32_t i = 0; i < generator->plan->target_count; i++)
+        if (generator->targets[i].waiting_count > 0)
+            target_serve(&generator->targets[i]);
+}
+
 /* --- turns -------------------------------------------------------------------------------------------------------- */
 
 static uint64_t next_event_ns(const struct generator *generator)
@@ -209,6 +217,7 @@ void generator_main(void *argument)
     thread_be_punctual();
     while (!is_set(&generator->run->is_ending) && !is_done(generator, now_ns)) {
         look(generator, now_ns);
+        serve(generator);
         begin_again(generator);
         connections_open(generator, now_ns);
         load_wire_flush(generator->wire);

@@ -469,10 +469,14 @@ static void on_end(struct load_exchange *exchange)
         open_begin_due(generator, now_ns);
 }
 
+/* A link of HTTP/2 outlives the requests on it that fail, and has room for another. */
 static void fail(struct slot *slot, enum load_failure failure)
 {
+    struct connection *connection = slot->connection;
     record_failure(slot, failure);
     end_request(slot);
+    if (connection)
+        connection_offer(connection);
     go_on(slot, failure, clock_now_ns());
 }
 
@@ -485,6 +489,7 @@ static void on_failed(struct load_exchange *exchange, enum load_failure failure)
     }
     slot->resends++;
     slot->generator->asking_count--;
+    connection_offer(slot->connection);
     slot->connection = NULL;
     give_head(slot);
     exchange->sent_ns = 0;
