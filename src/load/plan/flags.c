@@ -11,7 +11,7 @@ const struct load_flag load_flags[] = {
     {LOAD, "connections", 'c', "N", LOAD_FLAG_PLAN, "connections", NULL,
      "connections; without a rate each is a user, who asks again when answered"},
     {LOAD, "duration", 'd', "TIME", LOAD_FLAG_LOAD, "duration", NULL, "how long: 10s, 1m30s, or seconds (10s)"},
-    {LOAD, "run-time", 0, "TIME", LOAD_FLAG_LOAD, "duration", NULL, "the same, as Locust calls it"},
+    {LOAD, "run-time", 'z', "TIME", LOAD_FLAG_LOAD, "duration", NULL, "the same, as Locust and hey call it"},
     {LOAD, "requests", 'n', "N", LOAD_FLAG_LOAD, "iterations", NULL, "ends after so many iterations"},
     {LOAD, "rate", 'r', "RATE", LOAD_FLAG_LOAD, "rate", NULL, "open loop: 100, 100/s, 6000/min; 100..1000 is a ramp"},
     {LOAD, "arrival", 0, "KIND", LOAD_FLAG_LOAD, "arrival", NULL, "of a rate: constant, poisson or replay (constant)"},

@@ -142,7 +142,8 @@ static enum err compile_request(struct compile *compile, const struct load_spec_
     struct slice method = spec->method.text;
     if (option_text_is_set(&spec->request)) {
         struct slice rest = slice_trim(spec->request.text);
-        size_t space = slice_find(rest, ' ');
+        bool has_method = !slice_starts(rest, SLICE_LIT("/")) && !slice_starts(rest, SLICE_LIT("${"));
+        size_t space = has_method ? slice_find(rest, ' ') : rest.len;
         path = (struct option_text){rest, spec->request.place};
         if (space < rest.len) {
             method = slice_first(rest, space);

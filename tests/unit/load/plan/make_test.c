@@ -30,7 +30,7 @@ static void a_plan_says_all_that_it_was_written(void **state)
                            "        think: [1s, 3s]\n"
                            "        timeout: 1m30s\n"
                            "      - {request: GET /me, headers: {authorization: \"Bearer ${sid}\"}}\n"
-                           "  - {name: idle, steps: [GET /items?q=1]}\n"
+                           "  - {name: idle, steps: [\"/items?q=${random(1, 2)}\"]}\n"
                            "load:\n"
                            "  stages: [{duration: 10s, rate: 600/min}, {duration: 1m, rate: 10 -> 100}]\n"
                            "thresholds:\n"
@@ -50,7 +50,8 @@ static void a_plan_says_all_that_it_was_written(void **state)
     assert_int_equal(login->think_least_ns, 1000000000);
     assert_int_equal(login->think_most_ns, 3000000000);
     assert_true(login->has_status_check && login->check_count == 2 && login->checks[0].status_count == 2);
-    assert_true(!login->is_literal && plan->steps[3].is_literal);
+    assert_true(!login->is_literal && !plan->steps[3].is_literal && slice_is(plan->steps[3].method, "GET"));
+    assert_true(slice_is(plan->steps[3].path.pieces[0].text, "/api/items?q="));
     assert_true(slice_is(login->fields[0].name, "content-type"));
     assert_int_equal(plan->data[0].row_count, 2);
     assert_int_equal(plan->data[0].order, LOAD_DATA_SHUFFLED);
