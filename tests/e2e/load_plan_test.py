@@ -204,6 +204,14 @@ class LoadPlan(unittest.TestCase):
                 with self.subTest(words=words):
                     self.load(*words, exits=exits)
 
+    def test_a_threshold_may_end_the_test(self):
+        self.write("plan.yaml", "url: URL\nsteps: [GET /]\nload: {users: 1, duration: 60s}\ninterval: 100ms\n"
+                                "thresholds:\n  - errors < 1%\n  - {condition: p99 < 1us, stop: true}\n")
+        begin = time.monotonic()
+        results = self.results("plan.yaml", exits=THRESHOLDS)
+        self.assertLess(time.monotonic() - begin, 40 * weir.SLOWNESS)
+        self.assertEqual([threshold["holds"] for threshold in results["thresholds"]], [True, False])
+
     def test_a_flag_that_is_nearly_one_is_guessed(self):
         said = self.load("--thresold", "p99 < 1s", "URL/", exits=USAGE)
         self.assertIn("Did you mean --threshold?", said)
