@@ -79,6 +79,7 @@ struct load_results {
     struct load_threshold_result *thresholds; /* of the plan */
     struct load_part *parts;
     uint32_t part_count;
+    uint32_t agent_count, agents_lost; /* as of the last interval, while it runs; 0: this process alone */
     bool is_cancelled;
     bool is_judged;
     double cpu_us_per_request; /* the generator's */

@@ -53,6 +53,8 @@ static enum err end_interval(struct session *session, uint64_t end_ns)
     struct load_results *results = session->results;
     load_record_reset(results->totals);
     options->source.collect(options->source.owner, results->totals);
+    if (options->source.count_agents)
+        options->source.count_agents(options->source.owner, results);
     uint32_t stage = load_stage_at(options->plan, end_ns > 0 ? end_ns - 1 : 0);
     TRY(load_results_add_interval(results, results->totals, end_ns, stage));
     session->next_ns = (end_ns / session->interval_ns + 1) * session->interval_ns;

@@ -12,6 +12,8 @@ struct load_source {
     void (*collect)(void *owner, struct load_record *into);
     bool (*is_over)(void *owner);
     void (*stop)(void *owner);
+    /* Sets how many agents take part and how many were lost by now, once an interval; may be NULL. */
+    void (*count_agents)(void *owner, struct load_results *results);
     /* What came of parts (agents) that were lost or are missing; may be NULL. */
     void (*finish)(void *owner, struct load_results *results);
     void *owner;

@@ -73,6 +73,23 @@ class Metrics(unittest.TestCase):
             self.assertTrue(opened.body.endswith(b"# EOF\n"))
             load.finish()
 
+    def test_agents_are_told_of_and_so_is_the_loss_of_one(self):
+        agents = [subprocess.Popen([weir.BINARY, "load", "agent", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL, text=True) for _ in range(2)]
+        try:
+            addresses = ",".join(agent.stdout.readline().removeprefix("listening on ").strip() for agent in agents)
+            with Load("-r", "100", "-c", "4", "-d", "20s", "--max-lag", "10s", "--metrics", "127.0.0.1:0", "--agents", addresses, self.url) as load:
+                port = load.metrics_port()
+                weir.wait_until(lambda: weir.metrics(port).get("weir_load_agents") == 2, 20, "both agents")
+                weir.wait_until(lambda: weir.metrics(port)['weir_load_requests_due_total{scenario="default",step="GET /livez"}'] > 50, 20, "their figures")
+                self.assertEqual(weir.metrics(port)["weir_load_agents_lost"], 0)
+                agents[1].kill()
+                weir.wait_until(lambda: weir.metrics(port)["weir_load_agents_lost"] == 1, 20, "the loss")
+        finally:
+            for agent in agents:
+                agent.kill()
+                agent.communicate()
+
     def test_an_address_that_is_taken_is_told(self):
         with Load("-d", "1s", "--metrics", "127.0.0.1:%d" % self.server.port, self.url) as load:
             self.assertIn("something listens on 127.0.0.1:%d already" % self.server.port, load.finish(1).errors)

@@ -79,10 +79,8 @@ void export_take(struct export_taker *taker, const struct load_results *results,
 #include "load/export/metrics.def"
     figures->cpu_ns = counter_read(&record->cpu_ns);
     figures->elapsed_ns = results->interval_count ? results->intervals[results->interval_count - 1]->end_ns : 0;
-    figures->part_count = results->part_count;
-    figures->parts_lost = 0;
-    for (uint32_t i = 0; i < results->part_count; i++)
-        figures->parts_lost += results->parts[i].is_lost;
+    figures->agent_count = results->agent_count;
+    figures->agents_lost = results->agents_lost;
     hdr_reset(all);
     for (uint32_t i = 0; i < figures->step_count; i++)
         take_step(taker, i, &record->series[i], &figures->steps[i]);

@@ -39,7 +39,7 @@ struct export_figures {
     struct slice version;
     uint64_t elapsed_ns;
     uint64_t cpu_ns;
-    uint32_t part_count, parts_lost;
+    uint32_t agent_count, agents_lost;
     uint64_t interval_count;
     uint64_t quantiles_ns[EXPORT_QUANTILES];
 #define TEST_COUNTER(name, unit, place, help) uint64_t name;

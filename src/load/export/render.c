@@ -130,12 +130,12 @@ static void render_cpu_seconds(const struct export_figures *figures, struct expo
 
 static void render_agents(const struct export_figures *figures, struct export_sink *sink)
 {
-    sink->sample(sink, NULL, 0, figures->part_count);
+    sink->sample(sink, NULL, 0, figures->agent_count);
 }
 
 static void render_agents_lost(const struct export_figures *figures, struct export_sink *sink)
 {
-    sink->sample(sink, NULL, 0, figures->parts_lost);
+    sink->sample(sink, NULL, 0, figures->agents_lost);
 }
 
 /* A sample of a step that has one more label. */

@@ -270,6 +270,17 @@ static void stop(void *owner)
     wake_up(&controller->mailbox.wake);
 }
 
+static void count_agents(void *owner, struct load_results *results)
+{
+    struct load_controller *controller = owner;
+    results->agent_count = controller->link_count;
+    results->agents_lost = 0;
+    mutex_lock(&controller->mutex);
+    for (uint32_t i = 0; i < controller->link_count; i++)
+        results->agents_lost += controller->links[i].state == LINK_LOST;
+    mutex_unlock(&controller->mutex);
+}
+
 static void add_part(const struct load_controller *controller, const struct agent_link *link,
                      struct load_results *results)
 {
@@ -323,6 +334,10 @@ static void finish(void *owner, struct load_results *results)
 
 struct load_source load_controller_source(struct load_controller *controller)
 {
-    return (struct load_source){
-        .collect = collect, .is_over = is_over, .stop = stop, .finish = finish, .owner = controller};
+    return (struct load_source){.collect = collect,
+                                .is_over = is_over,
+                                .stop = stop,
+                                .count_agents = count_agents,
+                                .finish = finish,
+                                .owner = controller};
 }
