@@ -107,14 +107,20 @@ static int wait_precisely(struct loop *loop, uint64_t wait_ns)
     return (int)count;
 }
 
-/* Of whole milliseconds, unless the loop is precise. */
-static int wait_once(struct loop *loop, uint64_t wait_ns)
+/* By a stop of the process, mostly: what has come meanwhile shall tell how long it took. */
+static RARELY_CALLED int wait_interrupted(struct loop *loop)
 {
-    int count = loop->is_precise && wait_ns > 0
+    ASSERT(errno == EINTR, "epoll_wait fails only when interrupted");
+    return MAX(epoll_wait(loop->epoll, loop->ready, LOOP_EVENTS_MAX, 0), 0);
+}
+
+/* Of whole milliseconds, unless the loop is precise. */
+ALWAYS_INLINE int wait_once(struct loop *loop, uint64_t wait_ns)
+{
+    int count = UNLIKELY(loop->is_precise) && wait_ns > 0
                     ? wait_precisely(loop, wait_ns)
                     : epoll_wait(loop->epoll, loop->ready, LOOP_EVENTS_MAX, (int)(wait_ns / NS_PER_MS));
-    ASSERT(count >= 0 || errno == EINTR, "epoll_wait fails only when interrupted");
-    return count;
+    return LIKELY(count >= 0) ? count : wait_interrupted(loop);
 }
 
 static uint64_t round_wait(const struct loop *loop, uint64_t wait_ns)
@@ -137,10 +143,7 @@ static void wait_for_events(struct loop *loop, uint64_t wait_ns)
     bool is_urgent = has_mail(loop) || loop->is_stopping;
     uint64_t next_ns = is_urgent ? 0 : timer_wheel_next_ns(&loop->timers, loop->now_ns);
     wait_ns = round_wait(loop, MIN(next_ns, wait_ns));
-    int count = wait_once(loop, wait_ns);
-    if (UNLIKELY(count < 0)) /* by a stop of the process, mostly: what has come meanwhile shall tell */
-        count = wait_once(loop, 0);
-    loop->ready_count = MAX(count, 0);
+    loop->ready_count = wait_once(loop, wait_ns);
     if (loop->mailbox)
         wake_clear(&loop->mailbox->wake);
     loop->now_ns = clock_now_ns();
