@@ -137,8 +137,10 @@ static bool judge(struct trial *trial, const struct load_step *step, struct slic
             putchar('\n');
     }
     if (!*ret_goes_on)
-        puts("  FAILS a value that is to be taken out is not in the response: the iteration ends here");
-    return is_right && failed < 0 && *ret_goes_on;
+        puts("  FAILS a value that is to be taken out is not in the response");
+    is_right = is_right && failed < 0 && *ret_goes_on;
+    *ret_goes_on = is_right || step->extract_count == 0;
+    return is_right;
 }
 
 static enum err try_step(struct trial *trial, const struct load_step *step, bool *ret_goes_on)
@@ -153,7 +155,7 @@ static enum err try_step(struct trial *trial, const struct load_step *step, bool
         const char *why = load_wire_reason(trial->wire);
         printf("  FAILS %s%s%s\n", load_failure_name(failure), *why ? ": " : "", why);
         trial->wrong++;
-        *ret_goes_on = step->extract_count == 0;
+        *ret_goes_on = false; /* as in a test */
         return ERR_OK;
     }
     print_response(trial, trial->fetch.body);
@@ -172,6 +174,8 @@ static enum err try_scenario(struct trial *trial, const struct load_scenario *sc
             return ERR_CANCELLED;
         TRY(try_step(trial, &scenario->steps[i], &goes_on));
     }
+    if (!goes_on)
+        puts("  the iteration ends here");
     trial->values.iteration++;
     return ERR_OK;
 }
