@@ -27,16 +27,20 @@ def cell(figures, route):
     return words.figure(found["per_second"]) + (" (%s)" % words.times(found["ratio"]) if found["ratio"] else "")
 
 
-def half_p99(figures, route):
-    """At half of its own capacity."""
-    found = [point for point in figures["latency"].get(route, []) if point["share"] == 50]
-    return words.duration(found[0]["p99_us"]) if found else words.DASH
+def same_p99(figures, route):
+    """At the rate that all get."""
+    return words.duration(figures["same_rate"].get(route, {}).get("p99_us"))
+
+
+def rate_of(summary, route):
+    return next((words.rate(figures["same_rate"][route]["rate"]) for figures in summary["figures"].values()
+                 if route in figures["same_rate"]), "the same rate")
 
 
 def table(summary):
     routes = summary["routes"]
-    lines = ["| one core | %s | p99 of JSON inference at half load | CPU of one | peak of memory |" % " | ".join(
-        route["title"] + ", requests a second" for route in routes.values())]
+    lines = ["| one core | %s | p99 of JSON inference at %s | its CPU | peak of memory |" % (" | ".join(
+        route["title"] + ", requests a second" for route in routes.values()), rate_of(summary, "json"))]
     lines.append("|---|" + "---|" * (len(routes) + 3))
     peers = [name for name, about in summary["services"].items() if about["is_peer"]]
     def speed(name):
@@ -45,7 +49,7 @@ def table(summary):
         figures = summary["figures"][name]
         cpu = figures["throughput"].get("json", {}).get("cpu_us")
         lines.append("| %s | %s | %s | %s | %s |" % (
-            summary["services"][name]["title"], " | ".join(cell(figures, route) for route in routes), half_p99(figures, "json"),
+            summary["services"][name]["title"], " | ".join(cell(figures, route) for route in routes), same_p99(figures, "json"),
             words.duration(cpu), words.mib(figures["peak_mib"])))
     return lines
 
@@ -54,9 +58,9 @@ def text_of(summary):
     machine = summary["machine"]
     base = summary["services"].get(summary["base"], {}).get("title", summary["base"])
     lines = table(summary)
-    lines += ["", "In brackets: beside %s. %s, commit %s, %d rounds; the load is `weir load`'s. Half load is half of what each did itself, so that a"
-              % (base, machine["cpu"], machine["commit"], summary["rounds"]),
-              "fast server's is many times a slow one's. [The report](docs/report/README.md) has all of it, with",
+    lines += ["", "In brackets: beside %s. %s, commit %s, %d rounds; the load is `weir load`'s." % (
+                  base, machine["cpu"], machine["commit"], summary["rounds"]),
+              "[The report](docs/report/README.md) has all of it, with",
               "[what weir loses](docs/report/README.md#where-weir-is-not-first), and [who is compared and how](bench/peers/README.md)."]
     return "\n".join(lines) + "\n"
 

@@ -34,6 +34,7 @@ def of_route(report, route):
     figures = {name: report.figures[name]["throughput"][route] for name in report.serving(route)}
     lines = loss(report, "%s, requests a second" % title, {name: found["per_second"] for name, found in figures.items()}, rate, True)
     lines += loss(report, "%s, CPU a request" % title, {name: found["cpu_us"] for name, found in figures.items()}, duration)
+    lines += of_same_rate(report, route)
     for share in sorted({point["share"] for name in figures for point in report.figures[name]["latency"].get(route, [])}):
         lines += of_share(report, route, share)
     swings = {name: point["swing"]["deviation"] for name in figures for point in report.figures[name]["latency"].get(route, [])
@@ -42,19 +43,31 @@ def of_route(report, route):
     return lines
 
 
-def of_share(report, route, share):
-    """A line for each server that is ahead somewhere: a latency at another rate is another thing, so both rates are told."""
-    points = {name: point for name in report.serving(route) for point in report.figures[name]["latency"].get(route, [])
-              if point["share"] == share and "lag" not in point["marks"]}
+def ahead_in(report, points):
+    """{name: [texts]} of servers that have a lower quantile somewhere; where the generator was late nothing is known."""
+    points = {name: point for name, point in points.items() if "lag" not in point["marks"]}
     ahead = {}
     for field, label in QUANTILES:
         found = best_of({name: point[field] for name, point in points.items()}, False)
         if found and found[2] > TIE * found[1]:
             best, theirs, mine = found
             ahead.setdefault(best, []).append("%s %s (weir %s)" % (label, duration(theirs), duration(mine)))
+    return ahead
+
+
+def of_share(report, route, share):
+    """A latency at another rate is another thing, so both rates are told."""
+    points = {name: point for name in report.serving(route) for point in report.figures[name]["latency"].get(route, [])
+              if point["share"] == share}
     return ["%s at %d %% of its own capacity: %s at %s has %s; weir is at %s." % (
         report.route(route), share, report.title(best), rate(points[best]["rate"]), ", ".join(texts), rate(points["weir"]["rate"]))
-        for best, texts in ahead.items()]
+        for best, texts in ahead_in(report, points).items()]
+
+
+def of_same_rate(report, route):
+    points = {name: report.figures[name]["same_rate"][route] for name in report.peers if route in report.figures[name]["same_rate"]}
+    return ["%s, all at %s: %s has %s." % (report.route(route), rate(points[best]["rate"]), report.title(best), ", ".join(texts))
+            for best, texts in ahead_in(report, points).items()]
 
 
 def lost(report):

@@ -37,7 +37,7 @@ def parse():
     parser.add_argument("--rounds", type=int, default=5, help="how often each has its turn (5)")
     parser.add_argument("--seconds", type=float, default=3, help="measured time of a closed loop (3)")
     parser.add_argument("--warm-up", type=float, default=1, help="time before it (1)")
-    parser.add_argument("--latency-seconds", type=float, default=1.6, help="time of an open loop (1.6)")
+    parser.add_argument("--latency-seconds", type=float, default=1.4, help="time of an open loop (1.4)")
     parser.add_argument("--shares", default="25,50,75,90", help="rates of the open loops, in percent of what each peer did (25,50,75,90)")
     parser.add_argument("--wrk-seconds", type=int, default=1, help="time of a run of wrk (1)")
     parser.add_argument("--peers", default=",".join(services.BY_NAME), help="only these")

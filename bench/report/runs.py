@@ -20,6 +20,7 @@ import routes
 import watch
 
 PAUSE_SHARE = 50
+SAME_RATES = {"json": 1000, "image": 150}  # that all get: about half of what the slowest do on one core of today
 OVERHEAD_S = 0.35  # of a run, around the load
 COLD_S = 1.5
 
@@ -101,6 +102,8 @@ def seconds_of(service, settings):
     count = len(service.routes)
     seconds = COLD_S + count * (settings.warm_up + settings.seconds + 2 * OVERHEAD_S)
     seconds += count * len(service.shares(settings.shares)) * (settings.latency_seconds + OVERHEAD_S)
+    if service.is_peer:
+        seconds += sum(route in SAME_RATES for route in service.routes) * (settings.latency_seconds + OVERHEAD_S)
     if service.has_pauses:
         seconds += settings.latency_seconds + OVERHEAD_S
     return seconds + (settings.wrk_seconds + OVERHEAD_S if service.is_peer else 0)
@@ -141,6 +144,9 @@ class Part:
                 rate = rounded(capacity * share / 100)
                 self.record("latency", settings.latency_seconds + OVERHEAD_S, lambda: self.loaded(target, rate), route=name, share=share,
                             rate=rate)
+        for name, rate in SAME_RATES.items() if service.is_peer else ():
+            if name in targets:
+                self.record("same", settings.latency_seconds + OVERHEAD_S, lambda: self.loaded(targets[name], rate), route=name, rate=rate)
         if service.has_pauses and (capacity := self.journal.capacity(service.name, "json")):
             rate = rounded(capacity * PAUSE_SHARE / 100)
             self.record("pauses", settings.latency_seconds + OVERHEAD_S, lambda: self.pauses(targets["json"], rate), route="json",

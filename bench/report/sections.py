@@ -117,6 +117,10 @@ def throughput(report):
     return section
 
 
+def marks_of(point):
+    return ", ".join(MARKS[mark] for mark in point["marks"])
+
+
 def latency(report):
     section = Section("Latency against offered rate")
     section.text("Open loop: requests come at random moments (Poisson) at shares of what each server did itself in the closed loop, and time "
@@ -130,14 +134,33 @@ def latency(report):
         for name in report.serving(route):
             for point in report.figures[name]["latency"].get(route, []):
                 rows.append([report.title(name), "%d %%" % point["share"], rate(point["rate"]), rate(point["achieved"]),
-                             *(duration(point[field]) for field in ("p50_us", "p99_us", "p999_us", "max_us", "lag_p99_us")),
-                             ", ".join(MARKS[mark] for mark in point["marks"])])
+                             *(duration(point[field]) for field in LATENCIES), marks_of(point)])
         section.text("**%s**" % report.heading(route))
         section.table(["", "of its own", "offered", "answered", "p50", "p99", "p99.9", "most", "lag p99", ""], rows)
         for field, label in (("p50_us", "p50"), ("p99_us", "p99"), ("p999_us", "p99.9")):
             section.lines("%s: %s" % (report.route(route), label), "requests a second, offered", "ms", [
                 (name, report.title(name), [[point["rate"], point[field] / 1e3] for point in report.figures[name]["latency"].get(route, [])
                                             if point[field]]) for name in report.serving(route)], log_x=True, log_y=True)
+    return section
+
+
+LATENCIES = ("p50_us", "p99_us", "p999_us", "max_us", "lag_p99_us")
+
+
+def same_rate(report):
+    section = Section("Latency at the same rate")
+    section.text("All get the same here, about half of what the slowest can do: what is left is what a request costs in each, and what holds it "
+                 "up. Otherwise as in the next section.")
+    for route in report.summary["routes"]:
+        names = [name for name in report.peers if route in report.figures[name]["same_rate"]]
+        found = {name: report.figures[name]["same_rate"][route] for name in names}
+        names.sort(key=lambda name: found[name]["p50_us"] or 0)
+        if names:
+            section.text("**%s**, %s" % (report.heading(route), rate(found[names[0]]["rate"])))
+        section.table(["", "p50", "p99", "p99.9", "most", "lag p99", ""], [
+            [report.title(name), *(duration(found[name][field]) for field in LATENCIES), marks_of(found[name])] for name in names])
+        section.bars("%s: p99 at the same rate" % report.route(route), "ms", [
+            (name, report.title(name), found[name]["p99_us"] / 1e3 if found[name]["p99_us"] else None) for name in names])
     return section
 
 
@@ -301,5 +324,5 @@ def machine(report):
 
 def sections(summary):
     report = Report(summary)
-    return [function(report) for function in (in_short, not_first, throughput, latency, swing, memory, pauses, allocations, generator,
+    return [function(report) for function in (in_short, not_first, throughput, same_rate, latency, swing, memory, pauses, allocations, generator,
                                               equal, machine)]

@@ -77,23 +77,33 @@ def throughput(runs, name, route):
             "generator_us": median_of(mine, "generator_us"), "void": runs.void_count("throughput", service=name, route=route)}
 
 
+def point_of(runs, mine, **about):
+    """An offered rate: what came of it in all rounds."""
+    point = quantiles_us(hdr.added(run["latency"] for run in mine))
+    lag_us = median_of(mine, "lag_p99_us")
+    marks = []
+    if lag_us > LAG_SHARE_MAX * (point["p99_us"] or point["max_us"]):
+        marks.append("lag")
+    if statistics.median(run["per_second"] / (run["due"] / run["offered_seconds"]) for run in mine) < 1 - RATE_SLACK:
+        marks.append("rate")
+    return dict(point, rate=mine[0]["rate"], achieved=median_of(mine, "per_second"), lag_p99_us=lag_us, cpu_us=median_of(mine, "cpu_us"),
+                swing=swing_of(mine), rounds=len(mine), marks=marks, void=runs.void_count(**about))
+
+
 def latency(runs, name, route):
+    """At shares of the server's own capacity."""
     points = []
-    shares = sorted({run["share"] for run in runs.of("latency", service=name, route=route)})
-    for share in shares:
-        mine = runs.of("latency", service=name, route=route, share=share)
-        point = quantiles_us(hdr.added(run["latency"] for run in mine))
-        lag_us = median_of(mine, "lag_p99_us")
-        offered, achieved = mine[0]["rate"], median_of(mine, "per_second")
-        marks = []
-        if lag_us > LAG_SHARE_MAX * (point["p99_us"] or point["max_us"]):
-            marks.append("lag")
-        if statistics.median(run["per_second"] / (run["due"] / run["offered_seconds"]) for run in mine) < 1 - RATE_SLACK:
-            marks.append("rate")
-        points.append(dict(point, share=share, rate=offered, achieved=achieved, lag_p99_us=lag_us, cpu_us=median_of(mine, "cpu_us"),
-                           swing=swing_of(mine), rounds=len(mine), marks=marks,
-                           void=runs.void_count("latency", service=name, route=route, share=share)))
+    for share in sorted({run["share"] for run in runs.of("latency", service=name, route=route)}):
+        about = {"kind": "latency", "service": name, "route": route, "share": share}
+        points.append(dict(point_of(runs, runs.of(**about), **about), share=share))
     return points
+
+
+def same_rate(runs, name, route):
+    """At the rate that all get."""
+    about = {"kind": "same", "service": name, "route": route}
+    mine = runs.of(**about)
+    return point_of(runs, mine, **about) if mine else None
 
 
 def watched(parts, seconds):
@@ -149,6 +159,7 @@ def service(runs, name, route_names):
     return {
         "throughput": {route: found for route in route_names if (found := throughput(runs, name, route))},
         "latency": {route: found for route in route_names if (found := latency(runs, name, route))},
+        "same_rate": {route: found for route in route_names if (found := same_rate(runs, name, route))},
         "pauses": pauses(runs, name),
         "allocations": {route: found for route in route_names if (found := allocations(runs, name, route))},
         "peak_mib": memory and max(run["peak_kib"] for run in memory) / 1024 or None,

@@ -57,6 +57,8 @@ def runs_of(name, number, per_second, cpu_us, latency, peak_kib):
         yield {**shared, "kind": "latency", "route": route, "share": 50, "rate": 500, "due": 1000, "offered_seconds": 2.0,
                "answered": 1000, "seconds": 2.01, "per_second": 497.5,
                "cpu_us": cpu_us, "cpu_shares": [40.0, 60.0] * 10, "latency": histogram(latency), "lag_p99_us": 1.0}
+    yield {**shared, "kind": "same", "route": "json", "rate": 700, "due": 1000, "offered_seconds": 2.0, "answered": 1000, "seconds": 2.01,
+           "per_second": 497.5, "cpu_us": cpu_us, "cpu_shares": [], "latency": histogram(latency), "lag_p99_us": 1.0}
     yield {**shared, "kind": "cold", "seconds": 0.5 * number}
     yield {**shared, "kind": "memory", "peak_kib": peak_kib, "pss_kib": peak_kib // 2, "processes": 1}
 
@@ -171,7 +173,7 @@ class Pages(unittest.TestCase):
                 run.update({name: value for name, value in (("per_second", 20000), ("cpu_us", 1.0), ("latency", histogram({10_000: 1000})))
                             if name in run})
         text = "\n".join(self.lost(runs))
-        for what in ("Plain, requests a second: Flask has 20,000/s, weir 9,000/s", "Json, CPU a request", "Json at 50 %"):
+        for what in ("Plain, requests a second: Flask has 20,000/s, weir 9,000/s", "Json, CPU a request", "Json at 50 %", "Json, all at 700/s"):
             self.assertIn(what, text)
 
     def test_what_was_skipped_and_void_stands_in_the_page(self):
