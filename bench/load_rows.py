@@ -11,7 +11,6 @@ import harness
 import servers
 from rows import Row
 
-TOKEN_STREAMS = 50
 TOKEN_INTERVAL_US = 1000
 LINKS = 8
 CHAT = json.dumps({"stream": True, "stream_options": {"include_usage": True}})
@@ -20,10 +19,13 @@ CHAT = json.dumps({"stream": True, "stream_options": {"include_usage": True}})
 class Llm:
     """The helper of that name on the servers' core."""
 
+    def __init__(self, rank):
+        self.rank = rank
+
     def __enter__(self):
         self.process = harness.spawn([harness.helper("llm"), "--first-us", "20000", "--interval-us",
                                       str(TOKEN_INTERVAL_US), "--tokens", "1000"], harness.SERVER_CORE,
-                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                                     self.rank, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
         return self
 
@@ -33,10 +35,10 @@ class Llm:
         self.process.stdout.close()
 
 
-def run_on_client(command, seconds=120):
+def run_on_client(command, seconds=120, rank=harness.FIRST):
     """What it printed, and the CPU time that it took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    process = harness.spawn(command, harness.CLIENT_CORE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    process = harness.spawn(command, harness.CLIENT_CORE, rank, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, text=True)
     try:
         output, error = process.communicate(timeout=seconds)
@@ -50,9 +52,9 @@ def run_on_client(command, seconds=120):
     return output, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def weir_load(settings, *arguments):
+def weir_load(settings, *arguments, rank=harness.FIRST):
     path = os.path.join(settings.folder, "load.json")
-    _, cpu_s = run_on_client([harness.BINARY, "load", "--json", path, *map(str, arguments)])
+    _, cpu_s = run_on_client([harness.BINARY, "load", "-q", "--json", path, *map(str, arguments)], rank=rank)
     with open(path) as file:
         results = json.load(file)
     figures = results["summary"]["all"]
@@ -62,12 +64,12 @@ def weir_load(settings, *arguments):
             "span_ns": results["span_ns"]}
 
 
-def events(settings):
-    """CPU time of the generator's thread for each token of 50 streams that have 1,000 tokens a second each."""
-    with Llm() as llm:
+def time_tokens(settings, streams, rank):
+    """Streams that have 1,000 tokens a second each: rounds, voids, and what is to be said beside the figure."""
+    with Llm(rank) as llm:
         def run():
-            made = weir_load(settings, "--chat", "-c", TOKEN_STREAMS, "-d", "%dms" % settings.run_ms, "--data", CHAT,
-                             "http://127.0.0.1:%d/v1/chat/completions" % llm.port)
+            made = weir_load(settings, "--chat", "-c", streams, "-d", "%dms" % settings.run_ms, "--data", CHAT,
+                             "http://127.0.0.1:%d/v1/chat/completions" % llm.port, rank=rank)
             figures = made["figures"]
             return {"event_us": made["thread_ns"] / 1e3 / figures["events"],
                     "per_second": figures["events"] / made["span_ns"] * 1e9,
@@ -78,7 +80,20 @@ def events(settings):
     detail = "at %.0f tokens/s; gaps of %d us: median off by %.0f us, mean by %.1f us, %.1f %% at one with the one before" % (
         harness.median(rounds, "weir", "per_second"), TOKEN_INTERVAL_US, harness.median(rounds, "weir", "error_us"),
         harness.median(rounds, "weir", "mean_error_us"), 100 * harness.median(rounds, "weir", "bunched"))
+    return rounds, voids, detail
+
+
+def events(settings):
+    """CPU time of the generator's thread for each token, near a hundred thousand a second."""
+    rounds, voids, detail = time_tokens(settings, 95, harness.FIRST)
     return Row(harness.median(rounds, "weir", "event_us"), 10, "µs", detail, rounds, voids=voids)
+
+
+def gaps(settings):
+    """How far the median gap that is measured is from the one that the model was told. In real time: else it is the
+    scheduler's doing."""
+    rounds, voids, detail = time_tokens(settings, 50, harness.URGENT)
+    return Row(harness.median(rounds, "weir", "error_us"), 50, "µs", detail, rounds, voids=voids)
 
 
 def beside_h2load(settings, h2load_arguments, load_arguments, is_tls, count):
@@ -126,6 +141,7 @@ def http2(settings):
 
 ROWS = {
     "load_events": (events, "CPU of weir load for a token"),
+    "load_gaps": (gaps, "error of the median gap between tokens"),
     "load_http1": (http1, "CPU of weir load for a request"),
     "load_tls": (tls, "CPU of weir load for a request over TLS"),
     "load_http2": (http2, "CPU of weir load for a request, HTTP/2"),
