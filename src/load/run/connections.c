@@ -108,9 +108,15 @@ static const struct address *choose_source(struct generator *generator, const st
 
 /* Nothing is to be had from this target for the moment. What waits for it has failed, unless other links still work: as it would
  * for clients that come when the requests were due. */
-static void refused(struct generator *generator, struct target *target, enum load_failure failure)
+static void refused(struct connection *connection, enum load_failure failure)
 {
+    struct generator *generator = connection->generator;
+    struct target *target = connection->target;
     uint64_t now_ns = clock_now_ns();
+    target->dead |= 1U << connection->address;
+    if (failure == LOAD_FAILURE_CONNECT && target->dead != (1U << target->target->address_count) - 1)
+        return; /* "localhost" may be of IPv6 too, where nobody listens */
+    target->dead = 0;
     bool is_kept_alive = generator->plan->is_kept_alive;
     target->pause_ns = target->pause_ns && is_kept_alive ? MIN(2 * target->pause_ns, PAUSE_MOST_NS) : PAUSE_FIRST_NS;
     if (is_kept_alive || is_closed_loop(generator))
@@ -121,13 +127,22 @@ static void refused(struct generator *generator, struct target *target, enum loa
         target_fail_waiting(generator, target, failure);
 }
 
+static uint32_t next_address(struct target *target)
+{
+    uint32_t count = target->target->address_count;
+    while (target->dead >> (target->address % count) & 1)
+        target->address++;
+    return target->address++ % count;
+}
+
 static bool open_one(struct generator *generator, struct target *target, uint64_t now_ns)
 {
     struct connection *connection = CONTAINER_OF(list_pop_first(&target->closed), struct connection, node);
-    const struct address *address = &target->target->addresses[target->address++ % target->target->address_count];
     struct address memory;
-    const struct address *source = choose_source(generator, address, &memory);
+    connection->address = next_address(target);
     connection->opened_ns = now_ns;
+    const struct address *address = &target->target->addresses[connection->address];
+    const struct address *source = choose_source(generator, address, &memory);
     enum err err =
         load_link_open(connection->link, generator->wire, target->target, address, source, &events, connection);
     if (err == ERR_OK) {
@@ -136,7 +151,7 @@ static bool open_one(struct generator *generator, struct target *target, uint64_
     }
     list_add_first(&target->closed, &connection->node);
     bool is_local = err == ERR_BUSY || err == ERR_NOMEM;
-    refused(generator, target, is_local ? LOAD_FAILURE_LOCAL : LOAD_FAILURE_CONNECT);
+    refused(connection, is_local ? LOAD_FAILURE_LOCAL : LOAD_FAILURE_CONNECT);
     return false;
 }
 
@@ -182,6 +197,7 @@ static void on_ready(struct load_link *link)
     target->connecting_count--;
     target->ready_count++;
     target->pause_ns = target->retry_ns = 0;
+    target->dead &= ~(1U << connection->address);
     connection->is_ready = true;
     generator->ready_count++;
     counter_add(&generator->record->connects, 1);
@@ -209,7 +225,7 @@ static void on_closed(struct load_link *link, enum load_failure failure)
     list_add_last(&target->closed, &connection->node);
     if (!connection->is_ready) {
         target->connecting_count--;
-        refused(generator, target, failure == LOAD_FAILURE_NONE ? LOAD_FAILURE_CONNECT : failure);
+        refused(connection, failure == LOAD_FAILURE_NONE ? LOAD_FAILURE_CONNECT : failure);
         return;
     }
     connection->is_ready = false;

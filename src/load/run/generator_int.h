@@ -66,6 +66,7 @@ struct connection {
     struct target *target;
     uint64_t opened_ns;
     struct load_link *link;
+    uint32_t address; /* of the target's, which it is or is being opened to */
     bool is_ready;
 };
 
@@ -78,6 +79,7 @@ struct target {
     uint32_t ready_count;
     uint32_t connecting_count;
     uint32_t address;  /* the next one's turn */
+    uint32_t dead;     /* bit n: address n has refused, since it answered or all were tried */
     uint64_t retry_ns; /* not to be tried again before; 0: now */
     uint64_t pause_ns; /* grows with each failure */
 };

@@ -289,6 +289,22 @@ static void nobody_listening_is_said_at_once(void **state)
     assert_null(none);
 }
 
+/* As of "localhost" with a server that listens on IPv4 alone. */
+static void an_address_where_nobody_listens_is_passed_over(void **state)
+{
+    (void)state;
+    closed_loop(16, 30 * NS_PER_S);
+    plan.iterations_max = 1000;
+    start_server();
+    target.addresses[1] = target.addresses[2] = server.address;
+    target.address_count = 3;
+    address_set_port(&target.addresses[0], 1);
+    address_set_port(&target.addresses[2], 1);
+    end(begin(0, 1, clock_now_ns()));
+    expect_counts(1000, 1000);
+    assert_int_equal(counter_read(&record->connects), 16);
+}
+
 /* A value of one answer is in the path of the next request. */
 static void steps_follow_each_other(void **state)
 {
@@ -461,6 +477,7 @@ int main(void)
         TEST(a_server_that_goes_away_is_a_failure_of_each_request),
         TEST(a_test_may_be_stopped),
         TEST(nobody_listening_is_said_at_once),
+        TEST(an_address_where_nobody_listens_is_passed_over),
         TEST(steps_follow_each_other),
         TEST(users_think_and_keep_their_pace),
         TEST(a_server_that_stands_still_is_seen_by_an_open_loop),
