@@ -127,11 +127,6 @@ struct address load_agent_address(const struct load_agent *agent)
     return agent->address;
 }
 
-void load_agent_stop(struct load_agent *agent)
-{
-    agent_job_stop(&agent->job, "it was told to end");
-}
-
 bool load_agent_is_idle(const struct load_agent *agent)
 {
     return agent->job.state == JOB_NONE;
@@ -260,6 +255,15 @@ PRINTF_LIKE(3, 4) static void refuse(struct peer *peer, const char *code, const 
     peer->heard_ns = clock_now_ns();
     if (peer == peer->agent->controller)
         lose_controller(peer->agent, "refused");
+}
+
+/* A test that runs ends with its figures; one that has not begun, with a refusal. */
+void load_agent_stop(struct load_agent *agent)
+{
+    agent_job_stop(&agent->job, "it was told to end");
+    if (agent->controller && agent->job.state != JOB_RUNNING)
+        refuse(agent->controller, "ended", "it was told to end");
+    arena_reset(&agent->scratch);
 }
 
 static const char *word_for(enum err err)

@@ -325,6 +325,19 @@ static struct load_record *collect(struct load_source *source)
     return record;
 }
 
+static void wait_for_report(struct load_source *source)
+{
+    uint64_t due = 0;
+    uint64_t end_ns = clock_now_ns() + 10 * NS_PER_S;
+    while (due == 0) {
+        assert_true(clock_now_ns() < end_ns);
+        struct load_record *record = collect(source);
+        due = counter_read(&record->series[0].due);
+        load_record_destroy(record);
+        clock_sleep_ns(NS_PER_MS);
+    }
+}
+
 static void parts_add_up_to_what_one_would_have_counted(void **state)
 {
     (void)state;
@@ -464,8 +477,13 @@ static void a_plan_that_cannot_be_is_told_with_the_reason(void **state)
     assert_refused("", 1, ERR_INVALID, "it cannot do this test: nobody listens");
     inputs.words[0] = SLICE_LIT("other");
     assert_refused("", 1, ERR_MISMATCH, "another plan");
+}
+
+static void a_test_of_more_than_a_day_is_refused(void **state)
+{
+    (void)state;
     stage.duration_ns = 25 * 3600 * NS_PER_S;
-    inputs.words[0] = SLICE_LIT("fine");
+    host_start(&hosts[0], "");
     assert_refused("", 1, ERR_INVALID, "longer than");
 }
 
@@ -558,7 +576,7 @@ static void an_agent_that_is_told_to_end_says_so(void **state)
     struct load_controller *controller = control(1);
     struct load_source source = load_controller_source(controller);
     start(controller);
-    clock_sleep_ns(300 * NS_PER_MS);
+    wait_for_report(&source);
     hosts[0].is_stopping = true;
     wait_for_end(&source, 5);
     struct load_results results = {.plan = &plan};
@@ -569,6 +587,17 @@ static void an_agent_that_is_told_to_end_says_so(void **state)
     assert_non_null(strstr(remarks, "it was told to end"));
     load_record_destroy(results.parts[0].record);
     arena_reset(&results.arena);
+    load_controller_destroy(controller);
+}
+
+static void an_agent_that_is_told_to_end_before_it_begins_refuses(void **state)
+{
+    (void)state;
+    host_start(&hosts[0], "");
+    struct load_controller *controller = control(1);
+    struct load_source source = load_controller_source(controller);
+    hosts[0].is_stopping = true;
+    wait_for_end(&source, 5);
     load_controller_destroy(controller);
 }
 
@@ -729,11 +758,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_a_loopback_address_goes_without_token, begin, end),
         cmocka_unit_test_setup_teardown(a_second_controller_is_told_busy, begin, end),
         cmocka_unit_test_setup_teardown(a_plan_that_cannot_be_is_told_with_the_reason, begin, end),
+        cmocka_unit_test_setup_teardown(a_test_of_more_than_a_day_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(nobody_listens, begin, end),
         cmocka_unit_test_setup_teardown(an_agent_that_never_answers, begin, end),
         cmocka_unit_test_setup_teardown(a_lost_agent_ends_with_its_last_report, begin, end),
         cmocka_unit_test_setup_teardown(an_agent_that_hangs_is_given_up, begin, end),
         cmocka_unit_test_setup_teardown(an_agent_that_is_told_to_end_says_so, begin, end),
+        cmocka_unit_test_setup_teardown(an_agent_that_is_told_to_end_before_it_begins_refuses, begin, end),
         cmocka_unit_test_setup_teardown(a_stop_ends_all_parts, begin, end),
         cmocka_unit_test_setup_teardown(load_ends_when_the_controller_is_gone, begin, end),
         cmocka_unit_test_setup_teardown(strangers_are_refused_with_words, begin, end),
