@@ -374,7 +374,7 @@ function planTable() {
     of('load', one => one.plan.arrival + ', ' + nsText(one.span_ns)),
     of('connections', one => one.plan.connections + (one.plan.pipelining > 1 ? ', pipelining ' + one.plan.pipelining : '')
       + (one.plan.keep_alive ? '' : ', one for each request')),
-    of('generator', one => one.plan.threads + ' threads, ' + one.summary.cpu_us_per_request.toFixed(2) + ' µs CPU a request'),
+    of('generator', one => one.plan.threads + (one.plan.threads === 1 ? ' thread, ' : ' threads, ') + one.summary.cpu_us_per_request.toFixed(2) + ' µs CPU a request'),
     of('machine', one => one.machine.cpu + ', ' + one.machine.cores + ' cores, Linux ' + one.machine.kernel),
     of('weir', one => one.version),
   ]);
