@@ -15,7 +15,6 @@ int cmd_import(int argc, char **argv);
 int cmd_keys(int argc, char **argv);
 int cmd_knee(int argc, char **argv);
 int cmd_load(int argc, char **argv);
-int cmd_load(int argc, char **argv);
 int cmd_model(int argc, char **argv);
 int cmd_openapi(int argc, char **argv);
 int cmd_schema(int argc, char **argv);

@@ -96,7 +96,8 @@ static enum err join_conditions(struct making *making, const struct yaml_node *r
     if (!list || list->kind != YAML_LIST)
         return ERR_OK;
     for (const struct yaml_node *item = list->first; item; item = item->next) {
-        struct yaml_node *node = (void *)(uintptr_t)item; /* of our own arena */
+        struct yaml_node *node;
+        memcpy(&node, &item, sizeof node); /* of our own arena: ours to change */
         const struct yaml_node *alone = item->kind == YAML_MAP && item->count == 1 ? item->first : NULL;
         if (!alone || alone->kind != YAML_SCALAR || slice_is(alone->key, "condition") || slice_is(alone->key, "stop"))
             continue;

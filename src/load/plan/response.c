@@ -129,7 +129,7 @@ static enum err compile_comparison(struct compile *compile, const struct load_sp
                      "a check looks at `status`, `time`, `header`, `json` or, with `contains` and the like, the body");
     if (count == 0)
         check->test = LOAD_EXISTS;
-    if (spec->json.len && spec->json.ptr[0] != '/')
+    if (spec->json.ptr && spec->json.len && spec->json.ptr[0] != '/')
         report_error(compile->report, spec->place, "a JSON Pointer begins with \"/\", such as /items/0/id");
     check->is_number = number_parse_f64(check->text, &check->number) == ERR_OK;
     if (is_order && !check->is_number)
@@ -178,7 +178,7 @@ static enum err compile_extract(struct compile *compile, const struct load_spec_
     if (spec->json.ptr && spec->regex.ptr)
         report_error(compile->report, spec->place,
                      "`regex` looks at a header or at the body as a whole, not at `json`");
-    if (spec->json.len && spec->json.ptr[0] != '/')
+    if (spec->json.ptr && spec->json.len && spec->json.ptr[0] != '/')
         report_error(compile->report, spec->place, "a JSON Pointer begins with \"/\", such as /items/0/id");
     extract->where = spec->header.ptr ? LOAD_OF_HEADER : spec->json.ptr ? LOAD_OF_JSON : LOAD_OF_BODY;
     extract->key = spec->header.ptr ? spec->header : spec->json;
