@@ -7,8 +7,10 @@ import os
 import re
 
 import services  # (finds harness and servers)
+import harness
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+LICENSE = os.path.join(harness.ROOT, "src/load/results/report/uplot_license.txt")  # what weir load's own pages carry
 
 
 class NoCharts(Exception):
@@ -60,9 +62,12 @@ def write(sections, title="How weir compares"):
                    for section in sections)
     data = json.dumps(charts, separators=(",", ":")).replace("</", "<\\/")
     return """<!DOCTYPE html>
+<!--
+%s
+-->
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>%s</title><style>%s
 %s</style></head><body><main><h1>%s</h1>%s</main>
 <script>%s</script><script>const charts = %s;
 %s</script></body></html>
-""" % (title, style.strip(), read(os.path.join(HERE, "page.css")), title, body, script.strip(), data, read(os.path.join(HERE, "page.js")))
+""" % (read(LICENSE).strip(), title, style.strip(), read(os.path.join(HERE, "page.css")), title, body, script.strip(), data, read(os.path.join(HERE, "page.js")))
