@@ -22,10 +22,10 @@ def loss(report, what, values, print_value, is_more=False):
     if not found:
         return []
     best, theirs, mine = found
-    behind = theirs / mine if is_more else mine / theirs if theirs else float("inf")
-    if behind <= TIE:
+    more, less = (theirs, mine) if is_more else (mine, theirs)
+    if more <= TIE * less:
         return []
-    by = "" if behind == float("inf") else ", %s times" % figure(behind)
+    by = ", %s times" % figure(more / less) if less else ""
     return ["%s: %s has %s, weir %s%s." % (what, report.title(best), print_value(theirs), print_value(mine), by)]
 
 

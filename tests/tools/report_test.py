@@ -166,6 +166,12 @@ class Pages(unittest.TestCase):
         self.assertEqual([line.split(":")[0] for line in lines], ["Peak of memory", "PSS at the end"])
         self.assertIn("Flask has 50 MiB, weir 180 MiB, 3.6 times", lines[0])
 
+    def test_nothing_beside_nothing_is_no_loss(self):
+        report = sections.Report(summary.summarize(document()))
+        self.assertEqual(compare.loss(report, "stalls", {"weir": 0, "flask-threads": 0}, str), [])
+        self.assertEqual(compare.loss(report, "stalls", {"weir": 2, "flask-threads": 0}, str), ["stalls: Flask has 0, weir 2."])
+        self.assertEqual(compare.loss(report, "stalls", {"weir": None, "flask-threads": 0}, str), [])
+
     def test_a_faster_peer_is_told_in_every_figure(self):
         runs = document()
         for run in runs["runs"]:
