@@ -12,22 +12,22 @@
 
 #define LOAD_EXPORT_LABELS_MAX 16
 
-struct load_export_label {
-    struct slice name; /* [a-zA-Z_][a-zA-Z0-9_]* */
+struct load_export_pair {
+    struct slice name;
     struct slice value;
 };
 
 /* All that is pointed to is borrowed until load_export_stop. */
 struct load_export_options {
     const struct load_plan *plan;
-    struct slice version;                   /* of weir */
-    struct slice listen;                    /* "127.0.0.1:9095"; empty: not scraped */
-    struct slice gateway;                   /* URL of a push gateway, without /metrics/...; empty: none */
-    struct slice receiver;                  /* URL of a receiver of remote write, with its path; empty: none */
-    struct slice job;                       /* label of what is pushed and sent; empty: "weir_load" */
-    const struct load_export_label *labels; /* more of them, of what is pushed and sent */
+    struct slice version;                  /* of weir */
+    struct slice listen;                   /* "127.0.0.1:9095"; empty: not scraped */
+    struct slice gateway;                  /* URL of a push gateway, without /metrics/...; empty: none */
+    struct slice receiver;                 /* URL of a receiver of remote write, with its path; empty: none */
+    struct slice job;                      /* label of what is pushed and sent; empty: "weir_load" */
+    const struct load_export_pair *labels; /* more of them, of what is pushed and sent: [a-zA-Z_][a-zA-Z0-9_]* */
     uint32_t label_count;
-    const struct http2_field *fields; /* of the requests to gateway and receiver: Authorization */
+    const struct load_export_pair *fields; /* header fields of the requests to gateway and receiver: Authorization */
     uint32_t field_count;
     bool is_deleted_at_end; /* what was pushed is taken back when the test is over, and not left as it was at the end */
     /* Told at most once for each receiver, on the thread of the export: what is wrong, in words. May be NULL. */

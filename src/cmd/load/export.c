@@ -10,31 +10,16 @@ static void on_warning(void *owner, const char *text)
     fprintf(stderr, "weir load: warning: %s\n", text);
 }
 
-static enum err make_labels(struct load_job *job, struct load_export_options *options)
+static enum err make_pairs(struct load_job *job, const struct option_list *list,
+                           const struct load_export_pair **ret_pairs)
 {
-    const struct option_list *list = &job->made.spec.export.labels;
     const struct option_member *members = list->items;
-    struct load_export_label *labels = arena_alloc_array(&job->arena, list->count, sizeof *labels);
-    if (!labels)
+    struct load_export_pair *pairs = arena_alloc_array(&job->arena, list->count, sizeof *pairs);
+    if (!pairs)
         return ERR_NOMEM;
     for (uint32_t i = 0; i < list->count; i++)
-        labels[i] = (struct load_export_label){members[i].name, members[i].value.text};
-    options->labels = labels;
-    options->label_count = list->count;
-    return ERR_OK;
-}
-
-static enum err make_fields(struct load_job *job, struct load_export_options *options)
-{
-    const struct option_list *list = &job->made.spec.export.headers;
-    const struct option_member *members = list->items;
-    struct http2_field *fields = arena_alloc_array(&job->arena, list->count, sizeof *fields);
-    if (!fields)
-        return ERR_NOMEM;
-    for (uint32_t i = 0; i < list->count; i++)
-        fields[i] = (struct http2_field){members[i].name, members[i].value.text};
-    options->fields = fields;
-    options->field_count = list->count;
+        pairs[i] = (struct load_export_pair){members[i].name, members[i].value.text};
+    *ret_pairs = pairs;
     return ERR_OK;
 }
 
@@ -58,14 +43,16 @@ int load_job_export(struct load_job *job, struct load_export **ret_export)
                                           .gateway = spec->gateway,
                                           .receiver = spec->receiver,
                                           .job = spec->job,
+                                          .label_count = spec->labels.count,
+                                          .field_count = spec->headers.count,
                                           .is_deleted_at_end = spec->is_deleted_at_end,
                                           .on_warning = on_warning};
     *ret_export = NULL;
     if (!spec->listen.len && !spec->gateway.len && !spec->receiver.len)
         return CMD_DONE;
-    enum err err = make_labels(job, &options);
+    enum err err = make_pairs(job, &spec->labels, &options.labels);
     if (err == ERR_OK)
-        err = make_fields(job, &options);
+        err = make_pairs(job, &spec->headers, &options.fields);
     if (err == ERR_OK)
         err = load_export_start(&options, &fault, ret_export);
     if (err != ERR_OK)

@@ -38,7 +38,7 @@ struct message {
 };
 
 struct labels {
-    struct load_export_label items[LABELS_MAX];
+    struct load_export_pair items[LABELS_MAX];
     size_t count;
 };
 
@@ -75,7 +75,7 @@ static void add_sorted(struct labels *labels, struct slice name, struct slice va
     size_t at = labels->count++;
     for (; at > 0 && is_before(name, labels->items[at - 1].name); at--)
         labels->items[at] = labels->items[at - 1];
-    labels->items[at] = (struct load_export_label){name, value};
+    labels->items[at] = (struct load_export_pair){name, value};
 }
 
 static bool is_before(struct slice a, struct slice b)

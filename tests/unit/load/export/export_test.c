@@ -95,8 +95,8 @@ static void a_receiver_that_is_not_there_is_told_of_once(void **state)
 static void says_what_is_wrong_with_its_options(void **state)
 {
     (void)state;
-    static const struct load_export_label bad[] = {{SLICE_LIT("step"), SLICE_LIT("x")},
-                                                   {SLICE_LIT("a-b"), SLICE_LIT("x")}};
+    static const struct load_export_pair bad[] = {{SLICE_LIT("step"), SLICE_LIT("x")},
+                                                  {SLICE_LIT("a-b"), SLICE_LIT("x")}};
     const struct {
         struct load_export_options options;
         const char *words;

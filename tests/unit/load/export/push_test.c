@@ -15,9 +15,9 @@ static struct slice path_of(struct load_export_options options)
 static void names_the_group_in_the_path(void **state)
 {
     (void)state;
-    const struct load_export_label labels[] = {{SLICE_LIT("host"), SLICE_LIT("a-1.example")},
-                                               {SLICE_LIT("path"), SLICE_LIT("/var/tmp")},
-                                               {SLICE_LIT("none"), {NULL, 0}}};
+    const struct load_export_pair labels[] = {{SLICE_LIT("host"), SLICE_LIT("a-1.example")},
+                                              {SLICE_LIT("path"), SLICE_LIT("/var/tmp")},
+                                              {SLICE_LIT("none"), {NULL, 0}}};
     assert_string_equal(path_of((struct load_export_options){0}).ptr, "/metrics/job/weir_load");
     assert_string_equal(
         path_of((struct load_export_options){.job = SLICE_LIT("nightly"), .labels = labels, .label_count = 3}).ptr,
@@ -108,8 +108,8 @@ static void expect(struct slice message, const char *labels, double value)
 static void writes_series_with_labels_in_order(void **state)
 {
     (void)state;
-    const struct load_export_label labels[] = {{SLICE_LIT("zone"), SLICE_LIT("b")},
-                                               {SLICE_LIT("instance"), SLICE_LIT("me")}};
+    const struct load_export_pair labels[] = {{SLICE_LIT("zone"), SLICE_LIT("b")},
+                                              {SLICE_LIT("instance"), SLICE_LIT("me")}};
     struct load_export_options options = {.job = SLICE_LIT("nightly"), .labels = labels, .label_count = 2};
     struct slice body;
     assert_int_equal(export_remote_write(&options, fake_figures, 1700000000123, &arena, &body), ERR_OK);
