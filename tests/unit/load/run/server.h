@@ -212,6 +212,8 @@ static void server_join(void)
 
 static void server_stop(void)
 {
+    if (!server.records)
+        return;
     server_join();
     loop_deinit(&server.loop);
     free(server.records);
