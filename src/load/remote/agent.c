@@ -406,12 +406,13 @@ static void on_report(struct timer *timer)
     if (job->state != JOB_RUNNING)
         return;
     report(agent, LOAD_MESSAGE_RECORD);
+    if (job->state != JOB_RUNNING)
+        return; /* the controller turned out to be gone, and the plan with it */
     uint64_t now_ns = clock_now_ns();
     do
         job->report_ns += job->plan->interval_ns;
     while (job->report_ns <= now_ns);
-    if (job->state == JOB_RUNNING)
-        timer_set(&agent->options.loop->timers, &agent->report, job->report_ns);
+    timer_set(&agent->options.loop->timers, &agent->report, job->report_ns);
 }
 
 static void tell_prepared(struct load_agent *agent)

@@ -253,6 +253,8 @@ static void send_inputs(struct agent_link *link)
             return;
         }
     send_words(link);
+    if (!link->lines.is_open)
+        return; /* lost on the way, which is told as it was */
     set_state(link, LINK_PREPARING);
     link->deadline_ns = clock_now_ns() + link->controller->options.prepare_timeout_ns;
 }

@@ -747,6 +747,47 @@ static void orders_out_of_place_end_the_test(void **state)
     load_controller_destroy(control(1));
 }
 
+static void tell(int fd, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    assert_int_equal(write(fd, text, (size_t)len), len);
+}
+
+/* What it does not read piles up until a report finds no room, and ends the test that it is of. */
+static void a_controller_that_reads_no_reports_is_given_up(void **state)
+{
+    (void)state;
+    char heard[4096];
+    host_start(&hosts[0], "");
+    stage.duration_ns = 60 * NS_PER_S;
+    plan.interval_ns = NS_PER_MS;
+    int fd = call(&hosts[0]);
+    tell(fd, "{\"type\":\"hello\",\"protocol\":%d,\"version\":\"%s\",\"nonce\":\"\",\"proof\":\"\"}\n", LOAD_PROTOCOL,
+         WEIR_VERSION);
+    tell(fd,
+         "{\"type\":\"prepare\",\"part\":0,\"parts\":1,\"seed\":%llu,\"words\":[],\"probe_rate\":0,\"probe_ns\":1,"
+         "\"probe_warm_ns\":1,\"probe_interval_ns\":1,\"probe_drain_ns\":1}\n",
+         (unsigned long long)plan.seed);
+    (void)hear(fd, heard, sizeof heard, 500);
+    assert_non_null(strstr(heard, "\"ready\""));
+    uint32_t before = runs_destroyed;
+    uint64_t now_ns = clock_now_ns();
+    tell(fd, "{\"type\":\"begin\",\"at_ns\":%llu}\n", (unsigned long long)(now_ns + 100 * NS_PER_MS));
+    for (uint64_t i = 0; runs_destroyed == before; i++) {
+        assert_true(clock_now_ns() < now_ns + 30 * NS_PER_S);
+        clock_sleep_ns(100 * NS_PER_MS);
+        if (runs_destroyed == before)
+            tell(fd, "{\"type\":\"clock\",\"sent_ns\":1}\n");
+    }
+    socket_close(fd);
+    plan.interval_ns = 50 * NS_PER_MS;
+    load_controller_destroy(control(1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -771,6 +812,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_line_without_an_end_ends_the_connection, begin, end),
         cmocka_unit_test_setup_teardown(silent_strangers_do_not_keep_a_controller_out, begin, end),
         cmocka_unit_test_setup_teardown(orders_out_of_place_end_the_test, begin, end),
+        cmocka_unit_test_setup_teardown(a_controller_that_reads_no_reports_is_given_up, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
