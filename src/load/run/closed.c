@@ -41,7 +41,8 @@ void closed_begin(struct slot *slot, uint64_t now_ns)
     slot_begin(slot, number, now_ns, counts, false);
 }
 
-/* After a failure the next one begins when the turn ends: else a server that refuses would have us nest without end. */
+/* After a failure the next one begins when the turn ends: else a server that refuses would have us nest without end. The deadline of
+ * what has failed may pass within the same turn, and must not begin it too. */
 void closed_next(struct slot *slot, bool has_failed, uint64_t now_ns)
 {
     struct generator *generator = slot->generator;
@@ -51,6 +52,7 @@ void closed_next(struct slot *slot, bool has_failed, uint64_t now_ns)
         timer_set(&generator->loop.timers, &slot->timer, due_ns);
     } else if (has_failed) {
         slot->state = SLOT_RESTING;
+        timer_cancel(&slot->timer);
         list_add_last(&generator->again, &slot->node);
     } else {
         closed_begin(slot, now_ns);

@@ -480,9 +480,12 @@ static void fail(struct slot *slot, enum load_failure failure)
     go_on(slot, failure, clock_now_ns());
 }
 
+/* A server that has begun to answer has looked at the request, whatever it says of that now. */
 static void on_failed(struct load_exchange *exchange, enum load_failure failure)
 {
     struct slot *slot = CONTAINER_OF(exchange, struct slot, exchange);
+    if (exchange->first_byte_ns && failure == LOAD_FAILURE_NONE)
+        failure = LOAD_FAILURE_CLOSED;
     if (failure != LOAD_FAILURE_NONE || slot->resends >= RESENDS_MAX) {
         fail(slot, failure == LOAD_FAILURE_NONE ? LOAD_FAILURE_CLOSED : failure);
         return;

@@ -276,6 +276,23 @@ static void a_test_may_be_stopped(void **state)
     expect_counts(due, due);
 }
 
+/* At about the moment at which their time is over: a failure ends a request once, and its user goes on once. */
+static void links_that_close_as_requests_time_out_are_one_failure_each(void **state)
+{
+    (void)state;
+    closed_loop(64, NS_PER_S);
+    step.timeout_ns = 5 * NS_PER_MS;
+    server.delay_least_ns = 3 * NS_PER_MS;
+    server.delay_most_ns = 6 * NS_PER_MS;
+    server.is_hanging_up = true;
+    run();
+    uint64_t failed = load_series_failed(series());
+    assert_true(failed > 1000);
+    assert_int_equal(counter_read(&series()->due), failed + counter_read(&record->unsent));
+    assert_int_equal(counter_read(&record->iterations_begun), counter_read(&series()->due));
+    assert_int_equal(gauge_read(&record->in_flight), 0);
+}
+
 static void nobody_listening_is_said_at_once(void **state)
 {
     (void)state;
@@ -476,6 +493,7 @@ int main(void)
         TEST(no_answer_in_time_is_a_timeout),
         TEST(a_server_that_goes_away_is_a_failure_of_each_request),
         TEST(a_test_may_be_stopped),
+        TEST(links_that_close_as_requests_time_out_are_one_failure_each),
         TEST(nobody_listening_is_said_at_once),
         TEST(an_address_where_nobody_listens_is_passed_over),
         TEST(steps_follow_each_other),

@@ -32,6 +32,7 @@ static struct server {
     uint64_t stop_at_ns, stop_for_ns;       /* from its first request: stands still */
     unsigned requests_per_link;             /* then it says "close"; 0: any number */
     bool is_silent;                         /* never answers */
+    bool is_hanging_up;                     /* closes the link where it would answer */
     const char *fields;                     /* of an answer; NULL: none */
 
     struct thread thread;
@@ -53,6 +54,10 @@ static struct server {
 
 static void server_answer(struct server_link *link)
 {
+    if (server.is_hanging_up) {
+        stream_close(&link->stream);
+        return;
+    }
     char text[256];
     size_t sent;
     bool is_last = server.requests_per_link && ++link->served == server.requests_per_link;
