@@ -41,7 +41,7 @@ enum load_remark_kind { LOAD_REMARK_INVALID, LOAD_REMARK_WARNING, LOAD_REMARK_NO
 /* Says what in words: "invalid: the generator was late: p99 lag 3.1 ms, more than a tenth of p99 latency". */
 struct load_remark {
     enum load_remark_kind kind;
-    struct slice code; /* "lag", "errors", "unsent", "rate", "buffering", "agent_lost", "cancelled" */
+    struct slice code; /* "lag", "errors", "unsent", "rate", "backlog", "buffering", "agent_lost", "cancelled" */
     struct slice text;
 };
 
@@ -99,8 +99,11 @@ MUST_USE enum err load_results_add_interval(struct load_results *results, const 
                                             uint64_t end_ns, uint32_t stage);
 void load_results_remark(struct load_results *results, enum load_remark_kind kind, const char *code, const char *format,
                          ...) PRINTF_LIKE(4, 5);
-/* How long requests were due, without what was waited for behind the end: what rates are of. 0 before the first interval. */
+/* How long requests were due, without what was waited for behind the end. 0 before the first interval. */
 uint64_t load_results_span_ns(const struct load_results *results);
+/* What rates of answers are of: the span, and as long again as the backlog of its end took to be worked off. Of an overloaded server that
+ * is more than the span, in which it has not answered what was due; one slow answer behind the end does not count. */
+uint64_t load_results_rated_ns(const struct load_results *results);
 /* What a threshold is about, as of the last interval; NaN where nothing was recorded that tells. */
 double load_threshold_value(const struct load_results *results, const struct load_threshold *threshold);
 /* The histogram that it is a statistic of; NULL where it is about a count or a rate. */

@@ -53,7 +53,7 @@ static void put_times(const struct hdr *latency, uint64_t answered, uint64_t res
 static void put_series(const struct load_results *results, struct slice method, struct slice name,
                        const struct load_series *series, FILE *out)
 {
-    uint64_t span_ns = load_results_span_ns(results);
+    uint64_t span_ns = load_results_rated_ns(results);
     uint64_t failed = load_series_failed(series);
     uint64_t answered = counter_read(&series->answered);
     put_text(method, out);

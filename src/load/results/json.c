@@ -156,7 +156,7 @@ static void write_quantiles(const char *key, const struct hdr *hdr, struct json_
 static void write_series_summary(const struct load_results *results, struct slice name,
                                  const struct load_series *series, struct json_writer *writer)
 {
-    double span_s = (double)load_results_span_ns(results) / 1e9;
+    double span_s = (double)load_results_rated_ns(results) / 1e9;
     uint64_t answered = counter_read(&series->answered);
     uint64_t failed = load_series_failed(series);
     json_write_object_begin(writer);
@@ -315,6 +315,7 @@ static void write_results(const struct load_results *results, struct json_writer
     json_write_member_string(writer, "begin", slice_of_text(begin));
     json_write_member_u64(writer, "duration_ns", results->duration_ns);
     json_write_member_u64(writer, "span_ns", load_results_span_ns(results));
+    json_write_member_u64(writer, "rated_ns", load_results_rated_ns(results));
     json_write_member_bool(writer, "valid", load_results_are_valid(results));
     json_write_member_bool(writer, "holds", load_results_hold(results));
     json_write_member_bool(writer, "cancelled", results->is_cancelled);

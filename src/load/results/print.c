@@ -23,7 +23,7 @@ static void print_remarks(const struct load_results *results, enum load_remark_k
 
 static double rate_of(const struct load_results *results, uint64_t count)
 {
-    return load_per_second(count, load_results_span_ns(results));
+    return load_per_second(count, load_results_rated_ns(results));
 }
 
 /* Left-aligned in NAME_CHARS, cut with a tilde. */

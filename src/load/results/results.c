@@ -2,6 +2,7 @@
 /* Keeps the timeline: what was recorded since the last look becomes an interval, and part of its stage. */
 #include "load/results.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define ARENA_BLOCK_BYTES (64U << 10)
@@ -190,6 +191,30 @@ enum err load_results_add_interval(struct load_results *results, const struct lo
 uint64_t load_results_span_ns(const struct load_results *results)
 {
     return MIN(results->duration_ns, load_plan_duration_ns(results->plan));
+}
+
+/* The backlog is taken at the pace of the answers until then. What was given up in the end took no time of anybody. */
+uint64_t load_results_rated_ns(const struct load_results *results)
+{
+    uint64_t span_ns = load_results_span_ns(results);
+    uint64_t within = 0;
+    uint64_t behind = 0;
+    uint64_t backlog = 0;
+    if (results->duration_ns <= span_ns)
+        return span_ns;
+    for (uint32_t i = 0; i < results->interval_count; i++) {
+        const struct load_interval *interval = results->intervals[i];
+        uint64_t ended = interval->all.answered + interval->all.failed;
+        bool is_within = interval->begin_ns < span_ns;
+        *(is_within ? &within : &behind) += ended;
+        if (is_within)
+            backlog = (uint64_t)MAX(interval->backlog, 0);
+    }
+    backlog = MIN(backlog, behind);
+    if (backlog == 0)
+        return span_ns;
+    double more_ns = within ? (double)backlog / (double)within * (double)span_ns : INFINITY;
+    return span_ns + (uint64_t)fmin(more_ns, (double)(results->duration_ns - span_ns));
 }
 
 /* --- remarks ------------------------------------------------------------------------------------------------------ */

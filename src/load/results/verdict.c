@@ -12,9 +12,10 @@
 /* A share of requests that may be missing before the percentiles of the others say something else. */
 #define RATE_TOLERANCE 0.005
 /* Less than that is one iteration at an edge, or the spread of a Poisson process (three deviations). */
-#define RATE_DEVIATIONS 3
-#define CPU_BOUND       0.95
-#define NO_STEP         UINT32_MAX
+#define RATE_DEVIATIONS   3
+#define CPU_BOUND         0.95
+#define BACKLOG_TOLERANCE 0.02
+#define NO_STEP           UINT32_MAX
 
 /* --- thresholds --------------------------------------------------------------------------------------------------- */
 
@@ -67,7 +68,7 @@ static double share_failed(const struct load_series *series)
 
 static double per_second(const struct load_results *results, const struct counter *counter)
 {
-    uint64_t span_ns = load_results_span_ns(results);
+    uint64_t span_ns = load_results_rated_ns(results);
     return span_ns && counter ? (double)counter_read(counter) * 1e9 / (double)span_ns : NAN;
 }
 
@@ -181,6 +182,22 @@ static void judge_rate(struct load_results *results)
                         due, planned);
 }
 
+/* A few that wait for a connection at the end are the spread of arrivals. */
+static void judge_backlog(struct load_results *results)
+{
+    char span[FORMAT_BYTES], rated[FORMAT_BYTES];
+    uint64_t span_ns = load_results_span_ns(results);
+    uint64_t rated_ns = load_results_rated_ns(results);
+    if (results->plan->arrival == LOAD_CLOSED || (double)rated_ns <= (1 + BACKLOG_TOLERANCE) * (double)span_ns)
+        return;
+    format_ns(span, (double)span_ns);
+    format_ns(rated, (double)rated_ns);
+    load_results_remark(results, LOAD_REMARK_WARNING, "backlog",
+                        "more was offered than was answered: what was due in %s took %s to be answered, and rates of "
+                        "answers are of that time",
+                        span, rated);
+}
+
 static void judge_errors(struct load_results *results)
 {
     double share = share_failed(results->all);
@@ -247,6 +264,7 @@ void load_results_judge(struct load_results *results)
     judge_unsent(results);
     judge_errors(results);
     judge_rate(results);
+    judge_backlog(results);
     load_results_judge_buffering(results);
     judge_cpu(results);
     judge_samples(results);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load/results/report/read_int.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define DEPTH_MAX 32
@@ -49,12 +50,14 @@ static enum err keep_buckets(const struct hdr *hdr, struct arena *arena, struct 
     return ERR_OK;
 }
 
-static enum err add_interval(yyjson_val *interval, struct report_block *block, struct hdr *latency)
+/* What comes behind the time that rates are of counts, and takes none: as in the summary. */
+static enum err add_interval(yyjson_val *interval, double rated_ns, struct report_block *block, struct hdr *latency)
 {
-    double span_ns = number(interval, "end_ns") - number(interval, "begin_ns");
-    if (!(span_ns >= 0))
+    double begin_ns = number(interval, "begin_ns");
+    double end_ns = number(interval, "end_ns");
+    if (!(end_ns >= begin_ns))
         return ERR_SYNTAX;
-    block->span_s += span_ns / 1e9;
+    block->span_s += fmax(fmin(end_ns, rated_ns) - begin_ns, 0) / 1e9;
     block->answered += number(interval, "answered");
     block->failed += number(interval, "failed");
     block->tokens += number(interval, "tokens");
@@ -62,9 +65,18 @@ static enum err add_interval(yyjson_val *interval, struct report_block *block, s
     return err == ERR_OK || err == ERR_NOMEM ? err : ERR_SYNTAX;
 }
 
-static enum err read_blocks(yyjson_val *intervals, struct arena *arena, struct hdr *latency,
-                            struct report_results *results)
+/* Files of before have no rated_ns. */
+static double rated_of(yyjson_val *root)
 {
+    double rated_ns = number(root, "rated_ns");
+    double span_ns = number(root, "span_ns");
+    return rated_ns > 0 ? rated_ns : span_ns > 0 ? span_ns : INFINITY;
+}
+
+static enum err read_blocks(yyjson_val *root, struct arena *arena, struct hdr *latency, struct report_results *results)
+{
+    yyjson_val *intervals = json_get(root, SLICE_LIT("intervals"));
+    double rated_ns = rated_of(root);
     size_t count = yyjson_arr_size(intervals);
     results->block_count = (uint32_t)MIN(count, REPORT_BLOCKS_MAX);
     yyjson_arr_iter iter = yyjson_arr_iter_with(intervals);
@@ -73,7 +85,7 @@ static enum err read_blocks(yyjson_val *intervals, struct arena *arena, struct h
         struct report_block *block = &results->blocks[i];
         hdr_reset(latency);
         for (size_t end = count * (i + 1) / results->block_count; read < end; read++)
-            TRY(add_interval(yyjson_arr_iter_next(&iter), block, latency));
+            TRY(add_interval(yyjson_arr_iter_next(&iter), rated_ns, block, latency));
         TRY(keep_buckets(latency, arena, block));
         results->has_tokens = results->has_tokens || block->tokens > 0;
     }
@@ -86,7 +98,7 @@ enum err report_read(yyjson_val *root, struct arena *arena, struct report_result
     if (!latency)
         return ERR_NOMEM;
     *ret_results = (struct report_results){0};
-    enum err err = read_blocks(json_get(root, SLICE_LIT("intervals")), arena, latency, ret_results);
+    enum err err = read_blocks(root, arena, latency, ret_results);
     free(latency);
     return err;
 }

@@ -161,6 +161,44 @@ static void a_rate_that_is_not_the_plans_is_said(void **state)
     assert_int_equal(remark_of("rate")->kind, LOAD_REMARK_WARNING);
 }
 
+static void fill(uint64_t answered, int64_t backlog, uint64_t end_ns)
+{
+    counter_add(&results.totals->series[0].answered, answered);
+    gauge_set(&results.totals->backlog, backlog);
+    assert_int_equal(load_results_add_interval(&results, results.totals, end_ns, 1), ERR_OK);
+}
+
+/* 1500 are due in five seconds, and 1000 answered: 200 a second, however long the others are waited for. */
+static void a_backlog_that_is_worked_off_behind_the_end_makes_no_rate(void **state)
+{
+    (void)state;
+    fill(1000, 500, 5 * NS_PER_S);
+    fill(500, 0, 5 * NS_PER_S + 2500 * NS_PER_MS);
+    load_results_judge(&results);
+    assert_true(fabs(results.thresholds[2].value - 200) < 0.01);
+    assert_int_equal(load_results_rated_ns(&results), 7500 * NS_PER_MS);
+    assert_int_equal(remark_of("backlog")->kind, LOAD_REMARK_WARNING);
+}
+
+static void an_answer_behind_the_end_makes_no_rate_less(void **state)
+{
+    (void)state;
+    fill(1000, 0, 5 * NS_PER_S);
+    fill(1, 0, 9 * NS_PER_S);
+    load_results_judge(&results);
+    assert_true(fabs(results.thresholds[2].value - 200.2) < 0.01);
+    assert_int_equal(load_results_rated_ns(&results), 5 * NS_PER_S);
+    assert_null(remark_of("backlog"));
+}
+
+static void what_is_never_sent_takes_no_time(void **state)
+{
+    (void)state;
+    fill(1000, 500, 5 * NS_PER_S);
+    fill(0, 0, 10 * NS_PER_S);
+    assert_int_equal(load_results_rated_ns(&results), 5 * NS_PER_S);
+}
+
 static void too_many_failures_make_the_run_invalid(void **state)
 {
     (void)state;
@@ -269,6 +307,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_rate_that_is_not_the_plans_is_said, make_empty, drop_results),
         cmocka_unit_test_setup_teardown(too_many_failures_make_the_run_invalid, make_empty, drop_results),
         cmocka_unit_test_setup_teardown(a_busy_generator_is_said, make_empty, drop_results),
+        cmocka_unit_test_setup_teardown(a_backlog_that_is_worked_off_behind_the_end_makes_no_rate, make_empty,
+                                        drop_results),
+        cmocka_unit_test_setup_teardown(an_answer_behind_the_end_makes_no_rate_less, make_empty, drop_results),
+        cmocka_unit_test_setup_teardown(what_is_never_sent_takes_no_time, make_empty, drop_results),
         cmocka_unit_test_setup_teardown(json_holds_all_of_it_exactly, make_results, drop_results),
         cmocka_unit_test_setup_teardown(the_same_results_are_the_same_text, make_results, drop_results),
         cmocka_unit_test_setup_teardown(csv_quotes_what_needs_quotes, make_results, drop_results),
