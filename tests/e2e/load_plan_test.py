@@ -256,6 +256,14 @@ class LoadPlan(unittest.TestCase):
         self.write("plan.yaml", PLAN.replace("status: 200", "status: 201"))
         self.assertIn("FAILS status 201", self.load("--dry-run", "plan.yaml", exits=FAILED))
 
+    def test_names_cannot_control_the_terminal(self):
+        self.write("plan.yaml", 'name: "a\\e[2Jb"\nurl: URL\nsteps:\n  - {name: "one\\e[2J", request: GET /}\n  - {name: "two\\x9b", request: GET /}\n')
+        for arguments in (("--dry-run",), ("-n", "2"), ("-n", "2", "-T", "two\x9b: p99 < 1h")):
+            said = self.load(*arguments, "plan.yaml")
+            self.assertIn("one?[2J", said)
+            self.assertIn("two?", said)
+            self.assertNotRegex(said, "[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
+
     def test_users_begin_one_after_the_other_and_think(self):
         begin = time.monotonic()
         self.load("--users", "3", "--spawn-rate", "5", "--think", "100ms..200ms", "-d", "1s", "URL/")

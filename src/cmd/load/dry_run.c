@@ -6,6 +6,7 @@
 #include "lib/regex/regex.h"
 #include "lib/sys/clock.h"
 #include "load/fetch.h"
+#include "load/results/format.h"
 #include "load/values.h"
 
 #include <stdio.h>
@@ -39,7 +40,17 @@ static bool is_cancelled(void *owner)
 
 /* --- printing -------------------------------------------------------------------------------------------------------- */
 
-/* Bytes that would move a terminal's cursor are dots. */
+/* Tabs are all right, and the line end of HTTP is one. */
+static void print_line(struct slice line)
+{
+    line = line.len && line.ptr[line.len - 1] == '\r' ? slice_first(line, line.len - 1) : line;
+    for (bool is_first = true; line.len || is_first; is_first = false) {
+        if (!is_first)
+            putchar('\t');
+        format_shown(slice_cut(&line, '\t'), stdout);
+    }
+}
+
 static void print_text(const char *prefix, struct slice text)
 {
     struct slice shown = utf8_first(text, SHOWN_BYTES);
@@ -50,11 +61,7 @@ static void print_text(const char *prefix, struct slice text)
     while (shown.ptr && shown.len) {
         struct slice line = slice_cut(&shown, '\n');
         fputs(prefix, stdout);
-        for (size_t i = 0; i < line.len; i++) {
-            unsigned char c = (unsigned char)line.ptr[i];
-            if (c != '\r')
-                putchar((c < 0x20 && c != '\t') || c == 0x7f ? '.' : c);
-        }
+        print_line(line);
         putchar('\n');
     }
     if (text.len > SHOWN_BYTES)
@@ -64,16 +71,21 @@ static void print_text(const char *prefix, struct slice text)
 static void print_request(const struct trial *trial, const struct load_step *step)
 {
     const struct load_request *request = &trial->request;
-    printf("\n" SLICE_FMT "\n  > " SLICE_FMT " " SLICE_FMT "\n", SLICE_ARG(step->name), SLICE_ARG(request->method),
-           SLICE_ARG(request->path));
+    putchar('\n');
+    print_line(step->name);
+    printf("\n  > " SLICE_FMT " ", SLICE_ARG(request->method));
+    print_line(request->path);
+    putchar('\n');
     bool has_host = false;
     for (uint32_t i = 0; i < request->field_count; i++)
         has_host = has_host || slice_equal_nocase(request->fields[i].name, SLICE_LIT("host"));
     if (!has_host)
         printf("  > host: " SLICE_FMT "\n", SLICE_ARG(trial->plan->targets[step->target].authority));
-    for (uint32_t i = 0; i < request->field_count; i++)
-        printf("  > " SLICE_FMT ": " SLICE_FMT "\n", SLICE_ARG(request->fields[i].name),
-               SLICE_ARG(request->fields[i].value));
+    for (uint32_t i = 0; i < request->field_count; i++) {
+        printf("  > " SLICE_FMT ": ", SLICE_ARG(request->fields[i].name));
+        print_line(request->fields[i].value);
+        putchar('\n');
+    }
     if (request->body.len)
         puts("  >");
     print_text("  > ", request->body);
@@ -126,12 +138,17 @@ static bool judge(struct trial *trial, const struct load_step *step, struct slic
     if (!is_right)
         printf("  FAILS status %u is not 2xx or 3xx\n", trial->fetch.head.status);
     int failed = load_check_all(step, &response, &trial->values, &trial->job->arena);
-    for (int i = 0; i < (failed < 0 ? (int)step->check_count : failed + 1); i++)
-        printf("  %s " SLICE_FMT "\n", i == failed ? "FAILS" : "holds", SLICE_ARG(step->checks[i].name));
+    for (int i = 0; i < (failed < 0 ? (int)step->check_count : failed + 1); i++) {
+        printf("  %s ", i == failed ? "FAILS" : "holds");
+        print_line(step->checks[i].name);
+        putchar('\n');
+    }
     *ret_goes_on = load_extract_all(step, &response, &trial->values, &trial->job->arena) == ERR_OK;
     for (uint32_t i = 0; i < step->extract_count; i++) {
         uint32_t variable = step->extracts[i].variable;
-        printf("  ${" SLICE_FMT "} = ", SLICE_ARG(trial->plan->variables[variable]));
+        fputs("  ${", stdout);
+        print_line(trial->plan->variables[variable]);
+        fputs("} = ", stdout);
         print_text("", trial->variables[variable]);
         if (trial->variables[variable].len == 0)
             putchar('\n');
@@ -166,7 +183,9 @@ static enum err try_step(struct trial *trial, const struct load_step *step, bool
 static enum err try_scenario(struct trial *trial, const struct load_scenario *scenario)
 {
     bool goes_on = true;
-    printf("%sscenario " SLICE_FMT "\n", scenario == trial->plan->scenarios ? "" : "\n", SLICE_ARG(scenario->name));
+    printf("%sscenario ", scenario == trial->plan->scenarios ? "" : "\n");
+    print_line(scenario->name);
+    putchar('\n');
     for (uint32_t i = 0; i < trial->plan->variable_count; i++)
         trial->variables[i] = trial->plan->values[i];
     for (uint32_t i = 0; goes_on && i < scenario->step_count; i++) {

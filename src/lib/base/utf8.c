@@ -33,6 +33,17 @@ bool utf8_is_valid(struct slice text)
     return true;
 }
 
+struct slice utf8_take_shown(struct slice *text, bool *ret_is_shown)
+{
+    int measured = utf8_measure(*text);
+    struct slice taken = slice_first(*text, (size_t)(measured < 0 ? -measured : measured));
+    unsigned char first = (unsigned char)taken.ptr[0];
+    bool is_c1 = first == 0xc2 && taken.len == 2 && (unsigned char)taken.ptr[1] < 0xa0;
+    *ret_is_shown = measured > 0 && first >= 0x20 && first != 0x7f && !is_c1;
+    *text = slice_skip(*text, taken.len);
+    return taken;
+}
+
 size_t utf8_put(char out[4], uint32_t character)
 {
     static const unsigned char leads[] = {0, 0xc0, 0xe0, 0xf0};

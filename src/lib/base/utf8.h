@@ -9,6 +9,9 @@
  * that one replacement character stands for: as much of a sequence as could still have become one. */
 int utf8_measure(struct slice text);
 bool utf8_is_valid(struct slice text);
+/* Takes what utf8_measure measures from the front of a text that is not empty. *ret_is_shown: it is a character that a terminal shows, and
+ * nothing that controls one (C0, DEL, C1). */
+struct slice utf8_take_shown(struct slice *text, bool *ret_is_shown);
 
 /* The first bytes of a well-formed text, cut where a character ends. */
 static inline struct slice utf8_first(struct slice text, size_t bytes_max)

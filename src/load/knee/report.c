@@ -46,8 +46,11 @@ static void print_verdict(const struct load_knee_options *options, enum load_kne
         (void)fputs("the generator itself could not do it", out);
         break;
     default:
-        if (failed < options->criterion_count)
-            (void)fprintf(out, "\"" SLICE_FMT "\" does not hold", SLICE_ARG(options->criteria[failed].text));
+        if (failed < options->criterion_count) {
+            (void)fputc('"', out);
+            format_shown(options->criteria[failed].text, out);
+            (void)fputs("\" does not hold", out);
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load/results/format.h"
 
+#include "lib/base/utf8.h"
+
 #include <math.h>
-#include <stdio.h>
 
 /* Three digits, and no more behind the point than that leaves. */
 static void put_three(char out[FORMAT_BYTES], double value, const char *unit)
@@ -72,5 +73,14 @@ char *format_threshold_value(char out[FORMAT_BYTES], const struct load_threshold
         return format_count(out, value);
     default:
         return format_ns(out, value);
+    }
+}
+
+void format_shown(struct slice text, FILE *out)
+{
+    while (text.len) {
+        bool is_shown;
+        struct slice character = utf8_take_shown(&text, &is_shown);
+        (void)fprintf(out, SLICE_FMT, SLICE_ARG(is_shown ? character : SLICE_LIT("?")));
     }
 }

@@ -5,6 +5,8 @@
 
 #include "load/plan.h"
 
+#include <stdio.h>
+
 #define FORMAT_BYTES 32
 
 /* "850 ns", "12.3 us", "1.23 ms", "2.05 s", "3m20s"; "-" for NaN. NUL-terminated. Returns out. */
@@ -15,5 +17,7 @@ char *format_count(char out[FORMAT_BYTES], double count);
 char *format_bytes(char out[FORMAT_BYTES], double bytes);
 /* In the unit of its quantity. */
 char *format_threshold_value(char out[FORMAT_BYTES], const struct load_threshold *threshold, double value);
+/* Words that come from plans and answers, to a terminal: what would control it is shown as "?". */
+void format_shown(struct slice text, FILE *out);
 
 #endif

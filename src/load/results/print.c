@@ -2,6 +2,7 @@
 /* The summary in the terminal: what is wrong first, then what was measured, then whether it was good enough. */
 #include "load/results.h"
 
+#include "lib/base/utf8.h"
 #include "lib/sys/clock.h"
 #include "load/results/format.h"
 
@@ -16,9 +17,11 @@ static const char *const remark_words[] = {
 static void print_remarks(const struct load_results *results, enum load_remark_kind kind, FILE *out)
 {
     for (uint32_t i = 0; i < results->remark_count; i++)
-        if (results->remarks[i].kind == kind)
-            (void)fprintf(out, "%s (" SLICE_FMT "): " SLICE_FMT "\n", remark_words[kind],
-                          SLICE_ARG(results->remarks[i].code), SLICE_ARG(results->remarks[i].text));
+        if (results->remarks[i].kind == kind) {
+            (void)fprintf(out, "%s (" SLICE_FMT "): ", remark_words[kind], SLICE_ARG(results->remarks[i].code));
+            format_shown(results->remarks[i].text, out);
+            (void)fputc('\n', out);
+        }
 }
 
 static double rate_of(const struct load_results *results, uint64_t count)
@@ -29,10 +32,10 @@ static double rate_of(const struct load_results *results, uint64_t count)
 /* Left-aligned in NAME_CHARS, cut with a tilde. */
 static void print_name(struct slice name, FILE *out)
 {
-    if (name.len > NAME_CHARS)
-        (void)fprintf(out, "  %.*s~", NAME_CHARS - 1, name.ptr);
-    else
-        (void)fprintf(out, "  %-*.*s", NAME_CHARS, (int)name.len, name.ptr);
+    struct slice shown = name.len > NAME_CHARS ? utf8_first(name, NAME_CHARS - 1) : name;
+    (void)fputs("  ", out);
+    format_shown(shown, out);
+    (void)fprintf(out, "%-*s", (int)(NAME_CHARS - shown.len), name.len > NAME_CHARS ? "~" : "");
 }
 
 static void print_quantiles(const struct hdr *hdr, FILE *out)
@@ -118,7 +121,9 @@ static void print_stream(const struct load_results *results, struct slice name, 
     char tokens[FORMAT_BYTES], rate[FORMAT_BYTES], good[FORMAT_BYTES];
     double answered = (double)counter_read(&series->answered);
     double gaps = (double)hdr_count(&stream->between_tokens);
-    (void)fprintf(out, "\n  " SLICE_FMT ": %s tokens, %s/s; good are %s answers a second, %.3g %%\n", SLICE_ARG(name),
+    (void)fputs("\n  ", out);
+    format_shown(name, out);
+    (void)fprintf(out, ": %s tokens, %s/s; good are %s answers a second, %.3g %%\n",
                   format_count(tokens, (double)counter_read(&stream->tokens)),
                   format_count(rate, rate_of(results, counter_read(&stream->tokens))),
                   format_count(good, rate_of(results, counter_read(&stream->good))),
@@ -204,8 +209,9 @@ static void print_thresholds(const struct load_results *results, FILE *out)
         const struct load_threshold_result *result = &results->thresholds[i];
         char value[FORMAT_BYTES];
         format_threshold_value(value, threshold, result->value);
-        (void)fprintf(out, "  %s  " SLICE_FMT "  (is %s)\n", result->holds ? "holds" : "FAILS",
-                      SLICE_ARG(threshold->text), value);
+        (void)fputs(result->holds ? "  holds  " : "  FAILS  ", out);
+        format_shown(threshold->text, out);
+        (void)fprintf(out, "  (is %s)\n", value);
     }
 }
 
@@ -214,7 +220,8 @@ void load_results_print(const struct load_results *results, FILE *out)
     char span[FORMAT_BYTES];
     print_remarks(results, LOAD_REMARK_INVALID, out);
     print_remarks(results, LOAD_REMARK_WARNING, out);
-    (void)fprintf(out, SLICE_FMT "%s%s of load\n", SLICE_ARG(results->plan->name), results->plan->name.len ? ": " : "",
+    format_shown(results->plan->name, out);
+    (void)fprintf(out, "%s%s of load\n", results->plan->name.len ? ": " : "",
                   format_ns(span, (double)load_results_span_ns(results)));
     print_table(results, out);
     print_stages(results, out);

@@ -34,14 +34,10 @@ static void put(struct canvas *canvas, enum style style, struct slice text)
     if (is_styled)
         text_add(canvas->out, slice_of_text(style_codes[style]));
     while (text.len && canvas->column < canvas->frame->columns) {
-        int measured = utf8_measure(text);
-        size_t bytes = (size_t)(measured < 0 ? -measured : measured);
-        unsigned char first = (unsigned char)text.ptr[0];
-        bool is_control =
-            first < 0x20 || first == 0x7f || (first == 0xc2 && bytes == 2 && (unsigned char)text.ptr[1] < 0xa0);
-        bool is_shown = measured > 0 && !is_control && (bytes == 1 || canvas->frame->is_utf8);
-        text_add(canvas->out, is_shown ? slice_first(text, bytes) : SLICE_LIT("?"));
-        text = slice_skip(text, bytes);
+        bool is_shown;
+        struct slice character = utf8_take_shown(&text, &is_shown);
+        is_shown = is_shown && (character.len == 1 || canvas->frame->is_utf8);
+        text_add(canvas->out, is_shown ? character : SLICE_LIT("?"));
         canvas->column++;
     }
     if (is_styled)

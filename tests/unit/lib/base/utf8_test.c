@@ -66,12 +66,29 @@ static void cuts_where_a_character_ends(void **state)
     assert_int_equal(utf8_first((struct slice){NULL, 0}, 3).len, 0);
 }
 
+static void what_controls_a_terminal_is_not_shown(void **state)
+{
+    (void)state;
+    struct slice text = SLICE_LIT("a\x1b\x7f\xc2\x9b\xc2\xa0\xff\xe2\x82\xac\n");
+    static const struct {
+        size_t bytes;
+        bool is_shown;
+    } rows[] = {{1, true}, {1, false}, {1, false}, {2, false}, {2, true}, {1, false}, {3, true}, {1, false}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        bool is_shown;
+        assert_int_equal(utf8_take_shown(&text, &is_shown).len, rows[i].bytes);
+        assert_int_equal(is_shown, rows[i].is_shown);
+    }
+    assert_int_equal(text.len, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cuts_where_a_character_ends),
         cmocka_unit_test(every_character_is_written_and_read_back),
         cmocka_unit_test(refuses_what_rfc_3629_does_not_allow),
+        cmocka_unit_test(what_controls_a_terminal_is_not_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
