@@ -55,9 +55,11 @@ static enum err end_interval(struct session *session, uint64_t end_ns)
     options->source.collect(options->source.owner, results->totals);
     if (options->source.count_agents)
         options->source.count_agents(options->source.owner, results);
-    uint32_t stage = load_stage_at(options->plan, end_ns > 0 ? end_ns - 1 : 0);
+    uint64_t begin_ns = results->interval_count ? results->intervals[results->interval_count - 1]->end_ns : 0;
+    uint32_t stage = load_stage_of(options->plan, begin_ns, end_ns);
     TRY(load_results_add_interval(results, results->totals, end_ns, stage));
-    session->next_ns = (end_ns / session->interval_ns + 1) * session->interval_ns;
+    session->next_ns =
+        MIN((end_ns / session->interval_ns + 1) * session->interval_ns, load_stage_end_ns(options->plan, end_ns));
     for (uint32_t i = 0; i < options->observer_count; i++)
         options->observers[i].on_interval(options->observers[i].owner, results);
     look_at_thresholds(session, end_ns);
@@ -115,7 +117,7 @@ enum err load_session_run(const struct load_session_options *options, struct loa
         .duration_ns = load_plan_duration_ns(options->plan),
         .interval_ns = options->plan->interval_ns ? options->plan->interval_ns : NS_PER_S,
     };
-    session.next_ns = session.interval_ns;
+    session.next_ns = MIN(session.interval_ns, load_stage_end_ns(options->plan, 0));
     thread_be_modest(); /* adding up histograms takes a millisecond, which would make a generator on the same core late */
     results->wall_begin_ns = clock_wall_ns() + session.zero_ns - clock_now_ns();
     TRY(watch(&session));

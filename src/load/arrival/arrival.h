@@ -56,5 +56,9 @@ static inline uint32_t load_share(uint32_t count, uint32_t part, uint32_t parts)
 
 /* Which stage a moment after warming up falls into; the last one behind the end. */
 uint32_t load_stage_at(const struct load_plan *plan, uint64_t ns);
+/* Which stage most of an interval belongs to: intervals end a little behind the stage that they are of. */
+uint32_t load_stage_of(const struct load_plan *plan, uint64_t begin_ns, uint64_t end_ns);
+/* When the stage that a moment falls into ends; UINT64_MAX for the last. */
+uint64_t load_stage_end_ns(const struct load_plan *plan, uint64_t ns);
 
 #endif

@@ -20,6 +20,22 @@ uint32_t load_stage_at(const struct load_plan *plan, uint64_t ns)
     return index;
 }
 
+uint32_t load_stage_of(const struct load_plan *plan, uint64_t begin_ns, uint64_t end_ns)
+{
+    return load_stage_at(plan, begin_ns + (end_ns - begin_ns) / 2);
+}
+
+uint64_t load_stage_end_ns(const struct load_plan *plan, uint64_t ns)
+{
+    uint64_t end_ns = 0;
+    for (uint32_t i = 0; i + 1 < plan->stage_count; i++) {
+        end_ns += plan->stages[i].duration_ns;
+        if (ns < end_ns)
+            return end_ns;
+    }
+    return UINT64_MAX;
+}
+
 bool course_stage(const struct load_course *course, struct load_stage *ret_stage)
 {
     const struct load_plan *plan = course->plan;

@@ -213,6 +213,13 @@ static void a_stage_is_found_by_its_moment(void **state)
     assert_int_equal(load_stage_at(&plan, 10), 2);
     assert_int_equal(load_stage_at(&plan, 99), 2);
     assert_int_equal(load_plan_duration_ns(&plan), 15);
+    assert_int_equal(load_stage_end_ns(&plan, 0), 10);
+    assert_int_equal(load_stage_end_ns(&plan, 9), 10);
+    assert_true(load_stage_end_ns(&plan, 10) == UINT64_MAX);
+    /* An interval that ends a little late is still of the stage it was for. */
+    assert_int_equal(load_stage_of(&plan, 0, 11), 0);
+    assert_int_equal(load_stage_of(&plan, 5, 12), 0);
+    assert_int_equal(load_stage_of(&plan, 9, 15), 2);
 }
 
 int main(void)
