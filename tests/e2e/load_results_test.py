@@ -70,6 +70,13 @@ class Results(unittest.TestCase):
         with open(self.path(name), encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
+    def test_json_on_standard_output_is_one_document_with_each_request_in_its_stage(self):
+        results = json.loads(load("-q", "--stages", "1s:50,1500ms:100", "--max-lag", "5s", "--json", "-", self.url))
+        due = [stage["record"]["series"][0]["due"] for stage in results["stages"]]
+        self.assertEqual(sum(due), 200)
+        self.assertGreaterEqual(due[0], 50)  # its last interval too, which ends a little late
+        self.assertGreater(due[1], 0)
+
     def test_json_adds_up(self):
         results = self.results
         self.assertEqual(results["weir_load"], 1)

@@ -53,7 +53,8 @@ static int write_csv(const struct load_job *job, const struct load_results *resu
         text_printf(&text, "%s%s", job->csv_prefix, files[i].suffix);
         if (text.is_cut)
             return cmd_fail("load", "the prefix of --csv is too long");
-        result = MAX(result, write_file(path, files[i].write, results));
+        if (write_file(path, files[i].write, results) != CMD_DONE)
+            result = CMD_FAILED;
     }
     return result;
 }
@@ -69,8 +70,8 @@ int load_job_write(const struct load_job *job, const struct load_results *result
                  {job->junit_path, load_results_write_junit}};
     int result = job->csv_prefix ? write_csv(job, results) : CMD_DONE;
     for (size_t i = 0; i < ARRAY_LEN(files); i++)
-        if (files[i].path)
-            result = MAX(result, write_file(files[i].path, files[i].write, results));
+        if (files[i].path && write_file(files[i].path, files[i].write, results) != CMD_DONE)
+            result = CMD_FAILED;
     return result;
 }
 
