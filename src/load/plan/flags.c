@@ -266,7 +266,16 @@ static enum err set_load(struct load_flagged *flagged, const struct load_flag *f
 {
     struct load_spec_load *load = &flagged->spec->load;
     const struct option *row = row_of(flag);
-    /* A flag that says how much is asked for takes the place of all that the plan says of it. */
+    /* A flag that says how much is asked for takes the place of all that the plan says of it; two of them contradict each other. */
+    if (strcmp(flag->row, "rate") == 0 || strcmp(flag->row, "users") == 0 || strcmp(flag->row, "stages") == 0) {
+        if (flagged->amount && flagged->amount != flag)
+            return refuse(flagged->fill, "--%s and --%s both say how much is asked for; take one of them%s",
+                          flagged->amount->name, flag->name,
+                          strcmp(flag->row, "stages") == 0 || strcmp(flagged->amount->row, "stages") == 0
+                              ? ""
+                              : ", and --connections for how many connections a rate may use");
+        flagged->amount = flag;
+    }
     if (strcmp(flag->row, "rate") == 0 || strcmp(flag->row, "users") == 0) {
         load->stages = (struct option_list){0};
         load->mode = LOAD_MODE_AUTO;

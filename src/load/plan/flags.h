@@ -37,6 +37,7 @@ struct load_flagged {
     struct load_spec *spec;
     struct load_spec_step *step;
     struct fill *fill;
+    const struct load_flag *amount; /* the flag of rate, users or stages that has been there, or NULL */
     bool has_connections; /* there is a flag for them: else those of a plan's file are for the load that it asks for */
 };
 

@@ -341,6 +341,12 @@ static void flags_that_are_wrong_are_said_with_what_they_take(void **state)
         making_end(&making);
     }
     struct making making;
+    assert_null(MAKE(&making, "--rate=10", "--users=5", "http://127.0.0.1:1"));
+    assert_non_null(strstr(making.said, "--rate and --users both say how much is asked for"));
+    making_end(&making);
+    assert_null(MAKE(&making, "--stages=1s:5u", "--users=5", "http://127.0.0.1:1"));
+    assert_non_null(strstr(making.said, "--stages and --users both say how much is asked for"));
+    making_end(&making);
     assert_null(MAKE(&making, "--method=POST", "p.yaml"));
     assert_string_equal(strstr(making.said, "error"), "error: --method is for a URL; the steps of a plan say it\n");
     making_end(&making);
