@@ -119,6 +119,7 @@ static enum err add_sender(struct export_push *push, enum sender_kind kind, stru
     struct slice rest;
     text_printf(fault, SLICE_FMT " ", SLICE_ARG(url));
     TRY(load_target_parse(url, &push->arena, fault, target, &rest));
+    fault->len = 0;
     TRY(load_target_resolve(target, fault));
     *sender = (struct sender){.push = push, .kind = kind, .target = target, .path = rest};
     sender->link = calloc(1, load_link_bytes());
@@ -139,7 +140,6 @@ static enum err add_sender(struct export_push *push, enum sender_kind kind, stru
     timer_init(&sender->timer, on_timeout);
     push->targets[push->sender_count].protocol = LOAD_HTTP1;
     push->plan.target_count = ++push->sender_count;
-    fault->len = 0;
     return ERR_OK;
 }
 
