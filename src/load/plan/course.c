@@ -78,6 +78,16 @@ enum err compile_load(struct compile *compile)
     return ERR_OK;
 }
 
+/* What pipelining makes of a connection; it is HTTP/1.1's alone. */
+static uint64_t carried_http1(const struct compile *compile)
+{
+    const struct load_plan *plan = compile->plan;
+    for (uint32_t i = 0; i < plan->target_count; i++)
+        if (plan->targets[i].protocol != LOAD_HTTP1)
+            return 1;
+    return compile->spec->pipelining;
+}
+
 /* Rates or users of a stage. */
 static void read_level(struct compile *compile, const struct option_text *text, bool is_open, struct load_stage *stage)
 {
@@ -90,13 +100,12 @@ static void read_level(struct compile *compile, const struct option_text *text, 
         report_error(compile->report, text->place, "a rate is more than 0");
 }
 
-/* Without `stages`: one. */
+/* Without `stages`: one. A connection alone is a user, and one that is pipelined as many as it carries. */
 static void make_stage(struct compile *compile, bool is_open, struct load_stage *stage)
 {
     const struct load_spec_load *spec = &compile->spec->load;
-    double users = spec->users                  ? (double)spec->users
-                   : compile->spec->connections ? (double)compile->spec->connections
-                                                : 1;
+    uint64_t connections = MAX(compile->spec->connections, 1);
+    double users = (double)(spec->users ? spec->users : connections * carried_http1(compile));
     *stage = (struct load_stage){.duration_ns = spec->duration_ns  ? spec->duration_ns
                                                 : spec->iterations ? UINT64_MAX
                                                                    : DURATION_NS,
@@ -255,5 +264,6 @@ static void compile_links(struct compile *compile, bool is_open)
                      "in closed mode each user has a connection of its own, or a stream of HTTP/2: %.0f users, and "
                      "connections: %llu",
                      level, (unsigned long long)asked);
-    plan->connections_max = asked ? (uint32_t)asked : is_open ? links_of_rate(plan, level) : (uint32_t)level;
+    uint32_t links_of_users = (uint32_t)ceil(level / (double)carried_http1(compile));
+    plan->connections_max = asked ? (uint32_t)asked : is_open ? links_of_rate(plan, level) : links_of_users;
 }

@@ -51,7 +51,8 @@ const struct load_flag load_flags[] = {
     {WIRE, "key", 0, "FILE", LOAD_FLAG_TARGET, "key", NULL, "PEM: its key"},
     {WIRE, "no-resume", 0, NULL, LOAD_FLAG_TARGET, "resume", "false", "each TLS handshake is a full one"},
     {WIRE, "no-keepalive", 0, NULL, LOAD_FLAG_PLAN, "keep_alive", "false", "a connection for each request"},
-    {WIRE, "pipeline", 0, "N", LOAD_FLAG_PLAN, "pipelining", NULL, "requests on a connection of HTTP/1.1 at once (1)"},
+    {WIRE, "pipeline", 0, "N", LOAD_FLAG_PLAN, "pipelining", NULL,
+     "requests on a connection of HTTP/1.1 at once (1); in a closed loop so many users share it"},
     {WIRE, "streams", 0, "N", LOAD_FLAG_PLAN, "streams", NULL, "requests on a connection of HTTP/2 at once (100)"},
     {WIRE, "source", 0, "ADDRESS,…", LOAD_FLAG_PLAN, "sources", NULL, "local addresses that connections take turns in"},
 #define GENERATOR "The generator"

@@ -289,6 +289,26 @@ static void flags_make_the_plan_of_a_url(void **state)
     making_end(&making);
 }
 
+static void pipelined_connections_are_as_many_users_as_they_carry(void **state)
+{
+    (void)state;
+    struct making making;
+    const struct load_plan *plan = MAKE(&making, "--connections=4", "--pipeline=16", "http://127.0.0.1:8080");
+    assert_string_equal(making.said, "");
+    assert_true(plan->stages[0].from == 64 && plan->connections_max == 4);
+    making_end(&making);
+
+    plan = MAKE(&making, "--users=33", "--pipeline=16", "http://127.0.0.1:8080");
+    assert_string_equal(making.said, "");
+    assert_true(plan->stages[0].from == 33 && plan->connections_max == 3);
+    making_end(&making);
+
+    plan = MAKE(&making, "--connections=4", "--http2", "http://127.0.0.1:8080");
+    assert_string_equal(making.said, "");
+    assert_true(plan->stages[0].from == 4 && plan->connections_max == 4);
+    making_end(&making);
+}
+
 static void flags_have_the_last_word_over_a_plan(void **state)
 {
     (void)state;
@@ -363,6 +383,7 @@ int main(void)
         cmocka_unit_test(rows_of_json_lines_are_as_those_of_csv),
         cmocka_unit_test(recorded_moments_begin_at_zero_and_rise),
         cmocka_unit_test(flags_make_the_plan_of_a_url),
+        cmocka_unit_test(pipelined_connections_are_as_many_users_as_they_carry),
         cmocka_unit_test(flags_have_the_last_word_over_a_plan),
         cmocka_unit_test(flags_that_are_wrong_are_said_with_what_they_take),
     };
