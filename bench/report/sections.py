@@ -149,8 +149,8 @@ LATENCIES = ("p50_us", "p99_us", "p999_us", "max_us", "lag_p99_us")
 
 def same_rate(report):
     section = Section("Latency at the same rate")
-    section.text("All get the same here, about half of what the slowest can do: what is left is what a request costs in each, and what holds it "
-                 "up. Otherwise as in the next section.")
+    section.text("All get the same here, whatever each can do: what is left is what a request costs in each, and what holds it up. A server for "
+                 "which it is too much is marked *not held*. Otherwise as in the next section.")
     for route in report.summary["routes"]:
         names = [name for name in report.peers if route in report.figures[name]["same_rate"]]
         found = {name: report.figures[name]["same_rate"][route] for name in names}

@@ -88,30 +88,31 @@ static void print_table(const struct load_results *results, FILE *out)
     print_row("own lag", &results->totals->lag, out);
 }
 
+/* All series together, and the last stage without what was waited for behind it: as rates of the whole. `total` is scratch. */
+static void print_stage(const struct load_results *results, uint32_t i, struct load_series *total, FILE *out)
+{
+    const struct load_stage_result *stage = &results->stages[i];
+    uint64_t end_ns = MIN(stage->end_ns, load_results_rated_ns(results));
+    uint64_t span_ns = end_ns > stage->begin_ns ? end_ns - stage->begin_ns : 0;
+    char begin[FORMAT_BYTES], name[FORMAT_BYTES], rate[FORMAT_BYTES], p99[FORMAT_BYTES], failures[FORMAT_BYTES];
+    load_record_total(stage->record, total);
+    (void)snprintf(name, sizeof name, "%u", i + 1);
+    print_name(results->plan->stages[i].name.len ? results->plan->stages[i].name : slice_of_text(name), out);
+    (void)fprintf(out, " %8s %8s %7s %8s\n", format_ns(begin, (double)stage->begin_ns),
+                  format_count(rate, load_per_second(counter_read(&total->answered), span_ns)),
+                  format_count(failures, (double)load_series_failed(total)),
+                  hdr_count(&total->latency) ? format_ns(p99, (double)hdr_quantile(&total->latency, 0.99)) : "-");
+}
+
 static void print_stages(const struct load_results *results, FILE *out)
 {
-    char begin[FORMAT_BYTES];
-    if (results->stage_count < 2)
+    struct load_series *total;
+    if (results->stage_count < 2 || load_series_create(results->all->stream != NULL, &total) != ERR_OK)
         return;
     (void)fprintf(out, "\n  %-*s %8s %8s %7s %8s\n", NAME_CHARS, "stages", "from", "ok/s", "failed", "p99");
-    for (uint32_t i = 0; i < results->stage_count; i++) {
-        const struct load_stage_result *stage = &results->stages[i];
-        uint64_t span_ns = stage->end_ns - stage->begin_ns;
-        uint64_t answered = 0;
-        uint64_t failed = 0;
-        uint64_t p99_ns = 0;
-        for (uint32_t k = 0; k < stage->record->series_count; k++) {
-            answered += counter_read(&stage->record->series[k].answered);
-            failed += load_series_failed(&stage->record->series[k]);
-            p99_ns = MAX(p99_ns, hdr_quantile(&stage->record->series[k].latency, 0.99));
-        }
-        char name[FORMAT_BYTES], rate[FORMAT_BYTES], p99[FORMAT_BYTES], failures[FORMAT_BYTES];
-        (void)snprintf(name, sizeof name, "%u", i + 1);
-        print_name(results->plan->stages[i].name.len ? results->plan->stages[i].name : slice_of_text(name), out);
-        (void)fprintf(out, " %8s %8s %7s %8s\n", format_ns(begin, (double)stage->begin_ns),
-                      format_count(rate, load_per_second(answered, span_ns)), format_count(failures, (double)failed),
-                      format_ns(p99, (double)p99_ns));
-    }
+    for (uint32_t i = 0; i < results->stage_count; i++)
+        print_stage(results, i, total, out);
+    load_series_destroy(total);
 }
 
 static void print_stream(const struct load_results *results, struct slice name, const struct load_series *series,

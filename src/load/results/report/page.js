@@ -324,13 +324,13 @@ function stepTable(run) {
 }
 
 function stageTable(run) {
-  const { stages, plan } = run.results;
+  const { stages, plan, span_ns, rated_ns = span_ns } = run.results;
   if (stages.length < 2) return null;
   const unit = plan.arrival === 'closed' ? ' users' : '/s';
   return table('Stages', ['stage', 'begins', 'load', 'answered/s', 'failed', 'p50', 'p99', 'p99.9'], stages.map((stage, i) => {
     const total = totalOf(stage.record);
     const planned = plan.stages[i] || {};
-    const span = (stage.end_ns - stage.begin_ns) / 1e9;
+    const span = (Math.min(stage.end_ns, rated_ns) - stage.begin_ns) / 1e9; // not what was waited for behind the last
     const failed = failedCount(total);
     return [planned.name || String(i + 1), nsText(stage.begin_ns), planned.from === planned.to ? countText(planned.from) + unit
       : countText(planned.from) + ' → ' + countText(planned.to) + unit, countText(span > 0 ? total.answered / span : 0),

@@ -191,6 +191,20 @@ static void an_answer_behind_the_end_makes_no_rate_less(void **state)
     assert_null(remark_of("backlog"));
 }
 
+/* 990 requests of one step take a millisecond, one of the other a second: of all, less than a hundredth. */
+static void a_stage_tells_the_quantile_of_all_its_steps_and_no_time_behind_its_end(void **state)
+{
+    (void)state;
+    assert_int_equal(load_results_add_interval(&results, results.totals, 2 * NS_PER_S, 0), ERR_OK);
+    for (int i = 0; i < 990; i++)
+        hdr_record(&results.totals->series[0].latency, NS_PER_MS);
+    hdr_record(&results.totals->series[1].latency, NS_PER_S);
+    fill(600, 0, 5 * NS_PER_S);
+    fill(0, 0, 9 * NS_PER_S);
+    load_results_judge(&results);
+    assert_has(written(print), "2.00 s      200       0  1.00 ms");
+}
+
 static void what_is_never_sent_takes_no_time(void **state)
 {
     (void)state;
@@ -310,6 +324,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_backlog_that_is_worked_off_behind_the_end_makes_no_rate, make_empty,
                                         drop_results),
         cmocka_unit_test_setup_teardown(an_answer_behind_the_end_makes_no_rate_less, make_empty, drop_results),
+        cmocka_unit_test_setup_teardown(a_stage_tells_the_quantile_of_all_its_steps_and_no_time_behind_its_end,
+                                        make_empty, drop_results),
         cmocka_unit_test_setup_teardown(what_is_never_sent_takes_no_time, make_empty, drop_results),
         cmocka_unit_test_setup_teardown(json_holds_all_of_it_exactly, make_results, drop_results),
         cmocka_unit_test_setup_teardown(the_same_results_are_the_same_text, make_results, drop_results),
