@@ -42,12 +42,12 @@ static void put_quantiles(const struct hdr *latency, FILE *out)
             (void)fputs(",N/A", out);
 }
 
-/* What both files have of a series: median, mean, smallest, largest, bytes. */
-static void put_times(const struct hdr *latency, uint64_t answered, uint64_t response_bytes, FILE *out)
+/* What both files have of a series: median, mean, smallest, largest, bytes; these of failed requests as well, as Locust counts them. */
+static void put_times(const struct hdr *latency, uint64_t ended, uint64_t response_bytes, FILE *out)
 {
     (void)fprintf(out, ",%.6g,%.9g,%.9g,%.9g,%.9g", ms((double)hdr_quantile(latency, 0.5)), ms(hdr_mean_ns(latency)),
                   ms((double)hdr_min_ns(latency)), ms((double)hdr_max_ns(latency)),
-                  answered ? (double)response_bytes / (double)answered : 0);
+                  ended ? (double)response_bytes / (double)ended : 0);
 }
 
 static void put_series(const struct load_results *results, struct slice method, struct slice name,
@@ -60,7 +60,7 @@ static void put_series(const struct load_results *results, struct slice method, 
     (void)fputc(',', out);
     put_text(name, out);
     (void)fprintf(out, ",%llu,%llu", (unsigned long long)(answered + failed), (unsigned long long)failed);
-    put_times(&series->latency, answered, counter_read(&series->response_bytes), out);
+    put_times(&series->latency, answered + failed, counter_read(&series->response_bytes), out);
     (void)fprintf(out, ",%.9g,%.9g", load_per_second(answered + failed, span_ns), load_per_second(failed, span_ns));
     put_quantiles(&series->latency, out);
     (void)fputs("\r\n", out);
@@ -123,7 +123,7 @@ static enum err put_interval(const struct load_results *results, const struct lo
     put_quantiles(&history->now, out);
     (void)fprintf(out, ",%llu,%llu", (unsigned long long)(history->answered + history->failed),
                   (unsigned long long)history->failed);
-    put_times(&history->all, history->answered, history->bytes, out);
+    put_times(&history->all, history->answered + history->failed, history->bytes, out);
     (void)fputs("\r\n", out);
     return ERR_OK;
 }

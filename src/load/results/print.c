@@ -172,7 +172,7 @@ static void print_outcomes(const struct load_results *results, FILE *out)
 static void print_generator(const struct load_results *results, FILE *out)
 {
     char received[FORMAT_BYTES];
-    uint64_t span_ns = load_results_span_ns(results);
+    uint64_t span_ns = load_results_rated_ns(results);
     double share = span_ns ? (double)counter_read(&results->totals->cpu_ns) / (double)span_ns : 0;
     uint64_t resumed = counter_read(&results->totals->resumed);
     (void)fprintf(out, "  generator %.2f us CPU a request, %.0f %% of a core; %llu connections opened",
@@ -186,7 +186,7 @@ static void print_generator(const struct load_results *results, FILE *out)
 
 static void print_parts(const struct load_results *results, FILE *out)
 {
-    uint64_t span_ns = load_results_span_ns(results);
+    uint64_t span_ns = load_results_rated_ns(results);
     for (uint32_t i = 0; i < results->part_count; i++) {
         const struct load_part *part = &results->parts[i];
         char lost[FORMAT_BYTES];

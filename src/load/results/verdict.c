@@ -215,7 +215,7 @@ static void judge_errors(struct load_results *results)
 /* Of the cores that the threads of one process have. */
 static double cpu_share_of(const struct load_results *results, const struct load_record *record)
 {
-    double span_ns = (double)load_results_span_ns(results);
+    double span_ns = (double)load_results_rated_ns(results);
     double cores = MAX(results->plan->thread_count, 1);
     return span_ns > 0 ? (double)counter_read(&record->cpu_ns) / span_ns / cores : 0;
 }

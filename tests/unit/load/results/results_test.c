@@ -290,10 +290,12 @@ static void csv_quotes_what_needs_quotes(void **state)
     struct slice stats = written(load_results_write_csv);
     assert_has(stats, "GET,\"</script>&\"\"\",399,7,");
     assert_has(stats, "\r\n,Aggregated,800,7,");
+    assert_has(stats, ",512,160,1.4,"); /* bytes of one that failed count, and so does it */
     assert_has(written(load_results_write_csv_failures), "GET,\"</script>&\"\"\",status,7\r\n");
     struct slice history = written(load_results_write_csv_history);
     assert_has(history, "1764112505,0,,Aggregated,267,");
     assert_has(history, ",800,7,");
+    assert_has(history, ",512\r\n");
 }
 
 static void junit_tells_thresholds_and_escapes_names(void **state)
