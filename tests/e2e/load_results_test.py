@@ -70,6 +70,13 @@ class Results(unittest.TestCase):
         with open(self.path(name), encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
+    def test_files_that_cannot_be_written_are_told_before_the_test(self):
+        for flag, said in (("--json", "/nowhere/x"), ("--html", "/nowhere/x"), ("--csv", "/nowhere/x_stats.csv")):
+            result = subprocess.run([weir.BINARY, "load", "-q", "-d", "1h", flag, "/nowhere/x", self.url], capture_output=True,
+                                    text=True, timeout=60 * weir.SLOWNESS, check=False)
+            self.assertEqual((result.returncode, result.stdout), (1, ""))
+            self.assertEqual(result.stderr, "weir load: %s cannot be written: not found\n" % said)
+
     def test_json_on_standard_output_is_one_document_with_each_request_in_its_stage(self):
         results = json.loads(load("-q", "--stages", "1s:50,1500ms:100", "--max-lag", "5s", "--json", "-", self.url))
         due = [stage["record"]["series"][0]["due"] for stage in results["stages"]]

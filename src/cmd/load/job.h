@@ -73,6 +73,8 @@ int load_job_find_knee(struct load_job *job);
 bool load_knee_prepare(struct load_job *job, struct slice last);
 /* Begins to tell figures of the running test, where the plan wants that; *ret_export is NULL where not. Else it is told why not. */
 int load_job_export(struct load_job *job, struct load_export **ret_export);
+/* Before a test that may take hours: says which files of results could not be written. */
+int load_job_check_outputs(const struct load_job *job);
 /* Writes results to wherever job says; what cannot be written is said. CMD_DONE or CMD_FAILED. */
 int load_job_write(const struct load_job *job, const struct load_results *results);
 /* One of these goes to standard output, which then is for nothing else. */

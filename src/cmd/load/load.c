@@ -311,6 +311,8 @@ static int finish(struct load_job *job)
     static const int numbers[] = {SIGINT, SIGTERM, 0};
     if (job->is_check)
         return CMD_DONE;
+    if (!job->is_dry && load_job_check_outputs(job) != CMD_DONE)
+        return CMD_FAILED;
     signals_block(numbers);
     job->signals.on_signal = on_signal;
     if (loop_init(&job->signal_loop) != ERR_OK)

@@ -2,6 +2,8 @@
 /* Where results go, in the forms that were asked for. */
 #include "cmd/load/job.h"
 
+#include "lib/sys/file.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,8 @@
 #define PATH_BYTES_MAX 4096
 
 typedef enum err (*write_results)(const struct load_results *results, FILE *out);
+
+static const char *const csv_suffixes[] = {"_stats.csv", "_stats_history.csv", "_failures.csv"};
 
 static int write_file(const char *path, write_results write, const struct load_results *results)
 {
@@ -37,23 +41,26 @@ static enum err print_html(const struct load_results *results, FILE *out)
     return err;
 }
 
-/* Locust's names: PREFIX_stats.csv and so on. */
+/* Locust's names: PREFIX_stats.csv and so on. False: it is said that the prefix is too long. */
+static bool make_csv_path(const struct load_job *job, size_t which, char path[PATH_BYTES_MAX])
+{
+    struct text text = text_init(path, PATH_BYTES_MAX);
+    text_printf(&text, "%s%s", job->csv_prefix, csv_suffixes[which]);
+    if (text.is_cut)
+        (void)cmd_fail("load", "the prefix of --csv is too long");
+    return !text.is_cut;
+}
+
 static int write_csv(const struct load_job *job, const struct load_results *results)
 {
-    static const struct {
-        const char *suffix;
-        write_results write;
-    } files[] = {{"_stats.csv", load_results_write_csv},
-                 {"_stats_history.csv", load_results_write_csv_history},
-                 {"_failures.csv", load_results_write_csv_failures}};
+    static const write_results writes[] = {load_results_write_csv, load_results_write_csv_history,
+                                           load_results_write_csv_failures};
     int result = CMD_DONE;
-    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(writes); i++) {
         char path[PATH_BYTES_MAX];
-        struct text text = text_init(path, sizeof path);
-        text_printf(&text, "%s%s", job->csv_prefix, files[i].suffix);
-        if (text.is_cut)
-            return cmd_fail("load", "the prefix of --csv is too long");
-        if (write_file(path, files[i].write, results) != CMD_DONE)
+        if (!make_csv_path(job, i, path))
+            return CMD_FAILED;
+        if (write_file(path, writes[i], results) != CMD_DONE)
             result = CMD_FAILED;
     }
     return result;
@@ -71,6 +78,29 @@ int load_job_write(const struct load_job *job, const struct load_results *result
     int result = job->csv_prefix ? write_csv(job, results) : CMD_DONE;
     for (size_t i = 0; i < ARRAY_LEN(files); i++)
         if (files[i].path && write_file(files[i].path, files[i].write, results) != CMD_DONE)
+            result = CMD_FAILED;
+    return result;
+}
+
+static int check_file(const char *path)
+{
+    enum err err = file_check_append(path);
+    return err == ERR_OK ? CMD_DONE
+                         : cmd_fail("load", "%s cannot be written: %s", path,
+                                    err == ERR_INVALID ? "it is a folder" : err_text(err));
+}
+
+int load_job_check_outputs(const struct load_job *job)
+{
+    const char *const paths[] = {job->json_path, job->html_path, job->hdr_log_path, job->junit_path};
+    int result = CMD_DONE;
+    for (size_t i = 0; job->csv_prefix && i < ARRAY_LEN(csv_suffixes); i++) {
+        char path[PATH_BYTES_MAX];
+        if (!make_csv_path(job, i, path) || check_file(path) != CMD_DONE)
+            return CMD_FAILED;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+        if (paths[i] && check_file(paths[i]) != CMD_DONE)
             result = CMD_FAILED;
     return result;
 }
