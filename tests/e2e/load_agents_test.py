@@ -322,6 +322,15 @@ class Refused(Case):
         errors = self.refused(agents=[self.agents[0], address])
         self.assertIn("agent %s: nobody listens there" % address, errors)
 
+    def test_an_agent_is_named_once_and_has_an_address_of_its_own(self):
+        self.start_agents(1)
+        address = self.agents[0].address
+        code, _, errors = self.run_load("http://127.0.0.1:1/", agents=[address, address])
+        self.assertEqual((code, errors.splitlines()[0]), (2, "weir load: --agents names %s twice" % address))
+        second = subprocess.run([weir.BINARY, "load", "agent", "--listen", address], capture_output=True, text=True,
+                                timeout=60 * weir.SLOWNESS, check=False)
+        self.assertEqual((second.returncode, second.stderr), (1, "weir load agent: something listens on %s already\n" % address))
+
     def speak(self, line):
         """An agent that says one line, and then nothing."""
         listener = socket.create_server(("127.0.0.1", 0))

@@ -126,6 +126,8 @@ static int run(const struct address *address, struct slice token)
     enum err err = load_agent_create(&options, &host.agent);
     if (err == ERR_DENIED && !token.len)
         result = cmd_misuse(COMMAND, "%s can be reached from other machines: name a --token-file", text);
+    else if (err == ERR_EXISTS)
+        result = cmd_fail(COMMAND, "something listens on %s already", text);
     else if (err != ERR_OK)
         result = cmd_fail(COMMAND, "cannot listen on %s: %s", text, err_text(err));
     else

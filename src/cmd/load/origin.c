@@ -108,6 +108,11 @@ bool load_agents_parse(struct load_job *job, const char *text)
                              SLICE_ARG(name));
             return false;
         }
+        for (uint32_t i = 0; i < agents->count; i++)
+            if (slice_equal(agents->names[i], name)) {
+                (void)cmd_misuse("load", "--agents names " SLICE_FMT " twice", SLICE_ARG(name));
+                return false;
+            }
         agents->names[agents->count++] = name;
     }
     return true;
