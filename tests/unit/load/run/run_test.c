@@ -293,6 +293,21 @@ static void links_that_close_as_requests_time_out_are_one_failure_each(void **st
     assert_int_equal(gauge_read(&record->in_flight), 0);
 }
 
+/* The first to time out takes the link along, and with it requests whose time is over in the same moment. */
+static void pipelined_requests_time_out_together(void **state)
+{
+    (void)state;
+    closed_loop(32, 500 * NS_PER_MS);
+    plan.connections_max = 4;
+    plan.pipelining = 8;
+    step.timeout_ns = 20 * NS_PER_MS;
+    server.is_silent = true;
+    run();
+    assert_true(counter_read(&series()->failed[LOAD_FAILURE_TIMEOUT]) > 4);
+    assert_int_equal(counter_read(&series()->due), load_series_failed(series()) + counter_read(&record->unsent));
+    assert_int_equal(gauge_read(&record->in_flight), 0);
+}
+
 static void nobody_listening_is_said_at_once(void **state)
 {
     (void)state;
@@ -493,6 +508,7 @@ int main(void)
         TEST(no_answer_in_time_is_a_timeout),
         TEST(a_server_that_goes_away_is_a_failure_of_each_request),
         TEST(a_test_may_be_stopped),
+        TEST(pipelined_requests_time_out_together),
         TEST(links_that_close_as_requests_time_out_are_one_failure_each),
         TEST(nobody_listening_is_said_at_once),
         TEST(an_address_where_nobody_listens_is_passed_over),
