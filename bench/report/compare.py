@@ -31,7 +31,7 @@ def loss(report, what, values, print_value, is_more=False):
 
 def of_route(report, route):
     title = report.route(route)
-    figures = {name: report.figures[name]["throughput"][route] for name in report.serving(route)}
+    figures = {name: report.figures[name]["throughput"][route] for name in report.serving(route, report.rivals)}
     lines = loss(report, "%s, requests a second" % title, {name: found["per_second"] for name, found in figures.items()}, rate, True)
     lines += loss(report, "%s, CPU a request" % title, {name: found["cpu_us"] for name, found in figures.items()}, duration)
     lines += of_same_rate(report, route)
@@ -75,7 +75,7 @@ def lost(report):
     for route in report.summary["routes"]:
         lines += of_route(report, route)
     # nginx has neither model nor runtime: in memory and cold start it does another thing.
-    whole = [name for name in report.peers if "json" in report.summary["services"][name]["routes"]]
+    whole = [name for name in report.rivals if "json" in report.summary["services"][name]["routes"]]
     lines += loss(report, "peak of memory", {name: report.figures[name]["peak_mib"] for name in whole}, mib)
     lines += loss(report, "PSS at the end", {name: report.figures[name]["pss_mib"] for name in whole}, mib)
     lines += loss(report, "cold start", {name: report.figures[name]["cold_s"] for name in whole}, seconds)

@@ -45,6 +45,9 @@ class Report:
         self.figures = summary["figures"]
         self.peers = [name for name, about in summary["services"].items() if about["is_peer"]]
 
+        # Whom weir is held against: peers, and what they are with other settings; not weir with other settings.
+        self.rivals = [name for name in summary["services"] if name == "weir" or not name.startswith("weir-")]
+
     def title(self, name):
         return self.summary["services"][name]["title"]
 
@@ -63,7 +66,7 @@ def in_short(report):
     section = Section("In short")
     lines = []
     for route in report.summary["routes"]:
-        found = {name: report.figures[name]["throughput"][route] for name in report.serving(route)}
+        found = {name: report.figures[name]["throughput"][route] for name in report.serving(route, report.rivals)}
         if "weir" not in found:
             continue
         mine = found["weir"]

@@ -166,6 +166,19 @@ class Pages(unittest.TestCase):
         self.assertEqual([line.split(":")[0] for line in lines], ["Peak of memory", "PSS at the end"])
         self.assertIn("Flask has 50 MiB, weir 180 MiB, 3.6 times", lines[0])
 
+    def test_a_peer_with_other_settings_is_held_against_weir_and_weir_with_others_is_not(self):
+        runs = document()
+        for name in ("flask-workers", "weir-unpooled"):
+            runs["services"][name] = about(name, is_peer=False)
+            runs["runs"] += [run for number in (1, 2, 3) for run in runs_of(name, number, 20000, 5.0, FAST, 40 * 1024)
+                             if run["kind"] in ("throughput", "memory")]
+        report = sections.Report(summary.summarize(runs))
+        told = "\n".join(compare.lost(report))
+        self.assertIn("Json, requests a second: flask-workers has 20,000/s", told)
+        self.assertIn("Peak of memory: flask-workers", told)
+        self.assertNotIn("weir-unpooled", told)
+        self.assertIn("the best of the others, flask-workers", str(sections.in_short(report).parts))
+
     def test_nothing_beside_nothing_is_no_loss(self):
         report = sections.Report(summary.summarize(document()))
         self.assertEqual(compare.loss(report, "stalls", {"weir": 0, "flask-threads": 0}, str), [])
