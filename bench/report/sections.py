@@ -4,6 +4,7 @@
 import compare
 from words import DASH, duration, figure, mib, percent, rate, seconds, times
 
+ROUNDS_LEAST = 5  # of which medians say something
 MARKS = {"lag": "generator late", "rate": "not held"}
 
 
@@ -64,6 +65,9 @@ class Report:
 
 def in_short(report):
     section = Section("In short")
+    rounds = report.summary["rounds"]
+    if rounds < ROUNDS_LEAST:
+        section.text("Only %d %s: these figures show that it works, and not who is faster." % (rounds, "rounds" if rounds > 1 else "round"))
     lines = []
     for route in report.summary["routes"]:
         found = {name: report.figures[name]["throughput"][route] for name in report.serving(route, report.rivals)}
@@ -130,7 +134,7 @@ def latency(report):
                  "runs from when a request was due, not from when it was sent. Quantiles are of all rounds' histograms added up; %s where "
                  "fewer than three values lie above. *Lag* is how late the generator itself was (median of the rounds' p99): where that is more than "
                  "30 %% of the latency's, the row says *generator late*; where answers came at less than 95 %% of the pace of the requests, *not "
-                 "held*: the server fell behind. At its own "
+                 "held*: the server fell behind, or the last answers took long beside a run as short as these. At its own "
                  "90 %% a fast server has many times the load of a slow one: the offered rate stands beside it." % DASH)
     for route in report.summary["routes"]:
         rows = []

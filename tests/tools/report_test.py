@@ -179,6 +179,12 @@ class Pages(unittest.TestCase):
         self.assertNotIn("weir-unpooled", told)
         self.assertIn("the best of the others, flask-workers", str(sections.in_short(report).parts))
 
+    def test_few_rounds_are_said_before_any_figure(self):
+        found = summary.summarize(document())
+        self.assertIn("Only 3 rounds", str(sections.in_short(sections.Report(found)).parts[0]))
+        found["rounds"] = 5
+        self.assertNotIn("Only", str(sections.in_short(sections.Report(found)).parts))
+
     def test_nothing_beside_nothing_is_no_loss(self):
         report = sections.Report(summary.summarize(document()))
         self.assertEqual(compare.loss(report, "stalls", {"weir": 0, "flask-threads": 0}, str), [])
