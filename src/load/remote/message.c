@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load/remote/message_int.h"
 
+#include "lib/base/utf8.h"
+
 enum type { TYPE_U64, TYPE_F64, TYPE_BOOL, TYPE_TEXT, TYPE_ARRAY, TYPE_OBJECT };
 
 struct field {
@@ -86,6 +88,35 @@ static enum err read_fields(yyjson_val *root, struct load_message *message, cons
     return ERR_OK;
 }
 
+/* Words of the other side end on a terminal, which they are not to control. */
+static enum err clean(struct arena *arena, struct slice *text)
+{
+    if (text->len == 0)
+        return ERR_OK;
+    char *copy = arena_alloc(arena, text->len);
+    size_t len = 0;
+    if (!copy)
+        return ERR_NOMEM;
+    for (struct slice rest = *text; rest.len > 0;) {
+        bool is_shown;
+        struct slice taken = utf8_take_shown(&rest, &is_shown);
+        if (is_shown)
+            memcpy(copy + len, taken.ptr, taken.len);
+        else
+            memset(copy + len, '?', taken.len);
+        len += taken.len;
+    }
+    *text = slice_of(copy, len);
+    return ERR_OK;
+}
+
+static enum err clean_words(struct arena *arena, struct load_message *message)
+{
+    TRY(clean(arena, &message->version));
+    TRY(clean(arena, &message->code));
+    return clean(arena, &message->text);
+}
+
 enum err load_message_parse(struct arena *arena, struct slice line, size_t bytes_max, struct load_message *ret_message,
                             const char **ret_why)
 {
@@ -104,6 +135,10 @@ enum err load_message_parse(struct arena *arena, struct slice line, size_t bytes
         return ERR_SYNTAX;
     }
     TRY(read_fields(document.root, &message, ret_why));
+    if (clean_words(arena, &message) != ERR_OK) {
+        *ret_why = "no memory for it";
+        return ERR_NOMEM;
+    }
     *ret_message = message;
     return ERR_OK;
 }

@@ -46,7 +46,8 @@ struct load_message {
 };
 
 /* A line without its end. ERR_SYNTAX (no JSON, an unknown type, a member that is missing or of another type), ERR_LIMIT, ERR_NOMEM;
- * *ret_why is a static string. Members that are not known are passed over. */
+ * *ret_why is a static string. Members that are not known are passed over. What would control a terminal in `version`, `code` and `text`
+ * is replaced by question marks. */
 MUST_USE enum err load_message_parse(struct arena *arena, struct slice line, size_t bytes_max,
                                      struct load_message *ret_message, const char **ret_why);
 /* Begins the line of a message with all members but those that are values; the caller may add to the object, then ends it. */

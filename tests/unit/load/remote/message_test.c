@@ -39,13 +39,13 @@ static void what_is_said_is_heard(void **state)
     (void)state;
     struct load_message hello = {.kind = LOAD_MESSAGE_HELLO,
                                  .protocol = 7,
-                                 .version = SLICE_LIT("1.2\n3"),
+                                 .version = SLICE_LIT("1.2.3"),
                                  .nonce = SLICE_LIT("n"),
-                                 .proof = SLICE_LIT("\"p\"")};
+                                 .proof = SLICE_LIT("\"p\n\"")};
     struct load_message back = there_and_back(&hello);
     assert_int_equal(back.protocol, 7);
-    assert_true(slice_is(back.version, "1.2\n3"));
-    assert_true(slice_is(back.proof, "\"p\""));
+    assert_true(slice_is(back.version, "1.2.3"));
+    assert_true(slice_is(back.proof, "\"p\n\""));
     struct load_message time = {.kind = LOAD_MESSAGE_TIME, .sent_ns = 1, .received_ns = UINT64_MAX, .answered_ns = 3};
     back = there_and_back(&time);
     assert_true(back.received_ns == UINT64_MAX);
@@ -53,6 +53,17 @@ static void what_is_said_is_heard(void **state)
     assert_true(there_and_back(&greeting).needs_token);
     struct load_message stop = {.kind = LOAD_MESSAGE_STOP};
     (void)there_and_back(&stop);
+}
+
+static void words_of_the_other_side_do_not_control_a_terminal(void **state)
+{
+    (void)state;
+    struct load_message message = {0};
+    assert_int_equal(
+        parse("{\"type\":\"refused\",\"code\":\"busy\",\"text\":\"\\u001b[2J Gr\u00fc\u00dfe\\u009b\"}", &message),
+        ERR_OK);
+    assert_true(slice_is(message.code, "busy"));
+    assert_true(slice_is(message.text, "?[2J Gr\u00fc\u00dfe??"));
 }
 
 static void values_stay_in_the_document(void **state)
@@ -116,6 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_said_is_heard, begin, drop_arena),
+        cmocka_unit_test_setup_teardown(words_of_the_other_side_do_not_control_a_terminal, begin, drop_arena),
         cmocka_unit_test_setup_teardown(values_stay_in_the_document, begin, drop_arena),
         cmocka_unit_test_setup_teardown(rejects_what_is_no_message, begin, drop_arena),
         cmocka_unit_test_setup_teardown(members_that_are_not_known_are_passed_over, begin, drop_arena),
