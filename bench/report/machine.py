@@ -68,10 +68,16 @@ def system():
         return next((line.split("=", 1)[1].strip().strip('"') for line in file if line.startswith("PRETTY_NAME=")), None)
 
 
+def gib(text):
+    """What Linux tells in kB, as people say it."""
+    number = text.split()[0] if text else ""
+    return "%.1f GiB" % (int(number) / (1 << 20)) if number.isdigit() else text
+
+
 def describe(names):
     machine = harness.machine()
     return {
-        "cpu": machine["cpu"], "cores": machine["cores"], "memory": machine["memory"], "kernel": platform.release(),
+        "cpu": machine["cpu"], "cores": machine["cores"], "memory": gib(machine["memory"]), "kernel": platform.release(),
         "system": system(), "server_core": harness.SERVER_CORE, "client_core": harness.CLIENT_CORE,
         "is_first": os.geteuid() == 0,  # processes that are measured go before others
         "commit": harness.text_of(["git", "-C", harness.ROOT, "rev-parse", "--short=12", "HEAD"]),

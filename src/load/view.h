@@ -9,7 +9,7 @@
 enum load_view_kind {
     LOAD_VIEW_NONE,
     LOAD_VIEW_TEXT, /* a line an interval */
-    LOAD_VIEW_JSON, /* an object a line, an interval each: docs/reference/load-results.md */
+    LOAD_VIEW_JSON, /* an object a line, an interval each: docs/guide/load-results.md */
     LOAD_VIEW_LIVE, /* a picture, four times a second */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Results as JSON: docs/reference/load-results.md says what is where. Members come in a fixed order; nothing is rounded. */
+/* Results as JSON: docs/guide/load-results.md says what is where. Members come in a fixed order; nothing is rounded. */
 #include "lib/json/writer.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/file.h"
