@@ -88,6 +88,7 @@ static struct allocation_slot *take_slot(enum allocation_thread kind)
             return slot;
         }
     }
+    (void)pthread_setspecific(key, NULL); /* what it had before is left already */
     return &shared;
 }
 
