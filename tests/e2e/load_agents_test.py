@@ -322,6 +322,17 @@ class Refused(Case):
         errors = self.refused(agents=[self.agents[0], address])
         self.assertIn("agent %s: nobody listens there" % address, errors)
 
+    def test_an_agent_that_is_still_starting_is_waited_for(self):
+        self.start_agents(1)
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            address = "127.0.0.1:%d" % closed.getsockname()[1]
+        later = threading.Timer(0.7, lambda: self.agents.append(Agent(listen=address)))
+        later.start()
+        code, _, errors = self.run_load("--rate", "20", "-d", "1s", *LENIENT, self.server.url,
+                                        agents=[self.agents[0].address, address])
+        later.join()
+        self.assertEqual((code, len(self.agents)), (0, 2), errors)
+
     def test_an_agent_is_named_once_and_has_an_address_of_its_own(self):
         self.start_agents(1)
         address = self.agents[0].address

@@ -37,7 +37,8 @@ struct agent_link {
     struct load_clock clock;
     uint32_t asked; /* how often for the time, while SYNCING */
     uint64_t heard_ns;
-    uint64_t deadline_ns; /* by which it has to have come to the next state; 0: none */
+    uint64_t await_until_ns; /* while nobody listens, it is tried again */
+    uint64_t deadline_ns;    /* by which it has to have come to the next state; 0: none */
     struct load_clock_estimate at_begin;
 
     /* Under the controller's mutex from RUNNING on. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define ANSWER_NS     (5 * NS_PER_S) /* to connect, to greet, to welcome */
+#define AWAIT_NS      (3 * NS_PER_S) /* for agents that have only just been started */
 #define SYNC_ROUNDS   12
 #define OVERTIME_NS   (10 * NS_PER_S) /* behind the end and the time for what is outstanding */
 #define OUTPUT_FACTOR 2               /* base64 and what JSON has around it */
@@ -32,17 +33,25 @@ static void set_state(struct agent_link *link, enum link_state state)
 
 /* --- the connection ----------------------------------------------------------------------------------------------- */
 
+static void connect_to(struct agent_link *link)
+{
+    enum err err = lines_connect(&link->lines, link->controller->loop, &link->address, &events);
+    if (err != ERR_OK)
+        agent_link_lose(link, err, "cannot be connected to: %s", err_text(err));
+}
+
 void agent_link_open(struct agent_link *link)
 {
     uint64_t now_ns = clock_now_ns();
     link->lines.line_bytes_max = LOAD_REPORT_BYTES_MAX;
     link->lines.output_bytes_max = OUTPUT_FACTOR * LOAD_AGENT_BYTES_MAX;
     link->heard_ns = now_ns;
+    link->await_until_ns = now_ns + AWAIT_NS;
     link->deadline_ns = now_ns + ANSWER_NS;
     enum err err = load_nonce_make(&link->nonce);
     if (err == ERR_OK)
-        err = lines_connect(&link->lines, link->controller->loop, &link->address, &events);
-    if (err != ERR_OK)
+        connect_to(link);
+    else
         agent_link_lose(link, err, "cannot be connected to: %s", err_text(err));
 }
 
@@ -54,6 +63,8 @@ static void on_connected(struct lines *lines)
 static void on_lost(struct lines *lines, enum err err)
 {
     struct agent_link *link = of_lines(lines);
+    if (link->state == LINK_CONNECTING && err == ERR_CLOSED && clock_now_ns() < link->await_until_ns)
+        return; /* agent_link_look tries again */
     if (link->state == LINK_CONNECTING)
         agent_link_lose(link, err, err == ERR_CLOSED ? "nobody listens there" : "cannot be connected to: %s",
                         err_text(err));
@@ -123,6 +134,8 @@ void agent_link_look(struct agent_link *link, uint64_t now_ns)
         return;
     if (link->deadline_ns && now_ns > link->deadline_ns)
         agent_link_lose(link, ERR_TIMEOUT, "%s in time", waits[link->state]);
+    else if (link->state == LINK_CONNECTING && !link->lines.is_open)
+        connect_to(link);
     else if (link->state > LINK_PREPARING && now_ns > link->heard_ns && now_ns - link->heard_ns > LOAD_SILENCE_NS)
         agent_link_lose(link, ERR_TIMEOUT, "it is silent");
 }
