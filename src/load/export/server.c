@@ -16,6 +16,7 @@
 #define ANSWER_BYTES_MAX 512 /* of a head */
 #define TEXT_BLOCK_BYTES (64u << 10)
 #define TEXT_BYTES_MAX   (64u << 20)
+#define FIRST_NS         (10 * NS_PER_S)  /* for the first request: silent clients are not to keep a scraper out */
 #define IDLE_NS          (120 * NS_PER_S) /* twice the longest usual time between scrapes */
 
 struct connection {
@@ -138,7 +139,7 @@ static bool on_accepted(struct listener *listener, int fd, const struct address 
     http1_parser_init(&connection->parser, &limits);
     arena_init(&connection->arena, &server->pool, TEXT_BLOCK_BYTES, TEXT_BYTES_MAX);
     timer_init(&connection->timer, on_idle);
-    timer_set(&server->loop->timers, &connection->timer, server->loop->now_ns + IDLE_NS);
+    timer_set(&server->loop->timers, &connection->timer, server->loop->now_ns + FIRST_NS);
     stream_open(&connection->stream, server->loop, fd, &handlers);
     if (stream_receive_start(&connection->stream) != ERR_OK)
         close_connection(connection);
@@ -213,8 +214,8 @@ static void serve(struct connection *connection)
                                            &connection->head);
         if (err == ERR_AGAIN)
             return;
-        timer_set(&loop->timers, &connection->timer, loop->now_ns + IDLE_NS);
         if (err == ERR_OK) {
+            timer_set(&loop->timers, &connection->timer, loop->now_ns + IDLE_NS);
             answer_head(connection);
             continue;
         }
