@@ -201,7 +201,7 @@ class Allocations(unittest.TestCase):
                 self.assertEqual({client.streams.pop(number).status for number in numbers}, {200})
             for _ in range(WARM_UP // 8):
                 ask(16)
-            for _ in range(3 if slow else 0):
+            for _ in range(10 if slow else 0):
                 number = client.open(*slow)
                 ask()
                 client.wait(number)
